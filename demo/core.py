@@ -1,0 +1,492 @@
+"""What both front ends need and neither draws: pictures, weights, findings, files to take away.
+
+Nothing here knows Streamlit or Gradio, keeps anything between calls, or writes to disk.
+"""
+
+import base64
+import hashlib
+import io
+import re
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from unet import metrics, render, synthetic
+from unet.checkpoint import Card, CheckpointError, read_card
+from unet.files import PictureError, PictureFile, decode, find_pictures
+from unet.image import Grey, Picture, grey
+from unet.segmenter import TILE, Mask, Probability, Trace, shipped_weights
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+
+MOST_FILES = 200  # uploaded at once
+LARGEST_UPLOAD = 20  # MB a file; .streamlit/config.toml repeats it for the server
+LARGEST_PIXELS = 4_000_000  # of one picture: about ten seconds of work on two cores
+SHEET = 840  # pixels a montage of maps is about wide
+
+PROBABILITY_NOTE = (
+    "A pixel's probability is the network's own estimate that it is salt, learned from labelled tiles; "
+    "the data give neither metres nor a survey position, so areas are in pixels."
+)
+
+
+# --- Pictures -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Opened:
+    """One picture, ready for the network.
+
+    Attributes:
+        name: what to show; of an upload, the visitor's own words, so never markup.
+        stem: what files made of it are called.
+        grey: (H, W) float32 in [0, 1].
+        truth: (H, W) bool, True = salt, where it is known.
+        note: where it comes from, in a few words.
+    """
+
+    name: str
+    stem: str
+    grey: Grey
+    truth: Mask | None = None
+    note: str = ""
+
+    @property
+    def pixels(self) -> NDArray[np.uint8]:
+        """The picture as it is drawn: (H, W) uint8."""
+        return np.rint(self.grey * 255).astype(np.uint8)
+
+    @property
+    def digest(self) -> str:
+        """Names the content: two pictures with one digest are the same picture."""
+        return hashlib.sha256(repr(self.grey.shape).encode() + self.grey.tobytes()).hexdigest()
+
+
+# Sections no training has seen (it draws seeds from 0 upwards) and no judge has scored.
+SAMPLES = {
+    "Salt stock": 2_000_000_014,
+    "Salt sheet": 2_000_000_002,
+    "Flank of a dome": 2_000_000_020,
+    "Hanging keel": 2_000_000_010,
+    "Tongue of salt": 2_000_000_013,
+    "Small lens": 2_000_000_030,
+    "Faulted beds, no salt": 2_000_000_033,
+    "Folds, no salt": 2_000_000_034,
+}
+
+
+def sample(name: str) -> Opened:
+    """One of ``SAMPLES``: an invented section whose salt is known; an unknown name is a KeyError."""
+    seed = SAMPLES[name]
+    image, mask = synthetic.section(seed)
+    stem = re.sub(r"\W+", "-", name.lower())
+    return Opened(name, stem, grey(image), mask, f"invented section, seed {seed}, its salt is known exactly")
+
+
+class Tile(NamedTuple):
+    """A labelled survey tile: its picture, its mask, and whether the chosen weights were validated on it."""
+
+    name: str
+    picture: PictureFile
+    mask: PictureFile
+    held_out: bool
+
+
+def survey_tiles(card: Card, root: Path | None = None, count: int = 8) -> list[Tile]:
+    """A handful of real tiles, where the TGS data are there.
+
+    Args:
+        card: of the chosen weights; where it names validation tiles, only those are taken.
+        root: the folder that holds train.zip; by default data/tgs-salt in the checkout.
+        count: how many at most, spread evenly over the ids.
+
+    Returns:
+        The tiles, sorted by id; an empty list where there are no data.
+    """
+    archive = (root or ROOT / "data" / "tgs-salt") / "train.zip"
+    if not archive.is_file():
+        return []
+    images = {file.stem: file for file in find_pictures(archive, "images")}
+    masks = {file.stem: file for file in find_pictures(archive, "masks")}
+    both = images.keys() & masks.keys()
+    held_out = sorted(both & set((card.get("split") or {}).get("val", [])))
+    ids = held_out or sorted(both)
+    chosen = ids[:: max(1, len(ids) // count)][:count]
+    return [Tile(name, images[name], masks[name], bool(held_out)) for name in chosen]
+
+
+def open_tile(tile: Tile) -> Opened:
+    """A survey tile with its label; raises ``PictureError`` where the archive is damaged."""
+    note = "survey tile the network was validated on, not trained" if tile.held_out else "survey tile"
+    picture = grey(tile.picture.read())
+    return Opened(tile.name, tile.name, picture, _salt(tile.mask.read()), note)
+
+
+def open_upload(name: str, content: bytes) -> Opened:
+    """A visitor's picture.
+
+    Args:
+        name: the file's name; only shown, never trusted.
+        content: the whole file: PNG, JPEG, TIFF or NPY.
+
+    Returns:
+        The picture, without a truth.
+
+    Raises:
+        PictureError: no picture, or one the network cannot take; one sentence that names the file.
+    """
+    picture = decode(content, name)
+    height, width = picture.shape[:2] if picture.ndim >= 2 else (0, 0)
+    if height * width > LARGEST_PIXELS:
+        raise PictureError(
+            f"{name}: {height:,} x {width:,} is more than the {LARGEST_PIXELS:,} pixels this page takes; "
+            "cut it into smaller pictures, or use python -m unet predict"
+        )
+    try:
+        values = grey(picture)
+    except ValueError as error:
+        raise PictureError(f"{name}: {error}") from None
+    return Opened(name, PurePath(name).stem, values, note="your picture")
+
+
+def open_truth(name: str, content: bytes, shape: tuple[int, ...]) -> Mask:
+    """A visitor's ground-truth mask.
+
+    Args:
+        name: the file's name.
+        content: the whole file; every value but 0 is salt.
+        shape: (H, W) of the picture it belongs to.
+
+    Returns:
+        (H, W) bool, True = salt.
+
+    Raises:
+        PictureError: no picture, or another size than the picture's; one sentence that names the file.
+    """
+    mask = decode(content, name)
+    if mask.dtype.kind not in "buif":
+        raise PictureError(f"{name}: expected numbers, got {mask.dtype}; every value but 0 is salt")
+    truth = _salt(mask)
+    if truth.shape != shape:
+        sizes = [" x ".join(f"{side:,}" for side in size) for size in (shape, truth.shape)]
+        raise PictureError(f"{name}: expected a mask of its picture's size {sizes[0]}, got {sizes[1]}")
+    return truth
+
+
+def _salt(mask: Picture) -> Mask:
+    """The organisers' rule: every value but 0 is salt, in 8-bit and in 16-bit masks."""
+    return np.asarray(mask if mask.ndim != 3 else mask.any(axis=2)).astype(np.bool_)
+
+
+def stem(name: str) -> str:
+    """What pairs a picture with its mask: ``fault7.png`` and ``fault7.tif`` belong together."""
+    return PurePath(name).stem
+
+
+def markdown(name: str, sentence: str) -> str:
+    """A sentence about a visitor's file as Markdown that shows exactly that, whatever the name is made of.
+
+    Args:
+        name: the file's name.
+        sentence: starts with the name, as a ``PictureError`` does.
+
+    Example:
+        >>> markdown("a*b*.png", "a*b*.png: not a [picture]")
+        '`a*b*.png`: not a \\[picture\\]'
+    """
+    reason = re.sub(r"[\\`*\[\]<>$~]|\b_|_\b", r"\\\g<0>", sentence.removeprefix(name))
+    return literal(name) + reason
+
+
+def literal(text: str) -> str:
+    """A visitor's words as a Markdown code span, where nothing is a link, a picture or a formula.
+
+    Example:
+        >>> literal("a_b.png"), literal("`x`")
+        ('`a_b.png`', '`` `x` ``')
+    """
+    text = "".join(character if character.isprintable() else " " for character in text)
+    fence = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    return f"{fence}{text}{fence}" if fence == "`" and text.strip() else f"{fence} {text} {fence}"
+
+
+# --- Weights ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weights to choose from: where they are and what their card says."""
+
+    path: Path
+    name: str
+    card: Card
+
+    @property
+    def key(self) -> tuple[str, int, str]:
+        """Changes whenever the files do, so that a cache does not serve old weights."""
+        return str(self.path), self.path.stat().st_mtime_ns, str(self.card["sha256"])
+
+    @property
+    def label(self) -> str:
+        """Name, size and headline score, for a list."""
+        parts = [self.name]
+        if "parameters" in self.card:
+            parts.append(f"{self.card['parameters'] / 1e6:.2f} M parameters")
+        claim = self.card.get("claim")
+        if claim:
+            parts.append(f"{claim['split']} {claim['metric']} {claim['value']:.3f}")
+        return " · ".join(parts)
+
+    @property
+    def claim(self) -> str:
+        """The headline score with everything it depends on; empty where the card makes none."""
+        claim = self.card.get("claim")
+        if not claim:
+            return ""
+        tta = ", averaged with the mirrored picture" if claim.get("tta") else ""
+        return (
+            f"{claim['metric']} {claim['value']:.3f} on {claim['count']} {claim['split']} tiles "
+            f"at threshold {claim['threshold']:.2f}{tta}"
+        )
+
+
+def find_weights(root: Path | None = None) -> list[Weights]:
+    """All weights with a readable card: the shipped ones, those in weights/, those in runs/ newest first.
+
+    Args:
+        root: the folder that holds ``weights`` and ``runs``; by default the checkout.
+    """
+    root = root or ROOT
+    runs = sorted((root / "runs").rglob("*.safetensors"), key=lambda path: path.stat().st_mtime, reverse=True)
+    found: dict[Path, Weights] = {}
+    for path in (shipped_weights(), *sorted((root / "weights").glob("*.safetensors")), *runs):
+        if not path.is_file() or path.resolve() in found:
+            continue
+        try:
+            card = read_card(path)
+        except CheckpointError:
+            continue  # a file of tensors that no card explains cannot be rebuilt
+        name = path.stem if path.parent.name == "weights" else str(path.relative_to(root).with_suffix(""))
+        found[path.resolve()] = Weights(path, name, card)
+    return list(found.values())
+
+
+# --- What a threshold makes of a probability ----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is salt at one threshold, and how good that is where the truth is known.
+
+    Attributes:
+        mask: (H, W) bool.
+        pixels: how many are salt.
+        share: of all pixels, 0 to 1.
+        highest: the highest probability anywhere.
+        counts: right and wrong pixels, or None without a truth.
+    """
+
+    threshold: float
+    mask: Mask
+    pixels: int
+    share: float
+    highest: float
+    counts: metrics.Counts | None = None
+    competition: float | None = None
+
+    @property
+    def sentence(self) -> str:
+        """The finding in words, the same that the viewer's read-out shows."""
+        start = f"threshold {self.threshold:.2f} · salt {100 * self.share:.1f} %"
+        if not self.pixels:
+            return f"{start} · nothing passes the threshold; highest probability {self.highest:.2f}"
+        return f"{start} · {self.pixels:,} pixels"
+
+
+def find(probability: Probability, threshold: float, truth: Mask | None = None) -> Finding:
+    """Applies a threshold, by the one rule of the project: salt is what lies above it.
+
+    Args:
+        probability: (H, W) float32 in [0, 1].
+        threshold: in [0, 1].
+        truth: (H, W) bool, to be scored against.
+    """
+    mask = metrics.mask(probability, threshold)
+    pixels = int(np.count_nonzero(mask))
+    highest = float(probability.max())
+    if truth is None:
+        return Finding(threshold, mask, pixels, pixels / mask.size, highest)
+    return Finding(
+        threshold,
+        mask,
+        pixels,
+        pixels / mask.size,
+        highest,
+        metrics.confusion(mask, truth),
+        metrics.average_precision(mask, truth),
+    )
+
+
+class Curves(NamedTuple):
+    """Salt area, and with a truth IoU and the competition's score, against the threshold; ``best`` by IoU."""
+
+    thresholds: list[float]
+    area: list[float]
+    iou: list[float] | None
+    competition: list[float] | None
+    best: float | None
+
+
+def curves(probability: Probability, truth: Mask | None = None) -> Curves:
+    """How the finding depends on the threshold, at 0.01, 0.02, ..., 0.99.
+
+    Args:
+        probability: (H, W) float32.
+        truth: (H, W) bool, or None.
+
+    Returns:
+        Shares from 0 to 1.  ``best`` is the threshold with the highest IoU on this very picture, the middle of
+        equals: hindsight, which a picture without a truth does not have.
+    """
+    thresholds = [percent / 100 for percent in range(1, 100)]
+    below = np.searchsorted(np.asarray(thresholds, np.float32), probability.ravel(), side="left")
+    above = probability.size - np.bincount(below, minlength=len(thresholds) + 1).cumsum()[:-1]
+    area = (above / probability.size).tolist()
+    if truth is None:
+        return Curves(thresholds, area, None, None, None)
+    points = metrics.sweep([probability], [truth], thresholds)
+    iou = [point.iou for point in points]
+    equals = [i for i, value in enumerate(iou) if value == max(iou)]
+    best = thresholds[equals[len(equals) // 2]]
+    return Curves(thresholds, area, iou, [point.mAP for point in points], best)
+
+
+# --- The viewer ---------------------------------------------------------------------------------------------
+
+VIEWER_JS = HERE / "viewer" / "viewer.js"
+VIEWER_CSS = HERE / "viewer" / "viewer.css"
+
+
+def viewer_data(
+    opened: Opened, probability: Probability, threshold: float, revision: int, chosen: float
+) -> dict[str, Any]:
+    """Everything viewer.js needs of one picture; sent once, and from then on the browser asks for nothing.
+
+    Probabilities travel as float32, so that the browser counts exactly the pixels that Python counts.
+
+    Args:
+        opened: the picture.
+        probability: (H, W) float32.
+        threshold: where the handle is to stand.
+        revision: changes when Python moves the handle; while it stays, the browser keeps its own place.
+        chosen: the card's threshold, marked on the slider.
+    """
+    height, width = probability.shape
+    values = np.ascontiguousarray(probability, "<f4")
+    truth = None if opened.truth is None else _base64(opened.truth.astype(np.uint8))
+    key = hashlib.sha256(opened.digest.encode() + values.tobytes() + (truth or "").encode()).hexdigest()
+    return {
+        "key": key,
+        "name": opened.name,
+        "height": height,
+        "width": width,
+        "picture": _base64(opened.pixels),
+        "probability": _base64(values),
+        "truth": truth,
+        "palette": _base64(render.SEQUENTIAL),
+        "salt": list(render.SALT),
+        "chosen": chosen,
+        "threshold": threshold,
+        "revision": revision,
+    }
+
+
+def _base64(array: NDArray[np.generic]) -> str:
+    return base64.b64encode(array.tobytes()).decode("ascii")
+
+
+# --- Inside the network -------------------------------------------------------------------------------------
+
+
+class Level(NamedTuple):
+    """One level of the U: its name, how many pixels a value covers a side, its sites in forward order."""
+
+    name: str
+    stride: int
+    sites: tuple[str, ...]
+
+
+def levels(card: Card) -> list[Level]:
+    """The levels of the network a card describes, full resolution first, the bottleneck last."""
+    by_stride: dict[int, list[str]] = {}
+    for site in card["sites"]:
+        if site["name"] != "logits":
+            by_stride.setdefault(site["stride"], []).append(site["name"])
+    return [
+        Level("Bottleneck" if "bottleneck" in sites else f"Level {number}", stride, tuple(sites))
+        for number, (stride, sites) in enumerate(sorted(by_stride.items()), start=1)
+    ]
+
+
+def window(picture: Grey, top: int = 0, left: int = 0) -> Grey:
+    """The part of a picture that is opened up: from a row and a column on, at most 128 pixels a side."""
+    return picture[top : top + TILE, left : left + TILE]
+
+
+def montage(trace: Trace, site: str, shared: bool = False) -> NDArray[np.uint8]:
+    """All maps of a site as one picture, about 840 pixels wide: (h, w, 3) uint8."""
+    maps = trace.crop(site)
+    columns = render.tile_columns(len(maps))
+    return render.feature_tiles(maps, shared, max(1, SHEET // (columns * (maps.shape[2] + 1))), columns)
+
+
+def describe(trace: Trace, site: str) -> str:
+    """Size and range of a site's maps in words, and how many of them say nothing about this picture."""
+    maps = trace.crop(site)
+    count, height, width = maps.shape
+    silent = int(np.count_nonzero(~maps.any(axis=(1, 2))))
+    text = f"{count} maps of {height} x {width}, values {maps.min():.2f} to {maps.max():.2f}"
+    return f"{text}; {silent} of them zero everywhere" if silent else text
+
+
+# --- Files to take away -------------------------------------------------------------------------------------
+
+
+def mask_png(mask: Mask) -> bytes:
+    """An 8-bit PNG, 255 where there is salt."""
+    return _png(mask.astype(np.uint8) * np.uint8(255))
+
+
+def probability_png(probability: Probability) -> bytes:
+    """A 16-bit PNG, 65535 where the probability is 1."""
+    return _png(np.rint(probability.astype(np.float64) * 65535).astype(np.uint16))
+
+
+def probability_npy(probability: Probability) -> bytes:
+    """An NPY file of the float32 values themselves."""
+    file = io.BytesIO()
+    np.save(file, probability, allow_pickle=False)
+    return file.getvalue()
+
+
+def overlay_png(opened: Opened, mask: Mask) -> bytes:
+    """An RGB PNG of the picture with the salt tinted."""
+    return _png(render.overlay(opened.pixels, mask))
+
+
+def rgb_png(picture: NDArray[np.uint8]) -> bytes:
+    """A PNG of (H, W, 3) RGB."""
+    return _png(picture)
+
+
+def _png(picture: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:
+    # OpenCV writes blue first.
+    written, content = cv2.imencode(".png", picture[..., ::-1] if picture.ndim == 3 else picture)
+    if not written:
+        raise RuntimeError(f"OpenCV could not write a PNG of {picture.dtype} {picture.shape}")
+    return content.tobytes()

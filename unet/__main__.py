@@ -1,0 +1,7 @@
+"""``python -m unet``."""
+
+import sys
+
+from unet.cli import main
+
+sys.exit(main())

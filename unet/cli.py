@@ -1,0 +1,430 @@
+"""The command line, ``python -m unet``: what was asked, checked before anything is done, and what came of it.
+
+The exit status is 0 when all went well, 1 when something could not be done, 2 when what was asked cannot be, and
+130 after Ctrl-C.  Results go to stdout; progress, problems and the summary go to stderr.
+"""
+
+import argparse
+import csv
+import io
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from unet import bench, metrics
+from unet.checkpoint import Card, write_atomically
+from unet.data import Tiles, load_tiles
+from unet.files import PictureError, PictureFile, find_pictures, printable
+from unet.prediction import CHUNK, ClashError, plan, predict, refusal
+from unet.segmenter import Probability, Segmenter, shipped_weights
+
+
+class UsageError(Exception):
+    """What was asked cannot be done; the message is one sentence that says why."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Args:
+        argv: the words after ``python -m unet``; by default those of this process.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        SystemExit: after ``--help`` (0), and after words that are no command (2).
+    """
+    arguments = _parser().parse_args(argv)
+    commands = {"predict": _predict, "evaluate": _evaluate, "bench": _bench}
+    try:
+        return commands[arguments.command](arguments)
+    except UsageError as error:
+        _say(f"{arguments.command}: {error}")
+        return 2
+    except OSError as error:  # what is read is guarded where it is read: this is a disk that is full, or gone
+        _say(
+            f"{arguments.command}: stopped, {error.filename or 'output'} cannot be written ({error.strerror})"
+        )
+        return 1
+    except KeyboardInterrupt:
+        hint = "; --skip-existing goes on from here" if arguments.command == "predict" else ""
+        _say(f"{arguments.command}: interrupted{hint}")
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m unet", description="Find salt in seismic images.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    command = commands.add_parser(
+        "predict",
+        help="write a mask for every picture",
+        description="Write a mask for every picture: DIR/<stem>.png, 8-bit, 255 = salt, of the picture's size.",
+        epilog="A picture that cannot be read is named on stderr, the others are still done, and the exit "
+        "status is 1.",
+    )
+    command.add_argument(
+        "inputs",
+        nargs="+",
+        type=Path,
+        metavar="INPUT",
+        help="a picture (PNG, JPEG, TIFF, NPY), or a folder or .zip of pictures; where that has images/, "
+        "only images/ is read",
+    )
+    command.add_argument("--out", required=True, type=Path, metavar="DIR", help="the folder for the masks")
+    _add_weights(command)
+    command.add_argument(
+        "--threshold",
+        type=_threshold,
+        metavar="T",
+        help="salt is where the probability is above T, between 0 and 1 (default: as in the weights' card)",
+    )
+    _add_tta(command)
+    command.add_argument(
+        "--fast",
+        action="store_true",
+        help="fold batch norm into the convolutions and use bfloat16 where the processor has it; "
+        "probabilities change a little",
+    )
+    command.add_argument(
+        "--probability",
+        action="store_true",
+        help="also write the probability of salt: DIR/<stem>.npy, float32",
+    )
+    command.add_argument(
+        "--csv", type=Path, metavar="FILE", help="also write all masks as a Kaggle submission (id,rle_mask)"
+    )
+    command.add_argument(
+        "--skip-existing",
+        action="store_true",
+        help="leave out pictures whose files are already in DIR, to go on after an interruption; give the "
+        "same options as before, because those files are taken as they are",
+    )
+
+    command = commands.add_parser(
+        "evaluate",
+        help="score the weights on labelled tiles",
+        description="Score the weights on labelled tiles, at the threshold in their card.",
+    )
+    command.add_argument(
+        "data",
+        type=Path,
+        metavar="DATA",
+        help="a folder or .zip with images/ and masks/, or the folder that holds train.zip or train/",
+    )
+    _add_weights(command)
+    command.add_argument(
+        "--split",
+        choices=("val", "train", "all"),
+        default="val",
+        help="which tiles: those held back from training (val) or trained on (train), as the card lists them, "
+        "or every tile in DATA (all) (default: %(default)s)",
+    )
+    _add_tta(command)
+    command.add_argument("--json", type=Path, metavar="FILE", help="also write the scores to FILE")
+
+    command = commands.add_parser(
+        "bench",
+        help="measure the speed",
+        description="Measure the time per tile of 101 x 101, the shipped network beside milesial/Pytorch-UNet.",
+    )
+    _add_weights(command)
+    command.add_argument(
+        "--tiles", type=_positive, default=32, metavar="N", help="tiles in one batch (default: %(default)s)"
+    )
+    command.add_argument(
+        "--repeats",
+        type=_positive,
+        default=7,
+        metavar="N",
+        help="rounds, of which the median counts (default: %(default)s)",
+    )
+    return parser
+
+
+def _add_weights(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--weights",
+        type=Path,
+        metavar="FILE",
+        help="NAME.safetensors, with its card NAME.json beside it (default: the shipped weights)",
+    )
+
+
+def _add_tta(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--tta",
+        action="store_true",
+        help="average with the mirrored picture: a little better, twice the time",
+    )
+
+
+def _threshold(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"expected a number between 0 and 1, got {text}")
+    return value
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text}")
+    return value
+
+
+def _predict(arguments: argparse.Namespace) -> int:
+    begin = time.perf_counter()
+    pictures, problems = _collect(arguments.inputs)
+    try:
+        jobs = plan(pictures, arguments.out, arguments.probability)
+    except ClashError as error:
+        raise UsageError(error) from None
+    segmenter = _load(arguments.weights, arguments.fast)
+    _make_folder(arguments.out)
+    if arguments.csv is not None:
+        _check_file(arguments.csv)
+        taken = [
+            *arguments.inputs,
+            *(p.path for p in pictures if p.path),
+            *(path for job in jobs for path in job.outputs),
+        ]
+        if arguments.csv.resolve() in {path.resolve() for path in taken}:
+            raise UsageError(
+                f"{arguments.csv}: is a picture or a mask itself; choose another name for the CSV file"
+            )
+    for problem in problems:
+        _say(problem)
+
+    with _progress() as progress:
+        task = progress.add_task("predict", total=len(jobs))
+        outcome = predict(
+            jobs,
+            segmenter,
+            segmenter.threshold if arguments.threshold is None else arguments.threshold,
+            report=lambda sentence: progress.console.out(sentence, highlight=False),
+            advance=lambda count: progress.advance(task, count),
+            tta=arguments.tta,
+            skip_existing=arguments.skip_existing,
+            encode=arguments.csv is not None,
+        )
+    if arguments.csv is not None:
+        _write_submission(arguments.csv, outcome.runs)
+
+    seconds = time.perf_counter() - begin
+    share = outcome.network_seconds / seconds
+    summary = f"{outcome.done:,} pictures in {seconds:.1f} s, {share:.0%} of it in the network"
+    failed = outcome.failed + len(problems)
+    if outcome.skipped:
+        summary += f"; {outcome.skipped:,} were there already"
+    if failed:
+        summary += f"; {failed:,} could not be done"
+    _say(summary)
+    return 1 if failed else 0
+
+
+def _collect(inputs: Sequence[Path]) -> tuple[list[PictureFile], list[str]]:
+    """The pictures of all inputs, and a sentence for each input or picture that cannot be used."""
+    pictures: list[PictureFile] = []
+    problems: list[str] = []
+    empty: list[str] = []
+    for path in inputs:
+        try:
+            if not path.exists():
+                raise UsageError(f"{printable(path)}: no such file or folder")
+            found = find_pictures(path)
+        except PictureError as error:
+            problems.append(str(error))
+            continue
+        if not found:
+            empty.append(f"{printable(path)}: no PNG, JPEG, TIFF or NPY pictures in it")
+        for picture in found:
+            reason = refusal(picture.stem)
+            if reason is None:
+                pictures.append(picture)
+            else:
+                problems.append(f"{picture.name}: {reason}")
+    if empty and not pictures and not problems:
+        raise UsageError("; ".join(empty))
+    return pictures, empty + problems
+
+
+def _write_submission(path: Path, runs: dict[str, str]) -> None:
+    text = io.StringIO(newline="")
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(["id", "rle_mask"])
+    rows.writerows(sorted(runs.items()))
+    write_atomically(path, lambda file: file.write(text.getvalue().encode()))
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    if arguments.json is not None:
+        _check_file(arguments.json)
+    segmenter = _load(arguments.weights)
+    try:
+        everything = load_tiles(arguments.data)
+    except ValueError as error:  # DataError or PictureError
+        raise UsageError(error) from None
+    split = arguments.split
+    tiles, missing = _choose(everything, segmenter.card, split)
+    if missing:
+        _say(f"{missing:,} tiles of split {split} are not in {arguments.data}, and are left out")
+
+    images, masks = list(tiles.images), list(tiles.masks)
+    probabilities: list[Probability] = []
+    with _progress() as progress:
+        task = progress.add_task("evaluate", total=len(images))
+        for start in range(0, len(images), CHUNK):
+            probabilities += segmenter.probabilities(images[start : start + CHUNK], arguments.tta)
+            progress.update(task, completed=len(probabilities))
+    scores = metrics.evaluate(probabilities, masks, segmenter.threshold)
+    best = metrics.best_threshold(probabilities, masks)
+
+    if arguments.json is not None:
+        report = {
+            "split": split,
+            "missing": missing,
+            "tta": arguments.tta,
+            "weights": str(arguments.weights or shipped_weights()),
+            "sha256": segmenter.card["sha256"],
+            **scores,
+            "best_threshold": best,
+        }
+        text = json.dumps(report, indent=2) + "\n"
+        write_atomically(arguments.json, lambda file: file.write(text.encode()))
+
+    _print_scores(scores, best, split, tiles.masks.size, arguments.tta)
+    if split == "all":
+        seen = len(set(tiles.ids) & set(_split_ids(segmenter.card, "train")))
+        print(f"The weights were trained on {seen:,} of these tiles.")
+    return 0
+
+
+def _choose(tiles: Tiles, card: Card, split: str) -> tuple[Tiles, int]:
+    """The tiles of a split, and how many of its ids are not among the tiles."""
+    if split == "all":
+        return tiles, 0
+    wanted = _split_ids(card, split)
+    there = set(tiles.ids)
+    ids = [name for name in wanted if name in there]
+    if not ids:
+        raise UsageError(
+            f"none of the {len(wanted):,} tiles that the card lists as split {split} is in the data; "
+            "score every tile there with --split all"
+        )
+    return tiles.subset(ids), len(wanted) - len(ids)
+
+
+def _split_ids(card: Card, split: str) -> list[str]:
+    """The ids of a split as the card lists them; none where the card, made by hand, lists none."""
+    ids = (card.get("split") or {}).get(split)
+    return ids if isinstance(ids, list) else []
+
+
+def _print_scores(
+    scores: metrics.Scores, best: metrics.BestThreshold, split: str, pixels: int, tta: bool
+) -> None:
+    table = Table(
+        title=f"Split {split}, threshold {scores['threshold']:g} as in the card{', flip TTA' if tta else ''}"
+    )
+    table.add_column("Score")
+    table.add_column("Value", justify="right")
+    table.add_column("Over")
+    of_images = f"{scores['count']:,} images of {split}"
+    of_pixels = f"{pixels:,} pixels of {split}"
+    table.add_row("mAP, IoU 0.50:0.95, as Kaggle scored it", f"{scores['mAP']:.4f}", of_images)
+    table.add_row("IoU per image", f"{scores['iou_per_image']:.4f}", of_images)
+    table.add_row("Dice per image", f"{scores['dice_per_image']:.4f}", of_images)
+    table.add_row("IoU", f"{scores['iou']:.4f}", of_pixels)
+    table.add_row("Dice", f"{scores['dice']:.4f}", of_pixels)
+    table.add_row("Pixel accuracy", f"{scores['pixel_accuracy']:.4f}", of_pixels)
+    table.add_row("Calibration error", f"{scores['calibration_error']:.4f}", of_pixels)
+    table.add_row("Best threshold", f"{best['threshold']:.2f}", of_images)
+    table.add_row("  mAP there", f"{best['mAP']:.4f}", of_images)
+    table.add_row("  mAP within 0.002", f"{best['flat_from']:.2f} to {best['flat_to']:.2f}", of_images)
+    Console().print(table)
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    networks = bench.contenders(_load(arguments.weights))
+    with _progress() as progress:
+        task = progress.add_task("bench", total=len(networks) * (arguments.repeats + 1))
+        timings = bench.measure(
+            networks, arguments.tiles, arguments.repeats, advance=lambda count: progress.advance(task, count)
+        )
+    exact, fast, other = timings
+    table = Table(
+        title=f"Tiles of 101 x 101, {arguments.tiles} at a time, median of {arguments.repeats} rounds in turns"
+    )
+    table.add_column("Network")
+    for column in ("Parameters", "ms per tile", "Tiles per s", "Times as fast"):
+        table.add_column(column, justify="right")
+    for timing in timings:
+        seconds = timing.seconds_per_tile
+        ratio = other.seconds_per_tile / seconds
+        table.add_row(
+            timing.name,
+            f"{timing.parameters:,}",
+            f"{1000 * seconds:.2f}",
+            f"{1 / seconds:.1f}",
+            f"{ratio:.1f}",
+        )
+    Console().print(table)
+    print(
+        f"Per tile, the shipped network is {other.seconds_per_tile / exact.seconds_per_tile:.1f} times as fast as "
+        f"milesial's at equal precision, and {other.seconds_per_tile / fast.seconds_per_tile:.1f} times on its "
+        "fast path."
+    )
+    print(f"{bench.processor()}, {torch.get_num_threads()} threads, torch {torch.__version__}")
+    return 0
+
+
+def _load(weights: Path | None, fast: bool = False) -> Segmenter:
+    try:
+        return Segmenter.load(weights, fast)
+    except ValueError as error:  # CheckpointError, or weights for another input rule
+        raise UsageError(error) from None
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{printable(folder)}: cannot be made a folder ({error.strerror})") from None
+    if not os.access(folder, os.W_OK):
+        raise UsageError(f"{printable(folder)}: this folder cannot be written to")
+
+
+def _check_file(path: Path) -> None:
+    """Refuses a file that could not be written, before the work is done and not after."""
+    if not path.parent.is_dir():
+        raise UsageError(f"{printable(path)}: the folder {printable(path.parent)} does not exist")
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        raise UsageError(f"{printable(path)}: cannot be written")
+
+
+def _progress() -> Progress:
+    """A progress bar on stderr; silent where nobody watches."""
+    console = Console(stderr=True)
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+
+
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stderr)

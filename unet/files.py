@@ -1,0 +1,254 @@
+"""Picture files from anywhere, trusted no further than needed: bytes -> array; and what folders and zips hold.
+
+Nothing is unpickled, nothing is unpacked to disk, and every size is checked before memory is taken for it.
+"""
+
+import io
+import warnings
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from unet.image import Grey, Picture, grey
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npy")
+LARGEST_PIXELS = 50_000_000  # a section of 25,000 traces by 2,000 samples
+LARGEST_BYTES = 400_000_000  # the same as float64
+LARGEST_COUNT = 200_000  # entries of one zip
+
+_FORMATS = ("PNG", "JPEG", "TIFF")
+_MODES = {
+    "1": "L",
+    "LA": "L",
+    "P": "RGB",
+    "PA": "RGB",
+    "RGBA": "RGB",  # alpha says nothing about the rock
+    "RGBX": "RGB",
+    "CMYK": "RGB",
+    "YCbCr": "RGB",
+    "LAB": "RGB",
+}
+_NPY_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+
+
+class PictureError(ValueError):
+    """A file that cannot be used as a picture; the message is one sentence with its name and the reason."""
+
+
+@dataclass(frozen=True)
+class PictureFile:
+    """One picture in a folder or a zip.
+
+    Attributes:
+        name: what to call it in messages; always printable.
+        stem: its own name without folders and suffix, as it stands on disk or in the zip; not to be trusted
+            as the name of a new file.
+        content: reads its bytes.
+        path: where it is on disk; None in a zip.
+    """
+
+    name: str
+    stem: str
+    content: Callable[[], bytes]
+    path: Path | None = None
+
+    def read(self) -> Picture:
+        """The picture itself, as ``decode`` gives it; raises ``PictureError``."""
+        try:
+            content = self.content()
+        except Exception as error:  # broken archives raise many types, and all mean the same
+            raise PictureError(f"{self.name}: cannot be read ({_reason(error)})") from None
+        return decode(content, self.name)
+
+    def read_grey(self) -> Grey:
+        """The picture as (H, W) float32 in [0, 1]; raises ``PictureError`` also for what ``grey`` refuses."""
+        picture = self.read()
+        try:
+            return grey(picture)
+        except ValueError as error:
+            raise PictureError(f"{self.name}: {error}") from None
+
+
+def decode(content: bytes, name: str) -> Picture:
+    """The array in the bytes of a PNG, JPEG, TIFF or NPY file.
+
+    Args:
+        content: the whole file; what it is is read from the bytes, never from its name.
+        name: what to call the file in an error.
+
+    Returns:
+        From a picture (H, W) or (H, W, 3), uint8 or uint16 (float32 from a floating-point TIFF): alpha is
+        dropped, palettes and CMYK become RGB, an EXIF rotation is applied, of an animation the first frame is
+        taken.  From NPY whatever array it holds; ``unet.image.grey`` says whether that is a picture.
+
+    Raises:
+        PictureError: empty, truncated, no picture, or larger than 50 million pixels.
+    """
+    if not content:
+        raise PictureError(f"{name}: the file is empty")
+    try:
+        if content.startswith(np.lib.format.MAGIC_PREFIX):
+            return _decode_npy(content, name)
+        return _decode_picture(content, name)
+    except PictureError:
+        raise
+    except UnidentifiedImageError:
+        raise PictureError(f"{name}: not a PNG, JPEG, TIFF or NPY picture, or damaged at its head") from None
+    except Exception as error:  # decoders raise many types on broken files, and all mean the same
+        raise PictureError(f"{name}: damaged or cut short ({_reason(error)})") from None
+
+
+def _decode_picture(content: bytes, name: str) -> Picture:
+    with warnings.catch_warnings():
+        # Pillow warns of what we decide ourselves.  Only its own warnings: threads share these filters.
+        warnings.filterwarnings("ignore", module="PIL")
+        try:
+            with Image.open(io.BytesIO(content), formats=_FORMATS) as picture:
+                _check_size(picture.height, picture.width, name)
+                picture.load()
+                return _to_array(ImageOps.exif_transpose(picture), name)
+        except Image.DecompressionBombError:  # far beyond our own limit
+            raise PictureError(f"{name}: {_TOO_LARGE}") from None
+
+
+def _to_array(picture: Image.Image, name: str) -> Picture:
+    if picture.mode.startswith("I;16"):  # of either byte order
+        return np.asarray(picture).astype(np.uint16)
+    if picture.mode == "I":
+        values = np.asarray(picture)
+        if values.min() < 0 or values.max() > 65535:
+            raise PictureError(f"{name}: 32-bit integers outside 0 to 65535; save it as 8-bit, 16-bit or NPY")
+        return values.astype(np.uint16)
+    return np.array(picture.convert(_MODES.get(picture.mode, picture.mode)))
+
+
+def _decode_npy(content: bytes, name: str) -> Picture:
+    stream = io.BytesIO(content)
+    version = np.lib.format.read_magic(stream)
+    if version not in _NPY_HEADERS:  # 3.0 only differs in the names of a table's columns
+        raise PictureError(
+            f"{name}: expected a plain array of numbers in NPY format 1.0 or 2.0, got {version}"
+        )
+    shape, _, dtype = _NPY_HEADERS[version](stream)
+    if dtype.hasobject:
+        raise PictureError(f"{name}: holds Python objects, which are never loaded; save an array of numbers")
+    if len(shape) >= 2:
+        _check_size(shape[0], shape[1], name)
+    # NumPy would take the memory that the header asks for before it looks whether the numbers are there.
+    if int(np.prod([*shape, dtype.itemsize], dtype=object)) > len(content):
+        raise PictureError(f"{name}: cut short (its header promises more than the file holds)")
+    stream.seek(0)
+    array: Picture = np.load(stream, allow_pickle=False)
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+_TOO_LARGE = f"more than {LARGEST_PIXELS:,} pixels; cut it into smaller pictures"
+
+
+def _check_size(height: int, width: int, name: str) -> None:
+    if height * width > LARGEST_PIXELS:
+        raise PictureError(f"{name}: {height:,} x {width:,} is {_TOO_LARGE}")
+
+
+def find_pictures(path: Path, folder: str | None = None) -> list[PictureFile]:
+    """The pictures of a file, a folder or a zip, sorted by name.
+
+    Hidden files, and what macOS adds to a zip, are left out.  A zip stays open for as long as one of its
+    pictures is kept: opening it anew for each of 18,000 would take far longer than reading them.
+
+    Args:
+        path: a picture file, a folder or a .zip.
+        folder: read only this folder in it, for example ``masks``; by default ``images`` where there is one,
+            and otherwise every picture directly in the folder, or anywhere in the zip.
+
+    Returns:
+        The pictures found; an empty list where there are none.
+
+    Raises:
+        PictureError: nothing stands at ``path``, or a folder or zip that cannot be opened.
+    """
+    try:
+        if path.is_dir():
+            return _in_folder(path, folder)
+        if not path.is_file():
+            raise PictureError(f"{printable(path)}: no such file or folder")
+        if path.suffix.lower() == ".zip":
+            return _in_zip(path, folder)
+    except (OSError, ValueError) as error:  # no permission, or a NUL in the name
+        if isinstance(error, PictureError):
+            raise
+        raise PictureError(f"{printable(path)}: cannot be opened ({_reason(error)})") from None
+    return [_on_disk(path)]
+
+
+def _on_disk(path: Path) -> PictureFile:
+    def content() -> bytes:
+        with path.open("rb") as file:
+            return _limited(file.read(LARGEST_BYTES + 1))
+
+    return PictureFile(printable(path), path.stem, content, path)
+
+
+def _in_folder(root: Path, folder: str | None) -> list[PictureFile]:
+    inner = root / (folder or "images")
+    if not inner.is_dir():
+        if folder is not None:
+            return []
+        inner = root
+    return [_on_disk(path) for path in sorted(inner.iterdir()) if _is_picture(path) and path.is_file()]
+
+
+def _in_zip(path: Path, folder: str | None) -> list[PictureFile]:
+    try:
+        archive = zipfile.ZipFile(path)  # closed with the last PictureFile that holds it
+    except Exception as error:  # zipfile raises many types on broken archives
+        raise PictureError(f"{printable(path)}: not a readable zip ({_reason(error)})") from None
+    entries = archive.infolist()
+    if len(entries) > LARGEST_COUNT:
+        raise PictureError(
+            f"{printable(path)}: {len(entries):,} entries, more than {LARGEST_COUNT:,}; split the archive"
+        )
+    # Some archives from Windows separate folders by backslashes.
+    named = [(PurePosixPath(e.filename.replace("\\", "/")), e) for e in entries if not e.is_dir()]
+    pictures = [pair for pair in named if _is_picture(pair[0]) and "__MACOSX" not in pair[0].parts]
+    pictures.sort(key=lambda pair: pair[0])
+    chosen = [(inside, entry) for inside, entry in pictures if inside.parent.name == (folder or "images")]
+    if folder is None and not chosen:
+        chosen = pictures
+    return [
+        PictureFile(printable(f"{path}:{inside}"), inside.stem, _zip_reader(archive, entry))
+        for inside, entry in chosen
+    ]
+
+
+def _zip_reader(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Callable[[], bytes]:
+    def content() -> bytes:
+        with archive.open(entry) as stream:
+            return _limited(stream.read(LARGEST_BYTES + 1))  # not by the declared size, which may lie
+
+    return content
+
+
+def _limited(content: bytes) -> bytes:
+    if len(content) > LARGEST_BYTES:
+        raise ValueError(f"larger than {LARGEST_BYTES // 10**6} MB")
+    return content
+
+
+def _is_picture(path: Path | PurePosixPath) -> bool:
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+
+
+def printable(text: Path | str) -> str:
+    """A name that is safe to show: what a terminal would act on or UTF-8 cannot say is spelled out."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(text))
+
+
+def _reason(error: Exception) -> str:
+    """What a library says went wrong, in one line."""
+    text = str(getattr(error, "strerror", None) or error).strip()
+    return printable(text.splitlines()[0]) if text else type(error).__name__

@@ -1,0 +1,149 @@
+"""Picture <-> model input: grey, scale, pad, and the crop that undoes the padding, side by side.
+
+Every picture that meets the network, in training or in an app, comes through here.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Picture = NDArray[np.generic]  # (H, W), (H, W, 3) or (H, W, 4); uint8, uint16 or float in [0, 1]
+Grey = NDArray[np.float32]  # (H, W), in [0, 1]
+
+SMALLEST = 16  # pixels a side: below this there is nothing to pad from
+
+# Mean and spread of the grey of the TGS Salt tiles.  They are part of what a network was trained with, so the card
+# repeats this rule, and weights trained under another one are refused.
+MEAN, SPREAD = 0.47, 0.16
+RULE = {"grey": "0..1", "mean": MEAN, "spread": SPREAD, "padding": "reflect"}
+
+_LUMINANCE = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601; the three add up to 1, so grey stays grey
+_WHITE = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}
+
+
+def grey(picture: Picture) -> Grey:
+    """The grey values of a picture.
+
+    Args:
+        picture: (H, W), or (H, W, 3) RGB, or (H, W, 4) RGB and an alpha that is ignored; uint8 (0 to 255), uint16
+            (0 to 65535) or floating point in [0, 1]; rows are time or depth samples, columns are traces.
+
+    Returns:
+        (H, W) float32 in [0, 1].
+
+    Raises:
+        ValueError: another shape or type, fewer than 16 pixels a side, NaN or infinite values, or a float that
+            is not in [0, 1].
+
+    Example:
+        >>> grey(np.full((16, 16), 51, np.uint8))[0, 0]
+        np.float32(0.2)
+    """
+    picture = np.asarray(picture)
+    if picture.size == 0:
+        raise ValueError(f"expected a picture, got an empty array of shape {picture.shape}")
+    if picture.ndim not in (2, 3) or (picture.ndim == 3 and picture.shape[2] not in (3, 4)):
+        raise ValueError(
+            f"expected a picture of shape (H, W), (H, W, 3) or (H, W, 4), got {picture.shape}; "
+            "pass several pictures one by one, and one section of a volume at a time"
+        )
+    height, width = picture.shape[:2]
+    if min(height, width) < SMALLEST:
+        raise ValueError(f"expected a picture of at least {SMALLEST} x {SMALLEST} pixels, got {height} x {width}")
+    if picture.dtype in _WHITE:
+        scaled = picture / _WHITE[picture.dtype]
+    elif np.issubdtype(picture.dtype, np.floating):
+        scaled = _checked_float(picture)
+    else:
+        raise ValueError(
+            f"expected uint8, uint16 or floating point in [0, 1], got {picture.dtype}; "
+            "for seismic amplitudes call unet.image.from_amplitude first"
+        )
+    if scaled.ndim == 3:
+        scaled = scaled[..., :3] @ _LUMINANCE
+    return np.clip(scaled, 0.0, 1.0).astype(np.float32)  # the clip only takes back rounding
+
+
+def _checked_float(picture: Picture) -> NDArray[np.float64]:
+    values = picture.astype(np.float64)
+    help_ = "for seismic amplitudes call unet.image.from_amplitude(array, low, high) first"
+    if not np.isfinite(values).all():
+        raise ValueError(f"expected finite values, got NaN or infinity in the picture; {help_}")
+    low, high = values.min(), values.max()
+    if low < 0 or high > 1:
+        raise ValueError(f"expected floating point in [0, 1], got {low:.6g} to {high:.6g}; {help_}")
+    return values
+
+
+def from_amplitude(amplitudes: NDArray[np.generic], low: float, high: float) -> Grey:
+    """Seismic amplitudes as a grey picture: ``low`` and below become 0, ``high`` and above 1.
+
+    Args:
+        amplitudes: (H, W) real numbers, as recorded.
+        low: the amplitude drawn black, the same for a whole survey; its 1st percentile is a good choice.
+        high: the amplitude drawn white; the survey's 99th percentile is a good choice.
+
+    Returns:
+        (H, W) float32 in [0, 1].
+
+    Raises:
+        ValueError: not two dimensions, NaN or infinite amplitudes, or limits that are not ``low < high``.
+
+    Example:
+        >>> from_amplitude(np.array([[-9.0, 0.0, 1.0]]), low=-2, high=2)
+        array([[0.  , 0.5 , 0.75]], dtype=float32)
+    """
+    values = np.asarray(amplitudes)
+    if values.ndim != 2 or values.size == 0 or not np.isrealobj(values):
+        raise ValueError(f"expected real amplitudes of shape (H, W), got {values.dtype} of shape {values.shape}")
+    if not (np.isfinite(low) and np.isfinite(high) and low < high):
+        raise ValueError(f"expected limits low < high, got {low} and {high}; take them from the whole survey")
+    values = values.astype(np.float64)
+    if not np.isfinite(values).all():
+        raise ValueError("expected finite amplitudes, got NaN or infinity; replace dead samples, for example by 0")
+    return np.clip((values - low) / (high - low), 0.0, 1.0).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Padding:
+    """How many pixels were added above and left of a picture of ``height`` x ``width``, and the padded size."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+    padded_height: int
+    padded_width: int
+
+    @classmethod
+    def to_multiple(cls, height: int, width: int, stride: int) -> "Padding":
+        """The padding that centres a picture in the next multiple of ``stride`` a side.
+
+        Example:
+            >>> Padding.to_multiple(101, 101, 16)
+            Padding(top=5, left=5, height=101, width=101, padded_height=112, padded_width=112)
+        """
+        padded_height, padded_width = (-(-side // stride) * stride for side in (height, width))
+        top, left = (padded_height - height) // 2, (padded_width - width) // 2
+        return cls(top, left, height, width, padded_height, padded_width)
+
+    def pad(self, picture: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(H, W) -> (padded_height, padded_width): the picture mirrored at its edges."""
+        rows = (self.top, self.padded_height - self.height - self.top)
+        columns = (self.left, self.padded_width - self.width - self.left)
+        return np.pad(picture, (rows, columns), mode="reflect")
+
+    def crop(self, maps: NDArray[np.float32], stride: int = 1) -> NDArray[np.float32]:
+        """The part of (..., h, w) maps at 1/``stride`` of the padded size that covers the picture itself.
+
+        At a stride above 1 a map's edge pixel may reach over the picture's edge; it is kept.
+        """
+        bottom = -(-(self.top + self.height) // stride)
+        right = -(-(self.left + self.width) // stride)
+        return maps[..., self.top // stride : bottom, self.left // stride : right]
+
+
+def normalise(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Grey in [0, 1] -> what the network reads: zero mean and unit spread over the TGS tiles."""
+    return (values - np.float32(MEAN)) / np.float32(SPREAD)

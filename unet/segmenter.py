@@ -1,0 +1,251 @@
+"""The one door from a picture to a probability: array in, array out.
+
+Training's validation, the command line, both apps and the tests all go through it, so nobody normalises differently.
+A ``Segmenter`` never changes after it was made: any number of threads may share one.
+"""
+
+import copy
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from unet import checkpoint
+from unet.checkpoint import Card
+from unet.image import RULE, Grey, Padding, Picture, grey, normalise
+from unet.model import UNet
+
+TILE = 128  # pixels a side that go through the network in one piece; larger pictures are cut into tiles of this
+STEP = TILE // 2  # from one tile to the next: every pixel away from the picture's edge is seen at least twice
+LARGEST_TRACE = 256  # pixels a side
+
+Probability = NDArray[np.float32]  # (H, W), in [0, 1]
+Mask = NDArray[np.bool_]  # (H, W), True = salt
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Everything one forward pass computed.
+
+    Attributes:
+        sites: every site of ``UNet.sites()`` -> (C, h, w) float32 of the padded picture, as the network went on with it.
+        probability: (H, W) float32 in [0, 1], of the picture itself.
+        padding: how the picture was padded.
+    """
+
+    sites: dict[str, NDArray[np.float32]]
+    probability: Probability
+    padding: Padding
+
+    def crop(self, name: str) -> NDArray[np.float32]:
+        """The maps of a site, (C, h, w), without the padding."""
+        maps = self.sites[name]
+        return self.padding.crop(maps, stride=self.padding.padded_height // maps.shape[1])
+
+
+class Segmenter:
+    """A network and its card, as a function from pictures to probabilities.
+
+    Args:
+        model: in eval mode.  Its parameters are not changed.
+        card: holds at least ``threshold`` and the ``input`` rule the network was trained with.
+        fast: fold batch norm into the convolutions and, where the processor computes in bfloat16, use that.
+            Probabilities then differ a little from the exact ones; ``trace`` stays exact.
+
+    Raises:
+        ValueError: a model in training mode, or one trained with another input rule.
+
+    Example:
+        >>> from unet.model import UNetConfig
+        >>> segmenter = Segmenter(UNet(UNetConfig(width=2)).eval(), {"threshold": 0.5, "input": RULE})
+        >>> segmenter.probability(np.zeros((101, 101), np.uint8)).shape
+        (101, 101)
+    """
+
+    def __init__(self, model: UNet, card: Card, fast: bool = False) -> None:
+        if model.training:
+            raise ValueError("expected a model in eval mode; call model.eval() first")
+        if card["input"] != RULE:
+            raise ValueError(f"expected weights trained with the input rule {RULE}, the card says {card['input']}")
+        self.model = model
+        self.card = card
+        self.threshold = float(card["threshold"])
+        self.fast = fast
+        self._network: nn.Module = folded(model) if fast else model
+        self._bfloat16 = fast and computes_bfloat16()
+
+    @classmethod
+    def load(cls, path: str | Path | None = None, fast: bool = False) -> "Segmenter":
+        """The shipped weights, or those of ``NAME.safetensors`` with its card ``NAME.json`` beside it.
+
+        Raises:
+            CheckpointError: a file is missing or damaged, or the two do not belong together.
+        """
+        model, card = checkpoint.load(Path(path) if path is not None else shipped_weights())
+        return cls(model, card, fast)
+
+    def probability(self, image: Picture, tta: bool = False) -> Probability:
+        """How probable salt is, at every pixel of one picture; see ``probabilities``."""
+        return self.probabilities([image], tta)[0]
+
+    def mask(self, image: Picture, threshold: float | None = None, tta: bool = False) -> Mask:
+        """Where the probability is above ``threshold`` (0 to 1), by default the card's: (H, W) bool, True = salt."""
+        threshold = self.threshold if threshold is None else threshold
+        if not 0 <= threshold <= 1:
+            raise ValueError(f"expected a threshold in [0, 1], got {threshold}")
+        return self.probability(image, tta) > threshold
+
+    def probabilities(self, images: Sequence[Picture], tta: bool = False, batch_size: int = 32) -> list[Probability]:
+        """How probable salt is, at every pixel of every picture.
+
+        Args:
+            images: (H, W), (H, W, 3) or (H, W, 4) each; uint8, uint16 or float in [0, 1]; any sizes from 16 pixels.
+                Up to 128 pixels a side a picture goes through the network in one piece; a larger one in overlapping
+                tiles, blended with weights that fall off smoothly towards each tile's edge.
+            tta: test-time augmentation: average with what the network says of the mirrored picture, at twice the cost.
+            batch_size: how many tiles go through the network at once.
+
+        Returns:
+            (H, W) float32 in [0, 1] each, in the order of ``images``.  A picture of one single grey has no structure
+            to see, and its probability is 0 everywhere.
+
+        Raises:
+            ValueError: what ``unet.image.grey`` does not take.
+        """
+        greys = [grey(image) for image in images]
+        results = [np.zeros_like(values) for values in greys]
+        whole: dict[tuple[int, ...], list[int]] = {}
+        for index, values in enumerate(greys):
+            if values.min() == values.max():
+                continue
+            if max(values.shape) > TILE:
+                results[index] = self._blended(values, tta, batch_size)
+            else:
+                whole.setdefault(values.shape, []).append(index)
+        for indices in whole.values():
+            for start in range(0, len(indices), batch_size):
+                batch = indices[start : start + batch_size]
+                for index, values in zip(batch, self._forward([greys[i] for i in batch], tta), strict=True):
+                    results[index] = values
+        return results
+
+    def trace(self, image: Picture, edit: dict[str, float] | None = None) -> Trace:
+        """One exact (float32) forward pass with everything it computed.
+
+        Args:
+            image: as for ``probability``, at most 256 pixels a side.
+            edit: site -> a factor its tensor is multiplied by on the way; ``{"skip1": 0.0}`` shows what the network
+                says without that skip.
+
+        Returns:
+            The activations of every site, after the edit, and the probability.
+
+        Raises:
+            ValueError: a picture that is too large or that ``unet.image.grey`` does not take, an unknown site, or a
+                factor that is not finite.
+        """
+        values = grey(image)
+        if max(values.shape) > LARGEST_TRACE:
+            height, width = values.shape
+            raise ValueError(
+                f"expected a picture of at most {LARGEST_TRACE} pixels a side, got {height} x {width}; "
+                f"pass a window of it, such as image[:{LARGEST_TRACE}, :{LARGEST_TRACE}]"
+            )
+        edit = edit or {}
+        names = [site.name for site in self.model.sites()]
+        for name, factor in edit.items():
+            if name not in names:
+                raise ValueError(f"unknown site {name!r}; this network has {', '.join(names)}")
+            if not math.isfinite(factor):
+                raise ValueError(f"expected a finite factor for {name}, got {factor}")
+
+        sites: dict[str, NDArray[np.float32]] = {}
+
+        def tap(name: str, tensor: Tensor) -> Tensor:
+            if name in edit:
+                tensor = tensor * edit[name]
+            sites[name] = tensor[0].contiguous().cpu().numpy()
+            return tensor
+
+        padding = Padding.to_multiple(*values.shape, self.model.config.stride)
+        with torch.inference_mode():
+            logits = self.model(self._tensor([padding.pad(values)]), tap)
+            probability = padding.crop(torch.sigmoid(logits[0, 0]).cpu().numpy())
+        if values.min() == values.max():  # as in probabilities: nothing to see
+            probability = np.zeros_like(probability)
+        return Trace(sites, np.ascontiguousarray(probability), padding)
+
+    def _tensor(self, padded: list[Grey]) -> Tensor:
+        """Equal (h, w) greys -> (N, 1, h, w) network input on the model's device."""
+        x = torch.from_numpy(normalise(np.stack(padded)))[:, None]
+        return x.to(next(self.model.parameters()).device).contiguous(memory_format=torch.channels_last)
+
+    def _forward(self, greys: list[Grey], tta: bool) -> NDArray[np.float32]:
+        """(N, H, W) probabilities of N pictures of one size, in one piece."""
+        padding = Padding.to_multiple(*greys[0].shape, self.model.config.stride)
+        x = self._tensor([padding.pad(values) for values in greys])
+        with torch.inference_mode(), torch.autocast(x.device.type, torch.bfloat16, enabled=self._bfloat16):
+            probability = torch.sigmoid(self._network(x).float())
+            if tta:
+                mirrored = torch.sigmoid(self._network(x.flip(3)).float()).flip(3)
+                probability = (probability + mirrored) / 2
+        return np.ascontiguousarray(padding.crop(probability[:, 0].cpu().numpy()))
+
+    def _blended(self, values: Grey, tta: bool, batch_size: int) -> Probability:
+        """Overlapping tiles of a large picture, each pixel the weighted mean of the tiles that saw it."""
+        total = np.zeros_like(values)
+        weight_total = np.zeros_like(values)
+        windows = list(_windows(*values.shape))
+        rows, columns = windows[0]
+        weight = np.outer(_bump(rows.stop - rows.start), _bump(columns.stop - columns.start))
+        for start in range(0, len(windows), batch_size):
+            batch = windows[start : start + batch_size]
+            for window, tile in zip(batch, self._forward([values[w] for w in batch], tta), strict=True):
+                total[window] += weight * tile
+                weight_total[window] += weight
+        return np.clip(total / weight_total, 0, 1)
+
+
+def _windows(height: int, width: int) -> Iterator[tuple[slice, slice]]:
+    """Tiles that cover a picture, all of one size; the last row and column reach exactly to its edge."""
+    for top in _starts(height):
+        for left in _starts(width):
+            yield slice(top, min(top + TILE, height)), slice(left, min(left + TILE, width))
+
+
+def _starts(length: int) -> list[int]:
+    last = max(length - TILE, 0)
+    return [*range(0, last, STEP), last]
+
+
+def _bump(length: int) -> NDArray[np.float32]:
+    """A smooth weight, highest in the middle and never 0 (a Hann window)."""
+    return np.square(np.sin(np.pi * (np.arange(length) + 0.5) / length)).astype(np.float32)
+
+
+def computes_bfloat16() -> bool:
+    """Whether this processor multiplies bfloat16 in hardware; emulated, it is many times slower than float32."""
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
+def folded(model: UNet) -> UNet:
+    """A copy of an eval model with every batch norm folded into the convolution before it: same function, less work."""
+    model = copy.deepcopy(model)
+    for module in model.modules():
+        if isinstance(module, nn.Sequential) and isinstance(module[0], nn.Conv2d) and isinstance(module[1], nn.BatchNorm2d):
+            module[0] = fuse_conv_bn_eval(module[0], module[1])
+            module[1] = nn.Identity()
+    return model.to(memory_format=torch.channels_last)
+
+
+def shipped_weights() -> Path:
+    """Where the shipped weights are: inside an installed package, or at the root of a checkout."""
+    package = Path(__file__).parent
+    installed = package / "weights"
+    return (installed if installed.is_dir() else package.parent / "weights") / "salt-unet.safetensors"
