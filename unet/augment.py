@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from unet.image import Padding, normalise
 
-SHIFT = 12.0  # pixels, to either side
+SHIFT = 0.12  # of the side, to either side
 ZOOM = 1.25  # between 1 / ZOOM and ZOOM
 ROTATION = 6.0  # degrees, to either side; layers stay layers
 SHEAR = 0.1
@@ -41,7 +41,7 @@ def random_affine(padding: Padding, generator: np.random.Generator) -> NDArray[n
     angle = np.deg2rad(generator.uniform(-ROTATION, ROTATION))
     shear = generator.uniform(-SHEAR, SHEAR)
     flip = -1.0 if generator.random() < 0.5 else 1.0
-    shift = generator.uniform(-SHIFT, SHIFT, size=2)
+    shift = generator.uniform(-SHIFT, SHIFT, size=2) * (padding.width, padding.height)
     cosine, sine = np.cos(angle) / zoom, np.sin(angle) / zoom
     linear = np.array([[cosine, -sine], [sine, cosine]]) @ np.array([[flip, 0.0], [shear, 1.0]])
     # The centre of the picture stays in the centre, then moves by the shift.

@@ -20,6 +20,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
+import cv2
 import numpy as np
 import torch
 from lightning_fabric import Fabric
@@ -76,6 +77,9 @@ class TrainingConfig:
     """Share of the run in which the learning rate rises to its highest."""
     lovasz_from: float = 0.5
     """Share of the run after which the loss changes from cross-entropy to the symmetric Lovasz hinge."""
+    coarse: float = 0.72
+    """Size of the tiles, as a share of their own, until then: learning from smaller pictures first (Tan and Le 2021,
+    EfficientNetV2) makes those epochs twice as fast. 1 switches it off."""
     ema_decay: float = 0.998
     """Decay per step of the moving average of the weights; the average is what is validated and kept."""
     synthetic_share: float = 0.1
@@ -100,6 +104,8 @@ class TrainingConfig:
         for option in ("warm_up", "lovasz_from", "synthetic_share", "val_share", "ema_decay"):
             if not 0 <= getattr(self, option) <= 1:
                 raise ValueError(f"{option} must lie between 0 and 1, got {getattr(self, option)}")
+        if not 0.2 <= self.coarse <= 1:
+            raise ValueError(f"coarse must lie between 0.2 and 1, got {self.coarse}")
         if self.synthetic_share == 1:
             raise ValueError("synthetic_share 1 leaves no room for the data; point --data to no data instead")
 
@@ -161,6 +167,13 @@ def epoch_tiles(config: TrainingConfig, train: Tiles | None, epoch: int) -> tupl
     height, width = train.images.shape[1:]
     images, masks = sections(count, epoch * count, height, width)
     return np.concatenate([train.images, images]), np.concatenate([train.masks, masks])
+
+
+def shrunk(images: NDArray[Any], masks: NDArray[Any], share: float) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Tiles at ``share`` of their height and width: grey averaged, a pixel salt where most of its area was."""
+    size = (round(images.shape[2] * share), round(images.shape[1] * share))
+    areas = [cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) for mask in masks]
+    return np.stack([cv2.resize(i, size, interpolation=cv2.INTER_AREA) for i in images]), np.stack(areas) > 0.5
 
 
 def epoch_order(count: int, seed: int, epoch: int, batch_size: int, world_size: int, rank: int) -> NDArray[np.int64]:
@@ -245,6 +258,9 @@ def train(config: TrainingConfig, console: Console | None = None) -> Path:
         for epoch in range(len(history), config.epochs):
             began = time.monotonic()
             images, masks = epoch_tiles(config, material.train, epoch)
+            fine = epoch >= config.lovasz_from * config.epochs
+            if not fine:
+                images, masks = shrunk(images, masks, config.coarse)
             order = epoch_order(
                 len(images), config.seed, epoch, config.batch_size, fabric.world_size, fabric.global_rank
             )
@@ -256,10 +272,7 @@ def train(config: TrainingConfig, console: Console | None = None) -> Path:
                     group["lr"] = learning_rate(config, position)
                 x, y = fabric.to_device((x, y))
                 logits = network(x).float()
-                if position < config.lovasz_from:
-                    loss = functional.binary_cross_entropy_with_logits(logits, y)
-                else:
-                    loss = symmetric_lovasz(logits, y)
+                loss = symmetric_lovasz(logits, y) if fine else functional.binary_cross_entropy_with_logits(logits, y)
                 losses.append(loss.item())
                 if not math.isfinite(losses[-1]):
                     raise TrainingError(

@@ -1,0 +1,50 @@
+"""What several test modules share."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from unet import checkpoint
+from unet.image import RULE
+from unet.model import UNet, UNetConfig
+
+ROOT = Path(__file__).parents[1]
+TGS = ROOT / "data" / "tgs-salt"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests marked ``data`` skip, saying so, where the competition's files are absent."""
+    if TGS.exists():
+        return
+    for item in items:
+        if item.get_closest_marker("data"):
+            item.add_marker(pytest.mark.skip(reason="data/tgs-salt is absent"))
+
+
+@pytest.fixture(scope="session")
+def small_model() -> UNet:
+    """A seeded random network with running statistics that are not the trivial ones."""
+    torch.manual_seed(0)
+    model = UNet(UNetConfig(width=4, depth=3))
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.uniform_(-0.5, 0.5)
+            module.running_var.uniform_(0.5, 2)
+    return model.eval()
+
+
+@pytest.fixture
+def small_weights(tmp_path: Path, small_model: UNet) -> Path:
+    """A small random checkpoint on disk."""
+    path = tmp_path / "small.safetensors"
+    checkpoint.save(path, small_model, {"threshold": 0.5, "input": RULE})
+    return path
+
+
+@pytest.fixture
+def picture() -> np.ndarray:
+    """A 101 x 101 picture with structure."""
+    rows, columns = np.mgrid[:101, :101]
+    return ((np.sin(rows / 3 + columns / 17) + 1) * 127).astype(np.uint8)

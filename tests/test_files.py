@@ -1,0 +1,331 @@
+import io
+import struct
+import zipfile
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from unet import files
+from unet.files import PictureError, decode, find_pictures
+
+GREY = np.arange(20 * 30, dtype=np.uint16).reshape(20, 30)
+GREY8 = (GREY % 256).astype(np.uint8)
+NOISE = np.random.default_rng(0).integers(0, 256, (20, 30), np.uint8)
+COLOUR = np.stack([GREY8, GREY8.T.reshape(20, 30), 255 - GREY8], axis=2)
+
+
+def encoded(picture, kind="PNG", **options):
+    stream = io.BytesIO()
+    picture = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
+    picture.save(stream, kind, **options)
+    return stream.getvalue()
+
+
+def npy(array, **options):
+    stream = io.BytesIO()
+    np.save(stream, array, **options)
+    return stream.getvalue()
+
+
+def npy_header(text, version=(1, 0)):
+    """An NPY file with this header and no numbers."""
+    length = struct.pack("<H" if version == (1, 0) else "<I", len(text))
+    return b"\x93NUMPY" + bytes(version) + length + text.encode()
+
+
+def png_header(width, height):
+    """A PNG that declares a size and holds no pixels."""
+
+    def block(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + block(b"IHDR", header)
+        + block(b"IDAT", zlib.compress(b"\0"))
+        + block(b"IEND", b"")
+    )
+
+
+def zip_of(path, entries):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in entries.items():
+            archive.writestr(name, content)
+    return path
+
+
+class TestRightAnswers:
+    @pytest.mark.parametrize(
+        ("content", "expected"),
+        [
+            (encoded(GREY8), GREY8),
+            (encoded(GREY * 100), GREY * 100),  # 16-bit PNG
+            (encoded(GREY * 100, "TIFF"), GREY * 100),
+            (encoded(GREY8, "TIFF", compression="tiff_lzw"), GREY8),
+            (encoded(GREY.astype(np.int32), "TIFF"), GREY),
+            (encoded((GREY / 1024).astype(np.float32), "TIFF"), (GREY / 1024).astype(np.float32)),
+            (encoded(COLOUR), COLOUR),
+            (encoded(np.dstack([COLOUR, GREY8])), COLOUR),  # alpha
+            (encoded(Image.merge("LA", [Image.fromarray(GREY8), Image.new("L", (30, 20), 7)])), GREY8),
+            (encoded(Image.fromarray(GREY8 > 99)), np.where(GREY8 > 99, np.uint8(255), np.uint8(0))),
+            (encoded(Image.fromarray(GREY8).convert("P")), np.dstack([GREY8] * 3)),
+            (encoded(GREY8, save_all=True, append_images=[Image.fromarray(255 - GREY8)]), GREY8),  # animated
+            (npy(GREY), GREY),
+            (npy(GREY / 1024), GREY / 1024),
+            (npy(np.asfortranarray(GREY)), GREY),
+            (npy(GREY.astype(">u2")), GREY),
+        ],
+    )
+    def test_pixels(self, content, expected):
+        picture = decode(content, "picture")
+        np.testing.assert_array_equal(picture, expected)
+        assert picture.dtype == expected.dtype
+        assert picture.dtype.isnative
+
+    def test_jpeg_is_close(self):
+        smooth = np.tile(np.linspace(0, 255, 32).astype(np.uint8), (32, 1))
+        assert np.abs(decode(encoded(smooth, "JPEG", quality=95), "a.jpg").astype(int) - smooth).max() <= 6
+
+    def test_cmyk_becomes_rgb(self):
+        red = encoded(Image.new("CMYK", (20, 20), (0, 255, 255, 0)), "TIFF")
+        np.testing.assert_array_equal(decode(red, "red"), np.full((20, 20, 3), [255, 0, 0], np.uint8))
+
+    def test_exif_rotation_is_applied(self):
+        exif = Image.Exif()
+        exif[0x0112] = 6  # to be turned clockwise
+        np.testing.assert_array_equal(decode(encoded(GREY8, exif=exif), "turned"), np.rot90(GREY8, -1))
+
+    def test_the_bytes_decide_not_the_name(self, tmp_path):
+        path = tmp_path / "renamed.jpg"
+        path.write_bytes(encoded(GREY8))
+        np.testing.assert_array_equal(find_pictures(path)[0].read(), GREY8)
+
+    def test_grey_is_scaled(self, tmp_path):
+        path = tmp_path / "a.png"
+        path.write_bytes(encoded(GREY8))
+        np.testing.assert_allclose(find_pictures(path)[0].read_grey(), GREY8 / 255, atol=1e-7)
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("content", "reason"),
+        [
+            (b"", "the file is empty"),
+            (b"GIF89a" + bytes(50), "not a PNG, JPEG, TIFF or NPY picture"),
+            (b"not a picture", "not a PNG, JPEG, TIFF or NPY picture"),
+            (encoded(GREY8, "GIF"), "not a PNG, JPEG, TIFF or NPY picture"),
+            (encoded(NOISE)[:-60], "damaged or cut short"),
+            (encoded(COLOUR, "JPEG")[:400], "damaged or cut short"),
+            (encoded(COLOUR, "TIFF")[:900], "damaged or cut short"),
+            (png_header(30_000, 30_000), "more than 50,000,000 pixels"),
+            (png_header(8_000, 8_000), "8,000 x 8,000 is more than 50,000,000 pixels"),
+            (png_header(2**31 - 1, 2**31 - 1), "more than 50,000,000 pixels"),
+            (encoded(GREY.astype(np.int32) * 1000, "TIFF"), "32-bit integers outside 0 to 65535"),
+            (npy(np.array([{}]), allow_pickle=True), "holds Python objects, which are never loaded"),
+            (npy(GREY)[:-1], "cut short"),
+            (
+                npy_header("{'descr': '<f8', 'fortran_order': False, 'shape': (1000000, 1000000), }\n"),
+                "more than",
+            ),
+            (npy_header("{'descr': '<f8', 'fortran_order': False, 'shape': (9000000000,), }\n"), "cut short"),
+            (
+                npy_header("{'descr': '<f8', 'fortran_order': False, 'shape': (-5, 5), }\n"),
+                "damaged or cut short",
+            ),
+            (npy_header("(" * 5000), "damaged or cut short"),
+            (npy_header(" " * 100_000, (2, 0)), "damaged or cut short"),
+            (
+                npy_header("{'descr': '<f8', 'fortran_order': False, 'shape': (5, 5), }\n", (3, 0)),
+                "format 1.0 or 2.0",
+            ),
+            (b"\x93NUMPY", "damaged or cut short"),
+        ],
+        ids=lambda value: value if isinstance(value, str) else "",
+    )
+    def test_one_sentence_with_the_name(self, content, reason):
+        with pytest.raises(PictureError) as caught:
+            decode(content, "the file.png")
+        message = str(caught.value)
+        assert message.startswith("the file.png: ")
+        assert reason in message
+        assert "\n" not in message
+
+    def test_npz_is_no_picture(self):
+        stream = io.BytesIO()
+        np.savez(stream, GREY)
+        with pytest.raises(PictureError, match="not a PNG"):
+            decode(stream.getvalue(), "a.npz")
+
+    @pytest.mark.parametrize(
+        "array", [GREY8[:1], np.full((20, 20), np.nan), GREY.astype(np.int16), GREY8[0, 0]]
+    )
+    def test_no_picture_to_grey(self, tmp_path, array):
+        path = tmp_path / "odd.npy"
+        path.write_bytes(npy(array))
+        with pytest.raises(PictureError, match=r"odd\.npy: expected "):
+            find_pictures(path)[0].read_grey()
+
+    @pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "npy"])
+    def test_flipped_bits_give_a_picture_or_a_sentence(self, kind, recwarn):
+        whole = npy(COLOUR) if kind == "npy" else encoded(COLOUR, kind)
+        generator = np.random.default_rng(0)
+        for _ in range(300):
+            content = bytearray(whole)
+            for place in generator.integers(0, min(len(content), 600), size=3):
+                content[place] ^= 1 << int(generator.integers(8))
+            try:
+                picture = decode(bytes(content), "flipped")
+            except PictureError as error:
+                assert str(error).startswith("flipped: ")
+            else:
+                assert isinstance(picture, np.ndarray)
+        assert not [warning for warning in recwarn if "PIL" in warning.filename]
+
+
+class TestFolders:
+    def test_sorted_by_name_and_only_pictures(self, tmp_path):
+        for name in ("b.PNG", "a.tif", "c.npy", ".hidden.png", "notes.txt", "._a.png"):
+            (tmp_path / name).write_bytes(encoded(GREY8))
+        (tmp_path / "folder.png").mkdir()
+        found = find_pictures(tmp_path)
+        assert [picture.stem for picture in found] == ["a", "b", "c"]
+        assert found[0].path == tmp_path / "a.tif"
+        assert found[0].name == str(tmp_path / "a.tif")
+
+    def test_images_alone_where_there_is_one(self, tmp_path):
+        for folder in ("", "images", "masks"):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            (tmp_path / folder / f"{folder or 'root'}.png").write_bytes(encoded(GREY8))
+        assert [p.stem for p in find_pictures(tmp_path)] == ["images"]
+        assert [p.stem for p in find_pictures(tmp_path, "masks")] == ["masks"]
+        assert find_pictures(tmp_path, "nothing") == []
+
+    def test_nothing_there(self, tmp_path):
+        with pytest.raises(PictureError, match=r"gone: no such file or folder"):
+            find_pictures(tmp_path / "gone")
+        with pytest.raises(PictureError, match="cannot be opened"):
+            find_pictures(tmp_path / ("long" * 100))
+
+    def test_a_broken_link_and_a_file_that_is_gone(self, tmp_path):
+        (tmp_path / "link.png").symlink_to(tmp_path / "gone")
+        (tmp_path / "a.png").write_bytes(encoded(GREY8))
+        (picture,) = find_pictures(tmp_path)
+        (tmp_path / "a.png").unlink()
+        with pytest.raises(PictureError, match=r"a\.png: cannot be read \(No such file or directory\)"):
+            picture.read()
+
+    def test_too_many_bytes(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(files, "LARGEST_BYTES", 50)
+        (tmp_path / "a.png").write_bytes(encoded(GREY8))
+        with pytest.raises(PictureError, match="larger than"):
+            find_pictures(tmp_path / "a.png")[0].read()
+
+
+class TestZips:
+    def test_pictures_of_images_in_any_depth(self, tmp_path):
+        path = zip_of(
+            tmp_path / "a.zip",
+            {
+                "train/images/b.png": encoded(GREY8),
+                "images/a.npy": npy(GREY),
+                "masks/a.png": b"",
+                "c.png": b"",
+            },
+        )
+        found = find_pictures(path)
+        assert [picture.stem for picture in found] == ["a", "b"]
+        assert found[0].name == f"{path}:images/a.npy"
+        assert found[0].path is None
+        np.testing.assert_array_equal(found[0].read(), GREY)
+        np.testing.assert_array_equal(found[1].read(), GREY8)
+
+    def test_all_pictures_without_images(self, tmp_path):
+        path = zip_of(
+            tmp_path / "a.zip",
+            {
+                "mine/b.png": b"",
+                "mine/a.png": b"",
+                "__MACOSX/mine/._a.png": b"",
+                "mine/._b.png": b"",
+                "x.txt": b"",
+            },
+        )
+        assert [picture.stem for picture in find_pictures(path)] == ["a", "b"]
+
+    def test_the_archive_closes_with_its_last_picture(self, tmp_path, monkeypatch):
+        opened = []
+
+        class Spy(zipfile.ZipFile):
+            def __init__(self, path):
+                super().__init__(path)
+                opened.append(self.fp)
+
+        monkeypatch.setattr(zipfile, "ZipFile", Spy)
+        path = tmp_path / "a.zip"
+        with zipfile.ZipFile.__mro__[1](path, "w") as archive:
+            archive.writestr("a.png", encoded(GREY8))
+            archive.writestr("b.png", encoded(GREY8))
+        first, second = find_pictures(path)
+        first.read()
+        del first
+        second.read()
+        assert len(opened) == 1
+        assert not opened[0].closed
+        del second
+        assert opened[0].closed
+
+    def test_hostile_names_give_tame_stems(self, tmp_path):
+        names = [
+            "../../up.png",
+            "/absolute.png",
+            "..\\..\\back.png",
+            "C:\\drive.png",
+            "a/../../b.png",
+            "x\x1b[31m.png",
+        ]
+        found = find_pictures(zip_of(tmp_path / "a.zip", dict.fromkeys(names, b"")))
+        assert sorted(p.stem for p in found) == ["absolute", "b", "back", "drive", "up", "x\x1b[31m"]
+        assert all(p.name.isprintable() for p in found)
+
+    def test_no_zip(self, tmp_path):
+        (tmp_path / "a.zip").write_bytes(encoded(GREY8))
+        with pytest.raises(PictureError, match=r"a\.zip: not a readable zip"):
+            find_pictures(tmp_path / "a.zip")
+
+    def test_damage_and_password_are_named(self, tmp_path):
+        path = zip_of(tmp_path / "a.zip", {"a.png": encoded(GREY8), "b.png": encoded(COLOUR)})
+        content = bytearray(path.read_bytes())
+        place = content.index(b"b.png") + 40
+        content[place : place + 20] = bytes(20)
+        entry = content.rindex(b"PK\x01\x02", 0, content.rindex(b"PK\x01\x02"))
+        content[entry + 8] |= 1  # the first entry claims to be encrypted
+        path.write_bytes(content)
+        locked, damaged = find_pictures(path)
+        with pytest.raises(PictureError, match=r"a\.png: cannot be read \(.*password"):
+            locked.read()
+        with pytest.raises(PictureError, match=r"b\.png: cannot be read"):
+            damaged.read()
+
+    def test_a_link_in_a_zip_is_its_text(self, tmp_path):
+        link = zipfile.ZipInfo("link.png")
+        link.external_attr = 0o120777 << 16
+        path = zip_of(tmp_path / "a.zip", {})
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.writestr(link, "/etc/passwd")
+        with pytest.raises(PictureError, match="not a PNG"):
+            find_pictures(path)[0].read()
+
+    def test_a_bomb_is_never_unpacked(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(files, "LARGEST_BYTES", 1_000_000)
+        path = zip_of(tmp_path / "bomb.zip", {"a.png": bytes(50_000_000)})
+        with pytest.raises(PictureError, match=r"a\.png: cannot be read \(larger than 1 MB\)"):
+            find_pictures(path)[0].read()
+
+    def test_too_many_entries(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(files, "LARGEST_COUNT", 3)
+        path = zip_of(tmp_path / "a.zip", {f"{i}.png": b"" for i in range(4)})
+        with pytest.raises(PictureError, match="4 entries, more than 3"):
+            find_pictures(path)

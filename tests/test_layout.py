@@ -1,0 +1,90 @@
+"""The arrows of the house: who may import whom, read from the source itself."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+# module -> the modules of ours it may import
+ARROWS: dict[str, set[str]] = {
+    "unet.model": set(),
+    "unet.image": set(),
+    "unet.losses": set(),
+    "unet.metrics": set(),
+    "unet.rle": set(),
+    "unet.render": set(),
+    "unet.synthetic": {"unet.image"},
+    "unet.files": {"unet.image"},
+    "unet.augment": {"unet.image"},
+    "unet.data": {"unet.files", "unet.image"},
+    "unet.checkpoint": {"unet.model"},
+    "unet.segmenter": {"unet.image", "unet.checkpoint", "unet.model", "unet.metrics"},
+    "unet.training": {
+        "unet.segmenter", "unet.losses", "unet.metrics", "unet.data", "unet.synthetic", "unet.augment",
+        "unet.checkpoint", "unet.model", "unet.image",
+    },
+    "unet.cli": {
+        "unet.segmenter", "unet.data", "unet.files", "unet.image", "unet.metrics", "unet.rle", "unet.render",
+        "unet.checkpoint", "unet.bench", "unet.model",
+    },
+    "unet.bench": {"unet.segmenter", "unet.model", "unet.image", "unet.checkpoint", "unet.synthetic"},
+    "unet.__init__": {"unet.segmenter"},
+    "unet.__main__": {"unet.cli"},
+    "train": {"unet.training", "unet.data", "unet.files"},
+    "demo.core": {
+        "unet.segmenter", "unet.render", "unet.synthetic", "unet.metrics", "unet.rle", "unet.files", "unet.image",
+        "unet.data", "unet.checkpoint",
+    },
+}  # fmt: skip
+
+FRONT_ENDS = {"streamlit", "gradio", "plotly"}
+
+
+def imports(path: Path) -> set[str]:
+    """Every module a file imports, at its top or inside a function; ``from unet import x`` counts as ``unet.x``."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            ours = node.module in ("unet", "demo")
+            found |= inner if ours else {node.module}
+    return {"unet.segmenter" if name == "unet.Segmenter" else name for name in found}
+
+
+def modules() -> list[str]:
+    files = [*(ROOT / "unet").glob("*.py"), ROOT / "train.py", ROOT / "demo" / "core.py"]
+    return sorted(".".join(file.relative_to(ROOT).with_suffix("").parts) for file in files)
+
+
+@pytest.mark.parametrize("module", modules())
+def test_arrows_point_one_way(module):
+    path = ROOT / Path(*module.split(".")).with_suffix(".py")
+    ours = {name for name in imports(path) if name.split(".")[0] in ("unet", "demo", "train")}
+    assert ours <= ARROWS[module], f"{module} may not import {sorted(ours - ARROWS[module])}"
+
+
+@pytest.mark.parametrize("module", modules())
+def test_the_core_knows_no_front_end(module):
+    path = ROOT / Path(*module.split(".")).with_suffix(".py")
+    assert not {name.split(".")[0] for name in imports(path)} & FRONT_ENDS
+
+
+def test_the_model_needs_torch_alone():
+    allowed = {"torch", "collections", "dataclasses", "itertools", "typing"}
+    assert {name.split(".")[0] for name in imports(ROOT / "unet" / "model.py")} <= allowed
+
+
+def test_no_hooks_and_no_pickle():
+    for file in [*(ROOT / "unet").glob("*.py"), *(ROOT / "demo").rglob("*.py"), ROOT / "train.py"]:
+        source = file.read_text(encoding="utf-8")
+        assert "register_forward" not in source, file
+        assert "register_full_backward" not in source, file
+        assert "import pickle" not in source, file
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load":
+                assert any(k.arg == "weights_only" and ast.unparse(k.value) == "True" for k in node.keywords), file
+                assert file.name == "training.py"

@@ -1,0 +1,184 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+
+from tests.conftest import ROOT
+from unet import Segmenter, checkpoint, metrics
+from unet.model import UNetConfig
+from unet.segmenter import computes_bfloat16
+from unet.synthetic import sections
+from unet.training import TrainingConfig, TrainingError, batches, epoch_order, epoch_tiles, learning_rate, shrunk, train
+
+TINY = {"epochs": 3, "batch_size": 8, "sections_per_epoch": 16, "model": UNetConfig(width=2, depth=2)}
+QUIET = Console(quiet=True)
+OPTIONS = "--epochs 3 --batch-size 8 --sections-per-epoch 24 --model.width 2 --model.depth 2".split()
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def launch(*arguments, **options):
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, str(ROOT / "train.py"), *OPTIONS, *arguments]
+    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, **options)
+
+
+def test_every_tile_is_seen_at_most_once_and_by_one_process():
+    for epoch in range(5):
+        parts = [epoch_order(103, 0, epoch, 8, world_size=3, rank=rank) for rank in range(3)]
+        seen = np.concatenate(parts, axis=None)
+        assert len(seen) == len(set(seen)) == 96  # 103 tiles: 4 batches on each of 3 processes, 7 tiles left out
+    assert not np.array_equal(epoch_order(103, 0, 0, 8, 1, 0), epoch_order(103, 0, 1, 8, 1, 0))
+    with pytest.raises(TrainingError, match="do not fill one batch"):
+        epoch_order(7, 0, 0, 8, 1, 0)
+
+
+def test_a_tile_is_augmented_alike_in_any_batch():
+    images, masks = sections(6)
+    together = list(batches(images, masks, np.array([[0, 1, 2], [3, 4, 5]]), 16, seed=0, epoch=2))
+    alone = list(batches(images, masks, np.array([[4]]), 16, seed=0, epoch=2))
+    assert torch.equal(together[1][0][1], alone[0][0][0])
+    assert together[0][0].shape == together[0][1].shape == (3, 1, 112, 112)
+
+
+def test_the_learning_rate_rises_falls_and_ends_at_nothing():
+    config = TrainingConfig(learning_rate=1.0, warm_up=0.1)
+    rates = [learning_rate(config, p) for p in (0, 0.05, 0.1, 0.55, 1)]
+    assert rates == pytest.approx([0, 0.5, 1, 0.5, 0])
+
+
+def test_the_share_of_invented_sections():
+    images, masks = sections(90)
+    from unet.data import Tiles
+
+    tiles = Tiles([str(i) for i in range(90)], images, masks)
+    mixed, _ = epoch_tiles(TrainingConfig(synthetic_share=0.1), tiles, epoch=0)
+    assert len(mixed) == 100
+    later, _ = epoch_tiles(TrainingConfig(synthetic_share=0.1), tiles, epoch=1)
+    assert np.array_equal(mixed[:90], later[:90])
+    assert not np.array_equal(mixed[90:], later[90:])
+    assert len(epoch_tiles(TrainingConfig(synthetic_share=0), tiles, epoch=0)[0]) == 90
+
+
+def test_shrinking_halves_tiles_and_keeps_salt_where_most_of_it_was():
+    images = np.array([[[0, 100, 8, 8], [100, 200, 8, 8]]], np.uint8)
+    masks = np.array([[[1, 1, 0, 0], [1, 0, 1, 0]]], bool)
+    small_images, small_masks = shrunk(images, masks, 0.5)
+    assert small_images.tolist() == [[[100, 8]]]
+    assert small_masks.tolist() == [[[True, False]]]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"name": "../x"}, {"name": ""}, {"epochs": 0}, {"val_share": 2.0}, {"synthetic_share": 1.0}]
+)
+def test_options_that_cannot_be_are_refused(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        TrainingConfig(**wrong)
+
+
+def test_options_survive_json():
+    config = TrainingConfig(data=Path("x"), **TINY)
+    assert TrainingConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
+
+
+def test_a_run_from_nothing_to_weights_that_say_what_they_are():
+    path = train(TrainingConfig(name="a", **TINY), QUIET)
+    segmenter = Segmenter.load(path)
+    card = segmenter.card
+    claim = card["claim"]
+    assert (claim["split"], claim["count"], claim["tta"]) == ("synthetic", 200, True)
+    images, masks = sections(200, 1_000_000_000)
+    again = metrics.evaluate(segmenter.probabilities(list(images), tta=True), list(masks), claim["threshold"])
+    assert again["mAP"] == pytest.approx(claim["value"], abs=1e-4)
+    assert card["threshold"] == claim["threshold"]
+    history = [json.loads(line) for line in Path("runs/a/metrics.jsonl").read_text().splitlines()]
+    assert [entry["epoch"] for entry in history] == [1, 2, 3]
+    with pytest.raises(TrainingError, match="holds a run already; pass --resume"):
+        train(TrainingConfig(name="a", **TINY), QUIET)
+
+
+def test_a_run_on_tiles_keeps_its_split(tmp_path):
+    images, masks = sections(40)
+    for i, (image, mask) in enumerate(zip(images, masks, strict=True)):
+        for part, array in (("images", image), ("masks", mask.astype(np.uint8) * 255)):
+            folder = tmp_path / "tgs" / "train" / part
+            folder.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(folder / f"{i:02}.png"), array)
+    rows = "".join(f"{i:02},{i // 4},0,0\n" for i in range(40))
+    (tmp_path / "tgs" / "sections.csv").write_text("id,section,row,col\n" + rows)
+    path = train(TrainingConfig(data=tmp_path / "tgs", name="b", **{**TINY, "epochs": 1}), QUIET)
+    split = checkpoint.read_card(path)["split"]
+    assert split["by"] == "section"
+    assert len(split["train"]) + len(split["val"]) == 40
+    assert not {int(n) // 4 for n in split["train"]} & {int(n) // 4 for n in split["val"]}
+
+
+def test_a_network_learns():
+    """Two minutes of a small network would do better; a few seconds must beat calling nothing salt."""
+    options = {"epochs": 4, "batch_size": 16, "sections_per_epoch": 256, "model": UNetConfig(width=4, depth=3)}
+    path = train(TrainingConfig(name="learns", learning_rate=5e-3, ema_decay=0.9, **options), QUIET)
+    scores = checkpoint.read_card(path)["metrics"]["synthetic"]
+    assert scores["iou"] > 0.4
+    assert scores["pixel_accuracy"] > 0.8
+
+
+def test_a_loss_that_explodes_stops_the_run_and_keeps_the_last_weights(monkeypatch):
+    train(TrainingConfig(name="ok", **{**TINY, "epochs": 1}), QUIET)
+    monkeypatch.setattr("unet.training.learning_rate", lambda config, position: float("inf"))
+    with pytest.raises(TrainingError, match=r"the loss is nan in epoch 1, step 2"):
+        train(TrainingConfig(name="bad", **TINY), QUIET)
+
+
+def test_killed_at_any_moment_and_resumed_it_ends_with_the_same_weights():
+    whole = launch("--name", "whole")
+    assert whole.wait(120) == 0, whole.stderr.read()
+    expected = checkpoint.read_card(Path("runs/whole/whole.safetensors"))["sha256"]
+    for number, seconds in enumerate((4.0, 5.0)):
+        name = f"cut{number}"
+        run = launch("--name", name)
+        began = time.monotonic()
+        path = Path(f"runs/{name}/metrics.jsonl")
+        # One is killed by the clock, wherever it is; one just after its first epoch.
+        while run.poll() is None and time.monotonic() - began < 60:
+            if number == 0 and time.monotonic() - began > seconds:
+                break
+            if number == 1 and path.exists():
+                break
+            time.sleep(0.01)
+        run.send_signal(signal.SIGKILL)
+        run.wait()
+        resumed = launch("--name", name, "--resume")
+        assert resumed.wait(120) == 0, resumed.stderr.read()
+        assert checkpoint.read_card(Path(f"runs/{name}/{name}.safetensors"))["sha256"] == expected
+        assert len(path.read_text().splitlines()) == 3
+
+
+def test_the_command_line_says_what_is_wrong():
+    for arguments, code, sentence in [
+        (["--data", "nowhere"], 1, "no such file or folder"),
+        (["--name", "../up"], 2, "plain folder name"),
+        (["--epochs", "many"], 2, "epochs"),
+    ]:
+        run = launch(*arguments)
+        assert run.wait(60) == code
+        message = run.stderr.read()
+        assert sentence in message
+        assert "Traceback" not in message
+
+
+@pytest.mark.skipif(not computes_bfloat16(), reason="this processor does not compute in bfloat16")
+def test_half_precision_trains():
+    path = train(TrainingConfig(name="half", precision="bf16-mixed", **TINY), QUIET)
+    assert np.isfinite(checkpoint.read_card(path)["claim"]["value"])
