@@ -7,7 +7,7 @@ import base64
 import hashlib
 import io
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
@@ -189,7 +189,7 @@ def stem(name: str) -> str:
 
 
 def markdown(name: str, sentence: str) -> str:
-    """A sentence about a visitor's file as Markdown that shows exactly that, whatever the name is made of.
+    r"""A sentence about a visitor's file as Markdown that shows exactly that, whatever the name is made of.
 
     Args:
         name: the file's name.
@@ -288,7 +288,7 @@ class Finding:
         pixels: how many are salt.
         share: of all pixels, 0 to 1.
         highest: the highest probability anywhere.
-        counts: right and wrong pixels, or None without a truth.
+        iou, dice, competition: against the truth, 0 to 1; None where it is not known.
     """
 
     threshold: float
@@ -296,7 +296,8 @@ class Finding:
     pixels: int
     share: float
     highest: float
-    counts: metrics.Counts | None = None
+    iou: float | None = None
+    dice: float | None = None
     competition: float | None = None
 
     @property
@@ -318,17 +319,15 @@ def find(probability: Probability, threshold: float, truth: Mask | None = None) 
     """
     mask = metrics.mask(probability, threshold)
     pixels = int(np.count_nonzero(mask))
-    highest = float(probability.max())
+    finding = Finding(threshold, mask, pixels, pixels / mask.size, float(probability.max()))
     if truth is None:
-        return Finding(threshold, mask, pixels, pixels / mask.size, highest)
-    return Finding(
-        threshold,
-        mask,
-        pixels,
-        pixels / mask.size,
-        highest,
-        metrics.confusion(mask, truth),
-        metrics.average_precision(mask, truth),
+        return finding
+    counts = metrics.confusion(mask, truth)
+    return replace(
+        finding,
+        iou=metrics.iou(counts),
+        dice=metrics.dice(counts),
+        competition=metrics.average_precision(mask, truth),
     )
 
 
@@ -350,8 +349,8 @@ def curves(probability: Probability, truth: Mask | None = None) -> Curves:
         truth: (H, W) bool, or None.
 
     Returns:
-        Shares from 0 to 1.  ``best`` is the threshold with the highest IoU on this very picture, the middle of
-        equals: hindsight, which a picture without a truth does not have.
+        Shares from 0 to 1.  ``best`` is the threshold with the highest IoU on this very picture, the middle
+        one of equals: hindsight, which a picture without a truth does not have.
     """
     thresholds = [percent / 100 for percent in range(1, 100)]
     below = np.searchsorted(np.asarray(thresholds, np.float32), probability.ravel(), side="left")

@@ -174,7 +174,7 @@ def test_an_upload_that_is_taken_back_leaves_a_sample_open(app):
 
 @pytest.mark.parametrize("level", ["Level 1", "Level 2", "Level 3"])
 def test_every_level_shows_both_arms_and_what_meets_between_them(app, level):
-    run(app.switch_page("pages/inside_the_unet.py"))
+    run(app.switch_page("views/inside_the_unet.py"))
     run(app.segmented_control(key="level").set_value(level))
 
     number = level[-1]
@@ -183,7 +183,7 @@ def test_every_level_shows_both_arms_and_what_meets_between_them(app, level):
 
 
 def test_the_bottleneck_opens_too(app):
-    run(app.switch_page("pages/inside_the_unet.py"))
+    run(app.switch_page("views/inside_the_unet.py"))
     run(app.segmented_control(key="level").set_value("Bottleneck"))
 
     assert app.caption[-1].value.startswith("bottleneck: 32 maps of 13 x 13")
@@ -194,7 +194,7 @@ def test_a_large_picture_is_opened_through_a_window(app):
         "large.png", png(np.tile(core.sample("Salt stock").pixels, (3, 1)))
     )
     run(app)
-    run(app.switch_page("pages/inside_the_unet.py"))
+    run(app.switch_page("views/inside_the_unet.py"))
     run(app.slider[0].set_value(0))
 
     assert app.slider[0].max == 303 - 128

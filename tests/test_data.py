@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from unet.data import DataError, load_tiles, read_sections, split_tiles
 from tests.conftest import TGS
+from unet.data import DataError, load_tiles, read_sections, split_tiles
 
 IDS = [f"{i:03}" for i in range(200)]
 

@@ -25,7 +25,11 @@ ARROWS: dict[str, set[str]] = {
         "unet.segmenter", "unet.losses", "unet.metrics", "unet.data", "unet.synthetic", "unet.augment",
         "unet.checkpoint", "unet.model", "unet.image",
     },
+    "unet.prediction": {
+        "unet.segmenter", "unet.files", "unet.image", "unet.metrics", "unet.rle", "unet.checkpoint",
+    },
     "unet.cli": {
+        "unet.prediction",
         "unet.segmenter", "unet.data", "unet.files", "unet.image", "unet.metrics", "unet.rle", "unet.render",
         "unet.checkpoint", "unet.bench", "unet.model",
     },

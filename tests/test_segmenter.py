@@ -142,7 +142,10 @@ def test_an_edit_changes_what_follows_and_nothing_before(segmenter, picture):
 
 @pytest.mark.parametrize(
     ("edit", "sentence"),
-    [({"skip9": 0.0}, "unknown site 'skip9'; this network has encoder1"), ({"skip1": np.nan}, "finite factor for skip1")],
+    [
+        ({"skip9": 0.0}, "unknown site 'skip9'; this network has encoder1"),
+        ({"skip1": np.nan}, "finite factor for skip1"),
+    ],
 )
 def test_an_edit_that_cannot_be_is_refused(segmenter, picture, edit, sentence):
     with pytest.raises(ValueError, match=sentence):
@@ -184,6 +187,7 @@ def test_eight_threads_share_one_segmenter(segmenter):
 
 
 def test_importing_the_package_loads_no_front_end():
-    code = "import sys, unet; print([m for m in ('streamlit', 'gradio', 'plotly', 'cv2', 'lightning_fabric') if m in sys.modules])"
+    front_ends = "('streamlit', 'gradio', 'plotly', 'cv2', 'lightning_fabric')"
+    code = f"import sys, unet; print([name for name in {front_ends} if name in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"

@@ -21,7 +21,7 @@ from unet.training import TrainingConfig, TrainingError, batches, epoch_order, e
 
 TINY = {"epochs": 3, "batch_size": 8, "sections_per_epoch": 16, "model": UNetConfig(width=2, depth=2)}
 QUIET = Console(quiet=True)
-OPTIONS = "--epochs 3 --batch-size 8 --sections-per-epoch 24 --model.width 2 --model.depth 2".split()
+OPTIONS = ["--epochs=3", "--batch-size=8", "--sections-per-epoch=24", "--model.width=2", "--model.depth=2"]
 
 
 @pytest.fixture(autouse=True)

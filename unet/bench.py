@@ -11,11 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from unet import synthetic
 from unet.image import RULE
-from unet.model import UNet, UNetConfig
+from unet.model import UNet, UNetConfig, channels_last
 from unet.segmenter import Segmenter
 
 MILESIAL = UNetConfig(width=64, depth=4, block="plain", upsample="transposed")
@@ -32,7 +30,7 @@ class Timing:
 
 def contenders(shipped: Segmenter) -> list[tuple[str, Segmenter]]:
     """The networks to compare: the shipped one exact and fast, and milesial's, exact like the first."""
-    other = UNet(MILESIAL).eval().requires_grad_(False).to(memory_format=torch.channels_last)
+    other = channels_last(UNet(MILESIAL)).eval().requires_grad_(False)
     return [
         ("shipped, float32", shipped),
         ("shipped, fast path", Segmenter(shipped.model, shipped.card, fast=True)),
@@ -66,9 +64,7 @@ def measure(
             times.append(time.perf_counter() - begin)
             advance(1)
     return [
-        Timing(
-            name, sum(p.numel() for p in segmenter.model.parameters()), statistics.median(times[1:]) / tiles
-        )
+        Timing(name, sum(p.numel() for p in segmenter.model.parameters()), statistics.median(times[1:]) / tiles)
         for (name, segmenter), times in zip(networks, seconds, strict=True)
     ]
 

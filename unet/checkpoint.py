@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import safetensors.torch
-import torch
 from safetensors import SafetensorError
 
-from unet.model import UNet, UNetConfig
+from unet.model import UNet, UNetConfig, channels_last
 
 Card = dict[str, Any]
 
@@ -101,14 +100,14 @@ def load(path: Path) -> tuple[UNet, Card]:
     model.eval()
     for parameter in model.parameters():
         parameter.requires_grad_(False)
-    return model.to(memory_format=torch.channels_last), card
+    return channels_last(model), card
 
 
 def read_card(path: Path) -> Card:
     """The card of NAME.safetensors; raises ``CheckpointError`` where it is missing or not a card."""
     card_path = path.with_suffix(".json")
     try:
-        card = json.loads(card_path.read_text(encoding="utf-8"))
+        card: Card = json.loads(card_path.read_text(encoding="utf-8"))
     except OSError as error:
         raise CheckpointError(f"{card_path}: the card of {path.name} cannot be read ({error.strerror})") from None
     except (ValueError, RecursionError) as error:

@@ -1,7 +1,7 @@
 """The command line, ``python -m unet``: what was asked, checked before anything is done, and what came of it.
 
-The exit status is 0 when all went well, 1 when something could not be done, 2 when what was asked cannot be, and
-130 after Ctrl-C.  Results go to stdout; progress, problems and the summary go to stderr.
+The exit status is 0 when all went well, 1 when something could not be done, 2 when what was asked cannot be,
+and 130 after Ctrl-C.  Results go to stdout; progress, problems and the summary go to stderr.
 """
 
 import argparse
@@ -51,9 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _say(f"{arguments.command}: {error}")
         return 2
     except OSError as error:  # what is read is guarded where it is read: this is a disk that is full, or gone
-        _say(
-            f"{arguments.command}: stopped, {error.filename or 'output'} cannot be written ({error.strerror})"
-        )
+        _say(f"{arguments.command}: stopped, {error.filename or 'output'} cannot be written ({error.strerror})")
         return 1
     except KeyboardInterrupt:
         hint = "; --skip-existing goes on from here" if arguments.command == "predict" else ""
@@ -68,9 +66,8 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser(
         "predict",
         help="write a mask for every picture",
-        description="Write a mask for every picture: DIR/<stem>.png, 8-bit, 255 = salt, of the picture's size.",
-        epilog="A picture that cannot be read is named on stderr, the others are still done, and the exit "
-        "status is 1.",
+        description="Write a mask for every picture, of its size: DIR/<stem>.png, 8-bit, 255 = salt.",
+        epilog="A picture that cannot be read is named on stderr, the others are still done, and the exit status is 1.",
     )
     command.add_argument(
         "inputs",
@@ -126,8 +123,8 @@ def _parser() -> argparse.ArgumentParser:
         "--split",
         choices=("val", "train", "all"),
         default="val",
-        help="which tiles: those held back from training (val) or trained on (train), as the card lists them, "
-        "or every tile in DATA (all) (default: %(default)s)",
+        help="which tiles: those held back from training (val) or trained on (train), as the card lists "
+        "them, or every tile in DATA (all) (default: %(default)s)",
     )
     _add_tta(command)
     command.add_argument("--json", type=Path, metavar="FILE", help="also write the scores to FILE")
@@ -135,7 +132,7 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser(
         "bench",
         help="measure the speed",
-        description="Measure the time per tile of 101 x 101, the shipped network beside milesial/Pytorch-UNet.",
+        description="Measure the time per tile of 101 x 101, beside milesial/Pytorch-UNet's architecture.",
     )
     _add_weights(command)
     command.add_argument(
@@ -199,9 +196,7 @@ def _predict(arguments: argparse.Namespace) -> int:
             *(path for job in jobs for path in job.outputs),
         ]
         if arguments.csv.resolve() in {path.resolve() for path in taken}:
-            raise UsageError(
-                f"{arguments.csv}: is a picture or a mask itself; choose another name for the CSV file"
-            )
+            raise UsageError(f"{arguments.csv}: is a picture or a mask itself; choose another name for the CSV file")
     for problem in problems:
         _say(problem)
 
@@ -330,18 +325,14 @@ def _split_ids(card: Card, split: str) -> list[str]:
     return ids if isinstance(ids, list) else []
 
 
-def _print_scores(
-    scores: metrics.Scores, best: metrics.BestThreshold, split: str, pixels: int, tta: bool
-) -> None:
-    table = Table(
-        title=f"Split {split}, threshold {scores['threshold']:g} as in the card{', flip TTA' if tta else ''}"
-    )
+def _print_scores(scores: metrics.Scores, best: metrics.BestThreshold, split: str, pixels: int, tta: bool) -> None:
+    table = Table(title=f"Split {split}, threshold {scores['threshold']:g} as in the card{', flip TTA' if tta else ''}")
     table.add_column("Score")
     table.add_column("Value", justify="right")
     table.add_column("Over")
     of_images = f"{scores['count']:,} images of {split}"
     of_pixels = f"{pixels:,} pixels of {split}"
-    table.add_row("mAP, IoU 0.50:0.95, as Kaggle scored it", f"{scores['mAP']:.4f}", of_images)
+    table.add_row("mAP, IoU 0.50:0.95, as on Kaggle", f"{scores['mAP']:.4f}", of_images)
     table.add_row("IoU per image", f"{scores['iou_per_image']:.4f}", of_images)
     table.add_row("Dice per image", f"{scores['dice_per_image']:.4f}", of_images)
     table.add_row("IoU", f"{scores['iou']:.4f}", of_pixels)
@@ -361,28 +352,24 @@ def _bench(arguments: argparse.Namespace) -> int:
         timings = bench.measure(
             networks, arguments.tiles, arguments.repeats, advance=lambda count: progress.advance(task, count)
         )
-    exact, fast, other = timings
-    table = Table(
-        title=f"Tiles of 101 x 101, {arguments.tiles} at a time, median of {arguments.repeats} rounds in turns"
-    )
+    exact, fast, other = (timing.seconds_per_tile for timing in timings)
+    table = Table(title=f"101 x 101 pixels, {arguments.tiles} at a time, median of {arguments.repeats} rounds")
     table.add_column("Network")
     for column in ("Parameters", "ms per tile", "Tiles per s", "Times as fast"):
         table.add_column(column, justify="right")
     for timing in timings:
         seconds = timing.seconds_per_tile
-        ratio = other.seconds_per_tile / seconds
         table.add_row(
             timing.name,
             f"{timing.parameters:,}",
             f"{1000 * seconds:.2f}",
             f"{1 / seconds:.1f}",
-            f"{ratio:.1f}",
+            f"{other / seconds:.1f}",
         )
     Console().print(table)
     print(
-        f"Per tile, the shipped network is {other.seconds_per_tile / exact.seconds_per_tile:.1f} times as fast as "
-        f"milesial's at equal precision, and {other.seconds_per_tile / fast.seconds_per_tile:.1f} times on its "
-        "fast path."
+        f"Per tile, the shipped network is {other / exact:.1f} times as fast as milesial's at equal "
+        f"precision, and {other / fast:.1f} times on its fast path."
     )
     print(f"{bench.processor()}, {torch.get_num_threads()} threads, torch {torch.__version__}")
     return 0

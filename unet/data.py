@@ -95,8 +95,8 @@ def _uint8(file: PictureFile) -> NDArray[np.uint8]:
 
 
 def _salt(file: PictureFile) -> NDArray[np.bool_]:
-    mask = np.asarray(file.read())
-    return (mask if mask.ndim == 2 else mask.max(axis=2)) > 0
+    mask: NDArray[np.bool_] = file.read() != 0
+    return mask if mask.ndim == 2 else np.any(mask, axis=2)
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def split_tiles(ids: list[str], sections: dict[str, str] | None, val_share: floa
 
 
 def read_sections(root: Path) -> dict[str, str] | None:
-    """id -> section from ``sections.csv`` (columns id, section) in ``root``; None where there is none."""
+    """Id -> section from ``sections.csv`` (columns id, section) in ``root``; None where there is none."""
     path = root / "sections.csv"
     if not path.is_file():
         return None

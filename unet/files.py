@@ -1,4 +1,4 @@
-"""Picture files from anywhere, trusted no further than needed: bytes -> array; and what folders and zips hold.
+"""Picture files from anywhere, trusted no further than needed: bytes -> array; what folders and zips hold.
 
 Nothing is unpickled, nothing is unpacked to disk, and every size is checked before memory is taken for it.
 """
@@ -130,9 +130,7 @@ def _decode_npy(content: bytes, name: str) -> Picture:
     stream = io.BytesIO(content)
     version = np.lib.format.read_magic(stream)
     if version not in _NPY_HEADERS:  # 3.0 only differs in the names of a table's columns
-        raise PictureError(
-            f"{name}: expected a plain array of numbers in NPY format 1.0 or 2.0, got {version}"
-        )
+        raise PictureError(f"{name}: expected a plain array of numbers in NPY format 1.0 or 2.0, got {version}")
     shape, _, dtype = _NPY_HEADERS[version](stream)
     if dtype.hasobject:
         raise PictureError(f"{name}: holds Python objects, which are never loaded; save an array of numbers")
@@ -220,8 +218,7 @@ def _in_zip(path: Path, folder: str | None) -> list[PictureFile]:
     if folder is None and not chosen:
         chosen = pictures
     return [
-        PictureFile(printable(f"{path}:{inside}"), inside.stem, _zip_reader(archive, entry))
-        for inside, entry in chosen
+        PictureFile(printable(f"{path}:{inside}"), inside.stem, _zip_reader(archive, entry)) for inside, entry in chosen
     ]
 
 

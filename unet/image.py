@@ -52,7 +52,7 @@ def grey(picture: Picture) -> Grey:
     if min(height, width) < SMALLEST:
         raise ValueError(f"expected a picture of at least {SMALLEST} x {SMALLEST} pixels, got {height} x {width}")
     if picture.dtype in _WHITE:
-        scaled = picture / _WHITE[picture.dtype]
+        scaled = picture.astype(np.float64) / _WHITE[picture.dtype]
     elif np.issubdtype(picture.dtype, np.floating):
         scaled = _checked_float(picture)
     else:
@@ -62,7 +62,8 @@ def grey(picture: Picture) -> Grey:
         )
     if scaled.ndim == 3:
         scaled = scaled[..., :3] @ _LUMINANCE
-    return np.clip(scaled, 0.0, 1.0).astype(np.float32)  # the clip only takes back rounding
+    values: Grey = np.clip(scaled, 0.0, 1.0).astype(np.float32)  # the clip only takes back rounding
+    return values
 
 
 def _checked_float(picture: Picture) -> NDArray[np.float64]:

@@ -1,13 +1,14 @@
 """Masks for any number of picture files: read a few, run the network, write, go on.
 
-What is in memory is bounded, however many pictures there are.  Every file is written whole or not at all, and a
-run that was stopped and started again leaves the same bytes as one that never was.
+What is in memory is bounded, however many pictures there are.  Every file is written whole or not at all, and
+a run that was stopped and started again leaves the same bytes as one that never was.
 """
 
 import os
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,17 +17,16 @@ from PIL import Image
 
 from unet import metrics, rle
 from unet.checkpoint import write_atomically
-from unet.files import PictureError, PictureFile, decode
+from unet.files import PictureError, PictureFile, find_pictures
 from unet.image import Grey
 from unet.segmenter import Mask, Probability, Segmenter
 
 CHUNK = 64  # pictures in memory at a time
 CHUNK_PIXELS = 8_000_000  # and their pixels, when they are large
+WRITERS = 8  # files written at the same time
 LONGEST_STEM = 240  # bytes: file systems take 255, and ".png.tmp" comes on top
 
-_UNSAFE = re.compile(
-    r"[\x00-\x1f\x7f/\\\ud800-\udfff]"
-)  # control characters, separators, bytes that are no text
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f/\\\ud800-\udfff]")  # control characters, separators, bytes that are no text
 _UNSAFE_ON_WINDOWS = re.compile(r'[<>:"|?*]|^(con|prn|aux|nul|com\d|lpt\d)(\.|$)', re.IGNORECASE)
 
 
@@ -95,15 +95,11 @@ def plan(pictures: Sequence[PictureFile], out: Path, probability: bool) -> list[
     for picture in pictures:
         other = stems.setdefault(picture.stem.casefold(), picture)
         if other is not picture:
-            raise ClashError(
-                f"{other.name} and {picture.name} would be written to one file; rename one of them"
-            )
+            raise ClashError(f"{other.name} and {picture.name} would be written to one file; rename one of them")
         mask = folder / f"{picture.stem}.png"
         job = Job(picture, mask, mask.with_name(f"{picture.stem}.npy") if probability else None)
         if not sources.isdisjoint(job.outputs):
-            raise ClashError(
-                f"{picture.name} stands in {out}, where its mask would replace it; choose another folder"
-            )
+            raise ClashError(f"{picture.name} stands in {out}, where its mask would replace it; choose another folder")
         jobs.append(job)
     return jobs
 
@@ -135,35 +131,35 @@ def predict(
     """
     outcome = Outcome()
     runs = outcome.runs if encode else None
-    for start in range(0, len(jobs), CHUNK):
-        chunk = jobs[start : start + CHUNK]
-        finished = [job for job in chunk if skip_existing and _is_finished(job, runs)]
-        outcome.skipped += len(finished)
-        advance(len(finished))
-        if len(finished) == len(chunk):
-            continue
+    # A write is complete when it is on the disk; several that wait together wait little longer than one.
+    with ThreadPoolExecutor(WRITERS) as writers:
+        for start in range(0, len(jobs), CHUNK):
+            chunk = jobs[start : start + CHUNK]
+            finished = [job for job in chunk if skip_existing and _is_finished(job, runs)]
+            outcome.skipped += len(finished)
+            advance(len(finished))
+            if len(finished) == len(chunk):
+                continue
 
-        def fail(job: Job, error: PictureError, finished: list[Job] = finished) -> None:
-            if job not in finished:
-                outcome.failed += 1
-                report(str(error))
-                advance(1)
+            def fail(job: Job, error: PictureError, finished: list[Job] = finished) -> None:
+                if job not in finished:
+                    outcome.failed += 1
+                    report(str(error))
+                    advance(1)
 
-        # A chunk that was stopped half-way goes through the network whole: the last bits of a probability
-        # depend on what is computed together, and that must not depend on where an earlier run stopped.
-        for group in _read(chunk, fail):
-            begin = time.perf_counter()
-            probabilities = segmenter.probabilities([values for _, values in group], tta)
-            outcome.network_seconds += time.perf_counter() - begin
-            for (job, _), probability in zip(group, probabilities, strict=True):
-                if job in finished:
-                    continue
-                mask = metrics.mask(probability, threshold)
-                _write(job, mask, probability)
-                if runs is not None:
-                    runs[job.picture.stem] = rle.encode(mask)
-                outcome.done += 1
-                advance(1)
+            # A chunk that was stopped half-way goes through the network whole: the last bits of a probability
+            # depend on what is computed together, and that must not depend on where an earlier run stopped.
+            for group in _read(chunk, fail):
+                begin = time.perf_counter()
+                values = segmenter.probabilities([grey for _, grey in group], tta)
+                outcome.network_seconds += time.perf_counter() - begin
+                todo = [(job, p) for (job, _), p in zip(group, values, strict=True) if job not in finished]
+                masks = writers.map(lambda pair: _write(pair[0], pair[1], threshold), todo)
+                for (job, _), mask in zip(todo, masks, strict=True):
+                    if runs is not None:
+                        runs[job.picture.stem] = rle.encode(mask)
+                    outcome.done += 1
+                    advance(1)
     return outcome
 
 
@@ -173,15 +169,13 @@ def _is_finished(job: Job, runs: dict[str, str] | None) -> bool:
         return False
     if runs is not None:
         try:
-            runs[job.picture.stem] = rle.encode(decode(job.mask.read_bytes(), str(job.mask)) > 127)
-        except (OSError, ValueError):  # not what this program wrote: do it again
+            runs[job.picture.stem] = rle.encode(find_pictures(job.mask)[0].read_grey() > 0.5)
+        except PictureError:  # not what this program wrote: do it again
             return False
     return True
 
 
-def _read(
-    chunk: Sequence[Job], fail: Callable[[Job, PictureError], None]
-) -> Iterator[list[tuple[Job, Grey]]]:
+def _read(chunk: Sequence[Job], fail: Callable[[Job, PictureError], None]) -> Iterator[list[tuple[Job, Grey]]]:
     """The pictures of a chunk in groups of bounded size; those that cannot be read go to ``fail``."""
     group: list[tuple[Job, Grey]] = []
     for job in chunk:
@@ -198,8 +192,10 @@ def _read(
         yield group
 
 
-def _write(job: Job, mask: Mask, probability: Probability) -> None:
+def _write(job: Job, probability: Probability, threshold: float) -> Mask:
+    mask = metrics.mask(probability, threshold)
     if job.probability is not None:
         write_atomically(job.probability, lambda file: np.save(file, probability))
     picture = Image.fromarray(mask.astype(np.uint8) * np.uint8(255))
     write_atomically(job.mask, lambda file: picture.save(file, format="PNG"))
+    return mask

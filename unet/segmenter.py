@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from unet import checkpoint
+from unet import checkpoint, metrics
 from unet.checkpoint import Card
 from unet.image import RULE, Grey, Padding, Picture, grey, normalise
 from unet.model import UNet
@@ -34,7 +34,7 @@ class Trace:
     """Everything one forward pass computed.
 
     Attributes:
-        sites: every site of ``UNet.sites()`` -> (C, h, w) float32 of the padded picture, as the network went on with it.
+        sites: every site of ``UNet.sites()`` -> (C, h, w) float32 of the padded picture, after the edit.
         probability: (H, W) float32 in [0, 1], of the picture itself.
         padding: how the picture was padded.
     """
@@ -99,7 +99,7 @@ class Segmenter:
         threshold = self.threshold if threshold is None else threshold
         if not 0 <= threshold <= 1:
             raise ValueError(f"expected a threshold in [0, 1], got {threshold}")
-        return self.probability(image, tta) > threshold
+        return metrics.mask(self.probability(image, tta), threshold)
 
     def probabilities(self, images: Sequence[Picture], tta: bool = False, batch_size: int = 32) -> list[Probability]:
         """How probable salt is, at every pixel of every picture.
@@ -173,13 +173,17 @@ class Segmenter:
             sites[name] = tensor[0].contiguous().cpu().numpy()
             return tensor
 
-        padding = Padding.to_multiple(*values.shape, self.model.config.stride)
+        padding = self._padding(values)
         with torch.inference_mode():
             logits = self.model(self._tensor([padding.pad(values)]), tap)
             probability = padding.crop(torch.sigmoid(logits[0, 0]).cpu().numpy())
         if values.min() == values.max():  # as in probabilities: nothing to see
             probability = np.zeros_like(probability)
         return Trace(sites, np.ascontiguousarray(probability), padding)
+
+    def _padding(self, values: Grey) -> Padding:
+        height, width = values.shape
+        return Padding.to_multiple(height, width, self.model.config.stride)
 
     def _tensor(self, padded: list[Grey]) -> Tensor:
         """Equal (h, w) greys -> (N, 1, h, w) network input on the model's device."""
@@ -188,7 +192,7 @@ class Segmenter:
 
     def _forward(self, greys: list[Grey], tta: bool) -> NDArray[np.float32]:
         """(N, H, W) probabilities of N pictures of one size, in one piece."""
-        padding = Padding.to_multiple(*greys[0].shape, self.model.config.stride)
+        padding = self._padding(greys[0])
         x = self._tensor([padding.pad(values) for values in greys])
         with torch.inference_mode(), torch.autocast(x.device.type, torch.bfloat16, enabled=self._bfloat16):
             probability = torch.sigmoid(self._network(x).float())
@@ -209,7 +213,8 @@ class Segmenter:
             for window, tile in zip(batch, self._forward([values[w] for w in batch], tta), strict=True):
                 total[window] += weight * tile
                 weight_total[window] += weight
-        return np.clip(total / weight_total, 0, 1)
+        blended: Probability = np.clip(total / weight_total, 0, 1)
+        return blended
 
 
 def _windows(height: int, width: int) -> Iterator[tuple[slice, slice]]:
@@ -238,10 +243,11 @@ def folded(model: UNet) -> UNet:
     """A copy of an eval model with every batch norm folded into the convolution before it: same function, less work."""
     model = copy.deepcopy(model)
     for module in model.modules():
-        if isinstance(module, nn.Sequential) and isinstance(module[0], nn.Conv2d) and isinstance(module[1], nn.BatchNorm2d):
-            module[0] = fuse_conv_bn_eval(module[0], module[1])
-            module[1] = nn.Identity()
-    return model.to(memory_format=torch.channels_last)
+        if isinstance(module, nn.Sequential):
+            convolution, norm = module
+            if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                module[0], module[1] = fuse_conv_bn_eval(convolution, norm), nn.Identity()
+    return model
 
 
 def shipped_weights() -> Path:

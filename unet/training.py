@@ -37,7 +37,7 @@ from unet.checkpoint import Card, write_atomically
 from unet.data import DEFAULT, DataError, Split, Tiles, load_tiles, read_sections, split_tiles
 from unet.image import RULE, Padding
 from unet.losses import symmetric_lovasz
-from unet.model import UNet, UNetConfig
+from unet.model import UNet, UNetConfig, channels_last
 from unet.segmenter import Segmenter, computes_bfloat16
 from unet.synthetic import sections
 
@@ -195,11 +195,9 @@ def batches(
     images: NDArray[Any], masks: NDArray[Any], order: NDArray[np.int64], stride: int, seed: int, epoch: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Augmented (N, 1, h, w) float32 inputs and 0/1 targets, a pair per row of ``order``."""
-    padding = Padding.to_multiple(*images.shape[1:], stride)
+    padding = Padding.to_multiple(images.shape[1], images.shape[2], stride)
     for indices in order:
-        pairs = [
-            augment(images[i], masks[i], padding, np.random.default_rng([seed, epoch, int(i)])) for i in indices
-        ]
+        pairs = [augment(images[i], masks[i], padding, np.random.default_rng([seed, epoch, int(i)])) for i in indices]
         x, y = (torch.from_numpy(np.stack(side))[:, None] for side in zip(*pairs, strict=True))
         yield x.contiguous(memory_format=torch.channels_last), y
 
@@ -232,8 +230,9 @@ def train(config: TrainingConfig, console: Console | None = None) -> Path:
     fabric.seed_everything(config.seed, verbose=False)
     material = load_material(config)
 
-    model = UNet(config.model).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(config.ema_decay), use_buffers=True)
+    model = channels_last(UNet(config.model))
+    decay = get_ema_multi_avg_fn(config.ema_decay)  # type: ignore[no-untyped-call]
+    average = AveragedModel(model, multi_avg_fn=decay, use_buffers=True)
     average = average.to(fabric.device)
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
@@ -246,7 +245,10 @@ def train(config: TrainingConfig, console: Console | None = None) -> Path:
         optimizer.load_state_dict(state["optimizer"])
         history = state["history"]
 
-    say = console.print if fabric.is_global_zero else (lambda *_: None)
+    def say(text: str) -> None:
+        if fabric.is_global_zero:
+            console.print(text, highlight=False, soft_wrap=True)
+
     if material.split is not None:
         say(f"{len(material.split.train)} tiles to train, {len(material.val.ids)} to validate ({material.split.by})")
     columns = (
@@ -303,7 +305,10 @@ def train(config: TrainingConfig, console: Console | None = None) -> Path:
                     }
                 )
                 _keep(config, model, average, optimizer, history)
-                card = _card(config, material, history, fabric) | {"threshold": 0.5, "metrics": {_judge(material): scores}}
+                card = _card(config, material, history, fabric) | {
+                    "threshold": 0.5,
+                    "metrics": {_judge(material): scores},
+                }
                 checkpoint.save(_weights(config), ema, card)
                 left = seconds / (epoch + 1) * (config.epochs - epoch - 1)
                 say(
@@ -404,7 +409,8 @@ def _rule() -> Card:
 
 
 def _ema(average: AveragedModel) -> UNet:
-    model: UNet = average.module
+    model = average.module
+    assert isinstance(model, UNet)  # what it was made of
     return model.eval()
 
 

@@ -231,10 +231,10 @@ function line(path, fromColumn, fromRow, toColumn, toRow, zoom) {
 // Black under colour: visible on black, on white and on every grey between.
 function stroke(context, path, color, zoom) {
   context.lineCap = "square";
-  context.lineWidth = Math.max(3, 0.8 * zoom);
+  context.lineWidth = Math.max(3, zoom);
   context.strokeStyle = "black";
   context.stroke(path);
-  context.lineWidth = Math.max(1.5, 0.4 * zoom);
+  context.lineWidth = Math.max(1.5, 0.5 * zoom);
   context.strokeStyle = `rgb(${color})`;
   context.stroke(path);
 }

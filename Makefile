@@ -1,0 +1,40 @@
+# Everything runs in .venv, which the first target that needs it creates.
+SYSTEM_PYTHON ?= python3
+PYTHON := .venv/bin/python
+
+.PHONY: help demo demo-gradio test check train bench
+.DEFAULT_GOAL := help
+
+help:  ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: .venv/demo  ## open the Streamlit app with the shipped weights
+	$(PYTHON) -m streamlit run demo/app.py
+
+demo-gradio: .venv/demo  ## open the Gradio app; host and port from GRADIO_SERVER_NAME and GRADIO_SERVER_PORT
+	$(PYTHON) demo/gradio_app.py
+
+test: .venv/developer  ## run the tests; the browser ones need Chromium, the ones on real tiles data/tgs-salt
+	$(PYTHON) -m pytest
+
+check: .venv/developer  ## lint, format and types
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+
+train: .venv/demo  ## train on data/tgs-salt, or on invented sections where it is absent
+	$(PYTHON) train.py
+
+bench: .venv/demo  ## speed of the shipped network beside a U-Net of the usual size
+	$(PYTHON) -m unet bench
+
+.venv/bin/python:
+	$(SYSTEM_PYTHON) -m venv .venv
+
+.venv/demo: pyproject.toml | .venv/bin/python
+	$(PYTHON) -m pip install --quiet --editable ".[demo]"
+	@touch $@
+
+.venv/developer: pyproject.toml | .venv/bin/python
+	$(PYTHON) -m pip install --quiet --editable ".[demo,test,check]"
+	@touch $@ .venv/demo

@@ -1,0 +1,394 @@
+import csv
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from unet import checkpoint, cli, metrics, prediction, rle, synthetic
+from unet.image import RULE
+from unet.segmenter import Segmenter
+
+THRESHOLD = 0.47
+TRAIN, VAL = ["s0", "s1", "s2"], ["s3", "s4", "gone"]
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory, small_model):
+    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
+    card = {"threshold": THRESHOLD, "input": RULE, "split": {"by": "section", "train": TRAIN, "val": VAL}}
+    checkpoint.save(path, small_model, card)
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Five pictures of two sizes."""
+    place = tmp_path / "pictures"
+    place.mkdir()
+    for index in range(5):
+        image, _ = synthetic.section(index, 40, 50 if index < 3 else 33)
+        Image.fromarray(image).save(place / f"s{index}.png")
+    return place
+
+
+@pytest.fixture
+def run(weights, capsys, monkeypatch, tmp_path):
+    """Runs ``predict`` in this process: status and stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def command(*words, name="predict"):
+        status = cli.main([name, *map(str, words), "--weights", str(weights)])
+        captured = capsys.readouterr()
+        assert "Traceback" not in captured.err
+        run.out = captured.out
+        return status, captured.err
+
+    return command
+
+
+def refused(run, *words, name="predict"):
+    """The one sentence of a command that ends with status 2."""
+    status, err = run(*words, name=name)
+    assert status == 2
+    assert err.startswith(f"{name}: ")
+    assert err.count("\n") == 1
+    return err
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def submission(path):
+    with path.open(newline="") as file:
+        return list(csv.reader(file))
+
+
+class TestPredict:
+    def test_masks_probabilities_and_submission(self, run, folder, weights, tmp_path):
+        out = tmp_path / "new" / "out"
+        status, err = run(folder, "--out", out, "--probability", "--csv", tmp_path / "all.csv")
+        assert status == 0
+        assert re.fullmatch(r"5 pictures in \d+\.\d s, \d+% of it in the network\n", err)
+        assert sorted(contents(out)) == sorted(f"s{i}{suffix}" for i in range(5) for suffix in (".png", ".npy"))
+        segmenter = Segmenter.load(weights)
+        rows = submission(tmp_path / "all.csv")
+        assert rows[0] == ["id", "rle_mask"]
+        assert [row[0] for row in rows[1:]] == ["s0", "s1", "s2", "s3", "s4"]
+        for stem, runs in rows[1:]:
+            probability = np.load(out / f"{stem}.npy")
+            assert probability.dtype == np.float32
+            expected = segmenter.probability(np.asarray(Image.open(folder / f"{stem}.png")))
+            np.testing.assert_allclose(probability, expected, atol=1e-5)
+            picture = Image.open(out / f"{stem}.png")
+            assert picture.mode == "L"
+            mask = np.asarray(picture)
+            np.testing.assert_array_equal(mask, np.where(probability > np.float32(THRESHOLD), 255, 0))
+            assert runs == rle.encode(mask == 255)
+        assert len({runs for _, runs in rows}) > 2  # the masks are not all alike
+
+    def test_threshold_tta_and_fast(self, run, folder, weights, tmp_path):
+        options = ("--tta", "--fast", "--threshold", "0.3", "--probability")
+        assert run(folder / "s0.png", "--out", tmp_path / "out", *options)[0] == 0
+        image = np.asarray(Image.open(folder / "s0.png"))
+        expected = Segmenter.load(weights, fast=True).probability(image, tta=True)
+        np.testing.assert_allclose(np.load(tmp_path / "out" / "s0.npy"), expected, atol=1e-5)
+        mask = np.asarray(Image.open(tmp_path / "out" / "s0.png")) == 255
+        np.testing.assert_array_equal(mask, metrics.mask(np.load(tmp_path / "out" / "s0.npy"), 0.3))
+
+    def test_files_folders_and_zips_together(self, run, folder, tmp_path):
+        image, _ = synthetic.section(9, 30, 30)
+        np.save(tmp_path / "array.npy", image)
+        with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+            archive.write(folder / "s0.png", "images/zipped.png")
+            archive.writestr("masks/zipped.png", b"")
+        assert run(tmp_path / "array.npy", folder, tmp_path / "a.zip", "--out", tmp_path / "out")[0] == 0
+        assert sorted(contents(tmp_path / "out")) == [
+            f"{s}.png" for s in ("array", "s0", "s1", "s2", "s3", "s4", "zipped")
+        ]
+        assert Image.open(tmp_path / "out" / "s4.png").size == (33, 40)
+
+    def test_large_pictures_do_not_share_a_group(self, run, folder, tmp_path, monkeypatch):
+        run(folder, "--out", tmp_path / "one", "--probability")
+        monkeypatch.setattr(prediction, "CHUNK_PIXELS", 1)
+        run(folder, "--out", tmp_path / "two", "--probability")
+        for index in range(5):
+            one, two = (np.load(tmp_path / out / f"s{index}.npy") for out in ("one", "two"))
+            np.testing.assert_allclose(one, two, atol=1e-5)
+
+    def test_what_cannot_be_read_is_named_and_the_rest_is_done(self, run, folder, tmp_path):
+        whole = (folder / "s0.png").read_bytes()
+        (folder / "short.png").write_bytes(whole[: len(whole) // 2])
+        (folder / "empty.jpg").write_bytes(b"")
+        np.save(folder / "nan.npy", np.full((20, 20), np.nan))
+        Image.new("L", (50, 1)).save(folder / "thin.png")
+        (tmp_path / "bad.zip").write_bytes(b"PK")
+        (tmp_path / "bare").mkdir()
+        inputs = (folder, tmp_path / "bad.zip", tmp_path / "bare")
+        status, err = run(*inputs, "--out", tmp_path / "out", "--csv", tmp_path / "a.csv")
+        assert status == 1
+        *problems, summary = err.splitlines()
+        for name, reason in {
+            "short.png": "damaged or cut short",
+            "empty.jpg": "the file is empty",
+            "nan.npy": "finite values",
+            "thin.png": "at least 16 x 16 pixels, got 1 x 50",
+            "bad.zip": "not a readable zip",
+            "bare": "no PNG, JPEG, TIFF or NPY pictures in it",
+        }.items():
+            assert [line for line in problems if f"{name}: " in line and reason in line], name
+        assert len(problems) == 6
+        assert summary.startswith("5 pictures in")
+        assert summary.endswith("; 6 could not be done")
+        assert sorted(contents(tmp_path / "out")) == [f"s{i}.png" for i in range(5)]
+        assert len(submission(tmp_path / "a.csv")) == 6
+
+    def test_nothing_outside_the_folder_is_touched(self, run, folder, tmp_path):
+        content = (folder / "s0.png").read_bytes()
+        names = [
+            "../up.png", "/tmp/absolute.png", "..\\back.png", "C:\\drive.png", "nul\0byte.png", "CON.png",
+            "line\nbreak.png", "x" * 245 + ".png", "y" * 240 + ".png", "images/../../z.png", "[red]{0}%s.png",
+            "=1+1.png",
+        ]  # fmt: skip
+        with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+            for name in names:
+                archive.writestr(zipfile.ZipInfo(name), content)
+        before = {path for path in tmp_path.rglob("*") if path.is_file()}
+        status, err = run(tmp_path / "a.zip", "--out", tmp_path / "deep" / "out", "--csv", tmp_path / "deep.csv")
+        assert status == 1
+        assert "line\\nbreak.png: its name holds characters that cannot be in a file name" in err
+        assert "longer than 240 bytes" in err
+        out = tmp_path / "deep" / "out"
+        after = {path for path in tmp_path.rglob("*") if path.is_file()} - before
+        assert after == {tmp_path / "deep.csv", *out.iterdir()}
+        stems = {"up", "absolute", "back", "drive", "CON", "y" * 240, "z", "[red]{0}%s", "=1+1"}
+        assert stems <= {path.stem for path in out.iterdir()}
+        assert not Path("/tmp/absolute.png").exists()
+        assert {row[0] for row in submission(tmp_path / "deep.csv")[1:]} >= stems
+
+    def test_names_that_windows_keeps_for_itself(self):
+        for stem in ("CON", "nul.old", "com1", "a:b", "what?"):
+            assert prediction.refusal(stem, windows=True)
+            assert prediction.refusal(stem, windows=False) is None
+        assert prediction.refusal("console", windows=True) is None
+        assert prediction.refusal("\udcff")
+
+    def test_skip_existing_writes_nothing_twice(self, run, folder, tmp_path):
+        out = tmp_path / "out"
+        run(folder, "--out", out, "--csv", tmp_path / "whole.csv")
+        whole = contents(out)
+        for name in ("s1.png", "s4.png"):
+            (out / name).unlink()
+        os.utime(out / "s0.png", ns=(1, 1))
+        (out / "s2.png").write_bytes(b"damaged")
+        status, err = run(folder, "--out", out, "--csv", tmp_path / "again.csv", "--skip-existing")
+        assert status == 0
+        assert err.startswith("3 pictures in")  # the CSV needs s2, so it is done again
+        assert err.endswith("; 2 were there already\n")
+        assert contents(out) == whole
+        assert (out / "s0.png").stat().st_mtime_ns == 1
+        assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+
+    def test_skip_existing_wants_every_file(self, run, folder, tmp_path):
+        run(folder, "--out", tmp_path / "out")
+        _, err = run(folder, "--out", tmp_path / "out", "--probability", "--skip-existing")
+        assert err.startswith("5 pictures in")
+        _, err = run(folder, "--out", tmp_path / "out", "--probability", "--skip-existing")
+        assert err.startswith("0 pictures in")
+
+    def test_a_full_disk_ends_with_one_sentence(self, run, folder, tmp_path, monkeypatch):
+        def full(path, write):
+            raise OSError(28, "No space left on device", str(path))
+
+        monkeypatch.setattr(prediction, "write_atomically", full)
+        status, err = run(folder, "--out", tmp_path / "out")
+        assert status == 1
+        assert re.fullmatch(r"predict: stopped, .*s0\.png cannot be written \(No space left on device\)\n", err)
+
+    def test_interrupt_is_one_line(self, run, folder, tmp_path, monkeypatch):
+        def interrupt(*_):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(Segmenter, "probabilities", interrupt)
+        assert run(folder, "--out", tmp_path / "out") == (
+            130,
+            "predict: interrupted; --skip-existing goes on from here\n",
+        )
+
+
+class TestPredictRefuses:
+    def test_missing_input(self, run, folder, tmp_path):
+        assert "gone.png: no such file or folder" in refused(run, folder, "gone.png", "--out", tmp_path / "out")
+        assert not (tmp_path / "out").exists()
+
+    def test_no_pictures_at_all(self, run, tmp_path):
+        (tmp_path / "bare").mkdir()
+        assert "no PNG, JPEG, TIFF or NPY pictures in it" in refused(run, tmp_path / "bare", "--out", "out")
+
+    @pytest.mark.parametrize("name", ["s0.tif", "S0.npy"])
+    def test_one_stem_twice(self, run, folder, tmp_path, name):
+        (tmp_path / name).write_bytes(b"")
+        message = refused(run, folder, tmp_path / name, "--out", "out")
+        assert str(folder / "s0.png") in message
+        assert str(tmp_path / name) in message
+
+    def test_a_mask_over_its_picture(self, run, folder):
+        before = contents(folder)
+        assert "s0.png stands in" in refused(run, folder, "--out", folder)
+        assert "choose another folder" in refused(run, folder / "s0.png", "--out", folder / ".." / "pictures")
+        assert contents(folder) == before
+
+    def test_folders_that_cannot_be(self, run, folder, tmp_path):
+        (tmp_path / "file").write_bytes(b"")
+        assert "cannot be made a folder" in refused(run, folder, "--out", tmp_path / "file")
+        assert "cannot be made a folder" in refused(run, folder, "--out", tmp_path / "file" / "below")
+
+    def test_csv_that_cannot_be(self, run, folder, tmp_path):
+        assert "does not exist" in refused(run, folder, "--out", "out", "--csv", tmp_path / "gone" / "a.csv")
+        assert "cannot be written" in refused(run, folder, "--out", "out", "--csv", tmp_path)
+        assert "another name" in refused(run, folder, "--out", "out", "--csv", folder / "s0.png")
+        assert "another name" in refused(run, folder, "--out", "out", "--csv", Path("out") / "s0.png")
+
+    def test_bad_weights(self, folder, weights, tmp_path, capsys):
+        damaged = tmp_path / "damaged.safetensors"
+        damaged.write_bytes(weights.read_bytes()[:-1])
+        damaged.with_suffix(".json").write_bytes(weights.with_suffix(".json").read_bytes())
+        for path in (damaged, tmp_path / "gone.safetensors", tmp_path, Path("/")):
+            assert cli.main(["predict", str(folder), "--out", str(tmp_path / "o"), "--weights", str(path)]) == 2
+            err = capsys.readouterr().err
+            assert err.startswith("predict: ")
+            assert err.count("\n") == 1
+
+    @pytest.mark.parametrize("threshold", ["0", "1", "nan", "-1", "half"])
+    def test_threshold(self, run, folder, threshold, capsys):
+        with pytest.raises(SystemExit) as caught:
+            run(folder, "--out", "out", "--threshold", threshold)
+        assert caught.value.code == 2
+        assert "argument --threshold: " in capsys.readouterr().err
+
+
+class TestEvaluate:
+    @pytest.fixture
+    def data(self, tmp_path):
+        for part in ("images", "masks"):
+            (tmp_path / "data" / part).mkdir(parents=True)
+        for index in range(6):
+            image, mask = synthetic.section(index, 32, 40)
+            Image.fromarray(image).save(tmp_path / "data" / "images" / f"s{index}.png")
+            Image.fromarray(mask.astype(np.uint8) * 255).save(tmp_path / "data" / "masks" / f"s{index}.png")
+        return tmp_path / "data"
+
+    @pytest.mark.parametrize(
+        ("split", "seeds", "missing"),
+        [("val", [3, 4], 1), ("train", [0, 1, 2], 0), ("all", [0, 1, 2, 3, 4, 5], 0)],
+    )
+    @pytest.mark.parametrize("tta", [False, True])
+    def test_scores_are_those_of_metrics(self, run, data, weights, tmp_path, split, seeds, missing, tta):
+        words = (data, "--split", split, "--json", tmp_path / "a.json", *(["--tta"] if tta else []))
+        status, err = run(*words, name="evaluate")
+        assert status == 0
+        assert (f"{missing} tiles of split {split} are not in" in err) == bool(missing)
+        segmenter = Segmenter.load(weights)
+        images, masks = zip(*(synthetic.section(seed, 32, 40) for seed in seeds), strict=True)
+        probabilities = segmenter.probabilities(images, tta)
+        report = json.loads((tmp_path / "a.json").read_text())
+        assert report.pop("best_threshold") == metrics.best_threshold(probabilities, masks)
+        expected = {
+            "split": split,
+            "missing": missing,
+            "tta": tta,
+            "weights": str(weights),
+            "sha256": segmenter.card["sha256"],
+            **metrics.evaluate(probabilities, masks, THRESHOLD),
+        }
+        assert report == pytest.approx(expected)
+
+    def test_the_table_says_what_each_score_is_of(self, run, data, capsys, weights):
+        assert cli.main(["evaluate", str(data), "--weights", str(weights), "--split", "all"]) == 0
+        out = capsys.readouterr().out
+        assert "Split all, threshold 0.47 as in the card" in out
+        assert "6 images of all" in out
+        assert "7,680 pixels of all" in out
+        assert "The weights were trained on 3 of these tiles." in out
+
+    def test_no_tile_of_the_split(self, run, data):
+        for part in ("images", "masks"):
+            for name in ("s3.png", "s4.png"):
+                (data / part / name).unlink()
+        assert "--split all" in refused(run, data, name="evaluate")
+
+    def test_no_split_in_the_card(self, data, small_weights, capsys):
+        assert cli.main(["evaluate", str(data), "--weights", str(small_weights)]) == 2
+        assert "--split all" in capsys.readouterr().err
+        assert cli.main(["evaluate", str(data), "--weights", str(small_weights), "--split", "all"]) == 0
+
+    def test_data_that_is_none(self, run, data, tmp_path):
+        assert "no such file or folder" in refused(run, tmp_path / "gone", name="evaluate")
+        (data / "masks" / "s3.png").unlink()
+        assert "have no mask" in refused(run, data, name="evaluate")
+        (data / "masks" / "s3.png").write_bytes(b"")
+        assert "s3.png: the file is empty" in refused(run, data, name="evaluate")
+        assert "does not exist" in refused(run, data, "--json", tmp_path / "gone" / "a.json", name="evaluate")
+
+
+def test_bench_prints_the_ratios(run, capsys, weights, monkeypatch, small_model):
+    monkeypatch.setattr(cli.bench, "MILESIAL", small_model.config)  # the real one takes seconds
+    assert cli.main(["bench", "--weights", str(weights), "--tiles", "2", "--repeats", "1"]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"shipped network is \d+\.\d times as fast as milesial's at equal precision", out)
+    assert re.search(r"\d+ threads, torch \d", out)
+    assert out.count(f"{sum(p.numel() for p in small_model.parameters()):,}") == 3
+
+
+class TestProcess:
+    """The same through a process of its own, as a user meets it."""
+
+    def start(self, *words):
+        # As many threads as here: the last bits of a convolution depend on their number.
+        environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
+        command = [sys.executable, "-m", "unet", *map(str, words)]
+        return subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def test_a_usage_error(self, tmp_path):
+        process = self.start("predict", "gone", "--out", tmp_path / "out")
+        assert process.communicate(timeout=300) == ("", "predict: gone: no such file or folder\n")
+        assert process.returncode == 2
+
+    def test_killed_interrupted_and_started_again(self, run, weights, tmp_path):
+        pictures, out = tmp_path / "pictures", tmp_path / "out"
+        pictures.mkdir()
+        for index in range(160):
+            Image.fromarray(synthetic.section(index, 48, 48)[0]).save(pictures / f"{index:03}.png")
+        (pictures / "bad.png").write_bytes(b"bad")
+        words = (pictures, "--probability", "--csv")
+        assert run(*words, tmp_path / "whole.csv", "--out", tmp_path / "whole")[0] == 1
+
+        for stop in (signal.SIGKILL, signal.SIGINT):
+            before = len(list(out.glob("*.png"))) if out.exists() else 0
+            process = self.start(
+                "predict", *words, tmp_path / "again.csv", "--out", out, "--skip-existing", "--weights", weights
+            )
+            while process.poll() is None and len(list(out.glob("*.png"))) <= before:
+                time.sleep(0.001)
+            process.send_signal(stop)
+            _, err = process.communicate(timeout=300)
+            assert "Traceback" not in err
+            assert process.returncode in (-signal.SIGKILL, 130), "it was done before it could be stopped"
+            assert len(list(out.glob("*.png"))) < 160
+            assert not (tmp_path / "again.csv").exists()
+
+        assert run(*words, tmp_path / "again.csv", "--out", out, "--skip-existing")[0] == 1
+        for path in out.glob("*.tmp"):  # a killed process leaves what it was writing
+            path.unlink()
+        assert contents(out) == contents(tmp_path / "whole")
+        assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
