@@ -56,9 +56,7 @@ def choose_weights() -> Segmenter:
     if not found:
         st.error("No weights in weights/ or runs/. Train some with `python train.py`, then reload this page.")
         st.stop()
-    label = st.selectbox(
-        "Weights", found, key="weights_label", help="From weights/ and runs/; newest runs first."
-    )
+    label = st.selectbox("Weights", found, key="weights_label", help="From weights/ and runs/; newest runs first.")
     weights = found[label]
     try:
         segmenter = load_segmenter(weights.key)
@@ -67,8 +65,10 @@ def choose_weights() -> Segmenter:
         st.stop()
     if weights.claim:
         st.caption(weights.claim)
-    if state.get("weights") != weights.key:
-        state.weights = weights.key
+    state.weights = weights.key
+    # A run that trains on writes its weights anew; that alone does not move the visitor's threshold.
+    if state.get("brought") != (weights.path, segmenter.threshold):
+        state.brought = (weights.path, segmenter.threshold)
         state.threshold = segmenter.threshold
         place_handle()
     state.tiles = survey_tiles(weights.key, weights)
@@ -165,9 +165,7 @@ def choose_picture(problems: list[str]) -> core.Opened:
     if state.picture not in choices:  # its file was taken back, or the link is of another machine
         state.picture = next(iter(choices))
     with choice_place:
-        label = st.selectbox(
-            "Picture", choices, key="picture", help="Yours, then samples, then survey tiles."
-        )
+        label = st.selectbox("Picture", choices, key="picture", help="Yours, then samples, then survey tiles.")
     return choices[label]()
 
 

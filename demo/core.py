@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from unet import metrics, render, synthetic
 from unet.checkpoint import Card, CheckpointError, read_card
 from unet.files import PictureError, PictureFile, decode, find_pictures
-from unet.image import Grey, Picture, grey
+from unet.image import Grey, grey, salt
 from unet.segmenter import TILE, Mask, Probability, Trace, shipped_weights
 
 HERE = Path(__file__).parent
@@ -124,7 +124,7 @@ def open_tile(tile: Tile) -> Opened:
     """A survey tile with its label; raises ``PictureError`` where the archive is damaged."""
     note = "survey tile the network was validated on, not trained" if tile.held_out else "survey tile"
     picture = grey(tile.picture.read())
-    return Opened(tile.name, tile.name, picture, _salt(tile.mask.read()), note)
+    return Opened(tile.name, tile.name, picture, salt(tile.mask.read()), note)
 
 
 def open_upload(name: str, content: bytes) -> Opened:
@@ -171,16 +171,11 @@ def open_truth(name: str, content: bytes, shape: tuple[int, ...]) -> Mask:
     mask = decode(content, name)
     if mask.dtype.kind not in "buif":
         raise PictureError(f"{name}: expected numbers, got {mask.dtype}; every value but 0 is salt")
-    truth = _salt(mask)
+    truth = salt(mask)
     if truth.shape != shape:
         sizes = [" x ".join(f"{side:,}" for side in size) for size in (shape, truth.shape)]
         raise PictureError(f"{name}: expected a mask of its picture's size {sizes[0]}, got {sizes[1]}")
     return truth
-
-
-def _salt(mask: Picture) -> Mask:
-    """The organisers' rule: every value but 0 is salt, in 8-bit and in 16-bit masks."""
-    return np.asarray(mask if mask.ndim != 3 else mask.any(axis=2)).astype(np.bool_)
 
 
 def stem(name: str) -> str:

@@ -90,6 +90,18 @@ def test_other_weights_bring_their_own_threshold(app, weights):
     assert shown(app)["Salt pixels"] == f"{finding.pixels:,}"
 
 
+def test_weights_written_anew_by_a_run_leave_the_threshold_alone(app, weights):
+    run(app.number_input(key="threshold").set_value(0.3))
+    torch.manual_seed(5)
+    model = UNet(UNetConfig(width=4, depth=3)).eval()
+    checkpoint.save(weights / "first.safetensors", model, {"threshold": 0.45, "input": RULE})
+    run(app)
+
+    finding = expected(weights, "first", core.sample("Salt stock").grey, 0.3)
+    assert app.number_input(key="threshold").value == 0.3
+    assert shown(app)["Salt pixels"] == f"{finding.pixels:,}"
+
+
 def test_weights_that_do_not_fit_their_card_get_a_sentence_without_a_path(app, weights):
     (weights / "second.safetensors").write_bytes(b"other tensors")
     run(app.selectbox(key="weights_label").select_index(1))
@@ -190,9 +202,7 @@ def test_the_bottleneck_opens_too(app):
 
 
 def test_a_large_picture_is_opened_through_a_window(app):
-    app.file_uploader(key="uploads").upload(
-        "large.png", png(np.tile(core.sample("Salt stock").pixels, (3, 1)))
-    )
+    app.file_uploader(key="uploads").upload("large.png", png(np.tile(core.sample("Salt stock").pixels, (3, 1))))
     run(app)
     run(app.switch_page("views/inside_the_unet.py"))
     run(app.slider[0].set_value(0))

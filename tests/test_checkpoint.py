@@ -86,6 +86,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
     with pytest.raises(OSError, match="disk full"):
         checkpoint.write_atomically(path, fail)
     assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
     checkpoint.write_atomically(path, lambda file: file.write(b"new"))
     assert path.read_bytes() == b"new"
 

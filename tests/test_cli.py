@@ -230,6 +230,7 @@ class TestPredictRefuses:
     def test_missing_input(self, run, folder, tmp_path):
         assert "gone.png: no such file or folder" in refused(run, folder, "gone.png", "--out", tmp_path / "out")
         assert not (tmp_path / "out").exists()
+        assert "cannot be opened (File name too long)" in refused(run, "long" * 100, "--out", tmp_path / "out")
 
     def test_no_pictures_at_all(self, run, tmp_path):
         (tmp_path / "bare").mkdir()

@@ -242,18 +242,14 @@ def test_downloads_hold_what_they_say():
     assert probability.tolist() == np.rint(PROBABILITY.astype(np.float64) * 65535).tolist()
 
     np.testing.assert_array_equal(np.load(io.BytesIO(core.probability_npy(PROBABILITY))), PROBABILITY)
-    np.testing.assert_array_equal(
-        read_png(core.overlay_png(opened, TRUTH)), render.overlay(opened.pixels, TRUTH)
-    )
+    np.testing.assert_array_equal(read_png(core.overlay_png(opened, TRUTH)), render.overlay(opened.pixels, TRUTH))
 
 
 # --- Inside the network
 
 
 def test_levels_hold_the_sites_in_the_order_of_the_forward_pass():
-    card = {
-        "sites": [{"name": s.name, "stride": s.stride} for s in UNet(UNetConfig(width=2, depth=2)).sites()]
-    }
+    card = {"sites": [{"name": s.name, "stride": s.stride} for s in UNet(UNetConfig(width=2, depth=2)).sites()]}
 
     assert core.levels(card) == [
         core.Level("Level 1", 1, ("encoder1", "skip1", "up1", "decoder1")),

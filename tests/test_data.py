@@ -62,6 +62,13 @@ def test_a_missing_mask_is_named(tgs_like):
         load_tiles(root)
 
 
+def test_two_images_of_one_name_are_refused(tgs_like):
+    root, *_ = tgs_like
+    (root / "train" / "images" / "b.jpg").write_bytes((root / "train" / "images" / "b.png").read_bytes())
+    with pytest.raises(DataError, match="b.png: expected one file of each name, there is .*b.jpg too"):
+        load_tiles(root)
+
+
 def test_a_mask_of_another_size_is_named(tgs_like):
     root, grey, _ = tgs_like
     write(root / "train", "b", grey[2], np.zeros((20, 25), np.uint8))

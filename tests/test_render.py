@@ -140,9 +140,7 @@ def test_tiles_stand_row_by_row_and_are_zoomed_without_smoothing():
     assert (drawn[2:4] == render.GAP).all()
 
 
-@pytest.mark.parametrize(
-    ("count", "columns"), [(1, 1), (2, 2), (8, 4), (16, 4), (32, 8), (128, 16), (256, 16)]
-)
+@pytest.mark.parametrize(("count", "columns"), [(1, 1), (2, 2), (8, 4), (16, 4), (32, 8), (128, 16), (256, 16)])
 def test_columns(count, columns):
     assert render.tile_columns(count) == columns
 

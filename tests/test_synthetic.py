@@ -33,9 +33,7 @@ def test_no_sections_is_an_empty_stack() -> None:
     assert images.shape == masks.shape == (0, 101, 101)
 
 
-@pytest.mark.parametrize(
-    ("height", "width"), [(16, 16), (16, 512), (512, 16), (101, 101), (64, 200), (512, 512)]
-)
+@pytest.mark.parametrize(("height", "width"), [(16, 16), (16, 512), (512, 16), (101, 101), (64, 200), (512, 512)])
 def test_any_size_from_16_up(height: int, width: int) -> None:
     for seed in range(4):
         image, mask = section(seed, height, width)

@@ -126,12 +126,11 @@ def test_a_run_on_tiles_keeps_its_split(tmp_path):
 
 
 def test_a_network_learns():
-    """Two minutes of a small network would do better; a few seconds must beat calling nothing salt."""
+    """A few seconds must beat calling everything salt (IoU 0.25) and calling nothing salt (IoU 0)."""
     options = {"epochs": 4, "batch_size": 16, "sections_per_epoch": 256, "model": UNetConfig(width=4, depth=3)}
     path = train(TrainingConfig(name="learns", learning_rate=5e-3, ema_decay=0.9, **options), QUIET)
     scores = checkpoint.read_card(path)["metrics"]["synthetic"]
     assert scores["iou"] > 0.4
-    assert scores["pixel_accuracy"] > 0.8
 
 
 def test_a_loss_that_explodes_stops_the_run_and_keeps_the_last_weights(monkeypatch):
@@ -163,6 +162,17 @@ def test_killed_at_any_moment_and_resumed_it_ends_with_the_same_weights():
         assert resumed.wait(120) == 0, resumed.stderr.read()
         assert checkpoint.read_card(Path(f"runs/{name}/{name}.safetensors"))["sha256"] == expected
         assert len(path.read_text().splitlines()) == 3
+
+
+def test_two_processes_share_one_run():
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    options = [*OPTIONS, "--epochs=1", "--batch-size=4", "--name=both"]
+    subprocess.run([*command, str(ROOT / "train.py"), *options], env=environment, check=True, capture_output=True)
+    card = checkpoint.read_card(Path("runs/both/both.safetensors"))
+    assert card["training"]["processes"] == 2
+    assert card["training"]["command"].startswith("torchrun --standalone --nproc-per-node=2 ")
+    assert card["claim"]["count"] == 200
 
 
 def test_the_command_line_says_what_is_wrong():

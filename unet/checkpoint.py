@@ -26,11 +26,15 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     The temporary file is in the same folder, because only a rename within one file system is atomic.
     """
     temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("wb") as file:
-        write(file)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:  # a full disk, Ctrl-C: no half of a file stays behind
+        temporary.unlink(missing_ok=True)
+        raise
     if os.name == "posix":  # the rename itself must reach the disk too
         folder = os.open(path.parent, os.O_RDONLY)
         try:

@@ -22,7 +22,7 @@ from rich.table import Table
 from unet import bench, metrics
 from unet.checkpoint import Card, write_atomically
 from unet.data import Tiles, load_tiles
-from unet.files import PictureError, PictureFile, find_pictures, printable
+from unet.files import MissingError, PictureError, PictureFile, find_pictures, printable
 from unet.prediction import CHUNK, ClashError, plan, predict, refusal
 from unet.segmenter import Probability, Segmenter, shipped_weights
 
@@ -234,9 +234,9 @@ def _collect(inputs: Sequence[Path]) -> tuple[list[PictureFile], list[str]]:
     empty: list[str] = []
     for path in inputs:
         try:
-            if not path.exists():
-                raise UsageError(f"{printable(path)}: no such file or folder")
             found = find_pictures(path)
+        except MissingError as error:
+            raise UsageError(error) from None
         except PictureError as error:
             problems.append(str(error))
             continue

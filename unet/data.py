@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unet.files import PictureFile, find_pictures
-from unet.image import grey
+from unet.image import salt
 
 DEFAULT = Path("data/tgs-salt")
 
@@ -52,12 +52,11 @@ def load_tiles(root: Path) -> Tiles:
         The tiles, sorted by id.
 
     Raises:
-        DataError: no tiles, an image without a mask, or pictures of different sizes.
+        DataError: no tiles, an image without a mask, two of one name, or pictures of different sizes.
         PictureError: a file that cannot be read.
     """
     place = _training_place(root)
-    images = {file.stem: file for file in find_pictures(place, "images")}
-    masks = {file.stem: file for file in find_pictures(place, "masks")}
+    images, masks = _by_stem(place, "images"), _by_stem(place, "masks")
     if not images:
         raise DataError(
             f"{root}: expected train.zip, train/, or a folder or zip with images/ and masks/; found no pictures there"
@@ -66,8 +65,8 @@ def load_tiles(root: Path) -> Tiles:
     if missing:
         raise DataError(f"{place}: {len(missing)} images have no mask of the same name in masks/, first {missing[0]}")
     ids = sorted(images)
-    pictures = [_uint8(images[name]) for name in ids]
-    truths = [_salt(masks[name]) for name in ids]
+    pictures = [np.rint(images[name].read_grey() * 255).astype(np.uint8) for name in ids]
+    truths = [salt(masks[name].read()) for name in ids]
     size = pictures[0].shape
     for name, picture, truth in zip(ids, pictures, truths, strict=True):
         if picture.shape != size or truth.shape != size:
@@ -78,6 +77,15 @@ def load_tiles(root: Path) -> Tiles:
     return Tiles(ids, np.stack(pictures), np.stack(truths))
 
 
+def _by_stem(place: Path, folder: str) -> dict[str, PictureFile]:
+    files: dict[str, PictureFile] = {}
+    for file in find_pictures(place, folder):
+        if file.stem in files:
+            raise DataError(f"{file.name}: expected one file of each name, there is {files[file.stem].name} too")
+        files[file.stem] = file
+    return files
+
+
 def _training_place(root: Path) -> Path:
     if not root.exists():
         raise DataError(f"{root}: no such file or folder; see the README for how to get the data")
@@ -85,18 +93,6 @@ def _training_place(root: Path) -> Path:
         if candidate.exists():
             return candidate
     return root
-
-
-def _uint8(file: PictureFile) -> NDArray[np.uint8]:
-    try:
-        return np.rint(grey(file.read()) * 255).astype(np.uint8)
-    except ValueError as error:
-        raise DataError(f"{file.name}: {error}") from None
-
-
-def _salt(file: PictureFile) -> NDArray[np.bool_]:
-    mask: NDArray[np.bool_] = file.read() != 0
-    return mask if mask.ndim == 2 else np.any(mask, axis=2)
 
 
 @dataclass(frozen=True)

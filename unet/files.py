@@ -39,6 +39,10 @@ class PictureError(ValueError):
     """A file that cannot be used as a picture; the message is one sentence with its name and the reason."""
 
 
+class MissingError(PictureError):
+    """Nothing stands where pictures were looked for, or it may not be opened."""
+
+
 @dataclass(frozen=True)
 class PictureFile:
     """One picture in a folder or a zip.
@@ -167,20 +171,17 @@ def find_pictures(path: Path, folder: str | None = None) -> list[PictureFile]:
         The pictures found; an empty list where there are none.
 
     Raises:
-        PictureError: nothing stands at ``path``, or a folder or zip that cannot be opened.
+        MissingError: nothing stands at ``path``, or it may not be opened.
+        PictureError: a zip that is damaged or has too many entries.
     """
     try:
         if path.is_dir():
             return _in_folder(path, folder)
-        if not path.is_file():
-            raise PictureError(f"{printable(path)}: no such file or folder")
-        if path.suffix.lower() == ".zip":
-            return _in_zip(path, folder)
-    except (OSError, ValueError) as error:  # no permission, or a NUL in the name
-        if isinstance(error, PictureError):
-            raise
-        raise PictureError(f"{printable(path)}: cannot be opened ({_reason(error)})") from None
-    return [_on_disk(path)]
+        if path.is_file():
+            return _in_zip(path, folder) if path.suffix.lower() == ".zip" else [_on_disk(path)]
+    except OSError as error:
+        raise MissingError(f"{printable(path)}: cannot be opened ({_reason(error)})") from None
+    raise MissingError(f"{printable(path)}: no such file or folder")
 
 
 def _on_disk(path: Path) -> PictureFile:

@@ -77,6 +77,23 @@ def _checked_float(picture: Picture) -> NDArray[np.float64]:
     return values
 
 
+def salt(mask: Picture) -> NDArray[np.bool_]:
+    """The salt of a mask picture, by the organisers' rule: every value but 0, in 8 bits and in 16.
+
+    Args:
+        mask: (H, W), (H, W, 3) or (H, W, 4), any real type.
+
+    Returns:
+        (H, W) bool, True = salt.
+
+    Example:
+        >>> salt(np.array([[0, 1, 65535]], np.uint16))
+        array([[False,  True,  True]])
+    """
+    marked: NDArray[np.bool_] = np.asarray(mask) != 0
+    return marked if marked.ndim == 2 else np.any(marked[..., :3], axis=2)
+
+
 def from_amplitude(amplitudes: NDArray[np.generic], low: float, high: float) -> Grey:
     """Seismic amplitudes as a grey picture: ``low`` and below become 0, ``high`` and above 1.
 

@@ -93,9 +93,7 @@ def confusion(predicted: Mask, truth: Mask) -> Counts:
     """
     for name, array in (("predicted", predicted), ("truth", truth)):
         if array.dtype != np.bool_:
-            raise TypeError(
-                f"Expected a boolean {name} mask, got {array.dtype}; compare it with a threshold first."
-            )
+            raise TypeError(f"Expected a boolean {name} mask, got {array.dtype}; compare it with a threshold first.")
     _check_shapes(predicted, truth)
     tp = int(np.count_nonzero(predicted & truth))
     fp = int(np.count_nonzero(predicted)) - tp
@@ -263,8 +261,7 @@ def _counts_at(probability: Probability, truth: Mask, thresholds: Sequence[float
     positive = every[::-1].cumsum()[::-1][1:].tolist()
     salt_pixels = int(np.count_nonzero(truth))
     return [
-        Counts(t, p - t, salt_pixels - t, truth.size - salt_pixels - (p - t))
-        for t, p in zip(tp, positive, strict=True)
+        Counts(t, p - t, salt_pixels - t, truth.size - salt_pixels - (p - t)) for t, p in zip(tp, positive, strict=True)
     ]
 
 
@@ -283,8 +280,7 @@ def _check_shapes(predicted: NDArray[np.generic], truth: Mask) -> None:
 def _check_pairs(probabilities: Sequence[Probability], truths: Sequence[Mask]) -> None:
     if len(probabilities) != len(truths) or not len(truths):
         raise ValueError(
-            "Expected as many probabilities as truths, at least one, "
-            f"got {len(probabilities)} and {len(truths)}."
+            f"Expected as many probabilities as truths, at least one, got {len(probabilities)} and {len(truths)}."
         )
     for probability, truth in zip(probabilities, truths, strict=True):
         _check_shapes(probability, truth)

@@ -15,16 +15,16 @@ GAP: Color = (128, 128, 128)  # between tiles: on a light page and on a dark one
 
 def _cividis() -> Pixels:
     ramp = np.arange(256, dtype=np.uint8)[:, None]
-    colors: Pixels = cv2.cvtColor(cv2.applyColorMap(ramp, cv2.COLORMAP_CIVIDIS), cv2.COLOR_BGR2RGB)[:, 0]  # type: ignore[assignment]
-    return colors
+    bgr = np.array(cv2.applyColorMap(ramp, cv2.COLORMAP_CIVIDIS), np.uint8).reshape(256, 3)
+    return bgr[:, ::-1].copy()
 
 
 def _blue_white_orange() -> Pixels:
     """An odd number of colours, so that zero has one of its own: white, in the middle."""
-    blue, white, orange = np.array([(0, 92, 158), (247, 247, 247), (213, 94, 0)], np.float64)
+    ends = np.array([(0, 92, 158), (247, 247, 247), (213, 94, 0)], np.float64)
     ramp = np.linspace(0, 1, 128)[:, None]
-    cold, warm = blue + ramp * (white - blue), white + ramp * (orange - white)
-    return np.rint(np.vstack([cold, warm[1:]])).astype(np.uint8)
+    cold, warm = ends[0] + ramp * (ends[1] - ends[0]), ends[1] + ramp * (ends[2] - ends[1])
+    return np.asarray(np.rint(np.vstack([cold, warm[1:]])), np.uint8)
 
 
 SEQUENTIAL = _cividis()  # (256, 3): dark blue to yellow, its brightness rises evenly
@@ -93,9 +93,7 @@ def heat_map(probability: NDArray[np.float32]) -> Pixels:
     return np.asarray(SEQUENTIAL[np.rint(probability * 255).astype(np.intp)])
 
 
-def feature_tiles(
-    maps: NDArray[np.float32], shared: bool = False, zoom: int = 1, columns: int | None = None
-) -> Pixels:
+def feature_tiles(maps: NDArray[np.float32], shared: bool = False, zoom: int = 1, columns: int | None = None) -> Pixels:
     """All maps of one layer side by side, row by row, with a grey gap between them.
 
     Zero has one colour everywhere.  Maps without negative values run from dark blue (0) to yellow (the
@@ -154,12 +152,9 @@ def tile_columns(count: int) -> int:
 def _rgb(image: Pixels, mask: NDArray[np.bool_]) -> Pixels:
     """A copy in three colours of the mask's size."""
     if image.dtype != np.uint8 or image.ndim not in (2, 3) or image.shape[2:] not in ((), (3,)):
-        raise ValueError(
-            f"expected uint8 of shape (H, W) or (H, W, 3), got {image.dtype} of shape {image.shape}"
-        )
+        raise ValueError(f"expected uint8 of shape (H, W) or (H, W, 3), got {image.dtype} of shape {image.shape}")
     if image.shape[:2] != mask.shape or mask.dtype != np.bool_:
         raise ValueError(
-            f"expected a boolean mask of the picture's size {image.shape[:2]}, "
-            f"got {mask.dtype} of shape {mask.shape}"
+            f"expected a boolean mask of the picture's size {image.shape[:2]}, got {mask.dtype} of shape {mask.shape}"
         )
     return image.copy() if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)

@@ -58,9 +58,7 @@ def decode(text: str, height: int, width: int) -> NDArray[np.bool_]:
         if length < 1:
             raise ValueError(f"Expected lengths of 1 or more, got {run}.")
         if start < free:
-            raise ValueError(
-                f"Expected runs in order without overlap, got {run} after a run that ends at {free - 1}."
-            )
+            raise ValueError(f"Expected runs in order without overlap, got {run} after a run that ends at {free - 1}.")
         if start + length - 1 > pixels.size:
             raise ValueError(f"Expected runs inside {height} x {width} = {pixels.size} pixels, got {run}.")
         pixels[start - 1 : start - 1 + length] = True

@@ -12,15 +12,11 @@ from unet.segmenter import Mask, Probability
 
 Key = tuple[str, int, str]
 state = st.session_state
-viewer = st.components.v2.component(
-    "salt_viewer", js=core.VIEWER_JS.read_text(), css=core.VIEWER_CSS.read_text()
-)
+viewer = st.components.v2.component("salt_viewer", js=core.VIEWER_JS.read_text(), css=core.VIEWER_CSS.read_text())
 
 
 @st.cache_data(max_entries=32, show_spinner="Looking for salt")
-def find_probability(
-    weights: tuple[str, int, str], digest: str, _segmenter: Segmenter, _grey: Grey
-) -> Probability:
+def find_probability(weights: tuple[str, int, str], digest: str, _segmenter: Segmenter, _grey: Grey) -> Probability:
     """Keyed by the weights and the picture's content: a hit is always this very picture."""
     return _segmenter.probability(_grey)
 
@@ -57,9 +53,7 @@ def draw_curves(curves: core.Curves, threshold: float, chosen: float) -> go.Figu
             name=name,
             mode="lines",
             line={"color": color, "width": 2.5, "shape": "hv" if name == "Competition score" else "linear"},
-            hovertemplate="threshold %{x:.2f}: %{y:.1%}"
-            if curves.iou is None
-            else "threshold %{x:.2f}: %{y:.2f}",
+            hovertemplate="threshold %{x:.2f}: %{y:.1%}" if curves.iou is None else "threshold %{x:.2f}: %{y:.2f}",
         )
     marks = [(threshold, "now", "solid"), (chosen, "card", "dash")]
     if curves.best is not None:
@@ -119,9 +113,7 @@ with right:
 
     truth_bytes = None if opened.truth is None else opened.truth.tobytes()
     curves = find_curves(state.weights, opened.digest, truth_bytes, probability, opened.truth)
-    st.plotly_chart(
-        draw_curves(curves, state.threshold, segmenter.threshold), config={"displayModeBar": False}
-    )
+    st.plotly_chart(draw_curves(curves, state.threshold, segmenter.threshold), config={"displayModeBar": False})
     if curves.best is None:
         st.caption("Where the curve is flat, the threshold hardly matters. It does not say what is right.")
     else:
