@@ -89,7 +89,7 @@ def test_options_that_cannot_be_are_refused(wrong):
 
 
 def test_options_survive_json():
-    config = TrainingConfig(data=Path("x"), **TINY)
+    config = TrainingConfig(data=Path("x"), start_from=Path("y.safetensors"), **TINY)
     assert TrainingConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
 
 
@@ -109,7 +109,9 @@ def test_a_run_from_nothing_to_weights_that_say_what_they_are():
         train(TrainingConfig(name="a", **TINY), QUIET)
 
 
-def test_a_run_on_tiles_keeps_its_split(tmp_path):
+@pytest.fixture
+def tiles(tmp_path):
+    """40 labelled tiles in ten sections, as a folder."""
     images, masks = sections(40)
     for i, (image, mask) in enumerate(zip(images, masks, strict=True)):
         for part, array in (("images", image), ("masks", mask.astype(np.uint8) * 255)):
@@ -118,11 +120,29 @@ def test_a_run_on_tiles_keeps_its_split(tmp_path):
             cv2.imwrite(str(folder / f"{i:02}.png"), array)
     rows = "".join(f"{i:02},{i // 4},0,0\n" for i in range(40))
     (tmp_path / "tgs" / "sections.csv").write_text("id,section,row,col\n" + rows)
-    path = train(TrainingConfig(data=tmp_path / "tgs", name="b", **{**TINY, "epochs": 1}), QUIET)
+    return tmp_path / "tgs"
+
+
+def test_a_run_on_tiles_keeps_its_split(tiles):
+    path = train(TrainingConfig(data=tiles, name="b", **{**TINY, "epochs": 1}), QUIET)
     split = checkpoint.read_card(path)["split"]
     assert split["by"] == "section"
     assert len(split["train"]) + len(split["val"]) == 40
     assert not {int(n) // 4 for n in split["train"]} & {int(n) // 4 for n in split["val"]}
+
+
+def test_a_run_goes_on_from_other_weights_but_is_never_judged_on_what_they_learned(tiles):
+    options = {"data": tiles, **TINY, "epochs": 1}
+    first = train(TrainingConfig(name="first", **options), QUIET)
+    # Without a learning rate the weights stay, and only the statistics of the batch norm move.
+    second = train(TrainingConfig(name="second", start_from=first, learning_rate=0.0, **options), QUIET)
+    (one, card), (two, later) = checkpoint.load(first), checkpoint.load(second)
+    for before, after in zip(one.parameters(), two.parameters(), strict=True):
+        torch.testing.assert_close(before, after)
+    assert later["training"]["started_from"]["sha256"] == card["sha256"]
+    assert later["training"]["started_from"]["training"] == card["training"]
+    with pytest.raises(TrainingError, match=r"was trained on \d+ of the tiles that would judge this run"):
+        train(TrainingConfig(name="third", start_from=first, seed=1, **options), QUIET)
 
 
 def test_a_network_learns():

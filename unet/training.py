@@ -63,6 +63,8 @@ class TrainingConfig:
     otherwise the network learns from invented sections alone."""
     name: str = "salt-unet"
     """Name of the run: everything is written to runs/NAME."""
+    start_from: Path | None = None
+    """Weights (NAME.safetensors with its card) to begin with instead of random ones; their shape is kept."""
     resume: bool = False
     """Go on from the last complete checkpoint of this run, with the options it was started with."""
     epochs: int = 60
@@ -116,18 +118,15 @@ class TrainingConfig:
 
     def to_json(self) -> dict[str, Any]:
         """The options as plain JSON values; ``from_json`` is its inverse."""
-        return {**asdict(self), "data": None if self.data is None else str(self.data)}
+        return {k: str(v) if isinstance(v, Path) else v for k, v in asdict(self).items()}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "TrainingConfig":
         """The options that ``to_json`` wrote."""
         known = {f.name for f in fields(cls)}
-        data = values["data"]
-        return cls(
-            **{k: v for k, v in values.items() if k in known - {"model", "data"}},
-            data=None if data is None else Path(data),
-            model=UNetConfig(**values["model"]),
-        )
+        kept = {k: v for k, v in values.items() if k in known}
+        paths = {k: Path(kept[k]) for k in ("data", "start_from") if kept[k] is not None}
+        return cls(**{**kept, **paths, "model": UNetConfig(**kept["model"])})
 
 
 @dataclass(frozen=True)
@@ -230,7 +229,7 @@ def train(config: TrainingConfig, console: Console | None = None) -> Path:
     fabric.seed_everything(config.seed, verbose=False)
     material = load_material(config)
 
-    model = channels_last(UNet(config.model))
+    model, before = _first_weights(config, material)
     decay = get_ema_multi_avg_fn(config.ema_decay)  # type: ignore[no-untyped-call]
     average = AveragedModel(model, multi_avg_fn=decay, use_buffers=True)
     average = average.to(fabric.device)
@@ -268,7 +267,7 @@ def train(config: TrainingConfig, console: Console | None = None) -> Path:
             )
             losses = []
             network.train()
-            for step, (x, y) in enumerate(batches(images, masks, order, config.model.stride, config.seed, epoch)):
+            for step, (x, y) in enumerate(batches(images, masks, order, model.config.stride, config.seed, epoch)):
                 position = (epoch + step / len(order)) / config.epochs
                 for group in optimizer.param_groups:
                     group["lr"] = learning_rate(config, position)
@@ -305,7 +304,7 @@ def train(config: TrainingConfig, console: Console | None = None) -> Path:
                     }
                 )
                 _keep(config, model, average, optimizer, history)
-                card = _card(config, material, history, fabric) | {
+                card = _card(config, material, history, fabric, before) | {
                     "threshold": 0.5,
                     "metrics": {_judge(material): scores},
                 }
@@ -321,7 +320,7 @@ def train(config: TrainingConfig, console: Console | None = None) -> Path:
             fabric.barrier()
 
     if fabric.is_global_zero:
-        card = judged(Segmenter(_ema(average), _rule()), material) | _card(config, material, history, fabric)
+        card = judged(Segmenter(_ema(average), _rule()), material) | _card(config, material, history, fabric, before)
         card = checkpoint.save(_weights(config), _ema(average), card)
         claim = card["claim"]
         say(
@@ -376,6 +375,20 @@ def _start(config: TrainingConfig, console: Console) -> tuple[TrainingConfig, di
     state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     console.print(f"{config.folder}: going on after epoch {len(state['history'])} with the run's own options")
     return TrainingConfig.from_json(state["config"]), state
+
+
+def _first_weights(config: TrainingConfig, material: Material) -> tuple[UNet, Card | None]:
+    """A network to train, and the card of the weights it starts from, if any."""
+    if config.start_from is None:
+        return channels_last(UNet(config.model)), None
+    model, card = checkpoint.load(config.start_from)
+    seen = set((card.get("split") or {}).get("train", [])) & set(material.val.ids)
+    if seen:
+        raise TrainingError(
+            f"{config.start_from} was trained on {len(seen)} of the tiles that would judge this run; "
+            "use the --seed and --val-share of its card"
+        )
+    return model.requires_grad_(True), card
 
 
 def _fabric(config: TrainingConfig) -> Fabric:
@@ -437,8 +450,10 @@ def _keep(
     write_atomically(config.folder / "metrics.jsonl", lambda file: file.write(lines.encode()))
 
 
-def _card(config: TrainingConfig, material: Material, history: list[dict[str, Any]], fabric: Fabric) -> Card:
-    """The card's entries that say where weights come from."""
+def _card(
+    config: TrainingConfig, material: Material, history: list[dict[str, Any]], fabric: Fabric, before: Card | None
+) -> Card:
+    """The card's entries that say where weights come from; ``before`` is the card of those the run started from."""
     split = material.split
     return {
         "name": config.name,
@@ -455,6 +470,7 @@ def _card(config: TrainingConfig, material: Material, history: list[dict[str, An
         "training": {
             "command": _command(fabric.world_size),
             "options": config.to_json(),
+            "started_from": before and {key: before.get(key) for key in ("name", "sha256", "training")},
             "epochs": len(history),
             "seconds": round(history[-1]["seconds"], 1),
             "code": _version(),
