@@ -21,9 +21,10 @@ ARROWS: dict[str, set[str]] = {
     "unet.data": {"unet.files", "unet.image"},
     "unet.checkpoint": {"unet.model"},
     "unet.segmenter": {"unet.image", "unet.checkpoint", "unet.model", "unet.metrics"},
+    "unet.material": {"unet.augment", "unet.data", "unet.image", "unet.synthetic"},
     "unet.training": {
-        "unet.segmenter", "unet.losses", "unet.metrics", "unet.data", "unet.synthetic", "unet.augment",
-        "unet.checkpoint", "unet.model", "unet.image",
+        "unet.segmenter", "unet.losses", "unet.metrics", "unet.data", "unet.material", "unet.checkpoint", "unet.model",
+        "unet.image",
     },
     "unet.prediction": {
         "unet.segmenter", "unet.files", "unet.image", "unet.metrics", "unet.rle", "unet.checkpoint",

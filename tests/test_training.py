@@ -17,7 +17,7 @@ from unet import Segmenter, checkpoint, metrics
 from unet.model import UNetConfig
 from unet.segmenter import computes_bfloat16
 from unet.synthetic import sections
-from unet.training import TrainingConfig, TrainingError, batches, epoch_order, epoch_tiles, learning_rate, shrunk, train
+from unet.training import TrainingConfig, TrainingError, learning_rate, train
 
 TINY = {"epochs": 3, "batch_size": 8, "sections_per_epoch": 16, "model": UNetConfig(width=2, depth=2)}
 QUIET = Console(quiet=True)
@@ -35,49 +35,10 @@ def launch(*arguments, **options):
     return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, **options)
 
 
-def test_every_tile_is_seen_at_most_once_and_by_one_process():
-    for epoch in range(5):
-        parts = [epoch_order(103, 0, epoch, 8, world_size=3, rank=rank) for rank in range(3)]
-        seen = np.concatenate(parts, axis=None)
-        assert len(seen) == len(set(seen)) == 96  # 103 tiles: 4 batches on each of 3 processes, 7 tiles left out
-    assert not np.array_equal(epoch_order(103, 0, 0, 8, 1, 0), epoch_order(103, 0, 1, 8, 1, 0))
-    with pytest.raises(TrainingError, match="do not fill one batch"):
-        epoch_order(7, 0, 0, 8, 1, 0)
-
-
-def test_a_tile_is_augmented_alike_in_any_batch():
-    images, masks = sections(6)
-    together = list(batches(images, masks, np.array([[0, 1, 2], [3, 4, 5]]), 16, seed=0, epoch=2))
-    alone = list(batches(images, masks, np.array([[4]]), 16, seed=0, epoch=2))
-    assert torch.equal(together[1][0][1], alone[0][0][0])
-    assert together[0][0].shape == together[0][1].shape == (3, 1, 112, 112)
-
-
 def test_the_learning_rate_rises_falls_and_ends_at_nothing():
     config = TrainingConfig(learning_rate=1.0, warm_up=0.1)
     rates = [learning_rate(config, p) for p in (0, 0.05, 0.1, 0.55, 1)]
     assert rates == pytest.approx([0, 0.5, 1, 0.5, 0])
-
-
-def test_the_share_of_invented_sections():
-    images, masks = sections(90)
-    from unet.data import Tiles
-
-    tiles = Tiles([str(i) for i in range(90)], images, masks)
-    mixed, _ = epoch_tiles(TrainingConfig(synthetic_share=0.1), tiles, epoch=0)
-    assert len(mixed) == 100
-    later, _ = epoch_tiles(TrainingConfig(synthetic_share=0.1), tiles, epoch=1)
-    assert np.array_equal(mixed[:90], later[:90])
-    assert not np.array_equal(mixed[90:], later[90:])
-    assert len(epoch_tiles(TrainingConfig(synthetic_share=0), tiles, epoch=0)[0]) == 90
-
-
-def test_shrinking_halves_tiles_and_keeps_salt_where_most_of_it_was():
-    images = np.array([[[0, 100, 8, 8], [100, 200, 8, 8]]], np.uint8)
-    masks = np.array([[[1, 1, 0, 0], [1, 0, 1, 0]]], bool)
-    small_images, small_masks = shrunk(images, masks, 0.5)
-    assert small_images.tolist() == [[[100, 8]]]
-    assert small_masks.tolist() == [[[True, False]]]
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,7 @@
 """The training loop: options in, weights and a card out, stopped and resumed at any moment.
 
-Everything random in an epoch is drawn from (seed, epoch, tile), never from what ran before it, so a run that was
-stopped and resumed ends with the weights of one that never stopped, and a tile is augmented the same way whichever
-process of several meets it.
+A run that was stopped and resumed ends with the weights of one that never stopped: ``unet.material`` draws nothing from
+what ran before, and everything else that changes is in the run's checkpoint.
 """
 
 import io
@@ -14,36 +13,29 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
-import cv2
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from torch import Tensor
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from unet import checkpoint, metrics
-from unet.augment import augment
 from unet.checkpoint import Card, write_atomically
-from unet.data import DEFAULT, DataError, Split, Tiles, load_tiles, read_sections, split_tiles
-from unet.image import RULE, Padding
+from unet.data import Tiles
+from unet.image import RULE
 from unet.losses import symmetric_lovasz
+from unet.material import Material, batches, epoch_order, epoch_tiles, load_material, shrunk
 from unet.model import UNet, UNetConfig, channels_last
 from unet.segmenter import Segmenter, computes_bfloat16
-from unet.synthetic import sections
 
 RUNS = Path("runs")
-UNSEEN_SEED = 1_000_000_000  # synthetic sections from here on judge a network; training draws from 0 upwards
-UNSEEN_COUNT = 200
 LICENCE = (
     "Trained on tiles of the TGS Salt Identification Challenge, whose rules allow non-commercial, research and "
     "educational use; read them before any other use of these weights."
@@ -129,78 +121,6 @@ class TrainingConfig:
         return cls(**{**kept, **paths, "model": UNetConfig(**kept["model"])})
 
 
-@dataclass(frozen=True)
-class Material:
-    """What a run learns from and is judged by; ``train`` is None where everything is invented."""
-
-    train: Tiles | None
-    val: Tiles
-    unseen: Tiles
-    split: Split | None
-
-
-def load_material(config: TrainingConfig) -> Material:
-    """Loads and splits the data; raises ``DataError`` where ``--data`` names something without tiles."""
-    root = config.data if config.data is not None else (DEFAULT if DEFAULT.exists() else None)
-    unseen = Tiles([f"synthetic-{i}" for i in range(UNSEEN_COUNT)], *sections(UNSEEN_COUNT, UNSEEN_SEED))
-    if root is None:
-        return Material(None, unseen, unseen, None)
-    tiles = load_tiles(root)
-    split = split_tiles(tiles.ids, read_sections(root), config.val_share, config.seed)
-    if not split.val or not split.train:
-        raise DataError(
-            f"{root}: {len(tiles.ids)} tiles leave {len(split.train)} to train and {len(split.val)} to validate; "
-            "give more tiles or another --val-share"
-        )
-    return Material(tiles.subset(split.train), tiles.subset(split.val), unseen, split)
-
-
-def epoch_tiles(config: TrainingConfig, train: Tiles | None, epoch: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Images and masks of one epoch: the training tiles and this epoch's fresh invented sections."""
-    if train is None:
-        count = config.sections_per_epoch
-        return sections(count, first_seed=epoch * count)
-    count = round(len(train.ids) * config.synthetic_share / (1 - config.synthetic_share))
-    if count == 0:
-        return train.images, train.masks
-    height, width = train.images.shape[1:]
-    images, masks = sections(count, epoch * count, height, width)
-    return np.concatenate([train.images, images]), np.concatenate([train.masks, masks])
-
-
-def shrunk(images: NDArray[Any], masks: NDArray[Any], share: float) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Tiles at ``share`` of their height and width: grey averaged, a pixel salt where most of its area was."""
-    size = (round(images.shape[2] * share), round(images.shape[1] * share))
-    areas = [cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) for mask in masks]
-    return np.stack([cv2.resize(i, size, interpolation=cv2.INTER_AREA) for i in images]), np.stack(areas) > 0.5
-
-
-def epoch_order(count: int, seed: int, epoch: int, batch_size: int, world_size: int, rank: int) -> NDArray[np.int64]:
-    """Indices of this process's batches, (steps, batch_size).
-
-    Every epoch is one shuffle of all tiles; what does not fill a batch on every process is left out, other tiles each
-    time, and no tile comes twice.
-    """
-    order = np.random.default_rng([seed, epoch]).permutation(count)
-    steps = count // (batch_size * world_size)
-    if steps == 0:
-        raise TrainingError(
-            f"{count} tiles do not fill one batch of {batch_size} on {world_size} processes; lower --batch-size"
-        )
-    return order[: steps * world_size * batch_size].reshape(steps, world_size, batch_size)[:, rank]
-
-
-def batches(
-    images: NDArray[Any], masks: NDArray[Any], order: NDArray[np.int64], stride: int, seed: int, epoch: int
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Augmented (N, 1, h, w) float32 inputs and 0/1 targets, a pair per row of ``order``."""
-    padding = Padding.to_multiple(images.shape[1], images.shape[2], stride)
-    for indices in order:
-        pairs = [augment(images[i], masks[i], padding, np.random.default_rng([seed, epoch, int(i)])) for i in indices]
-        x, y = (torch.from_numpy(np.stack(side))[:, None] for side in zip(*pairs, strict=True))
-        yield x.contiguous(memory_format=torch.channels_last), y
-
-
 def learning_rate(config: TrainingConfig, progress: float) -> float:
     """The learning rate at ``progress`` (0 to 1) of the run: a linear rise, then a cosine to 0."""
     if progress < config.warm_up:
@@ -227,7 +147,7 @@ def train(config: TrainingConfig, console: Console | None = None) -> Path:
     config, state = _start(config, console)
     fabric = _fabric(config)
     fabric.seed_everything(config.seed, verbose=False)
-    material = load_material(config)
+    material = load_material(config.data, config.val_share, config.seed)
 
     model, before = _first_weights(config, material)
     decay = get_ema_multi_avg_fn(config.ema_decay)  # type: ignore[no-untyped-call]
@@ -258,7 +178,7 @@ def train(config: TrainingConfig, console: Console | None = None) -> Path:
         bar = progress.add_task("training", total=config.epochs, completed=len(history), status="")
         for epoch in range(len(history), config.epochs):
             began = time.monotonic()
-            images, masks = epoch_tiles(config, material.train, epoch)
+            images, masks = epoch_tiles(material.train, epoch, config.synthetic_share, config.sections_per_epoch)
             fine = epoch >= config.lovasz_from * config.epochs
             if not fine:
                 images, masks = shrunk(images, masks, config.coarse)
