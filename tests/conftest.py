@@ -1,10 +1,13 @@
 """What several test modules share."""
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from playwright.sync_api import Browser, Error, sync_playwright
 
 from unet import checkpoint
 from unet.image import RULE
@@ -12,6 +15,16 @@ from unet.model import UNet, UNetConfig
 
 ROOT = Path(__file__).parents[1]
 TGS = ROOT / "data" / "tgs-salt"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+SWITCHES = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -48,3 +61,15 @@ def picture() -> np.ndarray:
     """A 101 x 101 picture with structure."""
     rows, columns = np.mgrid[:101, :101]
     return ((np.sin(rows / 3 + columns / 17) + 1) * 127).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium; closed with the module, because Playwright's event loop runs for as long."""
+    with sync_playwright() as playwright:
+        try:  # without a browser of the system's, Playwright's own
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
+        except Error:
+            pytest.skip("no Chromium: apt-get install chromium, or playwright install chromium")
+        yield browser
+        browser.close()

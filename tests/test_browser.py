@@ -2,7 +2,6 @@
 
 import io
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -14,23 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from demo import core
 from unet import Segmenter, render
 
 pytestmark = pytest.mark.browser
 ROOT = Path(__file__).parents[1]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-SWITCHES = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PATIENCE = 60_000  # ms: a first start on a busy machine
 expect.set_options(timeout=PATIENCE)
 
@@ -57,15 +46,6 @@ def address(tmp_path_factory):
     finally:
         server.terminate()
         server.wait()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        # Without a browser of the system's, Playwright's own.
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
