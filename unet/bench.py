@@ -48,7 +48,7 @@ def measure(
 
     Args:
         networks: names and networks.
-        tiles: how many synthetic sections of 101 x 101 go through in one batch; the networks see 112 x 112.
+        tiles: how many synthetic sections of 101 x 101 go through in a round; the networks see 112 x 112.
         repeats: rounds; the median counts.  A round more comes first and is not counted.
         advance: called with 1 after every batch.
 
@@ -60,7 +60,7 @@ def measure(
     for _ in range(repeats + 1):
         for (_, segmenter), times in zip(networks, seconds, strict=True):
             begin = time.perf_counter()
-            segmenter.probabilities(images, batch_size=tiles)
+            segmenter.probabilities(images)
             times.append(time.perf_counter() - begin)
             advance(1)
     return [

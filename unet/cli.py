@@ -24,7 +24,7 @@ from unet.checkpoint import Card, write_atomically
 from unet.data import Tiles, load_tiles
 from unet.files import MissingError, PictureError, PictureFile, find_pictures, printable
 from unet.prediction import CHUNK, ClashError, plan, predict, refusal
-from unet.segmenter import Probability, Segmenter, shipped_weights
+from unet.segmenter import BATCH, Probability, Segmenter, shipped_weights
 
 
 class UsageError(Exception):
@@ -136,7 +136,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_weights(command)
     command.add_argument(
-        "--tiles", type=_positive, default=32, metavar="N", help="tiles in one batch (default: %(default)s)"
+        "--tiles", type=_positive, default=32, metavar="N", help="tiles in a round (default: %(default)s)"
     )
     command.add_argument(
         "--repeats",
@@ -353,7 +353,9 @@ def _bench(arguments: argparse.Namespace) -> int:
             networks, arguments.tiles, arguments.repeats, advance=lambda count: progress.advance(task, count)
         )
     exact, fast, other = (timing.seconds_per_tile for timing in timings)
-    table = Table(title=f"101 x 101 pixels, {arguments.tiles} at a time, median of {arguments.repeats} rounds")
+    table = Table(
+        title=f"101 x 101 pixels, {arguments.tiles} tiles a round, {BATCH} at once, median of {arguments.repeats} rounds"
+    )
     table.add_column("Network")
     for column in ("Parameters", "ms per tile", "Tiles per s", "Times as fast"):
         table.add_column(column, justify="right")
