@@ -354,7 +354,7 @@ def _bench(arguments: argparse.Namespace) -> int:
         )
     exact, fast, other = (timing.seconds_per_tile for timing in timings)
     table = Table(
-        title=f"101 x 101 pixels, {arguments.tiles} tiles a round, {BATCH} at once, median of {arguments.repeats} rounds"
+        title=f"101 x 101 pixels, {arguments.tiles} a round, {BATCH} at once, median of {arguments.repeats} rounds"
     )
     table.add_column("Network")
     for column in ("Parameters", "ms per tile", "Tiles per s", "Times as fast"):
