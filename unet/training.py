@@ -253,18 +253,19 @@ def train(config: TrainingConfig, console: Console | None = None) -> Path:
 def judged(segmenter: Segmenter, material: Material) -> Card:
     """The card's entries that say how good a network is: threshold, metrics on named splits, calibration, claim.
 
-    The threshold is the best for the mAP on the validation tiles; every metric is taken at it.
+    The threshold is the best for the mAP on the validation tiles with flip TTA, whose curve is the smoother one; every
+    metric is taken at it.
     """
     truths = list(material.val.masks)
     plain = segmenter.probabilities(list(material.val.images))
     mirrored = segmenter.probabilities(list(material.val.images), tta=True)
-    best = metrics.best_threshold(plain, truths)
+    best = metrics.best_threshold(mirrored, truths)
     threshold = best["threshold"]
     scored = metrics.evaluate(mirrored, truths, threshold)
     split = _judge(material)
     return {
         "threshold": threshold,
-        "threshold_chosen": {"on": split, "tta": False, **best},
+        "threshold_chosen": {"on": split, "tta": True, **best},
         "metrics": {
             split: metrics.evaluate(plain, truths, threshold),
             f"{split}, flip TTA": scored,
@@ -406,7 +407,7 @@ def _card(
 
 def _command(processes: int) -> str:
     launcher = ["python"] if processes == 1 else ["torchrun", "--standalone", f"--nproc-per-node={processes}"]
-    return shlex.join([*launcher, *sys.argv])
+    return shlex.join([*launcher, *(word for word in sys.argv if word != "--resume")])
 
 
 def _version() -> str:
