@@ -36,31 +36,10 @@ def test_drawings_leave_their_input_alone():
 
     for picture in (image, rgb):
         render.overlay(picture, mask)
-        render.contour(picture, mask)
 
     np.testing.assert_array_equal(image, IMAGE)
     np.testing.assert_array_equal(mask, MASK)
     np.testing.assert_array_equal(rgb, before)
-
-
-def test_contour_is_coloured_inside_black_outside_and_open_at_the_edge_of_the_picture():
-    mask = np.zeros((5, 6), bool)
-    mask[2:, 2:] = True  # runs out at the bottom and on the right
-    drawn = render.contour(np.full((5, 6), 7, np.uint8), mask, color=(255, 0, 0))
-
-    legend = {(7, 7, 7): ".", (255, 0, 0): "c", (0, 0, 0): "b"}
-    assert ["".join(legend[tuple(pixel)] for pixel in row) for row in drawn.tolist()] == [
-        "......",
-        "..bbbb",
-        ".bcccc",
-        ".bc...",
-        ".bc...",
-    ]
-
-
-def test_contour_of_nothing_and_of_everything_is_the_picture():
-    for mask in (np.zeros((2, 3), bool), np.ones((2, 3), bool)):
-        np.testing.assert_array_equal(render.contour(IMAGE, mask), np.dstack([IMAGE] * 3))
 
 
 @pytest.mark.parametrize(
@@ -72,10 +51,9 @@ def test_contour_of_nothing_and_of_everything_is_the_picture():
         (np.zeros((2, 3, 4), np.uint8), MASK),
     ],
 )
-@pytest.mark.parametrize("draw", [render.overlay, render.contour])
-def test_pictures_and_masks_that_do_not_belong_together(draw, image, mask):
+def test_pictures_and_masks_that_do_not_belong_together(image, mask):
     with pytest.raises(ValueError, match="expected"):
-        draw(image, mask)
+        render.overlay(image, mask)
 
 
 def test_overlay_names_a_wrong_opacity():
@@ -83,25 +61,11 @@ def test_overlay_names_a_wrong_opacity():
         render.overlay(IMAGE, MASK, opacity=45)
 
 
-def test_heat_map_runs_from_the_first_colour_to_the_last():
-    drawn = render.heat_map(np.array([[0.0, 0.2, 1.0]], np.float32))
-
-    assert drawn[0].tolist() == [render.SEQUENTIAL[k].tolist() for k in (0, 51, 255)]
-    assert drawn[0, 0].tolist() == [0, 34, 78]  # cividis as its authors published it
-    np.testing.assert_allclose(drawn[0, 2], [254, 232, 56], atol=2)
-
-
 def test_the_sequential_palette_gets_brighter_all_the_way():
     brightness = render.SEQUENTIAL @ np.array([0.2126, 0.7152, 0.0722])
 
     assert (np.diff(brightness) > -0.8).all()
     assert (np.diff(brightness[::8]) > 0).all()
-
-
-@pytest.mark.parametrize("bad", [-0.1, 1.1, np.nan])
-def test_heat_map_refuses_what_is_no_probability(bad):
-    with pytest.raises(ValueError, match=r"\[0, 1\]"):
-        render.heat_map(np.array([[bad]], np.float32))
 
 
 def test_tiles_of_their_own_scale_and_of_one_for_all():

@@ -125,14 +125,14 @@ def test_killed_at_any_moment_and_resumed_it_ends_with_the_same_weights():
     whole = launch("--name", "whole")
     assert whole.wait(120) == 0, whole.stderr.read()
     expected = checkpoint.read_card(Path("runs/whole/whole.safetensors"))["sha256"]
-    for number, seconds in enumerate((4.0, 5.0)):
+    for number in range(2):
         name = f"cut{number}"
         run = launch("--name", name)
         began = time.monotonic()
         path = Path(f"runs/{name}/metrics.jsonl")
         # One is killed by the clock, wherever it is; one just after its first epoch.
         while run.poll() is None and time.monotonic() - began < 60:
-            if number == 0 and time.monotonic() - began > seconds:
+            if number == 0 and time.monotonic() - began > 4:
                 break
             if number == 1 and path.exists():
                 break

@@ -1,4 +1,4 @@
-"""Arrays to pictures: overlay, contour, heat map, feature tiles; every drawing is a new uint8 RGB array."""
+"""Arrays to pictures: overlay and feature tiles; every drawing is a new uint8 RGB array."""
 
 import cv2
 import numpy as np
@@ -9,7 +9,6 @@ Pixels = NDArray[np.uint8]  # (H, W) grey or (H, W, 3) RGB
 
 # From Okabe and Ito's palette, which colour-blind people can tell apart.
 SALT: Color = (230, 159, 0)
-BLACK: Color = (0, 0, 0)
 GAP: Color = (128, 128, 128)  # between tiles: on a light page and on a dark one it is neither map nor page
 
 
@@ -56,41 +55,6 @@ def overlay(image: Pixels, mask: NDArray[np.bool_], opacity: float = 0.45, color
     picture = _rgb(image, mask)
     tinted = (1 - opacity) * picture + opacity * np.array(color)
     return np.where(mask[..., None], np.rint(tinted), picture).astype(np.uint8)
-
-
-def contour(image: Pixels, mask: NDArray[np.bool_], color: Color = SALT) -> Pixels:
-    """A picture with the mask's outline, one pixel wide, on a black one around it: visible on any grey.
-
-    Where the mask runs out of the picture there is no outline: the salt goes on there.
-
-    Args:
-        image: (H, W) or (H, W, 3) uint8.
-        mask: (H, W) bool; its outermost pixels are coloured, their neighbours outside it black.
-        color: red, green, blue, 0 to 255.
-
-    Returns:
-        (H, W, 3) uint8.
-
-    Raises:
-        ValueError: image and mask differ in size.
-    """
-    picture = _rgb(image, mask)
-    inside = mask.astype(np.uint8)
-    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
-    picture[(cv2.dilate(inside, cross) > 0) & ~mask] = BLACK
-    picture[mask & (cv2.erode(inside, cross) == 0)] = color
-    return picture
-
-
-def heat_map(probability: NDArray[np.float32]) -> Pixels:
-    """Probabilities as colours: dark blue is 0, yellow is 1; (H, W) float32 in [0, 1] -> (H, W, 3) uint8.
-
-    Raises:
-        ValueError: a value outside [0, 1] or NaN.
-    """
-    if not ((probability >= 0) & (probability <= 1)).all():
-        raise ValueError("expected probabilities in [0, 1], got values outside it or NaN")
-    return np.asarray(SEQUENTIAL[np.rint(probability * 255).astype(np.intp)])
 
 
 def feature_tiles(maps: NDArray[np.float32], shared: bool = False, zoom: int = 1, columns: int | None = None) -> Pixels:
