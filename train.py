@@ -7,7 +7,8 @@ from rich.console import Console
 
 from unet.data import DataError
 from unet.files import PictureError
-from unet.training import TrainingConfig, TrainingError, train
+from unet.options import TrainingConfig
+from unet.training import TrainingError, train
 
 
 def main() -> int:

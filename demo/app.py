@@ -176,6 +176,7 @@ page = st.navigation(
     [
         st.Page("views/find_the_salt.py", title="Find the salt", icon=":material/search:", default=True),
         st.Page("views/inside_the_unet.py", title="Inside the U-Net", icon=":material/account_tree:"),
+        st.Page("views/how_good_is_it.py", title="How good is it?", icon=":material/query_stats:"),
     ],
     position="top",
 )

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -12,6 +13,7 @@ from playwright.sync_api import Browser, Error, sync_playwright
 from unet import checkpoint
 from unet.image import RULE
 from unet.model import UNet, UNetConfig
+from unet.synthetic import sections
 
 ROOT = Path(__file__).parents[1]
 TGS = ROOT / "data" / "tgs-salt"
@@ -61,6 +63,22 @@ def picture() -> np.ndarray:
     """A 101 x 101 picture with structure."""
     rows, columns = np.mgrid[:101, :101]
     return ((np.sin(rows / 3 + columns / 17) + 1) * 127).astype(np.uint8)
+
+
+@pytest.fixture
+def tgs(tmp_path: Path) -> Path:
+    """40 labelled tiles in ten sections, and 20 without labels: the first two in the first two sections."""
+    images, masks = sections(60)
+    root = tmp_path / "tgs"
+    for folder in ("train/images", "train/masks", "test/images"):
+        (root / folder).mkdir(parents=True)
+    for i, (image, mask) in enumerate(zip(images, masks, strict=True)):
+        cv2.imwrite(str(root / ("train" if i < 40 else "test") / "images" / f"{i:02}.png"), image)
+        if i < 40:
+            cv2.imwrite(str(root / "train" / "masks" / f"{i:02}.png"), mask.astype(np.uint8) * 255)
+    rows = [f"{i:02},{i // 4},0,0" for i in range(40)] + ["40,0,0,0", "41,1,0,0"]
+    (root / "sections.csv").write_text("\n".join(["id,section,row,col", *rows]) + "\n")
+    return root
 
 
 @pytest.fixture(scope="module")

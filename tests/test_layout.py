@@ -9,7 +9,8 @@ ROOT = Path(__file__).parents[1]
 
 # module -> the modules of ours it imports
 ARROWS: dict[str, set[str]] = {
-    "unet.model": set(),
+    "unet.pretrained": set(),
+    "unet.model": {"unet.pretrained"},
     "unet.image": set(),
     "unet.losses": set(),
     "unet.metrics": set(),
@@ -22,23 +23,31 @@ ARROWS: dict[str, set[str]] = {
     "unet.checkpoint": {"unet.model"},
     "unet.segmenter": {"unet.image", "unet.checkpoint", "unet.model", "unet.metrics"},
     "unet.material": {"unet.augment", "unet.data", "unet.image", "unet.synthetic"},
+    "unet.report": {"unet.metrics"},
+    "unet.judging": {
+        "unet.segmenter", "unet.metrics", "unet.report", "unet.data", "unet.material", "unet.checkpoint",
+    },
+    "unet.options": {"unet.model"},
+    "unet.provenance": {"unet.checkpoint", "unet.image", "unet.material", "unet.options"},
+    "unet.teaching": {"unet.checkpoint", "unet.data", "unet.material", "unet.segmenter"},
     "unet.training": {
-        "unet.segmenter", "unet.losses", "unet.metrics", "unet.data", "unet.material", "unet.checkpoint", "unet.model",
-        "unet.image",
+        "unet.segmenter", "unet.losses", "unet.data", "unet.material", "unet.checkpoint", "unet.model", "unet.image",
+        "unet.judging", "unet.options", "unet.pretrained", "unet.provenance", "unet.teaching",
     },
     "unet.prediction": {
         "unet.segmenter", "unet.files", "unet.image", "unet.metrics", "unet.rle", "unet.checkpoint",
     },
     "unet.cli": {
         "unet.prediction", "unet.segmenter", "unet.data", "unet.files", "unet.metrics", "unet.checkpoint", "unet.bench",
+        "unet.report",
     },
     "unet.bench": {"unet.segmenter", "unet.model", "unet.image", "unet.synthetic"},
     "unet.__init__": {"unet.segmenter"},
     "unet.__main__": {"unet.cli"},
-    "train": {"unet.training", "unet.data", "unet.files"},
+    "train": {"unet.training", "unet.options", "unet.data", "unet.files"},
     "demo.core": {
         "unet.segmenter", "unet.render", "unet.synthetic", "unet.metrics", "unet.files", "unet.image",
-        "unet.checkpoint",
+        "unet.checkpoint", "unet.report",
     },
 }  # fmt: skip
 

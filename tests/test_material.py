@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from unet.data import DataError, Tiles
-from unet.material import batches, epoch_order, epoch_tiles, shrunk
+from unet.data import DataError, Split, Tiles
+from unet.material import Pool, batches, epoch_order, epoch_tiles, load_material, shrunk
 from unet.synthetic import sections
 
 
@@ -19,26 +19,54 @@ def test_every_tile_is_seen_at_most_once_and_by_one_process():
 
 def test_a_tile_is_augmented_alike_in_any_batch():
     images, masks = sections(6)
-    together = list(batches(images, masks, np.array([[0, 1, 2], [3, 4, 5]]), 16, seed=0, epoch=2))
-    alone = list(batches(images, masks, np.array([[4]]), 16, seed=0, epoch=2))
+    targets = masks.astype(np.uint8) * 255
+    together = list(batches(images, targets, np.array([[0, 1, 2], [3, 4, 5]]), 16, seed=0, epoch=2))
+    alone = list(batches(images, targets, np.array([[4]]), 16, seed=0, epoch=2))
     assert torch.equal(together[1][0][1], alone[0][0][0])
     assert together[0][0].shape == together[0][1].shape == (3, 1, 112, 112)
 
 
+def pool(count, first=0):
+    images, masks = sections(count, first)
+    return Pool.labelled(Tiles([str(i) for i in range(count)], images, masks))
+
+
 def test_the_share_of_invented_sections():
-    images, masks = sections(90)
-    tiles = Tiles([str(i) for i in range(90)], images, masks)
-    mixed, _ = epoch_tiles(tiles, 0, synthetic_share=0.1, sections_per_epoch=1)
+    tiles = pool(90)
+    mixed, _ = epoch_tiles(tiles, None, 0, synthetic_share=0.1, unlabelled_share=0.7, sections_per_epoch=1)
     assert len(mixed) == 100
-    later, _ = epoch_tiles(tiles, 1, synthetic_share=0.1, sections_per_epoch=1)
+    later, _ = epoch_tiles(tiles, None, 1, synthetic_share=0.1, unlabelled_share=0.7, sections_per_epoch=1)
     assert np.array_equal(mixed[:90], later[:90])
     assert not np.array_equal(mixed[90:], later[90:])
-    assert len(epoch_tiles(tiles, 0, synthetic_share=0, sections_per_epoch=1)[0]) == 90
+    assert len(epoch_tiles(tiles, None, 0, synthetic_share=0, unlabelled_share=0, sections_per_epoch=1)[0]) == 90
 
 
-def test_shrinking_halves_tiles_and_keeps_salt_where_most_of_it_was():
+def test_the_tiles_a_teacher_labelled_come_in_turn_and_keep_their_targets():
+    labelled = pool(4)
+    images = np.arange(7, dtype=np.uint8)[:, None, None] * np.ones((1, 101, 101), np.uint8)
+    taught = Pool([str(i) for i in range(7)], images, images + 100)
+    seen = []
+    for epoch in range(7):
+        mixed, targets = epoch_tiles(labelled, taught, epoch, 0.0, unlabelled_share=0.6, sections_per_epoch=1)
+        assert len(mixed) == 10  # 4 labelled tiles are 40 % of the epoch, 6 of the 7 others the rest
+        assert np.array_equal(targets[:4], labelled.targets)
+        assert np.array_equal(targets[4:], mixed[4:] + 100)
+        seen += mixed[4:, 0, 0].tolist()
+    assert np.bincount(seen).tolist() == [6] * 7  # 7 epochs of 6: every tile as often as every other
+
+
+def test_shrinking_averages_tiles_and_targets():
     images = np.array([[[0, 100, 8, 8], [100, 200, 8, 8]]], np.uint8)
-    masks = np.array([[[1, 1, 0, 0], [1, 0, 1, 0]]], bool)
-    small_images, small_masks = shrunk(images, masks, 0.5)
+    targets = np.array([[[255, 255, 0, 0], [255, 255, 200, 0]]], np.uint8)
+    small_images, small_targets = shrunk(images, targets, 0.5)
     assert small_images.tolist() == [[[100, 8]]]
-    assert small_masks.tolist() == [[[True, False]]]
+    assert small_targets.tolist() == [[[255, 50]]]
+
+
+def test_a_split_is_repeated_and_must_be_there(tgs):
+    names = [f"{i:02}" for i in range(40)]
+    material = load_material(tgs, 0.5, 0, Split(names[2:9], names[:2], "section"))
+    assert material.train.ids == names[2:9]
+    assert material.val.ids == names[:2]
+    with pytest.raises(DataError, match="1 tiles of the split to repeat are not there, first gone"):
+        load_material(tgs, 0.5, 0, Split(["gone"], names[:2], "section"))

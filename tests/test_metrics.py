@@ -5,7 +5,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from torchmetrics.functional import accuracy, jaccard_index
-from torchmetrics.functional.classification import binary_calibration_error, binary_f1_score
+from torchmetrics.functional.classification import (
+    binary_calibration_error,
+    binary_f1_score,
+    binary_precision,
+    binary_recall,
+)
 
 from unet import metrics
 from unet.metrics import Counts
@@ -47,6 +52,8 @@ def test_scores_from_counts() -> None:
     assert metrics.iou(counts) == 3 / 6
     assert metrics.dice(counts) == 6 / 9
     assert metrics.pixel_accuracy(counts) == 7 / 10
+    assert metrics.precision(counts) == 3 / 4
+    assert metrics.recall(counts) == 3 / 5
     assert counts + Counts(1, 1, 1, 1) == Counts(4, 2, 3, 5)
 
 
@@ -54,6 +61,13 @@ def test_two_empty_masks_agree() -> None:
     counts = metrics.confusion(EMPTY, EMPTY)
     assert counts == Counts(tn=100)
     assert metrics.iou(counts) == metrics.dice(counts) == metrics.pixel_accuracy(counts) == 1.0
+    assert metrics.precision(counts) == metrics.recall(counts) == 1.0
+
+
+def test_precision_of_nothing_predicted_and_recall_of_no_salt_are_1() -> None:
+    missed, invented = metrics.confusion(EMPTY, FULL), metrics.confusion(FULL, EMPTY)
+    assert (metrics.precision(missed), metrics.recall(missed)) == (1.0, 0.0)
+    assert (metrics.precision(invented), metrics.recall(invented)) == (0.0, 1.0)
 
 
 def test_the_threshold_itself_is_not_salt() -> None:
@@ -119,6 +133,13 @@ def test_agrees_with_torchmetrics(seed: int) -> None:
     assert scores["dice"] == pytest.approx(binary_f1_score(p, t, threshold=0.4).item(), rel=1e-5)
     right = accuracy(p, t, task="binary", threshold=0.4).item()
     assert scores["pixel_accuracy"] == pytest.approx(right, rel=1e-5)
+    for point in metrics.sweep(probabilities, truths, (0.2, 0.4, 0.7)):
+        found = binary_precision(p, t, threshold=point.threshold).item()
+        assert point.precision == pytest.approx(found, rel=1e-5)
+        found = binary_recall(p, t, threshold=point.threshold).item()
+        assert point.recall == pytest.approx(found, rel=1e-5)
+        assert point.precision < 1
+    assert point.recall < 1
 
 
 @pytest.mark.parametrize("bins", [10, 15])
@@ -158,7 +179,7 @@ def test_sweep_is_exactly_evaluate_at_each_threshold(seed: int) -> None:
     for thresholds in (metrics.THRESHOLDS, (0.0, 0.2, 0.2, 1.0)):
         for point in metrics.sweep(probabilities, truths, thresholds):
             scores = metrics.evaluate(probabilities, truths, point.threshold)
-            assert point == (scores["threshold"], scores["mAP"], scores["iou"])
+            assert point[:3] == (scores["threshold"], scores["mAP"], scores["iou"])
 
 
 def test_best_threshold_is_the_middle_of_equals() -> None:
@@ -185,6 +206,65 @@ def test_best_threshold_is_a_maximum() -> None:
     assert best["mAP"] == max(scores.values()) == scores[best["threshold"]]
     inside = [s for t, s in scores.items() if best["flat_from"] <= t <= best["flat_to"]]
     assert min(inside) >= best["mAP"] - 0.002
+
+
+def calibrated(seed: int, factor: float, shape: tuple[int, int] = (500, 500)) -> tuple[list, list]:
+    """Probabilities of a calibrated model whose logits were multiplied by a factor, and truths drawn from it."""
+    generator = np.random.default_rng(seed)
+    logits = generator.normal(-0.5, 2, (2, *shape))
+    truths = generator.random(logits.shape) < 1 / (1 + np.exp(-logits))
+    return list((1 / (1 + np.exp(-factor * logits))).astype(np.float32)), list(truths)
+
+
+@pytest.mark.parametrize("factor", [0.4, 1.0, 2.5])
+def test_the_temperature_undoes_a_factor_on_the_logits(factor: float) -> None:
+    assert metrics.fit_temperature(*calibrated(0, factor)) == pytest.approx(factor, rel=0.02)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_temperature_is_the_minimum(seed: int) -> None:
+    """Against LBFGS, and against every hundredth there is, on pixels few enough for neither to be exact by chance."""
+    probabilities, truths = calibrated(seed, 1 + seed / 2, (6, 7))
+    fitted = metrics.fit_temperature(probabilities, truths)
+    logits = torch.logit(torch.from_numpy(np.stack(probabilities)).double())
+    target = torch.from_numpy(np.stack(truths)).double()
+
+    def entropy(temperature: torch.Tensor | float) -> torch.Tensor:
+        return torch.nn.functional.binary_cross_entropy_with_logits(logits / temperature, target)
+
+    temperature = torch.ones((), dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS([temperature], max_iter=200, line_search_fn="strong_wolfe")
+
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        loss = entropy(temperature)
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    assert fitted == pytest.approx(temperature.item(), abs=0.0052)
+    assert fitted != 1
+    hundredths = [i / 100 for i in range(6, 2001)]
+    assert fitted == pytest.approx(min(hundredths, key=lambda t: entropy(t).item()), abs=0.011)
+    assert fitted == round(fitted, 2)
+
+
+def test_a_defined_zero_has_no_part_in_the_temperature() -> None:
+    probabilities, truths = calibrated(0, 2.0, (50, 50))
+    alone = metrics.fit_temperature(probabilities, truths)
+    zero, salt = np.zeros((50, 50), np.float32), np.ones((50, 50), bool)
+    assert metrics.fit_temperature([*probabilities, zero], [*truths, salt]) == alone
+
+
+def test_the_temperature_stays_in_its_range() -> None:
+    probability, truth = np.full((4, 4), 0.9, np.float32), np.ones((4, 4), bool)
+    assert metrics.fit_temperature([probability], [truth]) == 0.06  # always right: never sure enough
+    assert metrics.fit_temperature([probability], [~truth]) == 20  # always wrong: never unsure enough
+    assert metrics.fit_temperature([np.ones((4, 4), np.float32)], [~truth]) == 20
+    assert metrics.fit_temperature([np.full((4, 4), 0.5, np.float32)], [truth]) == 1
+    assert metrics.fit_temperature([np.zeros((4, 4), np.float32)], [truth]) == 1
+    with pytest.raises(ValueError, match="at least one"):
+        metrics.fit_temperature([], [])
 
 
 def test_mistakes_are_errors() -> None:

@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 import threading
@@ -7,6 +8,7 @@ import pytest
 import torch
 
 from unet import Segmenter
+from unet.checkpoint import CheckpointError
 from unet.image import RULE, Padding
 from unet.model import UNet, UNetConfig
 from unet.segmenter import STEP, TILE, _windows
@@ -124,6 +126,57 @@ def test_a_trace_holds_every_site_and_the_same_probability(segmenter, small_mode
     sigmoid = 1 / (1 + np.exp(-trace.crop("logits")[0]))
     np.testing.assert_allclose(sigmoid, trace.probability, atol=1e-6)
     np.testing.assert_array_equal(trace.sites["skip2"], trace.sites["encoder2"])
+
+
+@pytest.mark.parametrize("fast", [False, True])
+@pytest.mark.parametrize("temperature", [0.5, 2.5])
+def test_a_temperature_divides_the_logits(small_model, picture, temperature, fast):
+    plain = Segmenter(small_model, CARD, fast)
+    warm = Segmenter(small_model, {**CARD, "temperature": temperature}, fast)
+    assert (plain.temperature, warm.temperature) == (1, temperature)
+
+    def corrected(probability):
+        logit = np.log(probability / (1 - probability.astype(np.float64)))
+        return 1 / (1 + np.exp(-logit / temperature))
+
+    expected = corrected(plain.probability(picture))
+    np.testing.assert_allclose(warm.probability(picture), expected, atol=1e-5)
+    assert np.abs(warm.probability(picture) - plain.probability(picture)).max() > 0.02
+    np.testing.assert_array_equal(plain.at_temperature(temperature).probability(picture), warm.probability(picture))
+    # Each of the two passes of flip TTA is corrected, not their mean.
+    even = picture[:96, :96]
+    both = [corrected(plain.probability(even)), corrected(plain.probability(even[:, ::-1]))[:, ::-1]]
+    np.testing.assert_allclose(warm.probability(even, tta=True), sum(both) / 2, atol=1e-5)
+
+
+def test_a_trace_shows_the_logits_as_they_were_computed(segmenter, picture):
+    trace = segmenter.at_temperature(2.5).trace(picture)
+    np.testing.assert_array_equal(trace.sites["logits"], segmenter.trace(picture).sites["logits"])
+    np.testing.assert_allclose(1 / (1 + np.exp(-trace.crop("logits")[0] / 2.5)), trace.probability, atol=1e-6)
+
+
+def test_temperature_1_changes_no_bit(small_model, segmenter, picture):
+    same = Segmenter(small_model, {**CARD, "temperature": 1})
+    trace = same.trace(picture)
+    expected = torch.sigmoid(torch.from_numpy(trace.sites["logits"][0])).numpy()
+    np.testing.assert_array_equal(trace.probability, trace.padding.crop(expected))
+    for tta in (False, True):
+        np.testing.assert_array_equal(same.probability(picture, tta), segmenter.probability(picture, tta))
+
+
+@pytest.mark.parametrize("temperature", [0, 0.05, 20.01, -1, "2", None, True, [1], float("nan"), float("inf")])
+def test_a_card_with_no_such_temperature_is_refused(small_weights, temperature):
+    card = small_weights.with_suffix(".json")
+    card.write_text(json.dumps({**json.loads(card.read_text()), "temperature": temperature}))
+    with pytest.raises(CheckpointError, match=r"expected a temperature above 0.05 and up to 20, got .*; a card"):
+        Segmenter.load(small_weights)
+
+
+@pytest.mark.parametrize("temperature", [0.06, 1, 20])
+def test_the_temperature_is_the_cards(small_weights, temperature):
+    card = small_weights.with_suffix(".json")
+    card.write_text(json.dumps({**json.loads(card.read_text()), "temperature": temperature}))
+    assert Segmenter.load(small_weights).temperature == temperature
 
 
 def test_an_edit_changes_what_follows_and_nothing_before(segmenter, picture):

@@ -9,15 +9,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import safetensors
 import torch
 from rich.console import Console
 
 from tests.conftest import ROOT
 from unet import Segmenter, checkpoint, metrics
 from unet.model import UNetConfig
+from unet.options import TrainingConfig, learning_rate
 from unet.segmenter import computes_bfloat16
 from unet.synthetic import sections
-from unet.training import TrainingConfig, TrainingError, learning_rate, train
+from unet.teaching import TeacherError
+from unet.training import TrainingError, train
 
 TINY = {"epochs": 3, "batch_size": 8, "sections_per_epoch": 16, "model": UNetConfig(width=2, depth=2)}
 QUIET = Console(quiet=True)
@@ -42,7 +45,16 @@ def test_the_learning_rate_rises_falls_and_ends_at_nothing():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"name": "../x"}, {"name": ""}, {"epochs": 0}, {"val_share": 2.0}, {"synthetic_share": 1.0}]
+    "wrong",
+    [
+        {"name": "../x"},
+        {"name": ""},
+        {"epochs": 0},
+        {"val_share": 2.0},
+        {"synthetic_share": 1.0},
+        {"unlabelled_share": 0.9, "teacher": (Path("t"),)},
+        {"unlabelled": Path("u")},
+    ],
 )
 def test_options_that_cannot_be_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
@@ -50,7 +62,8 @@ def test_options_that_cannot_be_are_refused(wrong):
 
 
 def test_options_survive_json():
-    config = TrainingConfig(data=Path("x"), start_from=Path("y.safetensors"), **TINY)
+    teachers = (Path("a.safetensors"), Path("b.safetensors"))
+    config = TrainingConfig(data=Path("x"), start_from=Path("y"), split=Path("z"), teacher=teachers, **TINY)
     assert TrainingConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
 
 
@@ -70,30 +83,18 @@ def test_a_run_from_nothing_to_weights_that_say_what_they_are():
         train(TrainingConfig(name="a", **TINY), QUIET)
 
 
-@pytest.fixture
-def tiles(tmp_path):
-    """40 labelled tiles in ten sections, as a folder."""
-    images, masks = sections(40)
-    for i, (image, mask) in enumerate(zip(images, masks, strict=True)):
-        for part, array in (("images", image), ("masks", mask.astype(np.uint8) * 255)):
-            folder = tmp_path / "tgs" / "train" / part
-            folder.mkdir(parents=True, exist_ok=True)
-            cv2.imwrite(str(folder / f"{i:02}.png"), array)
-    rows = "".join(f"{i:02},{i // 4},0,0\n" for i in range(40))
-    (tmp_path / "tgs" / "sections.csv").write_text("id,section,row,col\n" + rows)
-    return tmp_path / "tgs"
-
-
-def test_a_run_on_tiles_keeps_its_split(tiles):
-    path = train(TrainingConfig(data=tiles, name="b", **{**TINY, "epochs": 1}), QUIET)
+def test_a_run_on_tiles_keeps_its_split(tgs):
+    path = train(TrainingConfig(data=tgs, name="b", **{**TINY, "epochs": 1}), QUIET)
     split = checkpoint.read_card(path)["split"]
     assert split["by"] == "section"
     assert len(split["train"]) + len(split["val"]) == 40
-    assert not {int(n) // 4 for n in split["train"]} & {int(n) // 4 for n in split["val"]}
+    judging = {int(n) // 4 for n in split["val"]}
+    assert not {int(n) // 4 for n in split["train"]} & judging
+    assert split["left_out"] == [name for name, section in (("40", 0), ("41", 1)) if section in judging]
 
 
-def test_a_run_goes_on_from_other_weights_but_is_never_judged_on_what_they_learned(tiles):
-    options = {"data": tiles, **TINY, "epochs": 1}
+def test_a_run_goes_on_from_other_weights_but_is_never_judged_on_what_they_learned(tgs):
+    options = {"data": tgs, **TINY, "epochs": 1}
     first = train(TrainingConfig(name="first", **options), QUIET)
     # Without a learning rate the weights stay, and only the statistics of the batch norm move.
     second = train(TrainingConfig(name="second", start_from=first, learning_rate=0.0, **options), QUIET)
@@ -104,6 +105,47 @@ def test_a_run_goes_on_from_other_weights_but_is_never_judged_on_what_they_learn
     assert later["training"]["started_from"]["training"] == card["training"]
     with pytest.raises(TrainingError, match=r"was trained on \d+ of the tiles that would judge this run"):
         train(TrainingConfig(name="third", start_from=first, seed=1, **options), QUIET)
+
+
+def test_weights_to_start_from_bring_their_shape(tgs):
+    first = train(TrainingConfig(data=tgs, name="first", **TINY | {"epochs": 1}), QUIET)
+    options = {"epochs": 1, "batch_size": 8}  # and the usual shape, which is another one
+    second = train(TrainingConfig(data=tgs, name="second", start_from=first, **options), QUIET)
+    card = checkpoint.read_card(second)
+    assert card["config"]["width"] == card["training"]["options"]["model"]["width"] == 2
+
+
+def test_a_split_is_drawn_once_and_repeated(tgs):
+    options = {"data": tgs, **TINY, "epochs": 1}
+    first = train(TrainingConfig(name="first", val_share=0.5, **options), QUIET)
+    (tgs / "sections.csv").unlink()  # as in the competition's own download
+    again = train(TrainingConfig(name="again", seed=3, split=first.with_suffix(".json"), **options), QUIET)
+    kept, repeated = (checkpoint.read_card(path)["split"] for path in (first, again))
+    for part in ("train", "val", "by", "left_out", "sha256"):
+        assert kept[part] == repeated[part]
+
+
+def test_a_student_learns_from_its_teacher(tgs):
+    """With the pictures' masks withheld, what the student knows it has from the teacher alone."""
+    options = {"data": tgs, **TINY, "epochs": 1}
+    teacher = train(TrainingConfig(name="teacher", **options), QUIET)
+    left_out = checkpoint.read_card(teacher)["split"]["left_out"]
+    student = train(TrainingConfig(name="student", teacher=(teacher,), **options), QUIET)
+    card = checkpoint.read_card(student)
+    assert [lineage["sha256"] for lineage in card["training"]["taught_by"]] == [checkpoint.read_card(teacher)["sha256"]]
+    with safetensors.safe_open("runs/student/taught.safetensors", "numpy") as file:
+        targets = file.get_tensor("targets")
+    names = [f"{i}" for i in range(40, 60) if f"{i}" not in left_out]
+    assert len(targets) == len(names)
+    expected = Segmenter.load(teacher, fast=True).probability(
+        cv2.imread(str(tgs / f"test/images/{names[3]}.png"), 0), tta=True
+    )
+    np.testing.assert_allclose(targets[3] / 255, expected, atol=0.003)
+
+    with pytest.raises(TeacherError, match=r"learned from \d+ of the tiles that judge this run"):
+        train(TrainingConfig(name="leak", teacher=(teacher,), seed=1, **{**options}), QUIET)
+    with pytest.raises(TrainingError, match="a teacher needs tiles to look at"):
+        train(TrainingConfig(name="nothing", teacher=(teacher,), **TINY), QUIET)
 
 
 def test_a_network_learns():
@@ -145,15 +187,18 @@ def test_killed_at_any_moment_and_resumed_it_ends_with_the_same_weights():
         assert len(path.read_text().splitlines()) == 3
 
 
-def test_two_processes_share_one_run():
+def test_two_processes_share_one_run(tgs):
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    options = [*OPTIONS, "--epochs=1", "--batch-size=4", "--name=both"]
+    teacher = train(TrainingConfig(data=tgs, name="teacher", **TINY | {"epochs": 1}), QUIET)
+    options = [*OPTIONS, "--epochs=1", "--batch-size=4", "--name=both", f"--data={tgs}", f"--teacher={teacher}"]
     subprocess.run([*command, str(ROOT / "train.py"), *options], env=environment, check=True, capture_output=True)
     card = checkpoint.read_card(Path("runs/both/both.safetensors"))
     assert card["training"]["processes"] == 2
     assert card["training"]["command"].startswith("torchrun --standalone --nproc-per-node=2 ")
-    assert card["claim"]["count"] == 200
+    alone = train(TrainingConfig(data=tgs, name="alone", teacher=(teacher,), **TINY | {"epochs": 1}), QUIET)
+    labels = [path.parent / "taught.safetensors" for path in (Path("runs/both/both.safetensors"), alone)]
+    assert labels[0].read_bytes() == labels[1].read_bytes()  # two halves make the whole
 
 
 def test_the_command_line_says_what_is_wrong():

@@ -19,20 +19,20 @@ BRIGHTNESS = 0.1  # of the full grey range, up or down
 
 
 def augment(
-    image: NDArray[np.uint8], mask: NDArray[np.bool_], padding: Padding, generator: np.random.Generator
+    image: NDArray[np.uint8], target: NDArray[np.uint8], padding: Padding, generator: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """One random variant of a tile, padded and normalised.
 
     Args:
         image: (H, W) uint8.
-        mask: (H, W) bool.
+        target: (H, W) uint8, 0 = not salt, 255 = salt, between = a teacher's probability.
         padding: from ``Padding.to_multiple(H, W, stride)``.
         generator: where the chance comes from.
 
     Returns:
-        (h, w) float32 network input and (h, w) float32 target, 0 or 1, of the padded size.
+        (h, w) float32 network input and (h, w) float32 target, 0 to 1, of the padded size.
     """
-    return warp(image, mask, padding, random_affine(padding, generator), *random_grey(generator))
+    return warp(image, target, padding, random_affine(padding, generator), *random_grey(generator))
 
 
 def random_affine(padding: Padding, generator: np.random.Generator) -> NDArray[np.float64]:
@@ -57,20 +57,18 @@ def random_grey(generator: np.random.Generator) -> tuple[float, float]:
 
 def warp(
     image: NDArray[np.uint8],
-    mask: NDArray[np.bool_],
+    target: NDArray[np.uint8],
     padding: Padding,
     affine: NDArray[np.float64],
     contrast: float = 1.0,
     brightness: float = 0.0,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Image and mask through one affine map (output -> input) into the padded size, mirrored beyond the edges."""
+    """Image and target through one affine map (output -> input) into the padded size, mirrored beyond the edges."""
     size = (padding.padded_width, padding.padded_height)
-    border = cv2.BORDER_REFLECT_101
-    values = cv2.warpAffine(
-        image.astype(np.float32) / 255, affine, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=border
-    )
-    target = cv2.warpAffine(
-        mask.astype(np.float32), affine, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=border
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    values, salt = (
+        cv2.warpAffine(part.astype(np.float32) / 255, affine, size, flags=flags, borderMode=cv2.BORDER_REFLECT_101)
+        for part in (image, target)
     )
     values = np.clip((values - 0.5) * np.float32(contrast) + np.float32(0.5 + brightness), 0, 1)
-    return normalise(values.astype(np.float32)), (target > 0.5).astype(np.float32)
+    return normalise(values.astype(np.float32)), salt.astype(np.float32)

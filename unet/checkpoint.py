@@ -122,4 +122,11 @@ def read_card(path: Path) -> Card:
     threshold = card["threshold"]
     if not isinstance(threshold, int | float) or not 0 < threshold < 1:
         raise CheckpointError(f"{card_path}: expected a threshold between 0 and 1, got {threshold!r}")
+    temperature = card.get("temperature", 1)
+    number = isinstance(temperature, int | float) and not isinstance(temperature, bool)
+    if not number or not 0.05 < temperature <= 20:
+        raise CheckpointError(
+            f"{card_path}: expected a temperature above 0.05 and up to 20, got {temperature!r}; "
+            "a card without one means 1"
+        )
     return card

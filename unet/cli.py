@@ -18,10 +18,11 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
-from unet import bench, metrics
+from unet import bench, metrics, report
 from unet.checkpoint import Card, write_atomically
-from unet.data import Tiles, load_tiles
+from unet.data import Tiles, load_tiles, read_sections
 from unet.files import MissingError, PictureError, PictureFile, find_pictures, printable
 from unet.prediction import CHUNK, ClashError, plan, predict, refusal
 from unet.segmenter import BATCH, Probability, Segmenter, shipped_weights
@@ -127,7 +128,13 @@ def _parser() -> argparse.ArgumentParser:
         "them, or every tile in DATA (all) (default: %(default)s)",
     )
     _add_tta(command)
-    command.add_argument("--json", type=Path, metavar="FILE", help="also write the scores to FILE")
+    command.add_argument(
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help="also write the whole report to FILE: scores with and without --tta, and all else the way the card's "
+        "claim is made",
+    )
 
     command = commands.add_parser(
         "bench",
@@ -262,11 +269,15 @@ def _write_submission(path: Path, runs: dict[str, str]) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
+    path = arguments.weights or shipped_weights()
+    segmenter = _load(path)
     if arguments.json is not None:
         _check_file(arguments.json)
-    segmenter = _load(arguments.weights)
+        if arguments.json.resolve() in (path.resolve(), path.with_suffix(".json").resolve()):
+            raise UsageError(f"{printable(arguments.json)}: belongs to the weights; choose another name for the report")
     try:
         everything = load_tiles(arguments.data)
+        sections = read_sections(arguments.data)
     except ValueError as error:  # DataError or PictureError
         raise UsageError(error) from None
     split = arguments.split
@@ -274,34 +285,78 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     if missing:
         _say(f"{missing:,} tiles of split {split} are not in {arguments.data}, and are left out")
 
-    images, masks = list(tiles.images), list(tiles.masks)
-    probabilities: list[Probability] = []
-    with _progress() as progress:
-        task = progress.add_task("evaluate", total=len(images))
-        for start in range(0, len(images), CHUNK):
-            probabilities += segmenter.probabilities(images[start : start + CHUNK], arguments.tta)
-            progress.update(task, completed=len(probabilities))
-    scores = metrics.evaluate(probabilities, masks, segmenter.threshold)
-    best = metrics.best_threshold(probabilities, masks)
-
-    if arguments.json is not None:
-        report = {
+    masks = list(tiles.masks)
+    probabilities: Sequence[Probability]
+    if arguments.json is None:
+        probabilities = _predicted(tiles, [(segmenter, arguments.tta)])[0]
+    else:
+        predictions = _every_way(segmenter, tiles)
+        probabilities = predictions.tta if arguments.tta else predictions.plain
+        found = report.findings(tiles.ids, predictions, masks, segmenter.threshold, sections)
+        content = {
+            "name": path.stem,
+            "weights": _below_here(path),
+            "sha256": segmenter.card["sha256"],
+            "parameters": sum(parameter.numel() for parameter in segmenter.model.parameters()),
+            "threshold": segmenter.threshold,
+            "temperature": segmenter.temperature,
             "split": split,
             "missing": missing,
-            "tta": arguments.tta,
-            "weights": str(arguments.weights or shipped_weights()),
-            "sha256": segmenter.card["sha256"],
-            **scores,
-            "best_threshold": best,
+            **found,
         }
-        text = json.dumps(report, indent=2) + "\n"
+        text = json.dumps(content, indent=2, allow_nan=False) + "\n"
         write_atomically(arguments.json, lambda file: file.write(text.encode()))
 
-    _print_scores(scores, best, split, tiles.masks.size, arguments.tta)
+    scores = metrics.evaluate(probabilities, masks, segmenter.threshold)
+    best = metrics.best_threshold(probabilities, masks)
+    of_card = f"threshold {segmenter.threshold:g}"
+    if segmenter.temperature != 1:
+        of_card += f" and temperature {segmenter.temperature:g}"
+    title = f"Split {split}, {of_card} as in the card{', flip TTA' if arguments.tta else ''}"
+    _print_scores(title, scores, best, split, tiles.masks.size)
+    _print_groups("By true share of salt", report.by_coverage(probabilities, masks, segmenter.threshold))
+    known = report.by_section(tiles.ids, probabilities, masks, segmenter.threshold, sections)
+    if known:
+        _print_groups("By sections.csv", known)
+    _print_worst(report.worst(tiles.ids, probabilities, masks, segmenter.threshold, count=5))
     if split == "all":
         seen = len(set(tiles.ids) & set(_split_ids(segmenter.card, "train")))
         print(f"The weights were trained on {seen:,} of these tiles.")
     return 0
+
+
+def _predicted(tiles: Tiles, ways: Sequence[tuple[Segmenter, bool]]) -> list[list[Probability]]:
+    """The probabilities of all tiles, once for each segmenter and whether it uses flip TTA."""
+    images = list(tiles.images)
+    results: list[list[Probability]] = []
+    with _progress() as progress:
+        task = progress.add_task("evaluate", total=len(ways) * len(images))
+        for segmenter, tta in ways:
+            probabilities: list[Probability] = []
+            for start in range(0, len(images), CHUNK):
+                batch = images[start : start + CHUNK]
+                probabilities += segmenter.probabilities(batch, tta)
+                progress.advance(task, len(batch))
+            results.append(probabilities)
+    return results
+
+
+def _every_way(segmenter: Segmenter, tiles: Tiles) -> report.Predictions:
+    """What the report needs; predicted again without the temperature only where there is one."""
+    claim = segmenter.card.get("claim")
+    claim_tta = isinstance(claim, dict) and claim.get("tta") is True
+    ways = [(segmenter, False), (segmenter, True)]
+    if segmenter.temperature != 1:
+        ways.append((segmenter.at_temperature(1.0), claim_tta))
+    plain, tta, *uncorrected = _predicted(tiles, ways)
+    claimed = tta if claim_tta else plain
+    return report.Predictions(plain, tta, claim_tta, uncorrected[0] if uncorrected else claimed)
+
+
+def _below_here(path: Path) -> str:
+    """A path as a reader of the report can use it: relative where it is below the current folder."""
+    here, whole = Path.cwd().resolve(), path.resolve()
+    return (whole.relative_to(here) if whole.is_relative_to(here) else path).as_posix()
 
 
 def _choose(tiles: Tiles, card: Card, split: str) -> tuple[Tiles, int]:
@@ -325,8 +380,8 @@ def _split_ids(card: Card, split: str) -> list[str]:
     return ids if isinstance(ids, list) else []
 
 
-def _print_scores(scores: metrics.Scores, best: metrics.BestThreshold, split: str, pixels: int, tta: bool) -> None:
-    table = Table(title=f"Split {split}, threshold {scores['threshold']:g} as in the card{', flip TTA' if tta else ''}")
+def _print_scores(title: str, scores: metrics.Scores, best: metrics.BestThreshold, split: str, pixels: int) -> None:
+    table = Table(title=title)
     table.add_column("Score")
     table.add_column("Value", justify="right")
     table.add_column("Over")
@@ -342,6 +397,28 @@ def _print_scores(scores: metrics.Scores, best: metrics.BestThreshold, split: st
     table.add_row("Best threshold", f"{best['threshold']:.2f}", of_images)
     table.add_row("  mAP there", f"{best['mAP']:.4f}", of_images)
     table.add_row("  mAP within 0.002", f"{best['flat_from']:.2f} to {best['flat_to']:.2f}", of_images)
+    Console().print(table)
+
+
+def _print_groups(title: str, groups: Sequence[report.Group]) -> None:
+    table = Table(title=title)
+    table.add_column("Tiles of")
+    for column in ("Count", "mAP", "IoU", "Dice"):
+        table.add_column(column, justify="right")
+    for group in groups:
+        values = [f"{value:.4f}" for value in (group["mAP"], group["iou"], group["dice"])]
+        table.add_row(group["name"], f"{group['count']:,}", *values)
+    Console().print(table)
+
+
+def _print_worst(tiles: Sequence[report.TileScore]) -> None:
+    table = Table(title="The worst tiles")
+    table.add_column("Tile")
+    for column in ("Score", "IoU", "Salt", "Predicted"):
+        table.add_column(column, justify="right")
+    for tile in tiles:
+        shares = [f"{share:.1%}" for share in (tile["salt_share"], tile["predicted_share"])]
+        table.add_row(Text(printable(tile["id"])), f"{tile['score']:.1f}", f"{tile['iou']:.4f}", *shares)
     Console().print(table)
 
 

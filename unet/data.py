@@ -4,7 +4,7 @@ import csv
 import hashlib
 import random
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -77,7 +77,7 @@ def load_tiles(root: Path) -> Tiles:
     return Tiles(ids, np.stack(pictures), np.stack(truths))
 
 
-def _by_stem(place: Path, folder: str) -> dict[str, PictureFile]:
+def _by_stem(place: Path, folder: str | None) -> dict[str, PictureFile]:
     files: dict[str, PictureFile] = {}
     for file in find_pictures(place, folder):
         if file.stem in files:
@@ -95,13 +95,43 @@ def _training_place(root: Path) -> Path:
     return root
 
 
+def load_unlabelled(root: Path, left_out: list[str]) -> tuple[list[str], NDArray[np.uint8]]:
+    """Pictures without masks, for a teacher to look at.
+
+    Args:
+        root: a zip or a folder of pictures of one size, or the folder that holds ``test.zip`` or ``test/``.
+        left_out: names of tiles not to read.
+
+    Returns:
+        Their names, sorted, and (N, H, W) uint8.
+
+    Raises:
+        DataError: no pictures, or pictures of different sizes.
+        PictureError: a file that cannot be read.
+    """
+    place = next((place for place in (root / "test.zip", root / "test") if place.exists()), root)
+    files = _by_stem(place, None)
+    ids = sorted(files.keys() - set(left_out))
+    if not ids:
+        raise DataError(f"{place}: expected a zip or a folder of pictures without labels; found none to use")
+    pictures = [np.rint(files[name].read_grey() * 255).astype(np.uint8) for name in ids]
+    for name, picture in zip(ids, pictures, strict=True):
+        if picture.shape != pictures[0].shape:
+            raise DataError(f"{name}: expected a picture of {pictures[0].shape} as {ids[0]}, got {picture.shape}")
+    return ids, np.stack(pictures)
+
+
 @dataclass(frozen=True)
 class Split:
-    """Ids of the training and the validation tiles, and how they were parted: ``section`` or ``tile``."""
+    """Ids of the training and the validation tiles, and how they were parted: ``section`` or ``tile``.
+
+    ``left_out`` are tiles without labels in the sections of validation tiles: nothing may learn from them either.
+    """
 
     train: list[str]
     val: list[str]
     by: str
+    left_out: list[str] = field(default_factory=list)
 
     @property
     def sha256(self) -> str:
@@ -138,8 +168,13 @@ def split_tiles(ids: list[str], sections: dict[str, str] | None, val_share: floa
         if len(val) >= val_share * len(ids):
             break
         val += groups[group]
-    held = set(val)
-    return Split([name for name in sorted(ids) if name not in held], sorted(val), "section" if sections else "tile")
+    held, known = set(val), set(ids)
+    train = [name for name in sorted(ids) if name not in held]
+    if sections is None:
+        return Split(train, sorted(val), "tile")
+    judging = {sections[name] for name in val if name in sections}
+    left_out = sorted(name for name, section in sections.items() if section in judging and name not in known)
+    return Split(train, sorted(val), "section", left_out)
 
 
 def read_sections(root: Path) -> dict[str, str] | None:

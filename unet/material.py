@@ -21,32 +21,47 @@ from unet.image import Padding
 from unet.synthetic import sections
 
 Images = NDArray[np.uint8]  # (N, H, W)
-Masks = NDArray[np.bool_]  # (N, H, W), True = salt
+Targets = NDArray[np.uint8]  # (N, H, W), 0 = not salt, 255 = salt, between = a teacher's probability
 
 UNSEEN_SEED = 1_000_000_000  # synthetic sections from here on judge a network; training draws from 0 upwards
 UNSEEN_COUNT = 200
 
 
 @dataclass(frozen=True)
+class Pool:
+    """Tiles to learn from: ``images`` and ``targets`` of equal length; of tiles without labels a teacher's targets."""
+
+    ids: list[str]
+    images: Images
+    targets: Targets
+
+    @classmethod
+    def labelled(cls, tiles: Tiles) -> "Pool":
+        """Tiles whose masks are known."""
+        return cls(tiles.ids, tiles.images, _targets(tiles.masks))
+
+
+@dataclass(frozen=True)
 class Material:
     """What a run learns from and is judged by; ``train`` is None where everything is invented."""
 
-    train: Tiles | None
+    train: Pool | None
     val: Tiles
     unseen: Tiles
     split: Split | None
 
 
-def load_material(root: Path | None, val_share: float, seed: int) -> Material:
+def load_material(root: Path | None, val_share: float, seed: int, split: Split | None = None) -> Material:
     """Loads and splits the data.
 
     Args:
         root: as for ``load_tiles``; None takes data/tgs-salt if it is there, and otherwise everything is invented.
         val_share: the share of tiles to hold back.
         seed: of the split.
+        split: one to repeat instead of drawing one; tiles it does not know are left out.
 
     Raises:
-        DataError: ``root`` has no tiles, or too few for both sides.
+        DataError: ``root`` has no tiles, too few for both sides, or not all that ``split`` names.
     """
     if root is None and DEFAULT.exists():
         root = DEFAULT
@@ -54,41 +69,66 @@ def load_material(root: Path | None, val_share: float, seed: int) -> Material:
     if root is None:
         return Material(None, unseen, unseen, None)
     tiles = load_tiles(root)
-    split = split_tiles(tiles.ids, read_sections(root), val_share, seed)
+    if split is None:
+        split = split_tiles(tiles.ids, read_sections(root), val_share, seed)
+    missing = sorted({*split.train, *split.val} - set(tiles.ids))
+    if missing:
+        raise DataError(f"{root}: {len(missing)} tiles of the split to repeat are not there, first {missing[0]}")
     if not split.val or not split.train:
         raise DataError(
             f"{root}: {len(tiles.ids)} tiles leave {len(split.train)} to train and {len(split.val)} to validate; "
             "give more tiles or another --val-share"
         )
-    return Material(tiles.subset(split.train), tiles.subset(split.val), unseen, split)
+    return Material(Pool.labelled(tiles.subset(split.train)), tiles.subset(split.val), unseen, split)
 
 
 def epoch_tiles(
-    train: Tiles | None, epoch: int, synthetic_share: float, sections_per_epoch: int
-) -> tuple[Images, Masks]:
-    """Images and masks of one epoch: the training tiles and this epoch's fresh invented sections.
+    train: Pool | None,
+    taught: Pool | None,
+    epoch: int,
+    synthetic_share: float,
+    unlabelled_share: float,
+    sections_per_epoch: int,
+) -> tuple[Images, Targets]:
+    """Images and targets of one epoch: every labelled tile, the next of those a teacher labelled, invented sections.
 
     Args:
-        train: the tiles; None where everything is invented.
+        train: the labelled tiles; None where everything is invented.
+        taught: the tiles with a teacher's targets, of which every epoch takes the next ones in turn; None without.
         epoch: from 0; another epoch, other sections.
         synthetic_share: how much of the epoch is invented, 0 to below 1.
+        unlabelled_share: how much of it comes from ``taught``; both shares together stay below 1.
         sections_per_epoch: how many sections where there are no tiles.
     """
     if train is None:
-        return sections(sections_per_epoch, epoch * sections_per_epoch)
-    count = round(len(train.ids) * synthetic_share / (1 - synthetic_share))
-    if count == 0:
-        return train.images, train.masks
-    height, width = train.images.shape[1:]
-    images, masks = sections(count, epoch * count, height, width)
-    return np.concatenate([train.images, images]), np.concatenate([train.masks, masks])
+        images, masks = sections(sections_per_epoch, epoch * sections_per_epoch)
+        return images, _targets(masks)
+    if taught is None:
+        unlabelled_share = 0.0
+    whole = len(train.images) / (1 - synthetic_share - unlabelled_share)
+    parts = [(train.images, train.targets)]
+    if taught is not None:
+        count = round(whole * unlabelled_share)
+        rows = np.random.default_rng(0).permutation(len(taught.images))
+        rows = rows.take(range(epoch * count, (epoch + 1) * count), mode="wrap")
+        parts.append((taught.images[rows], taught.targets[rows]))
+    count = round(whole * synthetic_share)
+    if count:
+        images, masks = sections(count, epoch * count, *train.images.shape[1:])
+        parts.append((images, _targets(masks)))
+    images, targets = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return images, targets
 
 
-def shrunk(images: Images, masks: Masks, share: float) -> tuple[Images, Masks]:
-    """Tiles at ``share`` of their height and width: grey averaged, a pixel salt where most of its area was."""
+def shrunk(images: Images, targets: Targets, share: float) -> tuple[Images, Targets]:
+    """Tiles at ``share`` of their height and width, both averaged over the area."""
     size = (round(images.shape[2] * share), round(images.shape[1] * share))
-    areas = [cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) for mask in masks]
-    return np.stack([cv2.resize(i, size, interpolation=cv2.INTER_AREA) for i in images]), np.stack(areas) > 0.5
+    small = [np.stack([cv2.resize(i, size, interpolation=cv2.INTER_AREA) for i in part]) for part in (images, targets)]
+    return small[0], small[1]
+
+
+def _targets(masks: NDArray[np.bool_]) -> Targets:
+    return masks.astype(np.uint8) * np.uint8(255)
 
 
 def epoch_order(count: int, seed: int, epoch: int, batch_size: int, world_size: int, rank: int) -> NDArray[np.int64]:
@@ -107,11 +147,11 @@ def epoch_order(count: int, seed: int, epoch: int, batch_size: int, world_size: 
 
 
 def batches(
-    images: Images, masks: Masks, order: NDArray[np.int64], stride: int, seed: int, epoch: int
+    images: Images, targets: Targets, order: NDArray[np.int64], stride: int, seed: int, epoch: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Augmented (N, 1, h, w) float32 inputs and 0/1 targets, a pair per row of ``order``."""
+    """Augmented (N, 1, h, w) float32 inputs and targets in [0, 1], a pair per row of ``order``."""
     padding = Padding.to_multiple(images.shape[1], images.shape[2], stride)
     for indices in order:
-        pairs = [augment(images[i], masks[i], padding, np.random.default_rng([seed, epoch, int(i)])) for i in indices]
+        pairs = [augment(images[i], targets[i], padding, np.random.default_rng([seed, epoch, int(i)])) for i in indices]
         x, y = (torch.from_numpy(np.stack(side))[:, None] for side in zip(*pairs, strict=True))
         yield x.contiguous(memory_format=torch.channels_last), y

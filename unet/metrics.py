@@ -19,6 +19,10 @@ Probability = NDArray[np.float32]
 IOU_PERCENT = tuple(range(50, 100, 5))
 THRESHOLDS = tuple(percent / 100 for percent in range(5, 96))
 
+TEMPERATURES = (0.06, 20.0)  # what fit_temperature chooses from, ends included
+LOGITS = (-104.0, 16.0)  # of the smallest float32, and of one so near to 1 that the next ones are too coarse
+LOGIT_BINS = 7680  # a 64th of a logit each
+
 
 @dataclass(frozen=True, slots=True)
 class Counts:
@@ -48,11 +52,13 @@ class Scores(TypedDict):
 
 
 class SweepPoint(NamedTuple):
-    """The scores of a set of images at one threshold."""
+    """The scores of a set of images at one threshold; precision and recall are of all its pixels."""
 
     threshold: float
     mAP: float
     iou: float
+    precision: float
+    recall: float
 
 
 class BestThreshold(TypedDict):
@@ -119,6 +125,18 @@ def pixel_accuracy(counts: Counts) -> float:
     return (counts.tp + counts.tn) / pixels if pixels else 1.0
 
 
+def precision(counts: Counts) -> float:
+    """Return the share of predicted salt that is salt; by convention 1.0 where none is predicted."""
+    predicted = counts.tp + counts.fp
+    return counts.tp / predicted if predicted else 1.0
+
+
+def recall(counts: Counts) -> float:
+    """Return the share of the salt that is predicted; by convention 1.0 where there is none."""
+    salt = counts.tp + counts.fn
+    return counts.tp / salt if salt else 1.0
+
+
 def average_precision(predicted: Mask, truth: Mask) -> float:
     """Return the score of one image in the TGS Salt challenge.
 
@@ -162,7 +180,7 @@ def evaluate(probabilities: Sequence[Probability], truths: Sequence[Mask], thres
 def sweep(
     probabilities: Sequence[Probability], truths: Sequence[Mask], thresholds: Sequence[float] = THRESHOLDS
 ) -> list[SweepPoint]:
-    """Score a set of images at many ascending thresholds; each point equals what ``evaluate`` gives there.
+    """Score a set of images at many ascending thresholds; mAP and IoU equal what ``evaluate`` gives there.
 
     Raises:
         ValueError: If the set is empty, lengths or shapes differ, or the thresholds do not ascend.
@@ -173,8 +191,9 @@ def sweep(
     images = [_counts_at(p, t, thresholds) for p, t in zip(probabilities, truths, strict=True)]
     points = []
     for threshold, column in zip(thresholds, zip(*images, strict=True), strict=True):
-        precision = _mean([_average_precision(counts) for counts in column])
-        points.append(SweepPoint(float(threshold), precision, iou(sum(column, Counts()))))
+        whole = sum(column, Counts())
+        score = _mean([_average_precision(counts) for counts in column])
+        points.append(SweepPoint(float(threshold), score, iou(whole), precision(whole), recall(whole)))
     return points
 
 
@@ -240,6 +259,51 @@ def calibration_error(probabilities: Sequence[Probability], truths: Sequence[Mas
     filled = [b for b in calibration_curve(probabilities, truths, bins) if b.pixels]
     pixels = sum(b.pixels for b in filled)
     return sum(abs(b.mean_probability - b.salt_fraction) * b.pixels for b in filled) / pixels
+
+
+def fit_temperature(probabilities: Sequence[Probability], truths: Sequence[Mask]) -> float:
+    """Return the temperature that brings probabilities closest to the truth (Guo et al. 2017).
+
+    It is the T that minimises the mean cross-entropy of ``sigmoid(logit(p) / T)`` over all pixels: above 1 where
+    probabilities are too near 0 and 1, below 1 where they are too near one half.
+
+    Args:
+        probabilities: one (H, W) array per image, float32 in [0, 1], taken at temperature 1.  A probability of
+            exactly 0 stays 0 at every temperature and is left out.
+        truths: one boolean (H, W) mask per image.
+
+    Returns:
+        A whole number of hundredths from 0.06 to 20; 1.0 where every temperature does equally well.
+
+    Raises:
+        ValueError: If the set is empty, or lengths or shapes differ.
+    """
+    _check_pairs(probabilities, truths)
+    # Pixels of nearly one logit are taken together, at their mean: millions of pixels become thousands of bins.
+    lowest, highest = LOGITS
+    count, salt, logit_sum = np.zeros(LOGIT_BINS), np.zeros(LOGIT_BINS), np.zeros(LOGIT_BINS)
+    for probability, truth in zip(probabilities, truths, strict=True):
+        kept = probability > 0
+        p = np.minimum(probability[kept].astype(np.float64), 1 - np.finfo(np.float64).eps)
+        logit = np.minimum(np.log(p) - np.log1p(-p), highest)
+        index = np.minimum((logit - lowest) * (LOGIT_BINS / (highest - lowest)), LOGIT_BINS - 1).astype(np.int64)
+        count += np.bincount(index, minlength=LOGIT_BINS)
+        salt += np.bincount(index[truth[kept]], minlength=LOGIT_BINS)
+        logit_sum += np.bincount(index, weights=logit, minlength=LOGIT_BINS)
+    filled = count > 0
+    count, salt, logit = count[filled], salt[filled], logit_sum[filled] / count[filled]
+
+    def slope(inverse: float) -> float:
+        """How the cross-entropy, which is convex in 1 / T, changes with it."""
+        return float((logit * (count * (1 + np.tanh(logit * inverse / 2)) / 2 - salt)).sum())
+
+    if not logit.any():
+        return 1.0
+    low, high = 1 / TEMPERATURES[1], 1 / TEMPERATURES[0]
+    for _ in range(60):  # halving: as exact as a float gets
+        middle = (low + high) / 2
+        low, high = (low, middle) if slope(middle) > 0 else (middle, high)
+    return round(2 / (low + high), 2)
 
 
 def _average_precision(counts: Counts) -> float:

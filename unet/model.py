@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from unet import pretrained
+
 Tap = Callable[[str, Tensor], Tensor]
 
 
@@ -25,12 +27,15 @@ class UNetConfig:
         depth: how often the encoder halves the picture, and so the number of skip connections.
         block: ``plain`` is the paper's pair of convolutions; in ``residual`` the second adds to the first.
         upsample: ``bilinear`` upsampling after a 1x1 convolution, or the paper's ``transposed`` convolution.
+        encoder: ``blocks`` as above, or ``efficientnet-lite0``, which brings its own channels and needs the extra
+            ``pretrained``; training then starts from its ImageNet weights.
     """
 
     width: int = 16
     depth: int = 4
     block: Literal["plain", "residual"] = "residual"
     upsample: Literal["bilinear", "transposed"] = "bilinear"
+    encoder: Literal["blocks", "efficientnet-lite0"] = "blocks"
 
     def __post_init__(self) -> None:
         if not 1 <= self.width <= 256:
@@ -41,10 +46,16 @@ class UNetConfig:
             raise ValueError(f"block must be 'plain' or 'residual', got {self.block!r}")
         if self.upsample not in ("bilinear", "transposed"):
             raise ValueError(f"upsample must be 'bilinear' or 'transposed', got {self.upsample!r}")
+        if self.encoder not in ("blocks", pretrained.NAME):
+            raise ValueError(f"encoder must be 'blocks' or {pretrained.NAME!r}, got {self.encoder!r}")
+        if self.encoder != "blocks" and (self.width, self.depth) != (16, 4):
+            raise ValueError(f"{self.encoder} brings its own width and depth; leave both as they are")
 
     @property
     def channels(self) -> tuple[int, ...]:
         """Channels of each level, full resolution first, the bottleneck last."""
+        if self.encoder != "blocks":
+            return pretrained.CHANNELS
         return tuple(self.width * 2**level for level in range(self.depth + 1))
 
     @property
@@ -139,7 +150,12 @@ class UNet(nn.Module):
             return nn.ConvTranspose2d(below, here, kernel_size=2, stride=2)
 
         # Lists run from full resolution down; the last encoder block is the bottleneck.
-        self.encoder = nn.ModuleList(block(above, here) for above, here in pairwise((1, *channels)))
+        if config.encoder == "blocks":
+            self.encoder = nn.ModuleList(block(above, here) for above, here in pairwise((1, *channels)))
+            self.pool: nn.Module = nn.MaxPool2d(2)
+        else:
+            self.encoder = nn.ModuleList(pretrained.levels())
+            self.pool = nn.Identity()  # its levels halve the picture themselves
         self.up = nn.ModuleList(upsample(below, here) for here, below in pairwise(channels))
         self.decoder = nn.ModuleList(block(2 * here, here) for here in channels[:-1])
         self.head = nn.Conv2d(channels[0], 1, kernel_size=1)
@@ -166,7 +182,7 @@ class UNet(nn.Module):
         for level in range(depth):
             x = tap(f"encoder{level + 1}", self.encoder[level](x))  # (N, width * 2**level, h, w)
             skips.append(x)
-            x = functional.max_pool2d(x, 2)  # (N, ..., h / 2, w / 2)
+            x = self.pool(x)  # (N, ..., h / 2, w / 2)
         x = tap("bottleneck", self.encoder[depth](x))
 
         for level in reversed(range(depth)):

@@ -35,7 +35,8 @@ class Trace:
     """Everything one forward pass computed.
 
     Attributes:
-        sites: every site of ``UNet.sites()`` -> (C, h, w) float32 of the padded picture, after the edit.
+        sites: every site of ``UNet.sites()`` -> (C, h, w) float32 of the padded picture, after the edit; ``logits``
+            are not yet divided by the temperature.
         probability: (H, W) float32 in [0, 1], of the picture itself.
         padding: how the picture was padded.
     """
@@ -55,7 +56,8 @@ class Segmenter:
 
     Args:
         model: in eval mode.  Its parameters are not changed.
-        card: holds at least ``threshold`` and the ``input`` rule the network was trained with.
+        card: holds at least ``threshold`` and the ``input`` rule the network was trained with, and it may hold a
+            ``temperature``, by which every logit is divided on its way to a probability (Guo et al. 2017); 1 without.
         fast: fold batch norm into the convolutions and, where the processor computes in bfloat16, use that.
             Probabilities then differ a little from the exact ones; ``trace`` stays exact.
 
@@ -77,6 +79,7 @@ class Segmenter:
         self.model = model
         self.card = card
         self.threshold = float(card["threshold"])
+        self.temperature = float(card.get("temperature", 1))
         self.fast = fast
         self._network: nn.Module = folded(model) if fast else model
         self._bfloat16 = fast and computes_bfloat16()
@@ -90,6 +93,10 @@ class Segmenter:
         """
         model, card = checkpoint.load(Path(path) if path is not None else shipped_weights())
         return cls(model, card, fast)
+
+    def at_temperature(self, temperature: float) -> "Segmenter":
+        """The same network with another temperature than the card's."""
+        return Segmenter(self.model, {**self.card, "temperature": temperature}, self.fast)
 
     def probability(self, image: Picture, tta: bool = False) -> Probability:
         """How probable salt is, at every pixel of one picture; see ``probabilities``."""
@@ -145,7 +152,8 @@ class Segmenter:
                 says without that skip.
 
         Returns:
-            The activations of every site, after the edit, and the probability.
+            The activations of every site, after the edit, and the probability.  The site ``logits`` is what the
+            network computed: the probability is the sigmoid of it divided by the card's temperature.
 
         Raises:
             ValueError: a picture that is too large or that ``unet.image.grey`` does not take, an unknown site, or a
@@ -177,7 +185,7 @@ class Segmenter:
         padding = self._padding(values)
         with torch.inference_mode():
             logits = self.model(self._tensor([padding.pad(values)]), tap)
-            probability = padding.crop(torch.sigmoid(logits[0, 0]).cpu().numpy())
+            probability = padding.crop(self._sigmoid(logits[0, 0]).cpu().numpy())
         if values.min() == values.max():  # as in probabilities: nothing to see
             probability = np.zeros_like(probability)
         return Trace(sites, np.ascontiguousarray(probability), padding)
@@ -191,14 +199,17 @@ class Segmenter:
         x = torch.from_numpy(normalise(np.stack(padded)))[:, None]
         return x.to(next(self.model.parameters()).device).contiguous(memory_format=torch.channels_last)
 
+    def _sigmoid(self, logits: Tensor) -> Tensor:
+        return torch.sigmoid(logits / self.temperature)
+
     def _forward(self, greys: list[Grey], tta: bool) -> NDArray[np.float32]:
         """(N, H, W) probabilities of N pictures of one size, in one piece."""
         padding = self._padding(greys[0])
         x = self._tensor([padding.pad(values) for values in greys])
         with torch.inference_mode(), torch.autocast(x.device.type, torch.bfloat16, enabled=self._bfloat16):
-            probability = torch.sigmoid(self._network(x).float())
+            probability = self._sigmoid(self._network(x).float())
             if tta:
-                mirrored = torch.sigmoid(self._network(x.flip(3)).float()).flip(3)
+                mirrored = self._sigmoid(self._network(x.flip(3)).float()).flip(3)
                 probability = (probability + mirrored) / 2
         return np.ascontiguousarray(padding.crop(probability[:, 0].cpu().numpy()))
 

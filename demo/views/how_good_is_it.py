@@ -1,0 +1,323 @@
+"""Page 3: what is known of the chosen weights: their scores on labelled tiles, how they learned, what size costs."""
+
+import html
+from collections.abc import Iterator
+from pathlib import Path
+
+import plotly.graph_objects as go
+import streamlit as st
+from plotly.subplots import make_subplots
+from streamlit.delta_generator import DeltaGenerator
+
+from demo import core
+from unet.report import CalibrationPoint, Group, ThresholdPoint, TileScore
+
+MAP, IOU, OTHER, QUIET = "#d55e00", "#2b8cd0", "#e69f00", "#808890"  # told apart by the colour-blind, light and dark
+state = st.session_state
+
+
+def laid_out(figure: go.Figure, height: int = 300, **axes: dict) -> go.Figure:
+    """A figure in the style of all pages; the axes stand still under a finger that scrolls."""
+    figure.update_layout(
+        height=height, margin={"l": 0, "r": 0, "t": 8, "b": 0}, legend={"orientation": "h", "y": -0.28, "x": 0}
+    )
+    figure.update_xaxes(fixedrange=True)
+    figure.update_yaxes(fixedrange=True)
+    return figure.update_layout(**axes)
+
+
+def add_mark(figure: go.Figure, at: float, name: str, dash: str) -> None:
+    """An upright line at a threshold."""
+    line = {"color": QUIET, "width": 1.5, "dash": dash}
+    figure.add_scatter(x=[at, at], y=[0, 1], name=f"{name} {at:.2f}", mode="lines", line=line, hoverinfo="skip")
+
+
+def draw_groups(groups: list[Group]) -> go.Figure:
+    """MAP and IoU of every group as bars, the first group on top."""
+    figure = go.Figure()
+    names = [f"{html.escape(group['name'])}<br>{group['count']:,} tiles" for group in groups]
+    for name, key, color in (("IoU", "iou", IOU), ("mAP", "mAP", MAP)):
+        figure.add_bar(
+            y=names,
+            x=[group[key] for group in groups],
+            name=name,
+            orientation="h",
+            marker={"color": color},
+            hovertemplate="%{x:.3f}",
+        )
+    return laid_out(
+        figure,
+        height=90 + 52 * len(groups),
+        xaxis={"range": [0, 1], "dtick": 0.2},
+        yaxis={"autorange": "reversed"},
+        legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0, "traceorder": "reversed"},
+    )
+
+
+def draw_precision_recall(points: list[ThresholdPoint], chosen: float) -> go.Figure:
+    """Precision against recall, with a mark at the card's threshold."""
+    figure = go.Figure()
+    card = min(points, key=lambda point: abs(point["threshold"] - chosen))
+    for name, shown, mode in (("0.05 to 0.95", points, "lines"), (f"card {card['threshold']:.2f}", [card], "markers")):
+        figure.add_scatter(
+            x=[point["recall"] for point in shown],
+            y=[point["precision"] for point in shown],
+            customdata=[point["threshold"] for point in shown],
+            name=f"threshold {name}",
+            mode=mode,
+            line={"color": IOU, "width": 2.5},
+            marker={"color": MAP, "size": 12, "symbol": "diamond"},
+            hovertemplate="threshold %{customdata:.2f}: precision %{y:.3f}, recall %{x:.3f}<extra></extra>",
+        )
+    return laid_out(figure, xaxis={"title": "Recall"}, yaxis={"title": "Precision"})
+
+
+def draw_thresholds(points: list[ThresholdPoint], threshold: float, chosen: float) -> go.Figure:
+    """MAP and IoU against the threshold, with marks at the visitor's and the card's."""
+    figure = go.Figure()
+    for name, key, color in (("mAP", "mAP", MAP), ("IoU", "iou", IOU)):
+        figure.add_scatter(
+            x=[point["threshold"] for point in points],
+            y=[point[key] for point in points],
+            name=name,
+            mode="lines",
+            line={"color": color, "width": 2.5},
+            hovertemplate="threshold %{x:.2f}: %{y:.3f}",
+        )
+    add_mark(figure, threshold, "now", "solid")
+    add_mark(figure, chosen, "card", "dash")
+    return laid_out(
+        figure,
+        xaxis={"title": "Threshold", "range": [0, 1], "dtick": 0.2},
+        yaxis={"range": [0, 1.02], "tickformat": ".1f"},
+    )
+
+
+def draw_calibration(curve: list[CalibrationPoint], uncorrected: list[CalibrationPoint] | None) -> go.Figure:
+    """The share of salt against the probability, and below it how many pixels each bin has."""
+    figure = make_subplots(rows=2, shared_xaxes=True, row_heights=[0.74, 0.26], vertical_spacing=0.06)
+    line = {"color": QUIET, "width": 1.5, "dash": "dash"}
+    figure.add_scatter(x=[0, 1], y=[0, 1], name="perfect", mode="lines", line=line, hoverinfo="skip", row=1, col=1)
+    curves = [("with the temperature", curve, IOU, "solid")]
+    if uncorrected is not None:
+        curves.insert(0, ("without it", uncorrected, OTHER, "dot"))
+    for name, bins, color, dash in curves:
+        figure.add_scatter(
+            x=[point["mean_probability"] for point in bins],
+            y=[point["salt_fraction"] for point in bins],
+            name=name if uncorrected is not None else "these weights",
+            mode="lines+markers",
+            line={"color": color, "width": 2.5, "dash": dash},
+            hovertemplate="probability %{x:.2f}: %{y:.1%} salt",
+            row=1,
+            col=1,
+        )
+    figure.add_bar(
+        x=[point["mean_probability"] for point in curve],
+        y=[point["pixels"] for point in curve],
+        width=0.04,
+        marker={"color": QUIET},
+        showlegend=False,
+        hovertemplate="%{y:,} pixels<extra></extra>",
+        row=2,
+        col=1,
+    )
+    return laid_out(
+        figure,
+        height=380,
+        legend={"orientation": "h", "y": -0.2, "x": 0},
+        xaxis={"range": [0, 1]},
+        xaxis2={"range": [0, 1], "dtick": 0.2, "title": "Probability of salt"},
+        yaxis={"range": [0, 1.02], "tickformat": ".0%", "title": "Salt"},
+        yaxis2={"type": "log", "title": "Pixels", "nticks": 4, "exponentformat": "power"},
+    )
+
+
+def draw_training(training: core.Training) -> go.Figure:
+    """MAP and IoU against the minutes of training."""
+    figure = go.Figure()
+    for name, key, color in (("mAP", "mAP", MAP), ("IoU", "iou", IOU)):
+        figure.add_scatter(
+            x=[(training.earlier + epoch["seconds"]) / 60 for epoch in training.epochs],
+            y=[epoch[key] for epoch in training.epochs],
+            name=name,
+            mode="lines+markers",
+            line={"color": color, "width": 2.5},
+            marker={"size": 4},
+            hovertemplate="%{x:.1f} minutes: %{y:.3f}",
+        )
+    return laid_out(
+        figure,
+        xaxis={"title": "Minutes of training", "rangemode": "tozero"},
+        yaxis={"range": [0, 1], "tickformat": ".1f"},
+    )
+
+
+def draw_sizes(sizes: list[core.Size], chosen: core.Evaluation | None) -> go.Figure:
+    """MAP and IoU against the number of parameters, the chosen weights as stars."""
+    figure = go.Figure()
+    for name, key, color in (("mAP", "mAP_tta", MAP), ("IoU", "iou_tta", IOU)):
+        figure.add_scatter(
+            x=[size["parameters"] for size in sizes],
+            y=[size[key] for size in sizes],
+            customdata=[[html.escape(size["name"]), size["minutes"]] for size in sizes],
+            name=name,
+            mode="markers",
+            marker={"color": color, "size": 9},
+            hovertemplate="%{customdata[0]}, %{x:,} parameters, %{customdata[1]:.0f} minutes: %{y:.3f}",
+        )
+    if chosen is not None:
+        tta = chosen["scores"]["tta"]
+        figure.add_scatter(
+            x=[chosen["parameters"]] * 2,
+            y=[tta["mAP"], tta["iou"]],
+            name="chosen weights",
+            mode="markers",
+            marker={"color": [MAP, IOU], "size": 16, "symbol": "star"},
+            hovertemplate="%{x:,} parameters: %{y:.3f}",
+        )
+    return laid_out(
+        figure,
+        xaxis={"title": "Parameters", "type": "log"},
+        yaxis={"tickformat": ".2f"},
+    )
+
+
+def chart(title: str, figure: go.Figure, line: str) -> None:
+    """One view: its name, its figure, and what it shows and does not."""
+    st.subheader(title)
+    st.plotly_chart(figure, key=title, config={"displayModeBar": False})
+    st.caption(line)
+
+
+def table(rows: list[dict[str, object]], formats: dict[str, str], height: int | str = "auto") -> None:
+    """Numbers of which every column has its own format."""
+    columns = {name: st.column_config.NumberColumn(format=text) for name, text in formats.items()}
+    st.dataframe(rows, hide_index=True, height=height, column_config=columns)
+
+
+def show_groups(title: str, groups: list[Group], line: str) -> None:
+    """Bars, and the same and more as numbers."""
+    chart(title, draw_groups(groups), line)
+    names = {"name": "Tiles", "count": "Count", "mAP": "mAP", "iou": "IoU", "dice": "Dice"}
+    rows = [{shown: group[key] for key, shown in names.items()} for group in groups]
+    table(rows, {"mAP": "%.3f", "IoU": "%.3f", "Dice": "%.3f"})
+
+
+def show_worst(tiles: list[TileScore]) -> None:
+    """Where the network fails, in numbers."""
+    st.subheader("Worst tiles")
+    rows = [
+        {
+            "Tile": tile["id"],
+            "Score": tile["score"],
+            "IoU": tile["iou"],
+            "Is salt": 100 * tile["salt_share"],
+            "Called salt": 100 * tile["predicted_share"],
+        }
+        for tile in tiles
+    ]
+    table(rows, {"Score": "%.1f", "IoU": "%.3f", "Is salt": "%.1f %%", "Called salt": "%.1f %%"}, height=380)
+    st.caption("The worst first, by the competition's score. It shows where the network fails, not why.")
+
+
+def show_report(found: core.Evaluation) -> None:
+    """Every view of a report."""
+    chosen, corrected = found["threshold"], found["temperature"] != 1
+    flat = found["best_threshold"]["tta" if core.claims_tta(segmenter.card) else "plain"]
+    with next(places):
+        show_groups(
+            "By how much of a tile is salt",
+            found["coverage"],
+            "At the card's threshold; a sliver is up to 5 % salt, part up to 50 %, most up to 95 %. In tiles without "
+            "salt, mAP is the share that stays empty, and IoU and Dice say nothing.",
+        )
+    if found["sections"]:
+        with next(places):
+            show_groups(
+                "By seismic section",
+                found["sections"],
+                "At the card's threshold. Of a tile in no known section, nobody knows whether a neighbour was "
+                "trained on.",
+            )
+    with next(places):
+        chart(
+            "Precision and recall",
+            draw_precision_recall(found["thresholds"], chosen),
+            "How much of what is called salt is salt, and how much of the salt is found, over all pixels. It says "
+            "nothing of single tiles; the axes do not start at 0.",
+        )
+    with next(places):
+        chart(
+            "Scores against the threshold",
+            draw_thresholds(found["thresholds"], state.threshold, chosen),
+            f"From {flat['flat_from']:.2f} to {flat['flat_to']:.2f}, mAP is within 0.002 of its best. It does not say "
+            "which threshold suits another survey.",
+        )
+    with next(places):
+        chart(
+            "Calibration",
+            draw_calibration(found["calibration"], found["calibration_uncorrected"] if corrected else None),
+            "How many of the pixels given a probability are salt: on the dashed line, as many as it says. Below, the "
+            "pixels behind each point. It does not say how that is on another survey.",
+        )
+    with next(places):
+        show_worst(found["worst"])
+
+
+def halves() -> Iterator[DeltaGenerator]:
+    """The left and the right half of row after row: a view that is left out leaves no hole."""
+    while True:
+        yield from st.columns(2, gap="large")
+
+
+segmenter, weights = state.segmenter, Path(state.weights[0])
+places = halves()
+
+st.header("How good is it?")
+st.text(state.weights_label)
+found = None
+try:
+    found = core.read_evaluation(weights, segmenter.card)
+    if found is None:
+        st.info(f"Nobody has evaluated these weights yet; {core.how_to_evaluate(weights)}")
+except core.ReportError as error:
+    name = core.evaluation_path(weights).name
+    st.warning(f"{core.markdown(name, str(error))}; {core.how_to_evaluate(weights)}")
+
+if found is not None:
+    with st.container(horizontal=True):
+        for label, value in core.headline(found, segmenter.card, weights.stat().st_size).items():
+            st.metric(label, value, width=118)
+    st.markdown(core.meaning(found, segmenter.card))
+    show_report(found)
+
+try:
+    training = core.training_history(segmenter.card)
+    if training.epochs:
+        before = f" The weights it started from had {training.earlier / 60:.0f} minutes." if training.earlier else ""
+        teachers = " The time its teachers took is not in it." if training.taught else ""
+        with next(places):
+            chart(
+                "Accuracy against training time",
+                draw_training(training),
+                "After every epoch, on tiles held back from it, at threshold 0.50 without flip TTA: not what the "
+                f"finished weights score at the card's.{before}{teachers}",
+            )
+except core.ReportError as error:
+    name = weights.with_suffix(".json").name
+    st.warning(core.markdown(name, f"{name}: {error}"))
+
+try:
+    sizes = core.read_sizes()
+    if sizes:
+        comparable = found is not None and found["split"] == "val"
+        with next(places):
+            chart(
+                "Accuracy against size",
+                draw_sizes(sizes, found if comparable else None),
+                "Networks of this project, on the validation tiles with flip TTA. They were trained for different "
+                "times, so not every difference is the size's.",
+            )
+except core.ReportError as error:
+    st.warning(core.markdown("sizes.csv", str(error)))

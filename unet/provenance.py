@@ -1,0 +1,97 @@
+"""Where weights come from, as their card says it: data, split, command, machine, time."""
+
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from unet.checkpoint import Card
+from unet.image import RULE
+from unet.material import Material
+from unet.options import TrainingConfig
+
+LICENCE = (
+    "Trained on tiles of the TGS Salt Identification Challenge, whose rules allow non-commercial, research and "
+    "educational use; read them before any other use of these weights."
+)
+
+
+def origin(
+    config: TrainingConfig,
+    material: Material,
+    history: list[dict[str, Any]],
+    processes: int,
+    precision: str,
+    parents: dict[str, Any],
+) -> Card:
+    """The card's entries that say where weights come from.
+
+    Args:
+        config: the run's options.
+        material: what it learns from.
+        history: an entry for each epoch that is done.
+        processes: how many share the work.
+        precision: the number format of the forward pass.
+        parents: ``started_from`` and ``taught_by``: what is known of the weights the run began with, and of its
+            teachers; None and empty where it has none.
+    """
+    split = material.split
+    return {
+        "name": config.name,
+        "input": RULE,
+        "split": split
+        and {
+            "by": split.by,
+            "seed": config.seed,
+            "val_share": config.val_share,
+            "sha256": split.sha256,
+            "train": split.train,
+            "val": split.val,
+            "left_out": split.left_out,
+        },
+        "training": {
+            "command": _command(processes),
+            "options": config.to_json(),
+            **parents,
+            "epochs": len(history),
+            "seconds": round(history[-1]["seconds"], 1),
+            "history": [
+                {"epoch": e["epoch"], "seconds": round(e["seconds"], 1), "mAP": e["mAP"], "iou": e["iou"]}
+                for e in history
+            ],
+            "code": _version(),
+            "torch": torch.__version__,
+            "precision": precision,
+            "processes": processes,
+            "threads": torch.get_num_threads(),
+            "machine": f"{platform.machine()}, {os.cpu_count()} cores, {torch.backends.cpu.get_cpu_capability()}",
+        },
+        "licence": LICENCE if split is not None else "MIT, as the code: learned from invented sections only.",
+    }
+
+
+def lineage(card: Card) -> dict[str, Any]:
+    """What a card tells its descendants: its name, its tensors, its training; not every epoch of it again."""
+    training = {key: value for key, value in (card.get("training") or {}).items() if key != "history"}
+    return {"name": card.get("name"), "sha256": card["sha256"], "training": training}
+
+
+def _command(processes: int) -> str:
+    launcher = ["python"] if processes == 1 else ["torchrun", "--standalone", f"--nproc-per-node={processes}"]
+    return shlex.join([*launcher, *(word for word in sys.argv if word != "--resume")])
+
+
+def _version() -> str:
+    """The package's version, and the commit where it runs from a checkout."""
+    version = metadata.version("salt-unet")
+    git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
+    try:
+        return f"{version}+{subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()}"
+    except (OSError, subprocess.CalledProcessError):
+        return version
