@@ -14,7 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
-from unet import checkpoint, cli, metrics, prediction, rle, synthetic
+from unet import checkpoint, cli, metrics, prediction, report, rle, synthetic
 from unet.image import RULE
 from unet.segmenter import Segmenter
 
@@ -289,38 +289,141 @@ class TestEvaluate:
             Image.fromarray(mask.astype(np.uint8) * 255).save(tmp_path / "data" / "masks" / f"s{index}.png")
         return tmp_path / "data"
 
+    @pytest.fixture
+    def claiming(self, weights, tmp_path):
+        """The same network with other entries in its card."""
+
+        def write(**entries):
+            model, card = checkpoint.load(weights)
+            path = tmp_path / "claiming.safetensors"
+            checkpoint.save(path, model, {**card, **entries})
+            return path
+
+        return write
+
     @pytest.mark.parametrize(
         ("split", "seeds", "missing"),
         [("val", [3, 4], 1), ("train", [0, 1, 2], 0), ("all", [0, 1, 2, 3, 4, 5], 0)],
     )
-    @pytest.mark.parametrize("tta", [False, True])
-    def test_scores_are_those_of_metrics(self, run, data, weights, tmp_path, split, seeds, missing, tta):
-        words = (data, "--split", split, "--json", tmp_path / "a.json", *(["--tta"] if tta else []))
-        status, err = run(*words, name="evaluate")
+    def test_the_report_says_which_network_and_tiles_it_is_of(
+        self, run, data, weights, tmp_path, split, seeds, missing
+    ):
+        status, err = run(data, "--split", split, "--json", tmp_path / "a.json", name="evaluate")
         assert status == 0
         assert (f"{missing} tiles of split {split} are not in" in err) == bool(missing)
         segmenter = Segmenter.load(weights)
         images, masks = zip(*(synthetic.section(seed, 32, 40) for seed in seeds), strict=True)
-        probabilities = segmenter.probabilities(images, tta)
-        report = json.loads((tmp_path / "a.json").read_text())
-        assert report.pop("best_threshold") == metrics.best_threshold(probabilities, masks)
-        expected = {
-            "split": split,
-            "missing": missing,
-            "tta": tta,
+        ways = {name: segmenter.probabilities(images, tta) for name, tta in (("plain", False), ("tta", True))}
+        found = json.loads((tmp_path / "a.json").read_text())
+        assert list(found) == [
+            "name", "weights", "sha256", "parameters", "threshold", "temperature", "split", "missing", "count",
+            "scores", "best_threshold", "coverage", "sections", "thresholds", "calibration",
+            "calibration_uncorrected", "worst",
+        ]  # fmt: skip
+        assert {key: found[key] for key in list(found)[:9]} == {
+            "name": "small",
             "weights": str(weights),
             "sha256": segmenter.card["sha256"],
-            **metrics.evaluate(probabilities, masks, THRESHOLD),
+            "parameters": segmenter.card["parameters"],
+            "threshold": THRESHOLD,
+            "temperature": 1.0,
+            "split": split,
+            "missing": missing,
+            "count": len(seeds),
         }
-        assert report == pytest.approx(expected)
+        assert set(found["scores"]) == set(found["best_threshold"]) == {"plain", "tta"}
+        for name, probabilities in ways.items():
+            assert found["scores"][name] == pytest.approx(metrics.evaluate(probabilities, masks, THRESHOLD))
+            assert found["best_threshold"][name] == metrics.best_threshold(probabilities, masks)
+        assert found["scores"]["plain"]["calibration_error"] != found["scores"]["tta"]["calibration_error"]
+        assert found["sections"] == []
+        assert sorted(tile["id"] for tile in found["worst"]) == [f"s{seed}" for seed in seeds]
 
-    def test_the_table_says_what_each_score_is_of(self, run, data, capsys, weights):
-        assert cli.main(["evaluate", str(data), "--weights", str(weights), "--split", "all"]) == 0
+    @pytest.mark.parametrize("temperature", [1, 0.4])
+    @pytest.mark.parametrize("claim", [None, {"tta": False}, {"tta": True}])
+    def test_the_report_is_taken_the_way_the_claim_is_made(self, run, data, claiming, tmp_path, claim, temperature):
+        path = claiming(claim=claim, temperature=temperature)
+        (data / "sections.csv").write_text("id,section\ns0,1\ns3,2\ns5,2\nelsewhere,3\n")
+        words = ("evaluate", data, "--split", "all", "--weights", path, "--json", tmp_path / "a.json")
+        assert cli.main([*map(str, words)]) == 0
+        found = json.loads((tmp_path / "a.json").read_text())
+        segmenter, tta = Segmenter.load(path), bool(claim and claim["tta"])
+        assert (segmenter.temperature, found["temperature"]) == (temperature, temperature)
+        images, masks = zip(*(synthetic.section(seed, 32, 40) for seed in range(6)), strict=True)
+        claimed = segmenter.probabilities(images, tta)
+        uncorrected = segmenter.at_temperature(1.0).probabilities(images, tta)
+        ids = [f"s{seed}" for seed in range(6)]
+        expected = {
+            "coverage": report.by_coverage(claimed, masks, THRESHOLD),
+            "sections": report.by_section(ids, claimed, masks, THRESHOLD, {"s0", "s3", "s5"}),
+            "thresholds": report.by_threshold(claimed, masks),
+            "calibration": report.calibration(claimed, masks),
+            "calibration_uncorrected": report.calibration(uncorrected, masks),
+            "worst": report.worst(ids, claimed, masks, THRESHOLD),
+        }
+        for name, rows in expected.items():
+            assert len(found[name]) == len(rows)
+            for got, row in zip(found[name], rows, strict=True):
+                assert got == pytest.approx(row), name
+        assert [group["count"] for group in found["sections"]] == [3, 3]
+        assert (found["calibration"] == found["calibration_uncorrected"]) == (temperature == 1)
+
+    def test_weights_below_the_folder_are_named_from_there(self, run, data, claiming, tmp_path):
+        path = claiming()  # in tmp_path, where ``run`` works
+        assert cli.main(["evaluate", str(data), "--weights", str(path), "--json", "a.json"]) == 0
+        assert json.loads((tmp_path / "a.json").read_text())["weights"] == "claiming.safetensors"
+
+    @pytest.mark.parametrize("tta", [False, True])
+    def test_the_tables_are_of_the_way_asked_for(self, data, capsys, claiming, tta):
+        path = claiming(claim={"tta": not tta}, temperature=0.4)
+        (data / "sections.csv").write_text("id,section\ns0,1\n")
+        words = ["evaluate", str(data), "--weights", str(path), "--split", "all", *(["--tta"] if tta else [])]
+        assert cli.main(words) == 0
         out = capsys.readouterr().out
-        assert "Split all, threshold 0.47 as in the card" in out
+        assert ("flip TTA" in out) == tta
+        assert "Split all, threshold 0.47 and temperature 0.4 as in the card" in out
         assert "6 images of all" in out
         assert "7,680 pixels of all" in out
         assert "The weights were trained on 3 of these tiles." in out
+
+        def row(name):
+            (line,) = (line for line in out.splitlines() if name in line)
+            return line.replace("│", " ").split()
+
+        images, masks = zip(*(synthetic.section(seed, 32, 40) for seed in range(6)), strict=True)
+        probabilities = Segmenter.load(path).probabilities(images, tta)
+        assert row("Calibration error")[2] == f"{metrics.calibration_error(probabilities, masks):.4f}"
+        ids = [f"s{seed}" for seed in range(6)]
+        coverage = report.by_coverage(probabilities, masks, THRESHOLD)
+        sections = report.by_section(ids, probabilities, masks, THRESHOLD, {"s0"})
+        assert len(coverage) > 1
+        assert len(sections) == 2
+        for group in (*coverage, *sections):
+            values = [str(group["count"]), *(f"{group[score]:.4f}" for score in ("mAP", "iou", "dice"))]
+            assert row(f" {group['name']} ")[-4:] == values
+        worst = report.worst(ids, probabilities, masks, THRESHOLD)
+        for tile in worst[:5]:
+            shares = [f"{tile[share]:.1%}" for share in ("salt_share", "predicted_share")]
+            assert row(tile["id"]) == [tile["id"], f"{tile['score']:.1f}", f"{tile['iou']:.4f}", *shares]
+        assert worst[5]["id"] not in out
+
+    def test_without_sections_and_temperature_nothing_is_said_of_them(self, data, capsys, weights):
+        assert cli.main(["evaluate", str(data), "--weights", str(weights), "--split", "all"]) == 0
+        out = capsys.readouterr().out
+        assert "Split all, threshold 0.47 as in the card" in out
+        assert "section" not in out
+
+    def test_the_report_does_not_take_the_place_of_the_weights(self, data, claiming, capsys):
+        path = claiming()
+        for file in (path, path.with_suffix(".json")):
+            before = file.read_bytes()
+            assert cli.main(["evaluate", str(data), "--weights", str(path), "--json", str(file)]) == 2
+            assert "belongs to the weights; choose another name" in capsys.readouterr().err
+            assert file.read_bytes() == before
+
+    def test_sections_that_are_none(self, run, data):
+        (data / "sections.csv").write_text("tile,line\n")
+        assert "expected the columns id and section" in refused(run, data, name="evaluate")
 
     def test_no_tile_of_the_split(self, run, data):
         for part in ("images", "masks"):

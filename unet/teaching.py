@@ -97,9 +97,12 @@ def _ask(teachers: list[Segmenter], images: Images, fabric: Fabric, console: Con
             )
             mine[start : start + len(rows)] = np.rint(255 * total / len(teachers)).astype(np.uint8)
             progress.update(bar, completed=start + len(rows))
-    gathered = fabric.all_gather(torch.from_numpy(mine))
-    assert isinstance(gathered, torch.Tensor)  # as what was given
-    parts = gathered.reshape(processes, *mine.shape)
+    share_of = fabric.to_device(torch.from_numpy(mine))
+    parts = [torch.empty_like(share_of) for _ in range(processes)]
+    if processes > 1:
+        torch.distributed.all_gather(parts, share_of)
+    else:
+        parts = [share_of]
     # Process r looked at tiles r, r + processes, ...: the shares interleave.
-    together: Targets = np.ascontiguousarray(parts.cpu().numpy().swapaxes(0, 1).reshape(-1, *mine.shape[1:])[:count])
+    together: Targets = torch.stack(parts, dim=1).reshape(-1, *mine.shape[1:])[:count].cpu().numpy()
     return together

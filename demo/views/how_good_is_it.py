@@ -36,7 +36,7 @@ def draw_groups(groups: list[Group]) -> go.Figure:
     """MAP and IoU of every group as bars, the first group on top."""
     figure = go.Figure()
     names = [f"{html.escape(group['name'])}<br>{group['count']:,} tiles" for group in groups]
-    for name, key, color in (("IoU", "iou", IOU), ("mAP", "mAP", MAP)):
+    for name, key, color in (("mAP", "mAP", MAP), ("IoU", "iou", IOU)):
         figure.add_bar(
             y=names,
             x=[group[key] for group in groups],
@@ -48,9 +48,9 @@ def draw_groups(groups: list[Group]) -> go.Figure:
     return laid_out(
         figure,
         height=90 + 52 * len(groups),
-        xaxis={"range": [0, 1], "dtick": 0.2},
+        xaxis={"range": [0, 1.02], "dtick": 0.2},
         yaxis={"autorange": "reversed"},
-        legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0, "traceorder": "reversed"},
+        legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0},
     )
 
 
@@ -178,7 +178,7 @@ def draw_sizes(sizes: list[core.Size], chosen: core.Evaluation | None) -> go.Fig
         )
     return laid_out(
         figure,
-        xaxis={"title": "Parameters", "type": "log"},
+        xaxis={"title": "Parameters", "type": "log", "tickformat": "~s"},
         yaxis={"tickformat": ".2f"},
     )
 
