@@ -57,15 +57,20 @@ def choices() -> dict[str, core.Weights]:
     return {weights.label: weights for weights in core.find_weights()}
 
 
-def segmenter_of(label: str | None) -> Segmenter:
-    """The network behind a label, by default the first."""
+def weights_of(label: str | None) -> core.Weights:
+    """The weights behind a label, by default the first."""
     found = choices()
     if not found:
         raise gr.Error("No weights in weights/ or runs/; train some with python train.py", print_exception=False)
     weights = found.get(label) if label else next(iter(found.values()))
     if weights is None:
         raise gr.Error(f"No weights called {label}; there are {', '.join(found)}", print_exception=False)
-    return load(weights.key)
+    return weights
+
+
+def segmenter_of(label: str | None) -> Segmenter:
+    """The network behind a label, by default the first."""
+    return load(weights_of(label).key)
 
 
 def opened_from(path: str | None, mask: str | None, sample: str) -> core.Opened:
@@ -137,6 +142,21 @@ def predict(picture: str, threshold: float | None = None, weights: str | None = 
     return finding.mask.astype(np.uint8) * np.uint8(255), report
 
 
+def quality(label: str) -> str:
+    """The headline of the report on some weights and what it means, or why there is none, as Markdown."""
+    weights = weights_of(label)
+    try:
+        found = core.read_evaluation(weights.path, weights.card)
+    except core.ReportError as error:
+        name = core.evaluation_path(weights.path).name
+        return f"{core.markdown(name, str(error))}; {core.how_to_evaluate(weights.path)}"
+    if found is None:
+        return f"Nobody has evaluated these weights yet; {core.how_to_evaluate(weights.path)}"
+    numbers = core.headline(found, weights.card, weights.path.stat().st_size)
+    line = " · ".join(f"{name} **{number}**" for name, number in numbers.items())
+    return f"{line}\n\n{core.meaning(found, weights.card)} The Streamlit app draws the whole report."
+
+
 def card_threshold(label: str) -> float:
     """Where the handle starts."""
     return segmenter_of(label).threshold
@@ -179,6 +199,8 @@ def build() -> gr.Blocks:
         for _ in range(PANES // 2):
             with gr.Row():
                 panes += [gr.Image(format="png", interactive=False, min_width=300) for _ in range(2)]
+        gr.Markdown("## How good is it?")
+        judgement = gr.Markdown()
         with gr.Row():
             mask_image = gr.Image(label="Mask", format="png", image_mode="L", interactive=False)
             report = gr.JSON(label="What was found")
@@ -190,6 +212,8 @@ def build() -> gr.Blocks:
         # The page, a new picture and other weights start at the card's threshold.
         for begin in (page.load, *(component.change for component in fresh)):
             begin(card_threshold, weights, threshold, api_visibility="private").then(show, inputs, shown, **private)
+        for begin in (page.load, weights.change):
+            begin(quality, weights, judgement, api_visibility="private", show_progress="hidden")
         for component in (level, scale):
             component.change(show, inputs, shown, **private)
         viewer.release(follow, None, threshold, api_visibility="private").then(show, inputs, shown, **private)

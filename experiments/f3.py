@@ -1,7 +1,4 @@
-"""What trained networks say of another survey, one inline of Netherlands F3: ``python experiments/f3.py``.
-
-Prints two tables and draws docs/f3.png; experiments/f3.md says what they mean.
-"""
+"""What networks say of another survey, one inline of Netherlands F3; experiments/f3.md tells what came of it."""
 
 import argparse
 import sys
@@ -21,8 +18,8 @@ from unet.segmenter import Mask, Probability, shipped_weights
 
 Amplitudes = NDArray[np.float32]  # (H, W): rows are time samples, columns are traces
 
-WINDOW = 101  # pixels a side, as the competition's tiles
-DIM = 0.55  # how dark the picture is under a drawn probability
+WINDOW = 101  # pixels a side, as the tiles of the competition
+TINT = 0.7  # how much of the picture a probability of 1 covers
 
 
 @dataclass(frozen=True)
@@ -44,18 +41,19 @@ class Setting:
     tta: bool = True
 
     def __str__(self) -> str:
-        """The setting as the first cells of a table row."""
-        polarity = "reversed" if self.reverse else "as is"
+        """The setting as cells of a table row."""
+        polarity = "reversed" if self.reverse else "as it is"
         return f"{self.clip:g} | {self.down:g} x {self.along:g} | {polarity} | {'yes' if self.tta else 'no'}"
 
 
 NAIVE = Setting()
 CHOSEN = Setting(down=2, along=0.5)
-SCALES = [(0.5, 0.5), (1, 0.5), (2, 1), (2, 0.5), (2, 0.35), (3, 1), (3, 0.5), (4, 0.5), (4, 0.7)]
+SCALES = [(0.5, 0.5), (1, 0.5), (2, 1), (2, 0.7), (2, 0.5), (2, 0.35), (3, 1), (3, 0.5), (4, 0.5)]
+CLIPS = (0.1, 0.5, 1.0, 2.0, 5.0)
 SETTINGS = [
     NAIVE,
     *(Setting(down=down, along=along) for down, along in SCALES),
-    *(Setting(clip, CHOSEN.down, CHOSEN.along) for clip in (0.1, 0.5, 2.0, 5.0)),
+    *(Setting(clip, CHOSEN.down, CHOSEN.along) for clip in CLIPS if clip != CHOSEN.clip),
     Setting(down=CHOSEN.down, along=CHOSEN.along, reverse=True),
     Setting(down=CHOSEN.down, along=CHOSEN.along, tta=False),
 ]
@@ -67,7 +65,7 @@ def recorded(amplitudes: Amplitudes) -> Mask:
 
 
 def picture(amplitudes: Amplitudes, setting: Setting) -> Grey:
-    """The grey picture a setting makes of recorded amplitudes, at their own size: (H, W) float32 in [0, 1]."""
+    """The grey picture a setting makes of amplitudes, at their own size: (H, W) float32 in [0, 1]."""
     amplitudes = -amplitudes if setting.reverse else amplitudes
     low, high = np.percentile(amplitudes[recorded(amplitudes)], [setting.clip, 100 - setting.clip])
     return from_amplitude(amplitudes, float(low), float(high))
@@ -88,21 +86,12 @@ def ask(segmenter: Segmenter, amplitudes: Amplitudes, setting: Setting) -> Proba
     return resize(segmenter.probability(resized, setting.tta), height, width)
 
 
-def period(windows: NDArray[np.float32]) -> tuple[float, float]:
-    """Pixels per cycle down and along (N, H, W) windows, at the mean frequency, each weighted by its energy."""
-    periods = []
-    for lines in (windows.swapaxes(1, 2), windows):
-        tapered = (lines - lines.mean(axis=2, keepdims=True)) * np.hanning(lines.shape[2])
-        energy = np.square(np.abs(np.fft.rfft(tapered, axis=2))).sum(axis=(0, 1))
-        periods.append(float(energy.sum() / (energy * np.fft.rfftfreq(lines.shape[2])).sum()))
-    return periods[0], periods[1]
-
-
-def describe(name: str, windows: NDArray[np.float32]) -> str:
-    """A table row on (N, H, W) greys in [0, 1]: mean, spread, mean spread within a window, period down and along."""
-    down, along = period(windows)
-    spreads = f"{windows.mean():.3f} | {windows.std():.3f} | {windows.std(axis=(1, 2)).mean():.3f}"
-    return f"{name} | {spreads} | {down:.1f} | {along:.1f}"
+def row(called: Mask, reference: Mask, known: Mask) -> str:
+    """Cells: the share called salt of all, of the upper half, of what was not recorded; IoU with another mask."""
+    upper = np.arange(len(known))[:, None] < len(known) // 2
+    shares = [called[part].mean() if part.any() else 0.0 for part in (known, known & upper, ~known)]
+    iou = metrics.iou(metrics.confusion(called & known, reference & known))
+    return " | ".join([*(f"{share:.1%}" for share in shares), f"{iou:.2f}"])
 
 
 def cut(values: Grey) -> NDArray[np.float32]:
@@ -111,58 +100,69 @@ def cut(values: Grey) -> NDArray[np.float32]:
     return views[:: WINDOW // 2, :: WINDOW // 2].reshape(-1, WINDOW, WINDOW)
 
 
+def periods(windows: NDArray[np.float32]) -> tuple[float, float]:
+    """Pixels per cycle down and along (N, H, W) windows, at the mean frequency weighted by energy."""
+    found = []
+    for lines in (windows.swapaxes(1, 2), windows):
+        tapered = (lines - lines.mean(axis=2, keepdims=True)) * np.hanning(lines.shape[2])
+        energy = np.square(np.abs(np.fft.rfft(tapered, axis=2))).sum(axis=(0, 1))
+        found.append(float(energy.sum() / (energy * np.fft.rfftfreq(lines.shape[2])).sum()))
+    return found[0], found[1]
+
+
 def panel(grey: Grey, probability: Probability, threshold: float) -> NDArray[np.uint8]:
-    """The probability as colours with the picture as their brightness, what is called salt outlined: (H, W, 3)."""
-    colours = render.SEQUENTIAL[np.rint(probability * 255).astype(np.intp)]
-    shaded = np.rint(colours * (DIM + (1 - DIM) * grey[..., None])).astype(np.uint8)
+    """The picture tinted by the probability, what is called salt outlined: (H, W, 3) uint8."""
+    opacity = TINT * probability[..., None]
+    tinted = np.rint((1 - opacity) * 255 * grey[..., None] + opacity * np.array(render.SALT)).astype(np.uint8)
     called = metrics.mask(probability, threshold).astype(np.uint8)
     outlines, _ = cv2.findContours(called, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-    return np.asarray(cv2.drawContours(shaded, outlines, -1, (255, 255, 255), 1), np.uint8)
+    return np.asarray(cv2.drawContours(tinted, outlines, -1, render.SALT, 1), np.uint8)
 
 
 def main() -> int:
     """Runs the command line; 0 all well, 1 a file is missing or damaged."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument("--weights", type=Path, nargs="+", default=[shipped_weights()], help="the first is drawn")
+    parser.add_argument("--weights", type=Path, nargs="+", default=[shipped_weights()], help="the first are drawn")
     parser.add_argument("--data", type=Path, default=Path("data/f3"), help="folder with inline_300.npy")
     parser.add_argument("--picture", type=Path, default=Path("docs/f3.png"), help="where the drawing goes")
     arguments = parser.parse_args()
-    say, fail = Console(highlight=False, soft_wrap=True), Console(stderr=True, highlight=False, soft_wrap=True)
+    say, fail = (Console(stderr=error, highlight=False, markup=False, soft_wrap=True) for error in (False, True))
     inline = arguments.data / "inline_300.npy"
     if not inline.is_file():
-        fail.print(f"error: expected {inline}, got no such file; experiments/f3.md says where it comes from")
+        fail.print(f"error: expected {inline}, found no such file; experiments/f3.md says what it holds")
         return 1
     try:
-        segmenters = {path.stem: Segmenter.load(path) for path in arguments.weights}
+        segmenters = [(path.stem, Segmenter.load(path)) for path in arguments.weights]
     except CheckpointError as error:
-        fail.print(f"error: {error}", markup=False)
+        fail.print(f"error: {error}")
         return 1
     amplitudes = np.load(inline, allow_pickle=False)
-    known = recorded(amplitudes)
 
-    say.print("picture | mean grey | spread | within 101 x 101 | period down | along\n" + "|".join(["---"] * 6))
-    for clip in (0.1, 0.5, 1.0, 2.0, 5.0):
-        say.print(describe(f"F3, {clip:g} % clipped", cut(picture(amplitudes, Setting(clip)))))
+    say.print("picture | mean grey | spread | within a window | period down | period along")
+    say.print("|".join(["---"] * 6))
+    pictures = {f"F3, {clip:g} % clipped": cut(picture(amplitudes, Setting(clip))) for clip in CLIPS}
     if DEFAULT.exists():
-        say.print(describe("training tiles", load_tiles(DEFAULT).images.astype(np.float32) / 255))
+        pictures["training tiles"] = load_tiles(DEFAULT).images.astype(np.float32) / 255
+    for name, windows in pictures.items():
+        numbers = windows.mean(), windows.std(), windows.std(axis=(1, 2)).mean()
+        down, along = periods(windows)
+        say.print(f"{name} | {' | '.join(f'{number:.3f}' for number in numbers)} | {down:.1f} | {along:.1f}")
 
-    say.print("\nweights | clip | scale | polarity | TTA | salt | upper half | not recorded | IoU\n" + "|".join(["---"] * 9))
-    drawn = []
-    for name, segmenter in segmenters.items():
-        first = not drawn
-        reference = metrics.mask(ask(segmenter, amplitudes, CHOSEN), segmenter.threshold) & known
+    say.print("\nweights | clip, % | scale | polarity | TTA | salt | upper half | not recorded | IoU with chosen")
+    say.print("|".join(["---"] * 9))
+    known, grey = recorded(amplitudes), picture(amplitudes, NAIVE)
+    drawn = [panel(grey, np.zeros_like(grey), 1.0)]
+    for name, segmenter in segmenters:
+        first = len(drawn) == 1
+        chosen = ask(segmenter, amplitudes, CHOSEN)
+        reference = metrics.mask(chosen, segmenter.threshold)
         for setting in SETTINGS if first else (NAIVE, CHOSEN):
-            probability = ask(segmenter, amplitudes, setting)
+            probability = chosen if setting == CHOSEN else ask(segmenter, amplitudes, setting)
             called = metrics.mask(probability, segmenter.threshold)
-            upper = slice(0, len(called) // 2)
-            shares = called[known].mean(), called[upper][known[upper]].mean(), called[~known].mean()
-            iou = metrics.iou(metrics.confusion(called & known, reference))
-            say.print(f"{name} | {setting} | {' | '.join(f'{share:.1%}' for share in shares)} | {iou:.2f}")
-            if first and setting in (NAIVE, CHOSEN):
-                drawn.append(panel(picture(amplitudes, NAIVE), probability, segmenter.threshold))
-    grey = np.rint(picture(amplitudes, NAIVE) * 255).astype(np.uint8)
-    stacked = np.vstack([np.repeat(grey[..., None], 3, axis=2), *drawn])
-    cv2.imwrite(str(arguments.picture), stacked[..., ::-1])
+            say.print(f"{name} | {setting} | {row(called, reference, known)}")
+            if first and setting == NAIVE:
+                drawn += [panel(grey, p, segmenter.threshold) for p in (probability, chosen * known)]
+    cv2.imwrite(str(arguments.picture), np.vstack(drawn)[..., ::-1])
     return 0
 
 

@@ -1,22 +1,28 @@
 """The real Streamlit app in a real browser: what a visitor does and sees."""
 
 import io
+import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from playwright.sync_api import expect
 
 from demo import core
-from unet import Segmenter, render
+from tests import test_how_good
+from unet import Segmenter, checkpoint, render
+from unet.model import UNet, UNetConfig
 
 pytestmark = pytest.mark.browser
 ROOT = Path(__file__).parents[1]
@@ -26,13 +32,21 @@ expect.set_options(timeout=PATIENCE)
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
+    with served(ROOT, tmp_path_factory.mktemp("streamlit") / "log") as address:
+        yield address
+
+
+@contextmanager
+def served(checkout, log):
+    """The address of the app in a checkout, while it runs."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
-    log = tmp_path_factory.mktemp("streamlit") / "log"
     command = [sys.executable, "-m", "streamlit", "run", "demo/app.py", "--server.port", str(port)]
+    # The checkout's own demo package, also where another one is installed.
+    environment = {**os.environ, "PYTHONPATH": str(checkout)}
     with log.open("wb") as output:
-        server = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
+        server = subprocess.Popen(command, cwd=checkout, env=environment, stdout=output, stderr=subprocess.STDOUT)
     address = f"http://localhost:{port}"
     try:
         for _ in range(300):
@@ -217,3 +231,58 @@ def test_a_phone_needs_no_sideways_scrolling(page):
     box = page.get_by_test_id("salt-viewer").bounding_box()
     assert box["x"] >= 0
     assert box["x"] + box["width"] <= 390
+
+
+@pytest.fixture
+def judged(tmp_path):
+    """The address of the app in a checkout of its own, among whose weights are some with a report."""
+    for folder in ("demo", ".streamlit"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    torch.manual_seed(0)
+    weights = tmp_path / "weights" / "judged.safetensors"
+    card = {**test_how_good.CARD, "training": {"seconds": 90.0, "history": test_how_good.HISTORY}}
+    checkpoint.save(weights, UNet(UNetConfig(width=4, depth=3)).eval(), card)
+    test_how_good.write(weights, test_how_good.REPORT)
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments" / "sizes.csv").write_text(test_how_good.SIZES)
+    with served(tmp_path, tmp_path / "log") as address:
+        yield address
+
+
+def test_how_good_it_is_fits_a_phone_and_the_threshold_survives(browser, judged):
+    page = browser.new_page(viewport={"width": 1300, "height": 1000})
+    page.set_default_timeout(PATIENCE)
+    errors = []
+    page.on("pageerror", lambda error: errors.append(error))
+    page.goto(judged)
+    page.get_by_role("combobox", name="Weights").click()
+    page.get_by_role("option", name=re.compile("^judged")).click()
+    expect(page.get_by_role("spinbutton", name="Threshold")).to_have_value("0.42")
+    set_twin(page, 0.33)
+    expect(page.get_by_test_id("salt-readout")).to_contain_text("threshold 0.33")
+
+    page.get_by_role("link", name="How good is it?").click()
+    expect(page.get_by_test_id("stMetric").filter(has_text="Flip TTA adds")).to_contain_text("+0.010")
+    charts = page.get_by_test_id("stPlotlyChart")
+    expect(charts).to_have_count(7)
+    for chart in charts.all():
+        chart.scroll_into_view_if_needed()
+        expect(chart.locator(".main-svg").first).to_be_visible()
+    expect(page.get_by_test_id("stDataFrame")).to_have_count(3)
+    expect(page.get_by_text("card 0.42")).to_have_count(2)
+    expect(page.get_by_text("now 0.33")).to_have_count(1)
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.wait_for_timeout(1000)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    main = page.get_by_test_id("stMain")
+    assert main.evaluate("main => main.scrollWidth") <= 390
+    for chart in charts.all():
+        box = chart.bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390
+
+    page.set_viewport_size({"width": 1300, "height": 1000})
+    page.get_by_role("link", name="Find the salt").click()
+    expect(page.get_by_test_id("salt-readout")).to_contain_text("threshold 0.33")
+    page.close()
+    assert not errors

@@ -331,7 +331,11 @@ class TestEvaluate:
             "missing": missing,
             "count": len(seeds),
         }
-        assert set(found["scores"]) == set(found["best_threshold"]) == {"plain", "tta"}
+        assert set(found["best_threshold"]) == {"plain", "tta"}
+        invented = synthetic.sections(200, 1_000_000_000)
+        unseen = segmenter.probabilities(list(invented[0]))
+        assert found["scores"].keys() == {*ways, "synthetic"}
+        assert found["scores"]["synthetic"] == metrics.evaluate(unseen, list(invented[1]), THRESHOLD)
         for name, probabilities in ways.items():
             assert found["scores"][name] == pytest.approx(metrics.evaluate(probabilities, masks, THRESHOLD))
             assert found["best_threshold"][name] == metrics.best_threshold(probabilities, masks)

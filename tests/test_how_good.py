@@ -260,7 +260,7 @@ def test_without_a_claim_for_flip_tta_scores_are_the_plain_ones(claim):
     ("report", "card", "said"),
     [
         (REPORT, CARD, "No known seismic section has tiles both here and in training; 2 of these tiles lie in one."),
-        (REPORT, CARD, "The same tiles chose the threshold and the temperature, so new tiles may score a little lower."),
+        (REPORT, CARD, "The same tiles chose the threshold and the temperature, so new tiles may score a little"),
         (edited("temperature", 1.0), CARD, "The same tiles chose the threshold, so"),
         (REPORT, {**CARD, "split": {"by": "tile"}}, "neighbours may be in training, and the scores too good"),
         (edited("split", "train"), CARD, "The network was trained on these tiles"),
@@ -397,8 +397,8 @@ def test_the_numbers_of_every_group_stand_below_its_bars(weights):
     coverage, sections, worst = (frame.value for frame in app.dataframe)
 
     assert coverage.to_dict("list") == {
-        "Tiles": ["empty", "part"],
-        "Count": [4, 5],
+        "Group": ["empty", "part"],
+        "Tiles": [4, 5],
         "mAP": [0.75, 0.78],
         "IoU": [0.0, 0.82],
         "Dice": [0.0, 0.9],
@@ -406,7 +406,7 @@ def test_the_numbers_of_every_group_stand_below_its_bars(weights):
     bars = figures(app)["By how much of a tile is salt"]
     assert trace(bars, "mAP")["x"] == [0.75, 0.78]
     assert trace(bars, "IoU")["x"] == [0.0, 0.82]
-    assert sections["Count"].tolist() == [2, 7]
+    assert sections["Tiles"].tolist() == [2, 7]
     assert worst.to_dict("list") == {
         "Tile": ["ab_*12*", "cd34"],
         "Score": [0.0, 0.3],
@@ -421,9 +421,9 @@ def test_the_card_s_threshold_is_marked_on_the_curves(weights):
     run(app.number_input(key="threshold").set_value(0.3))
     curve, scores = (figures(app)[title] for title in ("Precision and recall", "Scores against the threshold"))
 
-    assert trace(curve, "threshold 0.05 to 0.95")["y"] == [0.55, 0.9, 1.0]
-    assert trace(curve, "threshold 0.05 to 0.95")["x"] == [0.99, 0.88, 0.65]
-    assert (trace(curve, "threshold card 0.42")["x"], trace(curve, "threshold card 0.42")["y"]) == ([0.88], [0.9])
+    assert trace(curve, "thresholds 0.05 to 0.95")["y"] == [0.55, 0.9, 1.0]
+    assert trace(curve, "thresholds 0.05 to 0.95")["x"] == [0.99, 0.88, 0.65]
+    assert (trace(curve, "card 0.42")["x"], trace(curve, "card 0.42")["y"]) == ([0.88], [0.9])
     assert trace(scores, "mAP")["y"] == [0.4, 0.76, 0.6]
     assert trace(scores, "card 0.42")["x"] == [0.42, 0.42]
     assert trace(scores, "now 0.30")["x"] == [0.3, 0.3]
@@ -432,8 +432,8 @@ def test_the_card_s_threshold_is_marked_on_the_curves(weights):
 
 def test_calibration_shows_what_the_temperature_did(weights):
     figure = figures(opened())["Calibration"]
-    assert trace(figure, "with the temperature")["y"] == [0.03, 0.96]
-    assert trace(figure, "without it")["x"] == [0.01, 0.99]
+    assert trace(figure, "these weights")["x"] == [0.02, 0.97]
+    assert trace(figure, "uncorrected")["x"] == [0.01, 0.99]
     assert trace(figure, "perfect")["x"] == trace(figure, "perfect")["y"] == [0, 1]
     assert [t["y"] for t in figure["data"] if t["type"] == "bar"] == [[5000, 800]]
 

@@ -39,7 +39,7 @@ ARROWS: dict[str, set[str]] = {
     },
     "unet.cli": {
         "unet.prediction", "unet.segmenter", "unet.data", "unet.files", "unet.metrics", "unet.checkpoint", "unet.bench",
-        "unet.report",
+        "unet.report", "unet.judging", "unet.material",
     },
     "unet.bench": {"unet.segmenter", "unet.model", "unet.image", "unet.synthetic"},
     "unet.__init__": {"unet.segmenter"},

@@ -24,6 +24,8 @@ from unet import bench, metrics, report
 from unet.checkpoint import Card, write_atomically
 from unet.data import Tiles, load_tiles, read_sections
 from unet.files import MissingError, PictureError, PictureFile, find_pictures, printable
+from unet.judging import scores
+from unet.material import unseen_sections
 from unet.prediction import CHUNK, ClashError, plan, predict, refusal
 from unet.segmenter import BATCH, Probability, Segmenter, shipped_weights
 
@@ -293,6 +295,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         predictions = _every_way(segmenter, tiles)
         probabilities = predictions.tta if arguments.tta else predictions.plain
         found = report.findings(tiles.ids, predictions, masks, segmenter.threshold, sections)
+        found["scores"]["synthetic"] = scores(segmenter, unseen_sections(), segmenter.threshold)
         content = {
             "name": path.stem,
             "weights": _below_here(path),
@@ -307,13 +310,13 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         text = json.dumps(content, indent=2, allow_nan=False) + "\n"
         write_atomically(arguments.json, lambda file: file.write(text.encode()))
 
-    scores = metrics.evaluate(probabilities, masks, segmenter.threshold)
+    asked = metrics.evaluate(probabilities, masks, segmenter.threshold)
     best = metrics.best_threshold(probabilities, masks)
     of_card = f"threshold {segmenter.threshold:g}"
     if segmenter.temperature != 1:
         of_card += f" and temperature {segmenter.temperature:g}"
     title = f"Split {split}, {of_card} as in the card{', flip TTA' if arguments.tta else ''}"
-    _print_scores(title, scores, best, split, tiles.masks.size)
+    _print_scores(title, asked, best, split, tiles.masks.size)
     _print_groups("By true share of salt", report.by_coverage(probabilities, masks, segmenter.threshold))
     known = report.by_section(tiles.ids, probabilities, masks, segmenter.threshold, sections)
     if known:
@@ -401,8 +404,8 @@ def _print_scores(title: str, scores: metrics.Scores, best: metrics.BestThreshol
 
 
 def _print_groups(title: str, groups: Sequence[report.Group]) -> None:
-    table = Table(title=title)
-    table.add_column("Tiles of")
+    table = Table(title=title, caption="IoU and Dice over all pixels: 0 without salt as soon as one is predicted.")
+    table.add_column("Tiles")
     for column in ("Count", "mAP", "IoU", "Dice"):
         table.add_column(column, justify="right")
     for group in groups:

@@ -65,7 +65,7 @@ def load_material(root: Path | None, val_share: float, seed: int, split: Split |
     """
     if root is None and DEFAULT.exists():
         root = DEFAULT
-    unseen = Tiles([f"synthetic-{i}" for i in range(UNSEEN_COUNT)], *sections(UNSEEN_COUNT, UNSEEN_SEED))
+    unseen = unseen_sections()
     if root is None:
         return Material(None, unseen, unseen, None)
     tiles = load_tiles(root)
@@ -80,6 +80,11 @@ def load_material(root: Path | None, val_share: float, seed: int, split: Split |
             "give more tiles or another --val-share"
         )
     return Material(Pool.labelled(tiles.subset(split.train)), tiles.subset(split.val), unseen, split)
+
+
+def unseen_sections() -> Tiles:
+    """The invented sections that judge every network: always the same, and none of them is ever trained on."""
+    return Tiles([f"synthetic-{i}" for i in range(UNSEEN_COUNT)], *sections(UNSEEN_COUNT, UNSEEN_SEED))
 
 
 def epoch_tiles(

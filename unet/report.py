@@ -19,7 +19,10 @@ WORST = 20
 
 
 class Group(TypedDict):
-    """The scores of some of the tiles; ``iou`` and ``dice`` are over all their pixels."""
+    """The scores of some of the tiles; ``iou`` and ``dice`` are over all their pixels.
+
+    Of tiles without salt both are 0 as soon as one pixel is predicted, and 1 where none is; their ``mAP`` says more.
+    """
 
     name: str
     count: int

@@ -19,7 +19,7 @@ state = st.session_state
 def laid_out(figure: go.Figure, height: int = 300, **axes: dict) -> go.Figure:
     """A figure in the style of all pages; the axes stand still under a finger that scrolls."""
     figure.update_layout(
-        height=height, margin={"l": 0, "r": 0, "t": 8, "b": 0}, legend={"orientation": "h", "y": -0.28, "x": 0}
+        height=height, margin={"l": 0, "r": 8, "t": 8, "b": 0}, legend={"orientation": "h", "y": -0.28, "x": 0}
     )
     figure.update_xaxes(fixedrange=True)
     figure.update_yaxes(fixedrange=True)
@@ -58,12 +58,13 @@ def draw_precision_recall(points: list[ThresholdPoint], chosen: float) -> go.Fig
     """Precision against recall, with a mark at the card's threshold."""
     figure = go.Figure()
     card = min(points, key=lambda point: abs(point["threshold"] - chosen))
-    for name, shown, mode in (("0.05 to 0.95", points, "lines"), (f"card {card['threshold']:.2f}", [card], "markers")):
+    ends = f"thresholds {points[0]['threshold']:.2f} to {points[-1]['threshold']:.2f}"
+    for name, shown, mode in ((ends, points, "lines"), (f"card {card['threshold']:.2f}", [card], "markers")):
         figure.add_scatter(
             x=[point["recall"] for point in shown],
             y=[point["precision"] for point in shown],
             customdata=[point["threshold"] for point in shown],
-            name=f"threshold {name}",
+            name=name,
             mode=mode,
             line={"color": IOU, "width": 2.5},
             marker={"color": MAP, "size": 12, "symbol": "diamond"},
@@ -98,14 +99,14 @@ def draw_calibration(curve: list[CalibrationPoint], uncorrected: list[Calibratio
     figure = make_subplots(rows=2, shared_xaxes=True, row_heights=[0.74, 0.26], vertical_spacing=0.06)
     line = {"color": QUIET, "width": 1.5, "dash": "dash"}
     figure.add_scatter(x=[0, 1], y=[0, 1], name="perfect", mode="lines", line=line, hoverinfo="skip", row=1, col=1)
-    curves = [("with the temperature", curve, IOU, "solid")]
+    curves = [("these weights", curve, IOU, "solid")]
     if uncorrected is not None:
-        curves.insert(0, ("without it", uncorrected, OTHER, "dot"))
+        curves.append(("uncorrected", uncorrected, OTHER, "dot"))
     for name, bins, color, dash in curves:
         figure.add_scatter(
             x=[point["mean_probability"] for point in bins],
             y=[point["salt_fraction"] for point in bins],
-            name=name if uncorrected is not None else "these weights",
+            name=name,
             mode="lines+markers",
             line={"color": color, "width": 2.5, "dash": dash},
             hovertemplate="probability %{x:.2f}: %{y:.1%} salt",
@@ -129,7 +130,7 @@ def draw_calibration(curve: list[CalibrationPoint], uncorrected: list[Calibratio
         xaxis={"range": [0, 1]},
         xaxis2={"range": [0, 1], "dtick": 0.2, "title": "Probability of salt"},
         yaxis={"range": [0, 1.02], "tickformat": ".0%", "title": "Salt"},
-        yaxis2={"type": "log", "title": "Pixels", "nticks": 4, "exponentformat": "power"},
+        yaxis2={"type": "log", "title": "Pixels", "dtick": 1, "tickformat": "~s"},
     )
 
 
@@ -199,7 +200,7 @@ def table(rows: list[dict[str, object]], formats: dict[str, str], height: int | 
 def show_groups(title: str, groups: list[Group], line: str) -> None:
     """Bars, and the same and more as numbers."""
     chart(title, draw_groups(groups), line)
-    names = {"name": "Tiles", "count": "Count", "mAP": "mAP", "iou": "IoU", "dice": "Dice"}
+    names = {"name": "Group", "count": "Tiles", "mAP": "mAP", "iou": "IoU", "dice": "Dice"}
     rows = [{shown: group[key] for key, shown in names.items()} for group in groups]
     table(rows, {"mAP": "%.3f", "IoU": "%.3f", "Dice": "%.3f"})
 
@@ -223,7 +224,7 @@ def show_worst(tiles: list[TileScore]) -> None:
 
 def show_report(found: core.Evaluation) -> None:
     """Every view of a report."""
-    chosen, corrected = found["threshold"], found["temperature"] != 1
+    chosen, temperature = found["threshold"], found["temperature"]
     flat = found["best_threshold"]["tta" if core.claims_tta(segmenter.card) else "plain"]
     with next(places):
         show_groups(
@@ -255,11 +256,12 @@ def show_report(found: core.Evaluation) -> None:
             "which threshold suits another survey.",
         )
     with next(places):
+        corrected = f" Uncorrected is without the card's temperature {temperature:.2f}." if temperature != 1 else ""
         chart(
             "Calibration",
             draw_calibration(found["calibration"], found["calibration_uncorrected"] if corrected else None),
             "How many of the pixels given a probability are salt: on the dashed line, as many as it says. Below, the "
-            "pixels behind each point. It does not say how that is on another survey.",
+            f"pixels behind each point.{corrected} It does not say how that is on another survey.",
         )
     with next(places):
         show_worst(found["worst"])
@@ -316,8 +318,8 @@ try:
             chart(
                 "Accuracy against size",
                 draw_sizes(sizes, found if comparable else None),
-                "Networks of this project, on the validation tiles with flip TTA. They were trained for different "
-                "times, so not every difference is the size's.",
+                "Networks of this project, on the validation tiles with flip TTA. Each was trained for its own time, "
+                "said at its point, so a difference need not be the size's.",
             )
 except core.ReportError as error:
     st.warning(core.markdown("sizes.csv", str(error)))
