@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from rich.console import Console
 
 from unet import Segmenter, metrics, render
@@ -20,6 +21,7 @@ Amplitudes = NDArray[np.float32]  # (H, W): rows are time samples, columns are t
 
 WINDOW = 101  # pixels a side, as the tiles of the competition
 TINT = 0.7  # how much of the picture a probability of 1 covers
+WIDTH, COLOURS, GAP = 640, 32, 6  # of the drawing, which would be 2.5 MB in full
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,8 @@ def resize(values: Grey, height: int, width: int) -> Grey:
     """Another size, one axis after the other: averaged where it shrinks, because picking samples would alias."""
     for size in ((values.shape[1], height), (width, height)):
         shrinks = size[0] * size[1] < values.size
-        values = cv2.resize(values, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+        method = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+        values = np.asarray(cv2.resize(values, size, interpolation=method), np.float32)
     return np.clip(values, 0.0, 1.0)  # cubic interpolation overshoots
 
 
@@ -142,7 +145,7 @@ def main() -> int:
     say.print("|".join(["---"] * 6))
     pictures = {f"F3, {clip:g} % clipped": cut(picture(amplitudes, Setting(clip))) for clip in CLIPS}
     if DEFAULT.exists():
-        pictures["training tiles"] = load_tiles(DEFAULT).images.astype(np.float32) / 255
+        pictures["training tiles"] = load_tiles(DEFAULT).images / np.float32(255)
     for name, windows in pictures.items():
         numbers = windows.mean(), windows.std(), windows.std(axis=(1, 2)).mean()
         down, along = periods(windows)
@@ -151,7 +154,7 @@ def main() -> int:
     say.print("\nweights | clip, % | scale | polarity | TTA | salt | upper half | not recorded | IoU with chosen")
     say.print("|".join(["---"] * 9))
     known, grey = recorded(amplitudes), picture(amplitudes, NAIVE)
-    drawn = [panel(grey, np.zeros_like(grey), 1.0)]
+    drawn = [panel(grey, np.zeros_like(grey), segmenters[0][1].threshold)]
     for name, segmenter in segmenters:
         first = len(drawn) == 1
         chosen = ask(segmenter, amplitudes, CHOSEN)
@@ -162,7 +165,9 @@ def main() -> int:
             say.print(f"{name} | {setting} | {row(called, reference, known)}")
             if first and setting == NAIVE:
                 drawn += [panel(grey, p, segmenter.threshold) for p in (probability, chosen * known)]
-    cv2.imwrite(str(arguments.picture), np.vstack(drawn)[..., ::-1])
+    sheet = Image.fromarray(np.vstack([np.pad(part, ((0, GAP), (0, 0), (0, 0))) for part in drawn])[:-GAP])
+    small = sheet.resize((WIDTH, round(WIDTH * sheet.height / sheet.width)), Image.Resampling.LANCZOS)
+    small.quantize(COLOURS).save(arguments.picture, optimize=True)
     return 0
 
 

@@ -1,12 +1,12 @@
 import sys
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from experiments import f3
-from unet import Segmenter
+from unet import Segmenter, render
 
 RNG = np.random.default_rng(0)
 
@@ -96,9 +96,11 @@ def test_the_script_prints_its_tables_and_draws(monkeypatch, capsys, tmp_path: P
     chosen = rows[f3.SETTINGS.index(f3.CHOSEN)]
     assert chosen.startswith(f"small | {f3.CHOSEN} | ")
     assert chosen.endswith(" | 1.00")  # the chosen setting agrees with itself
-    picture = cv2.imread(str(drawing))
-    assert picture.shape == (3 * 130, 150, 3)
-    np.testing.assert_array_equal(picture[:130, :, 0], np.rint(f3.picture(amplitudes, f3.NAIVE) * 255))
+    with Image.open(drawing) as picture:
+        assert picture.size == (f3.WIDTH, round(f3.WIDTH * (3 * 130 + 2 * f3.GAP) / 150))
+        top = np.asarray(picture.convert("RGB"), float)[20 : round(f3.WIDTH * 120 / 150)]
+    grey = f3.resize(f3.picture(amplitudes, f3.NAIVE), round(f3.WIDTH * 130 / 150), f3.WIDTH)[20 : len(top) + 20]
+    assert np.corrcoef(top.mean(axis=2).ravel(), grey.ravel())[0, 1] > 0.95  # the input is on top, but for 32 colours
 
 
 def test_without_the_inline_one_sentence(monkeypatch, capsys, tmp_path: Path):
@@ -107,3 +109,25 @@ def test_without_the_inline_one_sentence(monkeypatch, capsys, tmp_path: Path):
     assert error.startswith("error: expected ")
     assert "inline_300.npy" in error
     assert error.count("\n") == 1
+
+
+def test_a_panel_tints_what_is_salt_and_leaves_the_rest():
+    grey = np.full((40, 40), 0.4, np.float32)
+    probability = np.zeros((40, 40), np.float32)
+    probability[10:30, 10:30] = 1
+    drawn = f3.panel(grey, probability, 0.5)
+    assert drawn[5, 5].tolist() == [102, 102, 102]
+    assert drawn[20, 20].tolist() == [round(0.3 * 102 + 0.7 * salt) for salt in render.SALT]
+    assert drawn[10, 20].tolist() == list(render.SALT)  # the outline
+
+
+def test_a_row_counts_what_was_recorded_and_what_was_not():
+    known = np.ones((4, 5), bool)
+    known[0, :2] = False
+    called = np.zeros((4, 5), bool)
+    called[0, 1:3] = True  # one of the two that were not recorded, one that was
+    called[3] = True
+    reference = np.zeros((4, 5), bool)
+    reference[3, :3] = True
+    # 6 of 18 recorded, 1 of 8 in the upper half, 1 of 2 not recorded; 3 in common of 6
+    assert f3.row(called, reference, known) == "33.3% | 12.5% | 50.0% | 0.50"

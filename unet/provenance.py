@@ -84,7 +84,8 @@ def lineage(card: Card) -> dict[str, Any]:
 
 def _command(processes: int) -> str:
     launcher = ["python"] if processes == 1 else ["torchrun", "--standalone", f"--nproc-per-node={processes}"]
-    return shlex.join([*launcher, *(word for word in sys.argv if word != "--resume")])
+    options = [word for word in sys.argv[1:] if word != "--resume"]
+    return shlex.join([*launcher, Path(sys.argv[0]).name, *options])
 
 
 def _version() -> str:

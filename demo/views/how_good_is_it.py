@@ -218,7 +218,7 @@ def show_worst(tiles: list[TileScore]) -> None:
         }
         for tile in tiles
     ]
-    table(rows, {"Score": "%.1f", "IoU": "%.3f", "Is salt": "%.1f %%", "Called salt": "%.1f %%"}, height=380)
+    table(rows, {"Score": "%.1f", "IoU": "%.3f", "Is salt": "%.2f %%", "Called salt": "%.2f %%"}, height=380)
     st.caption("The worst first, by the competition's score. It shows where the network fails, not why.")
 
 
