@@ -145,7 +145,7 @@ def main() -> int:
     say.print("|".join(["---"] * 6))
     pictures = {f"F3, {clip:g} % clipped": cut(picture(amplitudes, Setting(clip))) for clip in CLIPS}
     if DEFAULT.exists():
-        pictures["training tiles"] = load_tiles(DEFAULT).images / np.float32(255)
+        pictures["training tiles"] = load_tiles(DEFAULT).images.astype(np.float32) / np.float32(255)
     for name, windows in pictures.items():
         numbers = windows.mean(), windows.std(), windows.std(axis=(1, 2)).mean()
         down, along = periods(windows)
