@@ -20,8 +20,8 @@ from unet.segmenter import Mask, Probability, shipped_weights
 Amplitudes = NDArray[np.float32]  # (H, W): rows are time samples, columns are traces
 
 WINDOW = 101  # pixels a side, as the tiles of the competition
-TINT = 0.7  # how much of the picture a probability of 1 covers
-WIDTH, COLOURS, GAP = 640, 32, 6  # of the drawing, which would be 2.5 MB in full
+TINT, FULL = 0.7, 0.4  # how much of the picture is covered, and by which probability
+WIDTH, COLOURS, GAP = 640, 128, 6  # of the drawing, which would be 2.5 MB in full
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,9 @@ class Setting:
 
 
 NAIVE = Setting()
-CHOSEN = Setting(down=2, along=0.5)
-SCALES = [(0.5, 0.5), (1, 0.5), (2, 1), (2, 0.7), (2, 0.5), (2, 0.35), (3, 1), (3, 0.5), (4, 0.5)]
+CHOSEN = Setting(down=2, along=0.7)
+THRESHOLD = 0.1  # not a card's: those leave next to nothing of this section
+SCALES = [(0.5, 0.5), (1, 0.5), (2, 1), (2, 0.7), (2, 0.5), (2, 0.35), (3, 1), (3, 0.5)]
 CLIPS = (0.1, 0.5, 1.0, 2.0, 5.0)
 SETTINGS = [
     NAIVE,
@@ -113,13 +114,13 @@ def periods(windows: NDArray[np.float32]) -> tuple[float, float]:
     return found[0], found[1]
 
 
-def panel(grey: Grey, probability: Probability, threshold: float) -> NDArray[np.uint8]:
-    """The picture tinted by the probability, what is called salt outlined: (H, W, 3) uint8."""
-    opacity = TINT * probability[..., None]
+def panel(grey: Grey, probability: Probability) -> NDArray[np.uint8]:
+    """The picture tinted by the probability, what is above ``THRESHOLD`` outlined: (H, W, 3) uint8."""
+    opacity = TINT * np.minimum(probability / FULL, 1)[..., None]
     tinted = np.rint((1 - opacity) * 255 * grey[..., None] + opacity * np.array(render.SALT)).astype(np.uint8)
-    called = metrics.mask(probability, threshold).astype(np.uint8)
+    called = metrics.mask(probability, THRESHOLD).astype(np.uint8)
     outlines, _ = cv2.findContours(called, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-    return np.asarray(cv2.drawContours(tinted, outlines, -1, render.SALT, 1), np.uint8)
+    return np.asarray(cv2.drawContours(tinted, outlines, -1, render.SALT, 2), np.uint8)
 
 
 def main() -> int:
@@ -154,17 +155,17 @@ def main() -> int:
     say.print("\nweights | clip, % | scale | polarity | TTA | salt | upper half | not recorded | IoU with chosen")
     say.print("|".join(["---"] * 9))
     known, grey = recorded(amplitudes), picture(amplitudes, NAIVE)
-    drawn = [panel(grey, np.zeros_like(grey), segmenters[0][1].threshold)]
+    drawn = [panel(grey, np.zeros_like(grey))]
     for name, segmenter in segmenters:
         first = len(drawn) == 1
         chosen = ask(segmenter, amplitudes, CHOSEN)
-        reference = metrics.mask(chosen, segmenter.threshold)
+        reference = metrics.mask(chosen, THRESHOLD)
         for setting in SETTINGS if first else (NAIVE, CHOSEN):
             probability = chosen if setting == CHOSEN else ask(segmenter, amplitudes, setting)
-            called = metrics.mask(probability, segmenter.threshold)
+            called = metrics.mask(probability, THRESHOLD)
             say.print(f"{name} | {setting} | {row(called, reference, known)}")
             if first and setting == NAIVE:
-                drawn += [panel(grey, p, segmenter.threshold) for p in (probability, chosen * known)]
+                drawn += [panel(grey, p) for p in (probability, chosen * known)]
     sheet = Image.fromarray(np.vstack([np.pad(part, ((0, GAP), (0, 0), (0, 0))) for part in drawn])[:-GAP])
     small = sheet.resize((WIDTH, round(WIDTH * sheet.height / sheet.width)), Image.Resampling.LANCZOS)
     small.quantize(COLOURS).save(arguments.picture, optimize=True)

@@ -115,7 +115,7 @@ def test_a_panel_tints_what_is_salt_and_leaves_the_rest():
     grey = np.full((40, 40), 0.4, np.float32)
     probability = np.zeros((40, 40), np.float32)
     probability[10:30, 10:30] = 1
-    drawn = f3.panel(grey, probability, 0.5)
+    drawn = f3.panel(grey, probability)
     assert drawn[5, 5].tolist() == [102, 102, 102]
     assert drawn[20, 20].tolist() == [round(0.3 * 102 + 0.7 * salt) for salt in render.SALT]
     assert drawn[10, 20].tolist() == list(render.SALT)  # the outline
