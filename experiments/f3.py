@@ -21,7 +21,7 @@ Amplitudes = NDArray[np.float32]  # (H, W): rows are time samples, columns are t
 
 WINDOW = 101  # pixels a side, as the tiles of the competition
 TINT, FULL = 0.7, 0.4  # how much of the picture is covered, and by which probability
-WIDTH, COLOURS, GAP = 640, 128, 6  # of the drawing, which would be 2.5 MB in full
+WIDTH, GAP = 640, 6  # of the drawing, which would be 2.5 MB in full
 
 
 @dataclass(frozen=True)
@@ -123,6 +123,13 @@ def panel(grey: Grey, probability: Probability) -> NDArray[np.uint8]:
     return np.asarray(cv2.drawContours(tinted, outlines, -1, render.SALT, 2), np.uint8)
 
 
+def palette() -> Image.Image:
+    """Every grey with every tint, in steps; colours chosen by how many pixels have them would lose the rare orange."""
+    levels = np.meshgrid(np.linspace(0, 1, 24, dtype=np.float32), np.linspace(0, FULL, 6, dtype=np.float32))
+    grey, probability = (level.repeat(8, axis=0).repeat(8, axis=1) for level in levels)  # room for the outline
+    return Image.fromarray(panel(grey, probability)).quantize(256)
+
+
 def main() -> int:
     """Runs the command line; 0 all well, 1 a file is missing or damaged."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
@@ -168,7 +175,7 @@ def main() -> int:
                 drawn += [panel(grey, p) for p in (probability, chosen * known)]
     sheet = Image.fromarray(np.vstack([np.pad(part, ((0, GAP), (0, 0), (0, 0))) for part in drawn])[:-GAP])
     small = sheet.resize((WIDTH, round(WIDTH * sheet.height / sheet.width)), Image.Resampling.LANCZOS)
-    small.quantize(COLOURS).save(arguments.picture, optimize=True)
+    small.quantize(palette=palette(), dither=Image.Dither.NONE).save(arguments.picture, optimize=True)
     return 0
 
 
