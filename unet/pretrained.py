@@ -1,6 +1,6 @@
 """An encoder that has seen ImageNet: EfficientNet-Lite0 (after Tan and Le 2019), level by level.
 
-It learns more from few tiles than an encoder that starts from nothing, at four times the work per tile, so it makes a
+It learns more from few tiles than an encoder that starts from nothing, at three times the time per tile, so it makes a
 good teacher for a compact U-Net.  Architecture and weights come from the packages of the extra ``pretrained``.
 """
 
