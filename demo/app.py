@@ -1,15 +1,25 @@
 """Streamlit: the ways between pages, and what every page shares: a picture, weights, a threshold.
 
-Start it with ``streamlit run demo/app.py``.  In ``st.session_state`` pages find what is shared: ``opened``,
-``segmenter``, ``weights`` (what caches are keyed by), ``threshold``, and ``handle`` and ``revision`` for the
-viewer.
+Start it with ``streamlit run demo/app.py``.  In ``st.session_state`` pages find what is shared:
+
+    opened      the picture
+    choices     label -> ``session.Source`` of every picture there is; ``uploads_open`` has the labels of uploads
+    picture     the label of the one that is open; a page that sets it opens another
+    segmenter   the network; ``weights`` is what caches are keyed by, ``weights_name`` what a link calls it
+    threshold   of salt; it follows the viewer
+    view        what of the explorer is open, or None; it follows the viewer as well
+    revision    raised whenever Python moves the threshold or the view, and the viewer is to take them over
+    link        what a link says: the ``sample`` (None for an upload, which cannot travel) and the ``weights``
+    tiles       survey tiles
 """
 
+import hashlib
 import sys
 from collections.abc import Callable, Container
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import NamedTuple
 
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -18,12 +28,35 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 if (checkout := str(Path(__file__).resolve().parents[1])) not in sys.path:
     sys.path.append(checkout)
 
-from demo import core  # noqa: E402
+from demo import core, session  # noqa: E402
 from unet import Segmenter  # noqa: E402
 from unet.checkpoint import CheckpointError  # noqa: E402
 from unet.files import PictureError  # noqa: E402
 
+PICTURES = ["png", "jpg", "jpeg", "tif", "tiff", "npy"]
+MASKS = ["png", "tif", "tiff", "npy"]
+NAMED = 8  # files that one sentence names
+EXPLORE = ""  # where the default page is found
+
 state = st.session_state
+
+
+class Sent(NamedTuple):
+    """A file from a visitor, by itself or out of a ZIP; no two of a session have one ``identity``."""
+
+    name: str
+    suffix: str
+    identity: str
+    size: int
+    content: Callable[[], bytes]
+
+
+class Known(NamedTuple):
+    """What is remembered of a file that was looked into: names of its content and its size, or why it is no good."""
+
+    digest: str = ""
+    shape: tuple[int, ...] = ()
+    fault: str = ""
 
 
 @st.cache_resource(max_entries=4, show_spinner="Loading the weights")
@@ -38,16 +71,58 @@ def survey_tiles(key: tuple[str, int, str], _weights: core.Weights) -> list[core
     return core.survey_tiles(_weights.card)
 
 
-@st.cache_data(max_entries=16, show_spinner=False)
-def open_upload(name: str, content: bytes) -> core.Opened:
-    """Decoded once, not at every click; keyed by name and content."""
-    return core.open_upload(name, content)
+# --- What a link or a session asks for ----------------------------------------------------------------------
 
 
-def place_handle() -> None:
-    """Tells the viewer that Python moved the threshold; see ``revision`` in core.viewer_data."""
-    state.handle = state.threshold
-    state.revision = state.get("revision", 0) + 1
+def begin() -> None:
+    """The first run of a session: what the address asks for is kept until there is something to choose from."""
+    state.view, state.revision, state.said = None, 0, []
+    given = st.query_params
+    if "sample" in given:
+        state.wanted_picture = given["sample"]
+    if "weights" in given:
+        state.wanted_weights = given["weights"], None
+    if "threshold" in given:
+        try:
+            threshold = float(given["threshold"])
+        except ValueError:
+            threshold = -1.0
+        if 0 <= threshold <= 1:
+            state.wanted_threshold = threshold
+        else:
+            said = core.literal(given["threshold"][:40])
+            state.said.append(f"The link asks for a threshold from 0 to 1, and says {said}; it was left out")
+
+
+def reopen(found: session.State) -> None:
+    """A session that has just arrived asks for its weights, threshold and view; its picture is opened by name."""
+    state.wanted_weights = found.weights, found.sha256
+    state.wanted_threshold = found.threshold
+    state.view = None if found.view is None else asdict(found.view)
+    state.moved = True
+
+
+def find_wanted(found: dict[str, core.Weights], name: str, sha256: str | None) -> str | None:
+    """The label of the weights that a link or a session asks for, those of the same tensors first."""
+    named = [label for label, weights in found.items() if weights.name == name]
+    same = [label for label, weights in found.items() if weights.card["sha256"] == sha256]
+    if same:
+        return next((label for label in same if label in named), same[0])
+    shown = core.literal(name[: session.LONGEST_TEXT])
+    if not named:
+        state.said.append(f"There are no weights called {shown} here")
+        return None
+    if sha256 is not None:
+        state.said.append(f"The weights called {shown} here are not those of the session")
+    return named[0]
+
+
+def move_on() -> None:
+    """The visitor chose something else: what could not be found before is history."""
+    state.said = []
+
+
+# --- Weights ------------------------------------------------------------------------------------------------
 
 
 def choose_weights() -> Segmenter:
@@ -56,8 +131,10 @@ def choose_weights() -> Segmenter:
     if not found:
         st.error("No weights in weights/ or runs/. Train some with `python train.py`, then reload this page.")
         st.stop()
-    label = st.selectbox("Weights", found, key="weights_label", help="From weights/ and runs/; newest runs first.")
-    weights = found[label]
+    if wanted := state.pop("wanted_weights", None):
+        state.weights_label = find_wanted(found, *wanted) or state.get("weights_label", next(iter(found)))
+    note = "From weights/ and runs/; newest runs first."
+    weights = found[st.selectbox("Weights", found, key="weights_label", on_change=move_on, help=note)]
     try:
         segmenter = load_segmenter(weights.key)
     except (CheckpointError, ValueError) as error:
@@ -65,78 +142,175 @@ def choose_weights() -> Segmenter:
         st.stop()
     if weights.claim:
         st.caption(weights.claim)
-    state.weights = weights.key
+    state.weights, state.weights_name = weights.key, weights.name
     # A run that trains on writes its weights anew; that alone does not move the visitor's threshold.
     if state.get("brought") != (weights.path, segmenter.threshold):
         state.brought = (weights.path, segmenter.threshold)
         state.threshold = segmenter.threshold
-        place_handle()
+        state.moved = True
+    if "wanted_threshold" in state:
+        state.threshold = state.pop("wanted_threshold")
+        state.moved = True
     state.tiles = survey_tiles(weights.key, weights)
     return segmenter
 
 
-def take_uploads(problems: list[str]) -> dict[str, Callable[[], core.Opened]]:
-    """Label -> what opens it, of every uploaded picture that can be used; sentences about the others."""
+# --- Pictures -----------------------------------------------------------------------------------------------
+
+
+def take_uploads(problems: list[str]) -> dict[str, session.Source]:
+    """Label -> source of every uploaded picture that can be used; sentences about the others."""
     files = st.file_uploader(
         "Your pictures",
-        type=["png", "jpg", "jpeg", "tif", "tiff", "npy"],
+        type=[*PICTURES, "zip"],
         accept_multiple_files=True,
-        max_upload_size=core.LARGEST_UPLOAD,
+        max_upload_size=session.LARGEST_ZIP,
         key="uploads",
-        help=f"One or many, up to {core.MOST_FILES}; at least 16 x 16 pixels. They stay in this session.",
+        help=f"One or many, up to {core.MOST_FILES}, of {core.LARGEST_UPLOAD} MB each and at least 16 x 16 pixels; or "
+        "a ZIP of pictures, or of a session you took away. They stay in this session.",
     )
     masks = st.file_uploader(
         "Their ground-truth masks",
-        type=["png", "tif", "tiff", "npy"],
+        type=MASKS,
         accept_multiple_files=True,
         max_upload_size=core.LARGEST_UPLOAD,
         key="masks",
         help="Named as their pictures (fault7.png beside fault7.jpg); every value but 0 is salt.",
     )
-    if too_many := files[core.MOST_FILES :]:
-        names = ", ".join(core.literal(file.name) for file in too_many)
-        problems.append(f"More than {core.MOST_FILES} pictures; these were left out: {names}")
-        files = files[: core.MOST_FILES]
+    pairs = with_truths(files, masks, problems)
+    if too_many := pairs[core.MOST_FILES :]:
+        names = ", ".join(core.literal(picture.name) for picture, _ in too_many[:NAMED])
+        others = f" and {len(too_many) - NAMED} more" if len(too_many) > NAMED else ""
+        problems.append(f"More than {core.MOST_FILES} pictures; these were left out: {names}{others}")
 
-    truths = {core.stem(file.name): file for file in masks}
-    for stem in truths.keys() - {core.stem(file.name) for file in files}:
-        name = truths[stem].name
-        problems.append(core.markdown(name, f"{name}: a mask without its picture; drop {stem}.png as well"))
-
-    # Each file is looked into once, when it arrives; what is kept is only the sentence about it, or "".
-    known = state.get("checked", {})
-    state.checked = {f.file_id: known[f.file_id] if f.file_id in known else fault(f) for f in files}
-    choices: dict[str, Callable[[], core.Opened]] = {}
-    for file in files:
-        if sentence := state.checked[file.file_id]:
-            problems.append(core.markdown(file.name, sentence))
+    # Each file is looked into once, when it arrives; what is kept of it is small.
+    before, now = state.get("known", {}), {}
+    choices: dict[str, session.Source] = {}
+    arrived: dict[str, str] = {}
+    for picture, truth in pairs[: core.MOST_FILES]:
+        known = now[picture.identity] = before.get(picture.identity) or look_into(picture)
+        if known.fault:
+            problems.append(core.markdown(picture.name, known.fault))
             continue
-        label = unused(file.name, choices)
-        choices[label] = partial(open_with_truth, file, truths.get(core.stem(file.name)), problems)
-        if file.file_id not in known and "arrived" not in state:
-            state.arrived = label
+        marked = Known()
+        if truth is not None:
+            both = f"{picture.identity} {truth.identity}"
+            marked = now[both] = before.get(both) or look_into_truth(truth, known.shape)
+            if marked.fault:
+                problems.append(core.markdown(truth.name, marked.fault))
+        label = unused(picture.name, choices.keys() | core.SAMPLES.keys())
+        choices[label] = session.Source(
+            key=(known.digest, marked.digest),
+            open=partial(open_sent, picture, truth if marked.digest else None),
+            pixels=known.shape[0] * known.shape[1],
+            original=picture.content,
+            suffix=picture.suffix,
+        )
+        if picture.identity not in before:
+            arrived[picture.identity] = label
+    state.known = now
+    if arrived:
+        state.arrived = arrived.get(state.pop("wanted_upload", ""), next(iter(arrived.values())))
     return choices
 
 
-def fault(file: UploadedFile) -> str:
-    """Why a file cannot be used, or nothing."""
+def with_truths(
+    files: list[UploadedFile], masks: list[UploadedFile], problems: list[str]
+) -> list[tuple[Sent, Sent | None]]:
+    """Every picture that was sent, those inside ZIPs as well, with the mask that belongs to it."""
+    truths = {core.stem(file.name): sent(file) for file in masks}
+    alone = dict(truths)
+    before, now = state.get("unpacked", {}), {}
+    pairs: list[tuple[Sent, Sent | None]] = []
+    for file in files:
+        if not session.is_zip(file.name):
+            stem = core.stem(file.name)
+            pairs.append((sent(file), truths.get(stem)))
+            alone.pop(stem, None)
+            continue
+        found = now[file.file_id] = before[file.file_id] if file.file_id in before else unpack(file)
+        if isinstance(found, str):
+            problems.append(found)
+        else:
+            pairs += found
+    state.unpacked = now
+    for stem, mask in alone.items():
+        sentence = f"{mask.name}: a mask without its picture; drop {stem}.png as well"
+        problems.append(core.markdown(mask.name, sentence))
+    return pairs
+
+
+def sent(file: UploadedFile) -> Sent:
+    """A file that came by itself."""
+    return Sent(file.name, PurePath(file.name).suffix.lower(), file.file_id, file.size, file.getvalue)
+
+
+def unpack(file: UploadedFile) -> list[tuple[Sent, Sent | None]] | str:
+    """The pictures in a ZIP that has just arrived, with their masks, or a sentence why there are none.
+
+    A session asks for what it was about; its samples are here already.
+    """
     try:
-        open_upload(file.name, file.getvalue())
+        found = session.read(file.getvalue(), file.name)
+    except session.SessionError as error:
+        return core.markdown(file.name, str(error))
+    pairs: list[tuple[Sent, Sent | None]] = []
+    for number, kept in enumerate(found.pictures):
+        if is_sample(kept):
+            continue
+        identity = f"{file.file_id}/{number}"
+        picture = Sent(kept.name, kept.suffix, identity, len(kept.picture), partial(bytes, kept.picture))
+        truth = None
+        if kept.truth is not None:
+            name = f"{kept.name} (mask)"
+            truth = Sent(name, kept.suffix, f"{identity} mask", len(kept.truth), partial(bytes, kept.truth))
+        pairs.append((picture, truth))
+    if found.state is not None:
+        reopen(found.state)
+        wanted = [picture.identity for picture, _ in pairs if picture.name == found.state.picture]
+        if wanted:
+            state.wanted_upload = wanted[0]
+        else:
+            state.wanted_picture = found.state.picture
+    return pairs
+
+
+def is_sample(kept: session.Kept) -> bool:
+    """Whether a picture out of a ZIP is one of the samples, which are always there."""
+    if kept.name not in core.SAMPLES:
+        return False
+    try:
+        return core.open_upload(kept.name, kept.picture).digest == core.sample(kept.name).digest
+    except PictureError:  # said when it is opened
+        return False
+
+
+def look_into(picture: Sent) -> Known:
+    """What a picture is called by its content, or why it cannot be used."""
+    if picture.size > core.LARGEST_UPLOAD * session.MEGABYTE:
+        return Known(fault=f"{picture.name}: larger than {core.LARGEST_UPLOAD} MB; cut it into smaller pictures")
+    try:
+        opened = core.open_upload(picture.name, picture.content())
     except PictureError as error:
-        return str(error)
-    return ""
+        return Known(fault=str(error))
+    return Known(opened.digest, opened.grey.shape)
 
 
-def open_with_truth(picture: UploadedFile, mask: UploadedFile | None, problems: list[str]) -> core.Opened:
-    """An uploaded picture with its mask, if there is one that fits."""
-    opened = open_upload(picture.name, picture.getvalue())
+def look_into_truth(mask: Sent, shape: tuple[int, ...]) -> Known:
+    """The same for the mask of a picture of size ``shape``."""
+    try:
+        truth = core.open_truth(mask.name, mask.content(), shape)
+    except PictureError as error:
+        return Known(fault=str(error))
+    return Known(hashlib.sha256(truth.tobytes()).hexdigest(), truth.shape)
+
+
+def open_sent(picture: Sent, mask: Sent | None) -> core.Opened:
+    """An uploaded picture with its mask; both were looked into when they came."""
+    opened = core.open_upload(picture.name, picture.content())
     if mask is None:
         return opened
-    try:
-        return replace(opened, truth=core.open_truth(mask.name, mask.getvalue(), opened.grey.shape))
-    except PictureError as error:
-        problems.append(core.markdown(mask.name, str(error)))
-        return opened
+    return replace(opened, truth=core.open_truth(mask.name, mask.content(), opened.grey.shape))
 
 
 def unused(label: str, taken: Container[str]) -> str:
@@ -148,61 +322,85 @@ def unused(label: str, taken: Container[str]) -> str:
     return free
 
 
-def choose_picture(problems: list[str]) -> core.Opened:
+def choose_picture(uploads: dict[str, session.Source]) -> core.Opened:
     """The picture to open: an upload as soon as it arrives, otherwise a sample or a survey tile."""
-    choice_place, upload_place = st.container(), st.container()
-    with upload_place:
-        choices = take_uploads(problems)
+    choices = dict(uploads)
     for name in core.SAMPLES:
-        choices[unused(name, choices)] = partial(core.sample, name)
+        choices[name] = session.Source(key=("sample", name), open=partial(core.sample, name))
     for tile in state.tiles:
-        choices[unused(f"Survey tile {tile.name}", choices)] = partial(core.open_tile, tile)
+        label = unused(f"Survey tile {tile.name}", choices)
+        choices[label] = session.Source(key=("tile", tile.name), open=partial(core.open_tile, tile))
 
-    if "picture" not in state:
-        state.picture = st.query_params.get("picture")
     if "arrived" in state:
         state.picture = state.pop("arrived")
-    if state.picture not in choices:  # its file was taken back, or the link is of another machine
+    if "wanted_picture" in state:
+        wanted = state.pop("wanted_picture")
+        if wanted in choices:
+            state.picture = wanted
+        else:
+            shown = core.literal(wanted[: session.LONGEST_TEXT])
+            state.said.append(f"There is no picture called {shown} here; a link cannot carry an upload")
+    if state.get("picture") not in choices:  # the first run, or its file was taken back
         state.picture = next(iter(choices))
-    with choice_place:
-        label = st.selectbox("Picture", choices, key="picture", help="Yours, then samples, then survey tiles.")
-    return choices[label]()
+    note = "Yours, then samples, then survey tiles."
+    label = st.selectbox("Picture", choices, key="picture", on_change=move_on, help=note)
+    if label in uploads:
+        st.caption("A link cannot carry an upload: *Take it away* packs the session into a ZIP that opens it again.")
 
+    state.choices, state.uploads_open = choices, list(uploads)
+    state.link = {"sample": None if label in uploads else label, "weights": state.weights_name}
+    # Not opened anew at every click.
+    if state.get("opened_as") != (label, choices[label].key):
+        try:
+            state.opened = choices[label].open()
+        except PictureError as error:  # a survey tile in a damaged archive
+            st.error(core.literal(str(error)))
+            st.stop()
+        state.opened_as = label, choices[label].key
+    return state.opened
+
+
+# --- The page -----------------------------------------------------------------------------------------------
 
 # An icon from a file: Streamlit would fetch an emoji or a symbol from the network.
 st.set_page_config("Salt U-Net", page_icon=core.HERE / "viewer" / "icon.svg", layout="wide")
 # Not in a folder named pages: next to its main script Streamlit would start those files by themselves.
 page = st.navigation(
     [
-        st.Page("views/find_the_salt.py", title="Find the salt", icon=":material/search:", default=True),
-        st.Page("views/inside_the_unet.py", title="Inside the U-Net", icon=":material/account_tree:"),
+        st.Page("views/explore.py", title="Explore", icon=":material/search:", default=True),
+        st.Page("views/take_it_away.py", title="Take it away", icon=":material/download:"),
         st.Page("views/how_good_is_it.py", title="How good is it?", icon=":material/query_stats:"),
     ],
     position="top",
 )
+if "said" not in state:
+    begin()
+
 problems: list[str] = []
 with st.sidebar:
-    picture_place = st.container()
-    state.segmenter = choose_weights()
+    picture_place, upload_place, weights_place = st.container(), st.container(), st.container()
+    # What is uploaded may say which weights are wanted, and the weights which survey tiles there are.
+    with upload_place:
+        uploads = take_uploads(problems)
+    with weights_place:
+        state.segmenter = choose_weights()
     with picture_place:
-        state.opened = choose_picture(problems)
-    st.number_input(
-        "Threshold",
-        0.0,
-        1.0,
-        step=0.01,
-        format="%.2f",
-        key="threshold",
-        on_change=place_handle,
-        help="The same as the slider under the picture. Salt is where the probability lies above it.",
-    )
+        choose_picture(uploads)
 
+problems += state.said
 if problems:
     st.warning("\n".join(f"- {problem}" for problem in problems))
 
-# A page that is opened anew builds a new viewer, which must be told where the handle stands.
-if state.get("page") != page.url_path:
+# A page that is opened anew builds a new viewer, which is to show what the one before it showed.
+if state.pop("moved", False) or state.get("page") != page.url_path:
     state.page = page.url_path
-    place_handle()
+    state.revision += 1
+
+# The explorer keeps its address itself, because most of what it says never reaches Python.
+if page.url_path != EXPLORE:
+    address = {**state.link, "threshold": f"{state.threshold:.2f}"}
+    address = {name: value for name, value in address.items() if value is not None}
+    if st.query_params.to_dict() != address:
+        st.query_params.from_dict(address)
 
 page.run()

@@ -21,7 +21,7 @@ import numpy as np
 if (checkout := str(Path(__file__).resolve().parents[1])) not in sys.path:
     sys.path.append(checkout)
 
-from demo import core  # noqa: E402
+from demo import core, quality  # noqa: E402
 from unet import Segmenter  # noqa: E402
 from unet.files import PictureError  # noqa: E402
 from unet.segmenter import Mask  # noqa: E402
@@ -142,19 +142,19 @@ def predict(picture: str, threshold: float | None = None, weights: str | None = 
     return finding.mask.astype(np.uint8) * np.uint8(255), report
 
 
-def quality(label: str) -> str:
+def judge(label: str) -> str:
     """The headline of the report on some weights and what it means, or why there is none, as Markdown."""
     weights = weights_of(label)
     try:
-        found = core.read_evaluation(weights.path, weights.card)
-    except core.ReportError as error:
-        name = core.evaluation_path(weights.path).name
-        return f"{core.markdown(name, str(error))}; {core.how_to_evaluate(weights.path)}"
+        found = quality.read_evaluation(weights.path, weights.card)
+    except quality.ReportError as error:
+        name = quality.evaluation_path(weights.path).name
+        return f"{core.markdown(name, str(error))}; {quality.how_to_evaluate(weights.path)}"
     if found is None:
-        return f"Nobody has evaluated these weights yet; {core.how_to_evaluate(weights.path)}"
-    numbers = core.headline(found, weights.card, weights.path.stat().st_size)
+        return f"Nobody has evaluated these weights yet; {quality.how_to_evaluate(weights.path)}"
+    numbers = quality.headline(found, weights.card, weights.path.stat().st_size)
     line = " · ".join(f"{name} **{number}**" for name, number in numbers.items())
-    return f"{line}\n\n{core.meaning(found, weights.card)} The Streamlit app draws the whole report."
+    return f"{line}\n\n{quality.meaning(found, weights.card)} The Streamlit app draws the whole report."
 
 
 def card_threshold(label: str) -> float:
@@ -213,7 +213,7 @@ def build() -> gr.Blocks:
         for begin in (page.load, *(component.change for component in fresh)):
             begin(card_threshold, weights, threshold, api_visibility="private").then(show, inputs, shown, **private)
         for begin in (page.load, weights.change):
-            begin(quality, weights, judgement, api_visibility="private", show_progress="hidden")
+            begin(judge, weights, judgement, api_visibility="private", show_progress="hidden")
         for component in (level, scale):
             component.change(show, inputs, shown, **private)
         viewer.release(follow, None, threshold, api_visibility="private").then(show, inputs, shown, **private)

@@ -9,7 +9,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from playwright.sync_api import expect
 
-from demo import core, gradio_app
+from demo import core, gradio_app, quality
 from tests import test_how_good
 from unet import Segmenter
 
@@ -72,7 +72,7 @@ def test_the_page_shows_the_same_viewer_and_the_maps(address, segmenter, browser
     page.keyboard.press("Home")
     expect(readout).to_contain_text("threshold 0.00", timeout=PATIENCE)
     weights = core.find_weights()[0]
-    judged = core.read_evaluation(weights.path, weights.card)
+    judged = quality.read_evaluation(weights.path, weights.card)
     expect(page.get_by_text("Flip TTA adds" if judged else "Nobody has evaluated")).to_be_visible(timeout=PATIENCE)
     page.get_by_label("Bottleneck").check()
     expect(page.get_by_text("bottleneck: 256 maps of 7 x 7")).to_be_visible(timeout=PATIENCE)
@@ -82,14 +82,14 @@ def test_the_page_shows_the_same_viewer_and_the_maps(address, segmenter, browser
 def test_the_report_on_the_weights_is_summed_up(small_weights, monkeypatch):
     weights = core.Weights(small_weights, "small", test_how_good.CARD | {"sha256": "0" * 64})
     monkeypatch.setattr(core, "find_weights", lambda: [weights])
-    assert gradio_app.quality(weights.label) == (
-        f"Nobody has evaluated these weights yet; {core.how_to_evaluate(small_weights)}"
+    assert gradio_app.judge(weights.label) == (
+        f"Nobody has evaluated these weights yet; {quality.how_to_evaluate(small_weights)}"
     )
 
     test_how_good.write(small_weights, {**test_how_good.REPORT, "sha256": "0" * 64})
-    line, _, words = gradio_app.quality(weights.label).partition("\n\n")
+    line, _, words = gradio_app.judge(weights.label).partition("\n\n")
     assert line.startswith("mAP **0.750** · mAP, flip TTA **0.760** · Flip TTA adds **+0.010** · ")
-    assert words.startswith(core.meaning(test_how_good.REPORT, test_how_good.CARD))
+    assert words.startswith(quality.meaning(test_how_good.REPORT, test_how_good.CARD))
 
     test_how_good.write(small_weights, "{")
-    assert gradio_app.quality(weights.label).startswith("`small.evaluation.json`: not a JSON file; run `python -m unet")
+    assert gradio_app.judge(weights.label).startswith("`small.evaluation.json`: not a JSON file; run `python -m unet")

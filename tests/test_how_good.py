@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from demo import core
+from demo import core, quality
 from unet import checkpoint, cli
 from unet.image import RULE
 from unet.model import UNet, UNetConfig
@@ -124,11 +124,11 @@ def write(weights, report):
     """Puts a report on these weights beside them; a text is written as it is."""
     if isinstance(report, dict):
         report = json.dumps({**report, "sha256": report["sha256"] or card_of(weights)["sha256"]})
-    core.evaluation_path(weights).write_text(report)
+    quality.evaluation_path(weights).write_text(report)
 
 
 def read(weights):
-    return core.read_evaluation(weights, card_of(weights))
+    return quality.read_evaluation(weights, card_of(weights))
 
 
 # --- The report
@@ -139,7 +139,7 @@ def test_a_report_is_read_as_it_was_written(weights):
 
 
 def test_weights_nobody_evaluated_have_no_report(weights):
-    core.evaluation_path(weights).unlink()
+    quality.evaluation_path(weights).unlink()
     assert read(weights) is None
 
 
@@ -152,14 +152,14 @@ def test_what_the_command_line_writes_is_read(tmp_path, small_weights, capsys):
             if folder == "masks":
                 pixels = (pixels > 100 * number).astype(np.uint8) * 255
             Image.fromarray(pixels).save(tmp_path / "data" / folder / f"t{number}.png")
-    path = core.evaluation_path(small_weights)
+    path = quality.evaluation_path(small_weights)
     words = ["--weights", small_weights, "--split", "all", "--json", path]
     assert cli.main(["evaluate", *map(str, [tmp_path / "data", *words])]) == 0
 
     found = read(small_weights)
     assert found == json.loads(path.read_text())
     assert found["count"] == sum(group["count"] for group in found["coverage"]) == 3
-    numbers = core.headline(found, card_of(small_weights), 1000)
+    numbers = quality.headline(found, card_of(small_weights), 1000)
     assert numbers["mAP"] == f"{found['scores']['plain']['mAP']:.3f}"
     assert numbers["Parameters"] == f"{card_of(small_weights)['parameters'] / 1e6:.2f} M"
 
@@ -174,7 +174,7 @@ def test_what_the_command_line_writes_is_read(tmp_path, small_weights, capsys):
 )
 def test_a_report_of_something_else_is_refused(weights, report, reason):
     write(weights, report)
-    with pytest.raises(core.ReportError) as refused:
+    with pytest.raises(quality.ReportError) as refused:
         read(weights)
     assert str(refused.value) == f"first.evaluation.json: {reason}"
 
@@ -201,20 +201,20 @@ def test_a_report_of_something_else_is_refused(weights, report, reason):
         (edited("count", True), "expected count to be a whole number from 0, got True"),
         (edited("temperature", float("inf")), "expected temperature to be a number"),
         (edited("best_threshold.tta.flat_to", None), "no flat_to in best_threshold tta"),
-        (edited("worst", "x" * core.LARGEST_REPORT), "larger than 4,000,000 bytes"),
+        (edited("worst", "x" * quality.LARGEST_REPORT), "larger than 4,000,000 bytes"),
     ],
 )
 def test_a_damaged_report_is_refused_in_a_sentence(weights, report, reason):
     write(weights, report)
-    with pytest.raises(core.ReportError, match=f"^first.evaluation.json: .*{reason}") as refused:
+    with pytest.raises(quality.ReportError, match=f"^first.evaluation.json: .*{reason}") as refused:
         read(weights)
     assert len(str(refused.value)) < 200
     assert "\n" not in str(refused.value)
 
 
 def test_a_report_that_is_no_text_is_refused(weights):
-    core.evaluation_path(weights).write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(core.ReportError, match=r"^first.evaluation.json: cannot be read$"):
+    quality.evaluation_path(weights).write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(quality.ReportError, match=r"^first.evaluation.json: cannot be read$"):
         read(weights)
 
 
@@ -228,7 +228,7 @@ def test_a_report_that_is_no_text_is_refused(weights):
     ],
 )
 def test_the_command_can_be_copied_and_names_no_path_of_the_machine(path, said):
-    sentence = core.how_to_evaluate(Path(path), Path("/c"))
+    sentence = quality.how_to_evaluate(Path(path), Path("/c"))
     assert sentence == f"run `python -m unet evaluate data/tgs-salt {said}, then reload this page."
 
 
@@ -236,7 +236,7 @@ def test_the_command_can_be_copied_and_names_no_path_of_the_machine(path, said):
 
 
 def test_the_headline_holds_both_ways_and_the_claim_s_own():
-    assert core.headline(REPORT, CARD, 7_269_628) == {
+    assert quality.headline(REPORT, CARD, 7_269_628) == {
         "mAP": "0.750",
         "mAP, flip TTA": "0.760",
         "Flip TTA adds": "+0.010",
@@ -252,7 +252,7 @@ def test_the_headline_holds_both_ways_and_the_claim_s_own():
 
 @pytest.mark.parametrize("claim", [None, {"tta": False}, "damaged"])
 def test_without_a_claim_for_flip_tta_scores_are_the_plain_ones(claim):
-    numbers = core.headline(REPORT, {**CARD, "claim": claim}, 1)
+    numbers = quality.headline(REPORT, {**CARD, "claim": claim}, 1)
     assert (numbers["IoU"], numbers["Dice"], numbers["Calibration error"]) == ("0.810", "0.895", "0.031")
 
 
@@ -270,11 +270,11 @@ def test_without_a_claim_for_flip_tta_scores_are_the_plain_ones(claim):
     ],
 )
 def test_the_meaning_says_what_the_tiles_have_seen(report, card, said):
-    assert said in core.meaning(report, card)
+    assert said in quality.meaning(report, card)
 
 
 def test_what_does_not_hold_is_not_said():
-    meaning = core.meaning(edited("split", "all"), {**CARD, "threshold_chosen": {"on": "val"}})
+    meaning = quality.meaning(edited("split", "all"), {**CARD, "threshold_chosen": {"on": "val"}})
     assert "chose" not in meaning
     assert "No known seismic section" not in meaning
 
@@ -287,12 +287,12 @@ def test_the_time_before_a_run_counts_too():
     parent = {"name": "p", "sha256": "0", "training": {"seconds": 600.0, "started_from": grandparent}}
     card = {"training": {"seconds": 90.0, "started_from": parent, "history": HISTORY, "taught_by": [{"name": "t"}]}}
 
-    assert core.training_history(card) == core.Training(HISTORY, 660.0, True)
+    assert quality.training_history(card) == quality.Training(HISTORY, 660.0, True)
 
 
 @pytest.mark.parametrize("card", [{}, {"training": None}, {"training": {"seconds": 3, "started_from": None}}])
 def test_a_card_without_a_history_is_no_fault(card):
-    assert core.training_history(card) == core.Training([], 0.0, False)
+    assert quality.training_history(card) == quality.Training([], 0.0, False)
 
 
 @pytest.mark.parametrize(
@@ -305,12 +305,12 @@ def test_a_card_without_a_history_is_no_fault(card):
     ],
 )
 def test_a_damaged_history_is_refused_in_a_sentence(training, reason):
-    with pytest.raises(core.ReportError, match=reason):
-        core.training_history({"training": training})
+    with pytest.raises(quality.ReportError, match=reason):
+        quality.training_history({"training": training})
 
 
 def test_sizes_are_read_where_they_are(weights, tmp_path):
-    small, large = core.read_sizes()
+    small, large = quality.read_sizes()
     assert small == {
         "name": "small",
         "parameters": 50_000,
@@ -320,7 +320,7 @@ def test_sizes_are_read_where_they_are(weights, tmp_path):
         "iou_tta": 0.7,
     }
     assert large["parameters"] == 7_000_000
-    assert core.read_sizes(tmp_path / "elsewhere") == []
+    assert quality.read_sizes(tmp_path / "elsewhere") == []
 
 
 @pytest.mark.parametrize(
@@ -335,8 +335,8 @@ def test_sizes_are_read_where_they_are(weights, tmp_path):
 )
 def test_damaged_sizes_are_refused_in_a_sentence(weights, tmp_path, text, reason):
     (tmp_path / "experiments" / "sizes.csv").write_text(text)
-    with pytest.raises(core.ReportError, match=f"^sizes.csv: {reason}"):
-        core.read_sizes()
+    with pytest.raises(quality.ReportError, match=f"^sizes.csv: {reason}"):
+        quality.read_sizes()
 
 
 # --- The page
@@ -384,8 +384,8 @@ def test_the_page_shows_the_report(weights):
 
     size = weights.stat().st_size
     shown = {metric.label: metric.value for metric in app.metric}
-    assert shown == core.headline(REPORT, CARD, size)
-    assert core.meaning(REPORT, CARD) in [markdown.value for markdown in app.markdown]
+    assert shown == quality.headline(REPORT, CARD, size)
+    assert quality.meaning(REPORT, CARD) in [markdown.value for markdown in app.markdown]
     assert titles(app) == REPORT_VIEWS + OTHER_VIEWS
     assert len(app.caption) >= len(REPORT_VIEWS + OTHER_VIEWS)
     assert not app.warning
@@ -476,10 +476,10 @@ def test_names_in_a_report_are_no_markup(weights):
 
 
 def test_without_a_report_the_page_says_how_to_get_one(weights):
-    core.evaluation_path(weights).unlink()
+    quality.evaluation_path(weights).unlink()
     app = opened()
 
-    assert app.info[0].value == f"Nobody has evaluated these weights yet; {core.how_to_evaluate(weights)}"
+    assert app.info[0].value == f"Nobody has evaluated these weights yet; {quality.how_to_evaluate(weights)}"
     assert not app.warning
     assert not app.metric
     assert titles(app) == OTHER_VIEWS
@@ -500,7 +500,7 @@ def test_a_report_that_cannot_be_used_is_said_and_the_rest_goes_on(weights, repo
     (warning,) = app.warning
     assert warning.value.startswith("`first.evaluation.json`: ")
     assert reason in warning.value
-    assert warning.value.endswith(core.how_to_evaluate(weights))
+    assert warning.value.endswith(quality.how_to_evaluate(weights))
     assert str(weights.parent) not in warning.value
     assert not app.metric
     assert titles(app) == OTHER_VIEWS

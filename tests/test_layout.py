@@ -22,6 +22,7 @@ ARROWS: dict[str, set[str]] = {
     "unet.data": {"unet.files", "unet.image"},
     "unet.checkpoint": {"unet.model"},
     "unet.segmenter": {"unet.image", "unet.checkpoint", "unet.model", "unet.metrics"},
+    "unet.explain": {"unet.segmenter", "unet.model", "unet.image"},
     "unet.material": {"unet.augment", "unet.data", "unet.image", "unet.synthetic"},
     "unet.report": {"unet.metrics"},
     "unet.judging": {
@@ -47,8 +48,11 @@ ARROWS: dict[str, set[str]] = {
     "train": {"unet.training", "unet.options", "unet.data", "unet.files"},
     "demo.core": {
         "unet.segmenter", "unet.render", "unet.synthetic", "unet.metrics", "unet.files", "unet.image",
-        "unet.checkpoint", "unet.report",
+        "unet.checkpoint",
     },
+    "demo.session": {"demo.core", "unet.files", "unet.render", "unet.rle", "unet.segmenter"},
+    "demo.explorer": {"demo.core", "unet.explain", "unet.image", "unet.render", "unet.segmenter"},
+    "demo.quality": {"demo.core", "unet.checkpoint", "unet.report"},
 }  # fmt: skip
 
 FRONT_ENDS = {"streamlit", "gradio", "plotly"}
@@ -68,7 +72,8 @@ def imports(path: Path) -> set[str]:
 
 
 def modules() -> list[str]:
-    files = [*(ROOT / "unet").glob("*.py"), ROOT / "train.py", ROOT / "demo" / "core.py"]
+    demo = [file for file in (ROOT / "demo").glob("*.py") if file.stem not in ("__init__", "app", "gradio_app")]
+    files = [*(ROOT / "unet").glob("*.py"), ROOT / "train.py", *demo]
     return sorted(".".join(file.relative_to(ROOT).with_suffix("").parts) for file in files)
 
 

@@ -4,7 +4,7 @@ import torch
 
 from unet.data import DataError, Split, Tiles
 from unet.material import Pool, batches, epoch_order, epoch_tiles, load_material, shrunk
-from unet.synthetic import sections
+from unet.synthetic import section, sections
 
 
 def test_every_tile_is_seen_at_most_once_and_by_one_process():
@@ -33,12 +33,14 @@ def pool(count, first=0):
 
 def test_the_share_of_invented_sections():
     tiles = pool(90)
-    mixed, _ = epoch_tiles(tiles, None, 0, synthetic_share=0.1, unlabelled_share=0.7, sections_per_epoch=1)
-    assert len(mixed) == 100
-    later, _ = epoch_tiles(tiles, None, 1, synthetic_share=0.1, unlabelled_share=0.7, sections_per_epoch=1)
-    assert np.array_equal(mixed[:90], later[:90])
-    assert not np.array_equal(mixed[90:], later[90:])
-    assert len(epoch_tiles(tiles, None, 0, synthetic_share=0, unlabelled_share=0, sections_per_epoch=1)[0]) == 90
+    mixed = epoch_tiles(tiles, None, 0, synthetic_share=0.1, unlabelled_share=0.7, sections_per_epoch=1)
+    assert len(mixed.images) == len(mixed.ids) == 100
+    later = epoch_tiles(tiles, None, 1, synthetic_share=0.1, unlabelled_share=0.7, sections_per_epoch=1)
+    assert np.array_equal(mixed.images[:90], later.images[:90])
+    assert not np.array_equal(mixed.images[90:], later.images[90:])
+    assert later.ids[90] == "synthetic section 10"
+    assert np.array_equal(later.images[90], section(10)[0])
+    assert len(epoch_tiles(tiles, None, 0, synthetic_share=0, unlabelled_share=0, sections_per_epoch=1).ids) == 90
 
 
 def test_the_tiles_a_teacher_labelled_come_in_turn_and_keep_their_targets():
@@ -47,20 +49,32 @@ def test_the_tiles_a_teacher_labelled_come_in_turn_and_keep_their_targets():
     taught = Pool([str(i) for i in range(7)], images, images + 100)
     seen = []
     for epoch in range(7):
-        mixed, targets = epoch_tiles(labelled, taught, epoch, 0.0, unlabelled_share=0.6, sections_per_epoch=1)
-        assert len(mixed) == 10  # 4 labelled tiles are 40 % of the epoch, 6 of the 7 others the rest
-        assert np.array_equal(targets[:4], labelled.targets)
-        assert np.array_equal(targets[4:], mixed[4:] + 100)
-        seen += mixed[4:, 0, 0].tolist()
+        mixed = epoch_tiles(labelled, taught, epoch, 0.0, unlabelled_share=0.6, sections_per_epoch=1)
+        assert len(mixed.ids) == 10  # 4 labelled tiles are 40 % of the epoch, 6 of the 7 others the rest
+        assert np.array_equal(mixed.targets[:4], labelled.targets)
+        assert np.array_equal(mixed.targets[4:], mixed.images[4:] + 100)
+        assert mixed.images[4:, 0, 0].tolist() == [int(name) for name in mixed.ids[4:]]
+        seen += mixed.images[4:, 0, 0].tolist()
     assert np.bincount(seen).tolist() == [6] * 7  # 7 epochs of 6: every tile as often as every other
+
+
+def test_no_tile_comes_twice_where_too_few_have_a_teachers_label():
+    images = np.arange(7, dtype=np.uint8)[:, None, None] * np.ones((1, 101, 101), np.uint8)
+    taught = Pool([f"taught {i}" for i in range(7)], images, images)
+    for epoch in range(3):
+        tiles = epoch_tiles(pool(6), taught, epoch, 0.1, unlabelled_share=0.6, sections_per_epoch=1)
+        assert (
+            len(tiles.ids) == len(set(tiles.ids)) == 6 + 7 + 2
+        )  # 20 would be whole, 12 of them with a teacher's label
 
 
 def test_shrinking_averages_tiles_and_targets():
     images = np.array([[[0, 100, 8, 8], [100, 200, 8, 8]]], np.uint8)
     targets = np.array([[[255, 255, 0, 0], [255, 255, 200, 0]]], np.uint8)
-    small_images, small_targets = shrunk(images, targets, 0.5)
-    assert small_images.tolist() == [[[100, 8]]]
-    assert small_targets.tolist() == [[[255, 50]]]
+    small = shrunk(Pool(["a"], images, targets), 0.5)
+    assert small.images.tolist() == [[[100, 8]]]
+    assert small.targets.tolist() == [[[255, 50]]]
+    assert small.ids == ["a"]
 
 
 def test_a_split_is_repeated_and_must_be_there(tgs):

@@ -193,9 +193,42 @@ def test_an_edit_changes_what_follows_and_nothing_before(segmenter, picture):
     )  # no opinion is one half
 
 
+def test_a_tensor_takes_a_sites_place(segmenter, picture):
+    other = segmenter.trace(picture[::-1])
+    tensor = torch.from_numpy(other.sites["skip2"])[None]
+    patched = segmenter.trace(picture, edit={"skip2": tensor, "skip1": 0.5})
+    whole = segmenter.trace(picture)
+    np.testing.assert_array_equal(patched.sites["skip2"], other.sites["skip2"])
+    np.testing.assert_array_equal(patched.sites["skip1"], whole.sites["skip1"] * np.float32(0.5))
+    np.testing.assert_array_equal(patched.sites["up2"], whole.sites["up2"])
+    assert not np.array_equal(patched.probability, whole.probability)
+    zero = segmenter.trace(picture, edit={"skip2": torch.zeros_like(tensor)})
+    np.testing.assert_array_equal(zero.probability, segmenter.trace(picture, edit={"skip2": 0.0}).probability)
+    own = segmenter.trace(picture, edit={"skip2": torch.from_numpy(whole.sites["skip2"])[None].double()})
+    np.testing.assert_allclose(own.probability, whole.probability, atol=1e-6)
+    bottleneck = torch.from_numpy(other.sites["bottleneck"])[None]
+    everything = {f"skip{k}": torch.from_numpy(other.sites[f"skip{k}"])[None] for k in (1, 2, 3)}
+    swapped = segmenter.trace(picture, edit={**everything, "bottleneck": bottleneck})
+    np.testing.assert_allclose(swapped.probability, other.probability, atol=1e-6)
+
+
+def test_the_network_reads_the_padded_picture(segmenter, small_model, picture):
+    x, padding = segmenter.network_input(picture)
+    assert x.shape == (1, 1, 104, 104)
+    np.testing.assert_allclose(padding.crop(x[0, 0].numpy()), (picture / 255 - 0.47) / 0.16, atol=1e-5)
+    warm = segmenter.at_temperature(2.5)
+    with torch.no_grad():
+        probability = warm.sigmoid(small_model(x))[0, 0].numpy()
+    np.testing.assert_allclose(padding.crop(probability), warm.probability(picture), atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("edit", "sentence"),
     [
+        ({"skip1": torch.zeros(1, 4, 101, 101)}, r"shape \(1, 4, 104, 104\) for skip1, got \(1, 4, 101, 101\)"),
+        ({"skip2": torch.zeros(8, 52, 52)}, r"shape \(1, 8, 52, 52\) for skip2, got \(8, 52, 52\)"),
+        ({"skip1": torch.full((1, 4, 104, 104), torch.nan)}, "finite values for skip1, got NaN or infinity"),
+        ({"skip9": torch.zeros(1)}, "unknown site 'skip9'"),
         ({"skip9": 0.0}, "unknown site 'skip9'; this network has encoder1"),
         ({"skip1": np.nan}, "finite factor for skip1"),
     ],

@@ -3,6 +3,18 @@
 >>> from unet import Segmenter
 """
 
-from unet.segmenter import Segmenter
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from unet.segmenter import Segmenter
 
 __all__ = ["Segmenter"]
+
+
+def __getattr__(name: str) -> Any:
+    """Loads ``Segmenter``, and PyTorch with it, when it is first asked for: ``python -m unet`` has a word before."""
+    if name == "Segmenter":
+        from unet.segmenter import Segmenter
+
+        return Segmenter
+    raise AttributeError(f"module 'unet' has no attribute {name!r}")

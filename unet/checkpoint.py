@@ -2,18 +2,25 @@
 
 import hashlib
 import json
+import math
 import os
+import reprlib
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import safetensors.torch
-from safetensors import SafetensorError
+import torch
+from torch import Tensor
 
 from unet.model import UNet, UNetConfig, channels_last
 
 Card = dict[str, Any]
+
+LARGEST_CARD = 50_000_000  # bytes; a card that lists 100,000 tiles has 2 million
+LARGEST_HEADER = 1_000_000  # bytes of a weights file that are not tensors; ours are a few thousand
+_LONGEST_REASON = 200  # characters: some libraries quote the file itself
 
 
 class CheckpointError(ValueError):
@@ -26,8 +33,9 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     The temporary file is in the same folder, because only a rename within one file system is atomic.
     """
     temporary = path.with_name(path.name + ".tmp")
+    temporary.unlink(missing_ok=True)  # of a run that was killed; a link that somebody put there is not followed
     try:
-        with temporary.open("wb") as file:
+        with temporary.open("xb") as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())
@@ -60,8 +68,8 @@ def save(path: Path, model: UNet, card: Card) -> Card:
     card = {
         **card,
         "config": asdict(model.config),
-        "sites": [asdict(site) for site in model.sites()],
-        "parameters": sum(p.numel() for p in model.parameters()),
+        "sites": _sites(model),
+        "parameters": _parameters(model),
         "sha256": hashlib.sha256(content).hexdigest(),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -86,47 +94,169 @@ def load(path: Path) -> tuple[UNet, Card]:
     """
     card = read_card(path)
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from None
+        with torch.device("meta"):  # shapes alone: no memory is taken before the tensors prove to be of them
+            model = UNet(UNetConfig(**card["config"]))
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise CheckpointError(
+            f"{path.with_suffix('.json')}: no network can be built as it says ({_reason(error)})"
+        ) from None
+    for name, own in (("sites", _sites(model)), ("parameters", _parameters(model))):
+        if card.get(name, own) != own:
+            raise CheckpointError(f"{path.with_suffix('.json')}: its {name} are not those of its config")
+    wanted = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in model.state_dict().items()}
+    content = _read(path, sum(tensor.nbytes for tensor in model.state_dict().values()) + LARGEST_HEADER)
     digest = hashlib.sha256(content).hexdigest()
     if digest != card["sha256"]:
         raise CheckpointError(
             f"{path}: these are not the tensors its card was written for "
-            f"(sha256 {digest[:12]}..., card {str(card['sha256'])[:12]}...); copy both files again"
+            f"(sha256 {digest[:12]}..., card {_short(card['sha256'][:12])}...); copy both files again"
         )
     try:
-        model = UNet(UNetConfig(**card["config"]))
-        model.load_state_dict(safetensors.torch.load(content))
-    except (SafetensorError, RuntimeError, TypeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise CheckpointError(f"{path}: the tensors do not fit the configuration in the card ({reason})") from None
+        tensors = safetensors.torch.load(content)
+    except Exception as error:  # of what it does not know it raises many types, and all mean the same
+        raise CheckpointError(f"{path}: not a file of tensors, or damaged ({_reason(error)})") from None
+    _check_tensors(path, tensors, wanted)
+    model.to_empty(device="cpu").load_state_dict(tensors)
     model.eval()
     for parameter in model.parameters():
         parameter.requires_grad_(False)
     return channels_last(model), card
 
 
-def read_card(path: Path) -> Card:
-    """The card of NAME.safetensors; raises ``CheckpointError`` where it is missing or not a card."""
-    card_path = path.with_suffix(".json")
+def _sites(model: UNet) -> list[Card]:
+    return [asdict(site) for site in model.sites()]
+
+
+def _parameters(model: UNet) -> int:
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def _read(path: Path, limit: int) -> bytes:
     try:
-        card: Card = json.loads(card_path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            content = file.read(limit + 1)
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from None
+    if len(content) > limit:
+        raise CheckpointError(
+            f"{path}: the tensors do not fit the configuration in the card (the file has more than {limit:,} bytes)"
+        )
+    return content
+
+
+def _check_tensors(
+    path: Path, tensors: dict[str, Tensor], wanted: dict[str, tuple[tuple[int, ...], torch.dtype]]
+) -> None:
+    """Raises ``CheckpointError`` for a tensor too many, one too few, of another shape or type, or not finite."""
+    found = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in tensors.items()}
+    for name in sorted(wanted.keys() | found.keys()):
+        if found.get(name) != wanted.get(name):
+            expected, got = (str(of.get(name, ("nothing",))[0]) for of in (wanted, found))
+            raise CheckpointError(
+                f"{path}: the tensors do not fit the configuration in the card "
+                f"({_short(name)}: expected {expected}, got {got})"
+            )
+        if not tensors[name].isfinite().all():
+            raise CheckpointError(f"{path}: not weights, {name} holds NaN or infinity")
+
+
+def read_card(path: Path) -> Card:
+    """The card of NAME.safetensors; raises ``CheckpointError`` where it is missing, damaged or not a card.
+
+    What it promises of a card: ``config`` and ``input`` are tables, ``sha256`` is text, ``threshold`` and
+    ``temperature`` are in range; ``claim``, ``split``, ``training``, ``name``, ``sites`` and ``parameters`` are absent
+    or what ``unet.provenance`` and ``unet.judging`` write.
+    """
+    try:
+        card_path = path.with_suffix(".json")
+    except ValueError:  # "/" and ".." have no name
+        raise CheckpointError(f"{path}: not the name of a weights file") from None
+    try:
+        with card_path.open("rb") as file:
+            content = file.read(LARGEST_CARD + 1)
     except OSError as error:
         raise CheckpointError(f"{card_path}: the card of {path.name} cannot be read ({error.strerror})") from None
+    if len(content) > LARGEST_CARD:
+        raise CheckpointError(f"{card_path}: not a card, it is larger than {LARGEST_CARD:,} bytes")
+    try:
+        card: Card = json.loads(content.decode())
     except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{card_path}: not a JSON card ({error})") from None
+        raise CheckpointError(f"{card_path}: not a JSON card ({_reason(error)})") from None
     missing = {"config", "sha256", "threshold", "input"} - (card.keys() if isinstance(card, dict) else set())
-    if missing or not isinstance(card["config"], dict):
-        raise CheckpointError(f"{card_path}: not a card of this program, {sorted(missing) or 'config'} missing")
-    threshold = card["threshold"]
-    if not isinstance(threshold, int | float) or not 0 < threshold < 1:
-        raise CheckpointError(f"{card_path}: expected a threshold between 0 and 1, got {threshold!r}")
+    if missing:
+        raise CheckpointError(f"{card_path}: not a card of this program, {', '.join(sorted(missing))} missing")
+    if not _is_number(card["threshold"], 0, 1) or card["threshold"] in (0, 1):
+        raise CheckpointError(f"{card_path}: expected a threshold between 0 and 1, got {_short(card['threshold'])}")
     temperature = card.get("temperature", 1)
-    number = isinstance(temperature, int | float) and not isinstance(temperature, bool)
-    if not number or not 0.05 < temperature <= 20:
+    if not _is_number(temperature, 0.05, 20) or temperature == 0.05:
         raise CheckpointError(
-            f"{card_path}: expected a temperature above 0.05 and up to 20, got {temperature!r}; "
+            f"{card_path}: expected a temperature above 0.05 and up to 20, got {_short(temperature)}; "
             "a card without one means 1"
         )
+    for name, fits in _ENTRIES.items():
+        if name in card and not fits(card[name]):
+            raise CheckpointError(
+                f"{card_path}: the entry {name} is damaged, got {_short(card[name])}; copy both files again"
+            )
     return card
+
+
+def _is_number(value: object, low: float, high: float) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+
+
+def _is_rule(value: object) -> bool:
+    """Whether a value could be an input rule; whether it is ours, ``Segmenter`` says."""
+    return isinstance(value, dict) and all(isinstance(v, str | int | float) for v in value.values())
+
+
+def _is_claim(value: object) -> bool:
+    """None, or everything the headline is made of."""
+    if value is None:
+        return True
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("metric"), str)
+        and isinstance(value.get("split"), str)
+        and isinstance(value.get("tta"), bool)
+        and _is_number(value.get("value"), 0, 1)
+        and _is_number(value.get("threshold"), 0, 1)
+        and _is_number(value.get("count"), 0, math.inf)
+    )
+
+
+def _is_split(value: object) -> bool:
+    """None, or a table whose lists of tiles are lists of names, none of them twice."""
+    if value is None:
+        return True
+    if not isinstance(value, dict):
+        return False
+    lists = [value.get(side, []) for side in ("train", "val", "left_out")]
+    return all(
+        isinstance(names, list) and all(isinstance(name, str) for name in names) and len(set(names)) == len(names)
+        for names in lists
+    )
+
+
+_ENTRIES: dict[str, Callable[[object], bool]] = {
+    "config": lambda value: isinstance(value, dict),
+    "input": _is_rule,
+    "sha256": lambda value: isinstance(value, str),
+    "claim": _is_claim,
+    "split": _is_split,
+    "training": lambda value: value is None or isinstance(value, dict),
+    "name": lambda value: isinstance(value, str),
+    "parameters": lambda value: _is_number(value, 1, math.inf),
+    "sites": lambda value: isinstance(value, list) and all(isinstance(site, dict) for site in value),
+}
+
+
+def _short(value: object) -> str:
+    """A value out of a file, short and printable whatever it is."""
+    return ascii(reprlib.repr(value))[1:-1] if isinstance(value, str) else reprlib.repr(value)
+
+
+def _reason(error: Exception) -> str:
+    """What a library says went wrong, in one line."""
+    lines = str(error).splitlines()
+    return lines[0][:_LONGEST_REASON] if lines else type(error).__name__

@@ -4,16 +4,19 @@ Nothing is unpickled, nothing is unpacked to disk, and every size is checked bef
 """
 
 import io
+import os
 import warnings
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from unet.image import Grey, Picture, grey
+from unet.image import Grey, Picture, grey, salt
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npy")
 LARGEST_PIXELS = 50_000_000  # a section of 25,000 traces by 2,000 samples
@@ -30,9 +33,13 @@ _MODES = {
     "RGBX": "RGB",
     "CMYK": "RGB",
     "YCbCr": "RGB",
-    "LAB": "RGB",
 }
+_ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # Python unpacks the others whole, however large that is
+_LONGEST_REASON = 200  # characters: some libraries quote the file itself
 _NPY_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+
+
+_Value = TypeVar("_Value", bound=np.generic)
 
 
 class PictureError(ValueError):
@@ -70,9 +77,16 @@ class PictureFile:
 
     def read_grey(self) -> Grey:
         """The picture as (H, W) float32 in [0, 1]; raises ``PictureError`` also for what ``grey`` refuses."""
+        return self._read_as(grey)
+
+    def read_salt(self) -> NDArray[np.bool_]:
+        """The salt of a mask, (H, W) bool; raises ``PictureError`` also for what ``salt`` refuses."""
+        return self._read_as(salt)
+
+    def _read_as(self, meaning: Callable[[Picture], NDArray[_Value]]) -> NDArray[_Value]:
         picture = self.read()
         try:
-            return grey(picture)
+            return meaning(picture)
         except ValueError as error:
             raise PictureError(f"{self.name}: {error}") from None
 
@@ -113,8 +127,12 @@ def _decode_picture(content: bytes, name: str) -> Picture:
         try:
             with Image.open(io.BytesIO(content), formats=_FORMATS) as picture:
                 _check_size(picture.height, picture.width, name)
+                if picture.format == "PNG":  # Pillow skips the checksums of pixels, and a flipped bit would go unseen
+                    with Image.open(io.BytesIO(content), formats=_FORMATS) as unread:
+                        unread.verify()
                 picture.load()
-                return _to_array(ImageOps.exif_transpose(picture), name)
+                ImageOps.exif_transpose(picture, in_place=True)
+                return _to_array(picture, name)
         except Image.DecompressionBombError:  # far beyond our own limit
             raise PictureError(f"{name}: {_TOO_LARGE}") from None
 
@@ -127,7 +145,11 @@ def _to_array(picture: Image.Image, name: str) -> Picture:
         if values.min() < 0 or values.max() > 65535:
             raise PictureError(f"{name}: 32-bit integers outside 0 to 65535; save it as 8-bit, 16-bit or NPY")
         return values.astype(np.uint16)
-    return np.array(picture.convert(_MODES.get(picture.mode, picture.mode)))
+    if picture.mode in ("L", "RGB", "F"):
+        return np.array(picture)
+    if picture.mode not in _MODES:
+        raise PictureError(f"{name}: colours of the kind {picture.mode} are not read; save it as grey or RGB")
+    return np.array(picture.convert(_MODES[picture.mode]))
 
 
 def _decode_npy(content: bytes, name: str) -> Picture:
@@ -178,7 +200,11 @@ def find_pictures(path: Path, folder: str | None = None) -> list[PictureFile]:
         if path.is_dir():
             return _in_folder(path, folder)
         if path.is_file():
-            return _in_zip(path, folder) if path.suffix.lower() == ".zip" else [_on_disk(path)]
+            if path.suffix.lower() == ".zip":
+                return _in_zip(path, folder)
+            return [_on_disk(path)] if folder is None else []
+        if path.exists():
+            raise MissingError(f"{printable(path)}: neither a file nor a folder")
     except OSError as error:
         raise MissingError(f"{printable(path)}: cannot be opened ({_reason(error)})") from None
     raise MissingError(f"{printable(path)}: no such file or folder")
@@ -187,7 +213,8 @@ def find_pictures(path: Path, folder: str | None = None) -> list[PictureFile]:
 def _on_disk(path: Path) -> PictureFile:
     def content() -> bytes:
         with path.open("rb") as file:
-            return _limited(file.read(LARGEST_BYTES + 1))
+            _limit(os.fstat(file.fileno()).st_size)
+            return file.read(LARGEST_BYTES)
 
     return PictureFile(printable(path), path.stem, content, path)
 
@@ -225,16 +252,18 @@ def _in_zip(path: Path, folder: str | None) -> list[PictureFile]:
 
 def _zip_reader(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Callable[[], bytes]:
     def content() -> bytes:
+        _limit(entry.file_size)
+        if entry.compress_type not in _ZIP_METHODS:
+            raise ValueError("packed by another method than deflate; pack the archive again")
         with archive.open(entry) as stream:
-            return _limited(stream.read(LARGEST_BYTES + 1))  # not by the declared size, which may lie
+            return stream.read(entry.file_size)  # no more is unpacked, and the checksum shows a size that lies
 
     return content
 
 
-def _limited(content: bytes) -> bytes:
-    if len(content) > LARGEST_BYTES:
+def _limit(size: int) -> None:
+    if size > LARGEST_BYTES:
         raise ValueError(f"larger than {LARGEST_BYTES // 10**6} MB")
-    return content
 
 
 def _is_picture(path: Path | PurePosixPath) -> bool:
@@ -249,4 +278,4 @@ def printable(text: Path | str) -> str:
 def _reason(error: Exception) -> str:
     """What a library says went wrong, in one line."""
     text = str(getattr(error, "strerror", None) or error).strip()
-    return printable(text.splitlines()[0]) if text else type(error).__name__
+    return printable(text.splitlines()[0])[:_LONGEST_REASON] if text else type(error).__name__

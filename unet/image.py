@@ -3,6 +3,7 @@
 Every picture that meets the network, in training or in an app, comes through here.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,7 @@ SMALLEST = 16  # pixels a side: below this there is nothing to pad from
 MEAN, SPREAD = 0.47, 0.16
 RULE = {"grey": "0..1", "mean": MEAN, "spread": SPREAD, "padding": "reflect"}
 
+_PIECE = 1_000_000  # pixels that are converted at a time
 _LUMINANCE = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601; the three add up to 1, so grey stays grey
 _WHITE = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}
 
@@ -51,47 +53,69 @@ def grey(picture: Picture) -> Grey:
     height, width = picture.shape[:2]
     if min(height, width) < SMALLEST:
         raise ValueError(f"expected a picture of at least {SMALLEST} x {SMALLEST} pixels, got {height} x {width}")
-    if picture.dtype in _WHITE:
-        scaled = picture.astype(np.float64) / _WHITE[picture.dtype]
-    elif np.issubdtype(picture.dtype, np.floating):
-        scaled = _checked_float(picture)
-    else:
-        raise ValueError(
-            f"expected uint8, uint16 or floating point in [0, 1], got {picture.dtype}; "
-            "for seismic amplitudes call unet.image.from_amplitude first"
-        )
-    if scaled.ndim == 3:
-        scaled = scaled[..., :3] @ _LUMINANCE
-    values: Grey = np.clip(scaled, 0.0, 1.0).astype(np.float32)  # the clip only takes back rounding
+    if picture.ndim == 3:
+        picture = picture[..., :3]
+    white = _WHITE.get(picture.dtype.newbyteorder("="))
+    if white is None:
+        if not np.issubdtype(picture.dtype, np.floating):
+            raise ValueError(
+                f"expected uint8, uint16 or floating point in [0, 1], got {_named(picture.dtype)}; "
+                "for seismic amplitudes call unet.image.from_amplitude first"
+            )
+        _check_float(picture)
+        white = 1.0
+    values = np.empty((height, width), np.float32)
+    rows = max(1, _PIECE // width)
+    for top in range(0, height, rows):  # float64 takes many times the memory of what most pictures are made of
+        scaled = picture[top : top + rows].astype(np.float64) / white
+        if scaled.ndim == 3:
+            scaled = scaled @ _LUMINANCE
+        values[top : top + rows] = np.clip(scaled, 0.0, 1.0)  # the clip only takes back rounding
     return values
 
 
-def _checked_float(picture: Picture) -> NDArray[np.float64]:
-    values = picture.astype(np.float64)
+def _check_float(picture: Picture) -> None:
     help_ = "for seismic amplitudes call unet.image.from_amplitude(array, low, high) first"
-    if not np.isfinite(values).all():
+    with np.errstate(invalid="ignore"):
+        low, high = picture.min(), picture.max()  # either is NaN where a value is
+    if not (np.isfinite(low) and np.isfinite(high)):
         raise ValueError(f"expected finite values, got NaN or infinity in the picture; {help_}")
-    low, high = values.min(), values.max()
     if low < 0 or high > 1:
         raise ValueError(f"expected floating point in [0, 1], got {low:.6g} to {high:.6g}; {help_}")
-    return values
+
+
+def _named(dtype: np.dtype[np.generic]) -> str:
+    """A type in a few words; a table's would list all of its columns."""
+    return "a table" if dtype.names else str(dtype)
 
 
 def salt(mask: Picture) -> NDArray[np.bool_]:
     """The salt of a mask picture, by the organisers' rule: every value but 0, in 8 bits and in 16.
 
     Args:
-        mask: (H, W), (H, W, 3) or (H, W, 4), any real type.
+        mask: (H, W), (H, W, 3) or (H, W, 4) with an alpha that is ignored, any real type.
 
     Returns:
         (H, W) bool, True = salt.
+
+    Raises:
+        ValueError: another shape or type, or NaN or infinite values, of which nobody knows what they say.
 
     Example:
         >>> salt(np.array([[0, 1, 65535]], np.uint16))
         array([[False,  True,  True]])
     """
-    marked: NDArray[np.bool_] = np.asarray(mask) != 0
-    return marked if marked.ndim == 2 else np.any(marked[..., :3], axis=2)
+    mask = np.asarray(mask)
+    if mask.ndim not in (2, 3) or (mask.ndim == 3 and mask.shape[2] not in (3, 4)):
+        raise ValueError(f"expected a mask of shape (H, W), (H, W, 3) or (H, W, 4), got {mask.shape}")
+    if mask.dtype.kind not in "buif":
+        raise ValueError(f"expected a mask of real numbers, got {_named(mask.dtype)}")
+    if mask.ndim == 3:
+        mask = mask[..., :3]
+    if mask.dtype.kind == "f" and not np.isfinite(mask).all():
+        raise ValueError("expected a mask of finite values, got NaN or infinity")
+    marked: NDArray[np.bool_] = mask != 0
+    return marked if marked.ndim == 2 else np.any(marked, axis=2)
 
 
 def from_amplitude(amplitudes: NDArray[np.generic], low: float, high: float) -> Grey:
@@ -113,14 +137,16 @@ def from_amplitude(amplitudes: NDArray[np.generic], low: float, high: float) -> 
         array([[0.  , 0.5 , 0.75]], dtype=float32)
     """
     values = np.asarray(amplitudes)
-    if values.ndim != 2 or values.size == 0 or not np.isrealobj(values):
-        raise ValueError(f"expected real amplitudes of shape (H, W), got {values.dtype} of shape {values.shape}")
-    if not (np.isfinite(low) and np.isfinite(high) and low < high):
+    if values.ndim != 2 or values.size == 0 or values.dtype.kind not in "buif":
+        raise ValueError(f"expected real amplitudes of shape (H, W), got {_named(values.dtype)}, shape {values.shape}")
+    low, high = float(low), float(high)
+    if not (low < high and math.isfinite(high - low)):
         raise ValueError(f"expected limits low < high, got {low} and {high}; take them from the whole survey")
     values = values.astype(np.float64)
     if not np.isfinite(values).all():
         raise ValueError("expected finite amplitudes, got NaN or infinity; replace dead samples, for example by 0")
-    return np.clip((values - low) / (high - low), 0.0, 1.0).astype(np.float32)
+    with np.errstate(over="ignore"):  # what is too far off to subtract or divide is as white or black as can be
+        return np.clip((values - low) / (high - low), 0.0, 1.0).astype(np.float32)
 
 
 @dataclass(frozen=True)

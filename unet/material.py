@@ -94,42 +94,53 @@ def epoch_tiles(
     synthetic_share: float,
     unlabelled_share: float,
     sections_per_epoch: int,
-) -> tuple[Images, Targets]:
-    """Images and targets of one epoch: every labelled tile, the next of those a teacher labelled, invented sections.
+) -> Pool:
+    """The tiles of one epoch, none of them twice: every labelled one, the next a teacher labelled, invented sections.
 
     Args:
         train: the labelled tiles; None where everything is invented.
         taught: the tiles with a teacher's targets, of which every epoch takes the next ones in turn; None without.
         epoch: from 0; another epoch, other sections.
         synthetic_share: how much of the epoch is invented, 0 to below 1.
-        unlabelled_share: how much of it comes from ``taught``; both shares together stay below 1.
+        unlabelled_share: how much of it comes from ``taught``, where that has so many; both shares together stay
+            below 1.
         sections_per_epoch: how many sections where there are no tiles.
     """
     if train is None:
-        images, masks = sections(sections_per_epoch, epoch * sections_per_epoch)
-        return images, _targets(masks)
+        return _invented(sections_per_epoch, epoch)
     if taught is None:
         unlabelled_share = 0.0
     whole = len(train.images) / (1 - synthetic_share - unlabelled_share)
-    parts = [(train.images, train.targets)]
+    parts = [train]
     if taught is not None:
-        count = round(whole * unlabelled_share)
+        count = min(round(whole * unlabelled_share), len(taught.images))
         rows = np.random.default_rng(0).permutation(len(taught.images))
         rows = rows.take(range(epoch * count, (epoch + 1) * count), mode="wrap")
-        parts.append((taught.images[rows], taught.targets[rows]))
+        parts.append(Pool([taught.ids[row] for row in rows], taught.images[rows], taught.targets[rows]))
     count = round(whole * synthetic_share)
     if count:
-        images, masks = sections(count, epoch * count, *train.images.shape[1:])
-        parts.append((images, _targets(masks)))
-    images, targets = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return images, targets
+        parts.append(_invented(count, epoch, *train.images.shape[1:]))
+    return Pool(
+        [name for part in parts for name in part.ids],
+        np.concatenate([part.images for part in parts]),
+        np.concatenate([part.targets for part in parts]),
+    )
 
 
-def shrunk(images: Images, targets: Targets, share: float) -> tuple[Images, Targets]:
-    """Tiles at ``share`` of their height and width, both averaged over the area."""
-    size = (round(images.shape[2] * share), round(images.shape[1] * share))
-    small = [np.stack([cv2.resize(i, size, interpolation=cv2.INTER_AREA) for i in part]) for part in (images, targets)]
-    return small[0], small[1]
+def _invented(count: int, epoch: int, *size: int) -> Pool:
+    """The invented sections of one epoch; the number in a name is what ``unet.synthetic`` makes it from."""
+    images, masks = sections(count, epoch * count, *size)
+    return Pool([f"synthetic section {epoch * count + i}" for i in range(count)], images, _targets(masks))
+
+
+def shrunk(tiles: Pool, share: float) -> Pool:
+    """Tiles at ``share`` of their height and width, images and targets averaged over the area."""
+    size = (round(tiles.images.shape[2] * share), round(tiles.images.shape[1] * share))
+    images, targets = (
+        np.stack([cv2.resize(picture, size, interpolation=cv2.INTER_AREA) for picture in part])
+        for part in (tiles.images, tiles.targets)
+    )
+    return Pool(tiles.ids, images, targets)
 
 
 def _targets(masks: NDArray[np.bool_]) -> Targets:
@@ -140,7 +151,8 @@ def epoch_order(count: int, seed: int, epoch: int, batch_size: int, world_size: 
     """Indices of this process's batches, (steps, batch_size).
 
     Every epoch is one shuffle of all tiles; what does not fill a batch on every process is left out, other tiles each
-    time, and no tile comes twice.
+    time, and no tile comes twice.  A step's tiles on all processes together are those of one process with a batch as
+    large as all of theirs.
     """
     order = np.random.default_rng([seed, epoch]).permutation(count)
     steps = count // (batch_size * world_size)

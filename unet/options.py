@@ -28,11 +28,13 @@ class TrainingConfig:
     """Folder or zip with the tiles for the teacher; by default test.zip or test/ in --data. Tiles in sections that
     validate are left out."""
     unlabelled_share: float = 0.7
-    """Share of every epoch that the teacher labelled, the next ones in turn; needs --teacher."""
+    """Share of every epoch that the teacher labelled, the next ones in turn, and less where there are too few to fill
+    it without taking one twice; needs --teacher."""
     start_from: Path | None = None
     """Weights (NAME.safetensors with its card) to begin with instead of random ones; their shape is kept."""
     resume: bool = False
-    """Go on from the last complete checkpoint of this run, with the options it was started with."""
+    """Go on from the last complete checkpoint of this run, with the options it was started with. On as many processes
+    and threads as before it ends with the same weights, bit for bit; it may go on with more or fewer."""
     epochs: int = 60
     """How often every training tile is seen."""
     batch_size: int = 32

@@ -6,7 +6,7 @@ A ``Segmenter`` never changes after it was made: any number of threads may share
 
 import copy
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -143,21 +143,53 @@ class Segmenter:
                     results[index] = values
         return results
 
-    def trace(self, image: Picture, edit: dict[str, float] | None = None) -> Trace:
+    def trace(self, image: Picture, edit: Mapping[str, float | Tensor] | None = None) -> Trace:
         """One exact (float32) forward pass with everything it computed.
 
         Args:
             image: as for ``probability``, at most 256 pixels a side.
-            edit: site -> a factor its tensor is multiplied by on the way; ``{"skip1": 0.0}`` shows what the network
-                says without that skip.
+            edit: site -> a factor its tensor is multiplied by on the way, or a (1, C, h, w) tensor that takes its
+                place; ``{"skip1": 0.0}`` shows what the network says without that skip.
 
         Returns:
             The activations of every site, after the edit, and the probability.  The site ``logits`` is what the
             network computed: the probability is the sigmoid of it divided by the card's temperature.
 
         Raises:
-            ValueError: a picture that is too large or that ``unet.image.grey`` does not take, an unknown site, or a
-                factor that is not finite.
+            ValueError: a picture that is too large or that ``unet.image.grey`` does not take, an unknown site, a
+                factor or a tensor that is not finite, or a tensor of another shape than the site's.
+        """
+        x, padding = self.network_input(image)
+        edit = edit or {}
+        self._check(edit, padding)
+        sites: dict[str, NDArray[np.float32]] = {}
+
+        def tap(name: str, tensor: Tensor) -> Tensor:
+            if name in edit:
+                change = edit[name]
+                tensor = change.to(tensor) if isinstance(change, Tensor) else tensor * change
+            sites[name] = tensor[0].contiguous().cpu().numpy()
+            return tensor
+
+        with torch.inference_mode():
+            logits = self.model(x, tap)
+            probability = padding.crop(self.sigmoid(logits[0, 0]).cpu().numpy())
+        if x.min() == x.max():  # as in probabilities: nothing to see
+            probability = np.zeros_like(probability)
+        return Trace(sites, np.ascontiguousarray(probability), padding)
+
+    def network_input(self, image: Picture) -> tuple[Tensor, Padding]:
+        """What the network reads of one picture that goes through it in one piece.
+
+        Args:
+            image: as for ``probability``, at most 256 pixels a side.
+
+        Returns:
+            (1, 1, h, w) float32 on the model's device, normalised and padded to multiples of the stride, and how it
+            was padded.
+
+        Raises:
+            ValueError: a picture that is too large or that ``unet.image.grey`` does not take.
         """
         values = grey(image)
         if max(values.shape) > LARGEST_TRACE:
@@ -166,29 +198,28 @@ class Segmenter:
                 f"expected a picture of at most {LARGEST_TRACE} pixels a side, got {height} x {width}; "
                 f"pass a window of it, such as image[:{LARGEST_TRACE}, :{LARGEST_TRACE}]"
             )
-        edit = edit or {}
-        names = [site.name for site in self.model.sites()]
-        for name, factor in edit.items():
-            if name not in names:
-                raise ValueError(f"unknown site {name!r}; this network has {', '.join(names)}")
-            if not math.isfinite(factor):
-                raise ValueError(f"expected a finite factor for {name}, got {factor}")
-
-        sites: dict[str, NDArray[np.float32]] = {}
-
-        def tap(name: str, tensor: Tensor) -> Tensor:
-            if name in edit:
-                tensor = tensor * edit[name]
-            sites[name] = tensor[0].contiguous().cpu().numpy()
-            return tensor
-
         padding = self._padding(values)
-        with torch.inference_mode():
-            logits = self.model(self._tensor([padding.pad(values)]), tap)
-            probability = padding.crop(self._sigmoid(logits[0, 0]).cpu().numpy())
-        if values.min() == values.max():  # as in probabilities: nothing to see
-            probability = np.zeros_like(probability)
-        return Trace(sites, np.ascontiguousarray(probability), padding)
+        return self._tensor([padding.pad(values)]), padding
+
+    def sigmoid(self, logits: Tensor) -> Tensor:
+        """Logits as the network computes them -> probabilities at this segmenter's temperature, of the same shape."""
+        return torch.sigmoid(logits / self.temperature)
+
+    def _check(self, edit: Mapping[str, float | Tensor], padding: Padding) -> None:
+        """Raises ``ValueError`` where an edit names no site of this network, or does not fit it."""
+        sites = {site.name: site for site in self.model.sites()}
+        for name, change in edit.items():
+            if name not in sites:
+                raise ValueError(f"unknown site {name!r}; this network has {', '.join(sites)}")
+            if isinstance(change, Tensor):
+                stride = sites[name].stride
+                shape = (1, sites[name].channels, padding.padded_height // stride, padding.padded_width // stride)
+                if change.shape != shape:
+                    raise ValueError(f"expected a tensor of shape {shape} for {name}, got {tuple(change.shape)}")
+                if not change.isfinite().all():
+                    raise ValueError(f"expected finite values for {name}, got NaN or infinity")
+            elif not math.isfinite(change):
+                raise ValueError(f"expected a finite factor for {name}, got {change}")
 
     def _padding(self, values: Grey) -> Padding:
         height, width = values.shape
@@ -199,17 +230,14 @@ class Segmenter:
         x = torch.from_numpy(normalise(np.stack(padded)))[:, None]
         return x.to(next(self.model.parameters()).device).contiguous(memory_format=torch.channels_last)
 
-    def _sigmoid(self, logits: Tensor) -> Tensor:
-        return torch.sigmoid(logits / self.temperature)
-
     def _forward(self, greys: list[Grey], tta: bool) -> NDArray[np.float32]:
         """(N, H, W) probabilities of N pictures of one size, in one piece."""
         padding = self._padding(greys[0])
         x = self._tensor([padding.pad(values) for values in greys])
         with torch.inference_mode(), torch.autocast(x.device.type, torch.bfloat16, enabled=self._bfloat16):
-            probability = self._sigmoid(self._network(x).float())
+            probability = self.sigmoid(self._network(x).float())
             if tta:
-                mirrored = self._sigmoid(self._network(x.flip(3)).float()).flip(3)
+                mirrored = self.sigmoid(self._network(x.flip(3)).float()).flip(3)
                 probability = (probability + mirrored) / 2
         return np.ascontiguousarray(padding.crop(probability[:, 0].cpu().numpy()))
 
@@ -251,14 +279,35 @@ def computes_bfloat16() -> bool:
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
+class _Float32(nn.Module):
+    """A convolution that autocast leaves in float32; what it gives goes on in autocast's own precision."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Any shape -> that of the inner module."""
+        device = x.device.type
+        with torch.autocast(device, enabled=False):
+            result: Tensor = self.inner(x)
+        return result.to(torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else result
+
+
 def folded(model: UNet) -> UNet:
-    """A copy of an eval model with every batch norm folded into the convolution before it: same function, less work."""
+    """A copy of an eval model with every batch norm folded into the convolution before it: same function, less work.
+
+    Under autocast the first convolution stays in float32: the greys of a picture are closer together than bfloat16 can
+    tell them apart, and that error alone was as large as all that follow.
+    """
     model = copy.deepcopy(model)
     for module in model.modules():
         if isinstance(module, nn.Sequential):
             convolution, norm = module
             if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
                 module[0], module[1] = fuse_conv_bn_eval(convolution, norm), nn.Identity()
+    first = next(module for module in model.encoder.modules() if isinstance(module, nn.Sequential))
+    first[0] = _Float32(first[0])
     return model
 
 

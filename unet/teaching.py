@@ -15,6 +15,7 @@ from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
+from safetensors import SafetensorError
 
 from unet.checkpoint import Card, write_atomically
 from unet.data import Split
@@ -56,7 +57,8 @@ def taught(
         teachers: one or more.
         ids: names of the tiles.
         images: (N, H, W) uint8.
-        cache: a .safetensors file; used if it was made by these teachers of these tiles, and written if not.
+        cache: a .safetensors file; used if it is whole and was made by these teachers of these tiles, and written if
+            not.
         fabric: the processes that share the work.
         console: where the first process shows progress.
     """
@@ -64,22 +66,34 @@ def taught(
     made_of = digest.hexdigest()
     targets = _read(cache, made_of)
     if targets is None:
+        if fabric.is_global_zero and cache.exists():
+            console.print(f"{cache} is damaged, or of other teachers or tiles: asking again", markup=False)
         targets = _ask(teachers, images, fabric, console)
         if fabric.is_global_zero:
-            content = safetensors.numpy.save({"targets": targets}, {"made_of": made_of})
-            cache.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(cache, lambda file: file.write(content))
+            _write(cache, safetensors.numpy.save({"targets": targets}, _marks(made_of, targets)))
     return Pool(ids, images, targets)
 
 
 def _read(cache: Path, made_of: str) -> Targets | None:
-    if not cache.is_file():
+    """The labels of an earlier start; None where there are none, or others, or damaged ones."""
+    try:
+        with safetensors.safe_open(str(cache), "numpy") as file:
+            marks, targets = file.metadata(), file.get_tensor("targets")
+    except (OSError, SafetensorError):
         return None
-    with safetensors.safe_open(str(cache), "numpy") as file:
-        if file.metadata() != {"made_of": made_of}:
-            return None
-        targets: Targets = file.get_tensor("targets")
-    return targets
+    return targets if marks == _marks(made_of, targets) else None
+
+
+def _write(cache: Path, content: bytes) -> None:
+    try:
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(cache, lambda file: file.write(content))
+    except OSError as error:
+        raise OSError(f"{cache} cannot be written ({error.strerror})") from error
+
+
+def _marks(made_of: str, targets: Targets) -> dict[str, str]:
+    return {"made_of": made_of, "sha256": hashlib.sha256(targets.tobytes()).hexdigest()}
 
 
 def _ask(teachers: list[Segmenter], images: Images, fabric: Fabric, console: Console) -> Targets:

@@ -2,13 +2,23 @@
 
 A run that was stopped and resumed ends with the weights of one that never stopped: ``unet.material`` draws nothing from
 what ran before, and everything else that changes is in the run's checkpoint.
+
+Several processes divide every batch among them, and their gradients are averaged: but for the batch norm, whose
+statistics each process takes from its own share, a step is that of one process with the whole batch.  The first process
+alone validates, on every tile once, and it alone writes.
 """
 
+import hashlib
 import io
 import json
 import math
 import os
+import signal
+import tempfile
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,12 +39,16 @@ from unet.data import DEFAULT, Split, load_unlabelled
 from unet.image import RULE
 from unet.judging import judged, judging_split, scores
 from unet.losses import symmetric_lovasz
-from unet.material import Images, Material, Pool, Targets, batches, epoch_order, epoch_tiles, load_material, shrunk
+from unet.material import Material, Pool, batches, epoch_order, epoch_tiles, load_material, shrunk
 from unet.model import UNet, channels_last
 from unet.options import TrainingConfig, learning_rate
 from unet.provenance import lineage, origin
 from unet.segmenter import Segmenter, computes_bfloat16
 from unet.teaching import check_teacher, taught
+
+
+# What a run goes on from after an even and after an odd number of epochs: while one is written, the other stays.
+CHECKPOINTS = ("resume-even.pt", "resume-odd.pt")
 
 
 class TrainingError(RuntimeError):
@@ -52,19 +66,32 @@ def train(config: TrainingConfig, console: Console | None = None) -> Path:
         The path of the weights; the card stands beside them.
 
     Raises:
-        TrainingError: the run exists already and ``resume`` is not set, or the loss is not finite any more.
+        TrainingError: the run exists already and ``resume`` is not set, its checkpoints are damaged, its folder cannot
+            be written, the loss is not finite any more, or another process of the run is gone.
         DataError: the data is not there or not as expected.
         CheckpointError: the weights to start from, a teacher or a split's card cannot be read.
         TeacherError: a teacher learned from tiles that judge this run.
     """
     console = console or Console(stderr=True)
-    config, state = _start(config, console)
-    fabric = _fabric(config)
-    run = Run(config, state, fabric, console)
-    with run.progress:
-        while len(run.history) < run.config.epochs:
-            run.epoch()
-    return run.finish()
+    config, state, found = _start(config)
+    fabric = launched(config)
+    if fabric.is_global_zero:
+        if found:
+            console.print(found, markup=False, highlight=False, soft_wrap=True)
+        with _writing(config.folder), tempfile.TemporaryFile(dir=config.folder):
+            pass  # better refused now than after the first epoch
+    try:
+        run = Run(config, state, fabric, console)
+        with run.progress:
+            while len(run.history) < run.config.epochs:
+                run.epoch()
+        return run.finish()
+    except RuntimeError as error:
+        if fabric.world_size == 1 or not _is_of_the_connection(error):
+            raise
+        raise TrainingError(
+            f"another process of this run is gone; what it wrote to {config.folder} is whole: go on with --resume"
+        ) from error
 
 
 class Run:
@@ -107,7 +134,7 @@ class Run:
     def say(self, text: str) -> None:
         """One line, from the first process only."""
         if self.fabric.is_global_zero:
-            self.console.print(text, highlight=False, soft_wrap=True)
+            self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def epoch(self) -> None:
         """Learns for one epoch, validates, and keeps everything a later process needs to go on."""
@@ -116,7 +143,7 @@ class Run:
         torch.manual_seed(config.seed + number * fabric.world_size + fabric.global_rank)
         began = time.monotonic()
         fine = number >= config.lovasz_from * config.epochs
-        images, targets = epoch_tiles(
+        tiles = epoch_tiles(
             self.material.train,
             self.taught,
             number,
@@ -125,9 +152,11 @@ class Run:
             config.sections_per_epoch,
         )
         if not fine:
-            images, targets = shrunk(images, targets, config.coarse)
-        order = epoch_order(len(images), config.seed, number, config.batch_size, fabric.world_size, fabric.global_rank)
-        loss = self._learn(images, targets, order, fine, began)
+            tiles = shrunk(tiles, config.coarse)
+        order = epoch_order(
+            len(tiles.ids), config.seed, number, config.batch_size, fabric.world_size, fabric.global_rank
+        )
+        loss = self._learn(tiles, order, fine, began)
 
         if fabric.is_global_zero:
             rate = order.size * fabric.world_size / (time.monotonic() - began)
@@ -135,9 +164,10 @@ class Run:
             seconds = (self.history[-1]["seconds"] if self.history else 0.0) + time.monotonic() - began
             entry = {"epoch": number + 1, "loss": loss, "mAP": found["mAP"], "iou": found["iou"]}
             self.history.append(entry | {"tiles_per_second": rate, "seconds": seconds})
-            self._keep()
             card = {**self._origin(), "threshold": 0.5, "metrics": {judging_split(self.material): found}}
-            checkpoint.save(_weights(config), self._average(), card)
+            with _writing(config.folder):
+                self._keep()
+                checkpoint.save(_weights(config), self._average(), card)
             left = seconds / (number + 1) * (config.epochs - number - 1)
             self.say(
                 f"epoch {number + 1}/{config.epochs}  loss {loss:.4f}  {rate:.1f} tiles/s  "
@@ -152,31 +182,29 @@ class Run:
         path = _weights(self.config)
         if self.fabric.is_global_zero:
             card = judged(self._segmenter(), self.material) | self._origin()
-            claim = checkpoint.save(path, self._average(), card)["claim"]
+            with _writing(self.config.folder):
+                claim = checkpoint.save(path, self._average(), card)["claim"]
             self.say(
                 f"{path}: mAP {claim['value']:.4f} on {claim['count']} tiles of {claim['split']} "
                 f"(flip TTA, threshold {claim['threshold']:.2f})"
             )
         return path
 
-    def _learn(self, images: Images, targets: Targets, order: NDArray[np.int64], fine: bool, began: float) -> float:
+    def _learn(self, tiles: Pool, order: NDArray[np.int64], fine: bool, began: float) -> float:
         """One pass over this process's batches; returns the mean loss."""
         config, fabric, number = self.config, self.fabric, len(self.history)
         stride = self.model.config.stride
         losses: list[float] = []
         self.network.train()
-        for step, pair in enumerate(batches(images, targets, order, stride, config.seed, number)):
+        for step, pair in enumerate(batches(tiles.images, tiles.targets, order, stride, config.seed, number)):
             done = number + step / len(order)
             for group in self.optimizer.param_groups:
                 group["lr"] = learning_rate(config, done / config.epochs)
             x, target = fabric.to_device(pair)
-            loss = _loss(self.network(x).float(), target, fine)
+            loss = loss_of(self.network(x).float(), target, fine)
             losses.append(loss.item())
             if not math.isfinite(losses[-1]):
-                raise TrainingError(
-                    f"the loss is {losses[-1]} in epoch {number + 1}, step {step + 1}; the weights of epoch {number} "
-                    f"are kept in {config.folder}; try a lower --learning-rate"
-                )
+                raise self._exploded(f"the loss is {losses[-1]}", step, tiles, order)
             self.optimizer.zero_grad()
             fabric.backward(loss)
             self.optimizer.step()
@@ -184,7 +212,20 @@ class Run:
             rate = (step + 1) * x.shape[0] * fabric.world_size / (time.monotonic() - began)
             status = f"loss {losses[-1]:.4f}  {rate:.1f} tiles/s"
             self.progress.update(self.bar, completed=done + 1 / len(order), status=status)
+        # A last step too large shows in no loss any more, but it must not reach the weights that are kept.
+        if not all(value.isfinite().all() for value in self.average.state_dict().values()):
+            raise self._exploded("the weights are not finite", len(order) - 1, tiles, order)
         return float(np.mean(losses))
+
+    def _exploded(self, what: str, step: int, tiles: Pool, order: NDArray[np.int64]) -> TrainingError:
+        """What went wrong, where, and what is left."""
+        number = len(self.history)
+        batch = ", ".join(tiles.ids[row] for row in order[step])
+        kept = f"the weights of epoch {number} are kept in {self.config.folder}" if number else "no epoch was complete"
+        return TrainingError(
+            f"{what} in epoch {number + 1}, step {step + 1} (tiles {batch}); {kept}; "
+            "try a lower --learning-rate under another --name"
+        )
 
     def _average(self) -> UNet:
         model = self.average.module
@@ -199,7 +240,10 @@ class Run:
         return origin(self.config, self.material, self.history, self.fabric.world_size, precision, self.parents)
 
     def _keep(self) -> None:
-        """Everything a run goes on from, and the metrics of its epochs, each file whole or not at all."""
+        """Everything a run goes on from, and the metrics of its epochs, each file whole or not at all.
+
+        A checkpoint begins with its SHA-256, so that a damaged one is never gone on from.
+        """
         state = {
             "config": self.config.to_json(),
             "model": self.model.state_dict(),
@@ -207,35 +251,88 @@ class Run:
             "optimizer": self.optimizer.state_dict(),
             "history": self.history,
         }
-        content = io.BytesIO()
-        torch.save(state, content)
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        content = buffer.getvalue()
         folder = self.config.folder
-        folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(folder / "resume.pt", lambda file: file.write(content.getbuffer()))
+        path = folder / CHECKPOINTS[len(self.history) % 2]
+        write_atomically(path, lambda file: file.write(hashlib.sha256(content).digest() + content))
         lines = "".join(json.dumps(entry) + "\n" for entry in self.history)
         write_atomically(folder / "metrics.jsonl", lambda file: file.write(lines.encode()))
 
 
-def _loss(logits: Tensor, target: Tensor, fine: bool) -> Tensor:
+def loss_of(logits: Tensor, target: Tensor, fine: bool) -> Tensor:
     """Cross-entropy with the targets as they are; later the symmetric Lovasz hinge, which needs them hard."""
     if fine:
         return symmetric_lovasz(logits, (target > 0.5).float())
     return functional.binary_cross_entropy_with_logits(logits, target)
 
 
-def _start(config: TrainingConfig, console: Console) -> tuple[TrainingConfig, dict[str, Any] | None]:
-    """The options to run with, and the state to go on from if there is one."""
-    path = config.folder / "resume.pt"
+def _start(config: TrainingConfig) -> tuple[TrainingConfig, dict[str, Any] | None, str]:
+    """The options to run with, the state to go on from if there is one, and what there is to say of it."""
+    folder = config.folder
+    paths = [path for name in CHECKPOINTS if (path := folder / name).exists()]
     if not config.resume:
-        if path.exists():
-            raise TrainingError(f"{config.folder} holds a run already; pass --resume to go on, or another --name")
-        return config, None
-    if not path.exists():
-        console.print(f"{config.folder} holds no complete checkpoint: starting from the beginning")
-        return config, None
-    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    console.print(f"{config.folder}: going on after epoch {len(state['history'])} with the run's own options")
-    return TrainingConfig.from_json(state["config"]), state
+        if paths:
+            raise TrainingError(f"{folder} holds a run already; pass --resume to go on, or another --name")
+        return config, None, ""
+    if not paths:
+        return config, None, f"{folder} holds no complete checkpoint: starting from the beginning"
+    states = {path.name: _read_checkpoint(path) for path in paths}
+    damaged = " and ".join(name for name, state in states.items() if state is None)
+    whole = [(len(state["history"]), name) for name, state in states.items() if state is not None]
+    if not whole:
+        raise TrainingError(
+            f"{folder}: {damaged} cannot be gone on from, damaged on disk; begin again under another --name, "
+            f"or from the weights there with --start-from {_weights(config)}"
+        )
+    epochs, name = max(whole)
+    state = states[name]
+    assert state is not None  # the whole ones were chosen
+    warning = f"{damaged} is damaged on disk, {name} is whole; " if damaged else ""
+    found = f"{folder}: {warning}going on after epoch {epochs} with the run's own options"
+    return TrainingConfig.from_json(state["config"]), state, found
+
+
+def _read_checkpoint(path: Path) -> dict[str, Any] | None:
+    """What ``Run`` wrote; None where it is damaged."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    digest, content = content[:32], content[32:]
+    if hashlib.sha256(content).digest() != digest:
+        return None
+    state: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    return state
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Makes the folder, holds Ctrl-C and SIGTERM back until all is written, and says what the disk refused."""
+    held: list[int] = []
+    handlers: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():  # no other thread is ever interrupted
+        for number in (signal.SIGINT, signal.SIGTERM):
+            handlers[number] = signal.signal(number, lambda number, _: held.append(number))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        raise TrainingError(
+            f"{folder} cannot be written ({error.strerror}); what was written before is whole: "
+            "when that is mended, go on with --resume"
+        ) from error
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for number in held[:1]:
+            signal.raise_signal(number)
+
+
+def _is_of_the_connection(error: RuntimeError) -> bool:
+    """Whether it is about another process; gloo's errors have no class of their own."""
+    return isinstance(error, torch.distributed.DistError) or "gloo" in str(error)
 
 
 def _read_split(path: Path) -> Split:
@@ -275,14 +372,16 @@ def _taught(
     teachers = [Segmenter.load(path, fast=True) for path in config.teacher]
     for path, teacher in zip(config.teacher, teachers, strict=True):
         check_teacher(path, teacher.card, material.split)
-    ids, images = load_unlabelled(place, material.split.left_out)
+    # Neither what judges nor what has labels of its own, should the folder hold those too.
+    split = material.split
+    ids, images = load_unlabelled(place, [*split.left_out, *split.val, *split.train])
     pool = taught(teachers, ids, images, config.folder / "taught.safetensors", fabric, console)
     if fabric.is_global_zero:
         console.print(f"{len(ids)} tiles without labels, labelled by {len(teachers)} teacher(s)", highlight=False)
     return pool, [teacher.card for teacher in teachers]
 
 
-def _fabric(config: TrainingConfig) -> Fabric:
+def launched(config: TrainingConfig) -> Fabric:
     """Devices, processes and precision; under torchrun the launcher's environment says how many there are."""
     precision: Any = config.precision
     if precision == "auto":

@@ -1,244 +1,468 @@
-// One canvas for both front ends: a picture, its salt, and a threshold that follows the finger.
+// The explorer of both front ends: a picture and its salt, the network as a U, the wires to cut, a pixel's reasons.
 //
-// view(root, data, callbacks) builds the viewer in `root` the first time and brings it up to date after that.
-// `data` is what demo/core.py:viewer_data makes.  callbacks.threshold(value) is called when the handle is let go
-// and never while it moves: all drawing and counting happens here.
+// view(root, packed, callbacks) builds it in `root` the first time and brings it up to date after that.  `packed` is
+// what demo/explorer.py:message makes.  Everything that does not need the network happens here, without a word to the
+// server.  callbacks.ask(request) is called when the network is needed, and the answer comes with a later view();
+// callbacks.settled(state) when the visitor has let go of something.
 
-const viewers = new WeakMap();
+import { h } from "./dom.js";
+import { fromBase64, unpack } from "./pack.js";
+import { pictureView } from "./picture.js";
+import { curvesView } from "./curves.js";
+import { networkView } from "./network.js";
+import { mapsView } from "./maps.js";
+import { cutsView } from "./cuts.js";
+import { whyView } from "./why.js";
 
-export function view(root, data, callbacks) {
-  if (!viewers.has(root)) viewers.set(root, build(root));
-  viewers.get(root)(data, callbacks);
+const explorers = new WeakMap();
+
+export function view(root, packed, callbacks) {
+  if (!explorers.has(root)) explorers.set(root, build(root));
+  return explorers.get(root).receive(packed, callbacks);
 }
 
 // Streamlit's way in (a v2 component); Gradio calls view() itself.
-export default function ({ parentElement, data, setStateValue }) {
-  view(parentElement, data, { threshold: (value) => setStateValue("threshold", value) });
+export default function ({ parentElement, data, setStateValue, setTriggerValue }) {
+  view(parentElement, data, {
+    ask: (request) => setTriggerValue("ask", request),
+    settled: (state) => setStateValue("view", state),
+  });
+  return () => explorers.get(parentElement)?.close();
 }
 
-const MARKUP = `
-  <div class="stage">
-    <canvas data-testid="salt-viewer" role="img"></canvas>
-  </div>
-  <p class="line">
-    <output data-testid="salt-readout" class="readout"></output>
-    <span class="cursor" data-testid="salt-cursor"></span>
-  </p>
-  <p class="spoken" role="status"></p>
-  <label class="row"><span>Threshold</span>
-    <span class="track">
-      <input type="range" min="0" max="1" step="0.01" data-testid="salt-threshold">
-      <span class="mark" hidden></span>
-    </span>
-  </label>
-  <label class="row"><span>Opacity</span>
-    <input type="range" min="0" max="1" step="0.05" value="0.45" data-testid="salt-opacity">
-  </label>
-  <div class="choices">
-    <div role="radiogroup" aria-label="Show salt as" class="segments">
-      <label><input type="radio" value="fill" checked><span>Fill</span></label>
-      <label><input type="radio" value="contour"><span>Contour</span></label>
-      <label><input type="radio" value="heat"><span>Heat map</span></label>
-    </div>
-    <label class="truth"><input type="checkbox" data-testid="salt-truth"><span>Ground truth</span></label>
-    <span class="scale" hidden><span>0</span><canvas width="256" height="1" aria-hidden="true"></canvas><span>1</span>
-      <span class="meaning">probability of salt</span></span>
-  </div>`;
+const KEYS = [
+  ["← ↑ → ↓", "move the pixel (on the picture)"],
+  ["[ and ]", "lower and raise the threshold"],
+  ["O", "opacity"],
+  ["C", "contour or fill"],
+  ["H", "heat map or fill"],
+  ["G", "compare with the ground truth"],
+  ["S", "swipe against the plain picture"],
+  ["1 to 6", "cut a skip, or put it back"],
+  ["?", "this list"],
+];
 
-const TRUTH = [86, 180, 233]; // sky blue: apart from the salt's orange for every kind of colour vision
+const PATIENCE = 3000; // ms after which a question is asked again, twice as long every time
+const LOST = 700; // ms after a message that should have brought the answer and did not
+const TRIES = 5;
+const REMEMBERED = 24; // answers kept per picture
+
+const START = {
+  threshold: 0.5, look: "fill", opacity: 0.45, truth: false, swipe: null,
+  hover: null, pixel: null, box: null,
+  layer: null, channel: null, sort: "number", shared: false,
+  cuts: [], fill: "zero", random: false, window: null,
+  overlay: null, frames: [],
+};
 
 function build(root) {
-  const box = document.createElement("div");
-  box.className = "salt-viewer";
-  box.innerHTML = MARKUP;
-  root.appendChild(box);
-  const find = (selector) => box.querySelector(selector);
-  const canvas = find("[data-testid=salt-viewer]");
-  const readout = find("[data-testid=salt-readout]");
-  const cursor = find(".cursor");
-  const spoken = find(".spoken");
-  const slider = find("[data-testid=salt-threshold]");
-  const opacity = find("[data-testid=salt-opacity]");
-  const truthBox = find("[data-testid=salt-truth]");
-  const radios = [...box.querySelectorAll("[type=radio]")];
-  const groupName = `salt-view-${Math.random().toString(36).slice(2)}`;
-  for (const radio of radios) radio.name = groupName; // a page may hold two viewers
+  const names = ["picture", "curves", "network", "maps", "cuts", "why"];
+  const hosts = Object.fromEntries(names.map((name) => [name, h("section", { class: name })]));
+  const spoken = h("p", { class: "spoken", role: "status" });
+  const keys = keyList();
+  const box = h(
+    "div", { class: "salt-viewer" },
+    h("div", { class: "columns" },
+      h("div", { class: "left" }, hosts.picture, hosts.curves, keys.button),
+      h("div", { class: "right" }, hosts.network, hosts.maps, hosts.cuts, hosts.why)),
+    spoken, keys.dialog,
+  );
 
-  let picture = null; // what the data hold, decoded once per key
-  let threshold = 0.5; // kept beside the slider, which rounds to its steps
+  let panels = null; // built with the first picture
+  let state = { ...START, ...fromLink() };
   let revision = null;
+  let link = {};
+  let callbacks = {};
+  let changed = new Set();
   let frame = 0;
-  let notify = () => {};
+  let settling = 0;
+  let told = ""; // the state the server knows
+  let order = Promise.resolve(); // messages are unpacked one after the other
 
-  const shown = () => radios.find((radio) => radio.checked).value;
+  const explorer = {
+    get state() { return state; },
+    picture: null, network: null, palette: null, window: null, maps: null, cuts: null, shown: null,
+    set, ask, say, cutIndex,
+  };
 
-  function update(data, callbacks) {
-    notify = callbacks?.threshold ?? (() => {});
-    const fresh = picture?.key !== data.key;
-    if (fresh) open(data);
-    // The same revision means that Python only repeats what it heard from here, perhaps late: the hand is right.
-    if (revision !== data.revision) {
-      revision = data.revision;
-      threshold = data.threshold;
-      slider.value = threshold;
-    } else if (!fresh) return;
-    draw();
-    speak();
+  // --- State ---
+
+  function set(changes, { settled = true } = {}) {
+    const own = Object.entries(changes).filter(([name, value]) => !same(state[name], value));
+    if (own.length) {
+      state = { ...state, ...Object.fromEntries(own) };
+      touch(...own.map(([name]) => name));
+    }
+    if (settled) {
+      clearTimeout(settling);
+      settling = setTimeout(settle, 250);
+    }
   }
 
-  function open(data) {
-    const { key, name, height, width } = data;
-    picture = {
-      key, name, height, width,
-      grey: bytes(data.picture),
-      probability: new Float32Array(bytes(data.probability).buffer),
-      truth: data.truth ? bytes(data.truth) : null,
-      palette: bytes(data.palette),
-      salt: data.salt,
-      // Every pixel a square of `zoom` device pixels: edges stay sharp and the outline can run between pixels.
-      zoom: Math.max(1, Math.min(8, Math.floor(1024 / Math.max(height, width)))),
-      highest: 0,
-    };
-    for (const value of picture.probability) if (value > picture.highest) picture.highest = value;
-    picture.image = new ImageData(width, height);
-    picture.small = new OffscreenCanvas(width, height);
-    canvas.width = width * picture.zoom;
-    canvas.height = height * picture.zoom;
-    canvas.style.imageRendering = picture.zoom > 1 ? "pixelated" : "auto";
-    canvas.style.aspectRatio = `${width} / ${height}`;
-    find(".truth").hidden = !picture.truth;
-    const mark = find(".mark");
-    mark.hidden = data.chosen == null;
-    mark.style.setProperty("--at", data.chosen);
-    mark.title = `the threshold these weights were given: ${data.chosen?.toFixed(2)}`;
-    drawScale();
-    cursor.textContent = "";
+  function touch(...names) {
+    for (const name of names) changed.add(name);
+    frame ||= requestAnimationFrame(flush);
   }
 
-  function drawScale() {
-    const context = find(".scale canvas").getContext("2d");
-    const strip = new ImageData(256, 1);
-    for (let i = 0; i < 256; i++) strip.data.set([...picture.palette.subarray(3 * i, 3 * i + 3), 255], 4 * i);
-    context.putImageData(strip, 0, 0);
-  }
-
-  // One pass over the pixels colours and counts; the rule is Python's: salt is what lies above, in float32.
-  function draw() {
-    cancelAnimationFrame(frame);
+  function flush() {
     frame = 0;
-    const { width, height, zoom, grey, probability, palette, salt, truth } = picture;
-    const limit = Math.fround(threshold);
-    const look = shown();
-    const alpha = look === "contour" ? 0 : Number(opacity.value);
-    const target = picture.image.data;
-    let count = 0;
-    for (let i = 0, j = 0; i < probability.length; i++, j += 4) {
-      const value = probability[i];
-      const isSalt = value > limit;
-      if (isSalt) count++;
-      let red = grey[i], green = red, blue = red;
-      if (look === "heat") {
-        const k = 3 * Math.round(255 * value);
-        red += alpha * (palette[k] - red);
-        green += alpha * (palette[k + 1] - green);
-        blue += alpha * (palette[k + 2] - blue);
-      } else if (isSalt) {
-        red += alpha * (salt[0] - red);
-        green += alpha * (salt[1] - green);
-        blue += alpha * (salt[2] - blue);
+    if (!explorer.picture) return;
+    if (changed.has("window")) placeWindow();
+    if (changed.has("window") || changed.has("random") || changed.has("picture")) {
+      explorer.maps = explorer.cuts = null;
+      changed.add("maps").add("cuts");
+    }
+    if (changed.has("fill")) {
+      explorer.cuts = null;
+      changed.add("cuts");
+    }
+    if (explorer.cuts === null && ["window", "random", "picture", "fill"].some((name) => changed.has(name))) fetchAll();
+    else if (changed.has("cuts") && explorer.maps?.cuts !== wires()) fetchMaps();
+    if (["cuts", "random", "window", "picture"].some((name) => changed.has(name))) {
+      explorer.shown = shownNow();
+      changed.add("shown");
+    }
+    const names = changed;
+    changed = new Set();
+    panels ??= [
+      pictureView(hosts.picture, explorer), curvesView(hosts.curves, explorer), networkView(hosts.network, explorer),
+      mapsView(hosts.maps, explorer), cutsView(hosts.cuts, explorer), whyView(hosts.why, explorer),
+    ];
+    for (const update of panels) update(names);
+  }
+
+  function cutIndex() {
+    return explorer.network.parts.reduce((index, part, bit) => index | (state.cuts.includes(part) << bit), 0);
+  }
+
+  const wires = () => `${state.fill} ${cutIndex()}`;
+
+  function placeWindow() {
+    const { height, width } = explorer.picture;
+    const side = explorer.network.window;
+    const [top, left] = state.window;
+    explorer.window = {
+      top: Math.max(0, Math.min(top, height - side)), left: Math.max(0, Math.min(left, width - side)),
+      height: Math.min(side, height), width: Math.min(side, width),
+    };
+  }
+
+  // What the picture shows: the network's answer, or in the opened window that of the network without some of its parts.
+  function shownNow() {
+    const { probability, width } = explorer.picture;
+    if (!explorer.cuts || !(state.random || cutIndex())) {
+      return { probability, highest: highest(probability), altered: false };
+    }
+    let values = explorer.cuts.probability(cutIndex());
+    const { top, left, height: rows, width: columns } = explorer.window;
+    if (values.length < probability.length) {
+      const whole = probability.slice();
+      for (let row = 0; row < rows; row++) {
+        whole.set(values.subarray(row * columns, (row + 1) * columns), (top + row) * width + left);
       }
-      target[j] = red; target[j + 1] = green; target[j + 2] = blue; target[j + 3] = 255;
+      values = whole;
     }
-    picture.small.getContext("2d").putImageData(picture.image, 0, 0);
-    const context = canvas.getContext("2d");
-    context.imageSmoothingEnabled = false;
-    context.drawImage(picture.small, 0, 0, width * zoom, height * zoom);
-    if (look !== "fill") stroke(context, outline(width, height, zoom, (i) => probability[i] > limit), salt, zoom);
-    if (truth && truthBox.checked) stroke(context, outline(width, height, zoom, (i) => truth[i] > 0), TRUTH, zoom);
-    find(".scale").hidden = look !== "heat";
-    report(count);
+    return { probability: values, highest: highest(values), altered: true };
   }
 
-  const later = () => { frame ||= requestAnimationFrame(draw); };
+  // --- Asking the network ---
 
-  function report(count) {
-    const share = (100 * count) / picture.probability.length;
-    const start = `threshold ${threshold.toFixed(2)} · salt ${share.toFixed(1)} %`;
-    readout.textContent = count
-      ? `${start} · ${count.toLocaleString("en")} pixels`
-      : `${start} · nothing passes the threshold; highest probability ${picture.highest.toFixed(2)}`;
-    canvas.setAttribute(
-      "aria-label",
-      `${picture.name}, ${picture.height} rows by ${picture.width} columns; ${readout.textContent}`,
-    );
-    slider.setAttribute("aria-valuetext", readout.textContent);
+  let waiting = []; // the first is under way, unless callbacks has none yet
+  let answers = new Map();
+  let number = 0;
+
+  function ask(request) {
+    const { top, left } = explorer.window ?? { top: 0, left: 0 };
+    const full = { window: [top, left], random: state.random, ...request };
+    const name = JSON.stringify(full);
+    if (!answers.has(name)) {
+      const promise = new Promise((resolve, reject) => {
+        waiting.push({ request: { ...full, id: ++number, key: explorer.picture?.key ?? null }, resolve, reject, tries: 0 });
+        if (waiting.length === 1) send();
+      });
+      answers.set(name, promise);
+      promise.catch(() => answers.delete(name));
+      if (answers.size > REMEMBERED) answers.delete(answers.keys().next().value);
+    }
+    return answers.get(name);
   }
 
-  const speak = () => { spoken.textContent = readout.textContent; };
+  function send() {
+    const first = waiting[0];
+    if (!first) return;
+    clearTimeout(first.timer);
+    if (first.tries++ === TRIES) return finish((question) => question.reject(new Error("The server does not answer.")));
+    first.timer = setTimeout(send, PATIENCE * 2 ** (first.tries - 1));
+    callbacks.ask(first.request);
+  }
 
-  slider.addEventListener("input", () => { threshold = slider.valueAsNumber; later(); });
-  slider.addEventListener("change", () => {
-    threshold = slider.valueAsNumber;
-    draw();
-    speak();
-    notify(threshold);
-  });
-  opacity.addEventListener("input", later);
-  truthBox.addEventListener("change", later);
-  for (const radio of radios) radio.addEventListener("change", later);
+  function finish(how) {
+    const first = waiting.shift();
+    clearTimeout(first.timer);
+    how(first);
+    send();
+    tell();
+  }
 
-  canvas.addEventListener("pointermove", (event) => {
-    const frameBox = canvas.getBoundingClientRect();
-    const row = Math.floor(((event.clientY - frameBox.top) / frameBox.height) * picture.height);
-    const column = Math.floor(((event.clientX - frameBox.left) / frameBox.width) * picture.width);
-    if (row < 0 || column < 0 || row >= picture.height || column >= picture.width) return;
-    const i = row * picture.width + column;
-    const truth = picture.truth ? (picture.truth[i] ? " · truth: salt" : " · truth: no salt") : "";
-    cursor.textContent = `row ${row}, column ${column}: probability ${picture.probability[i].toFixed(2)}${truth}`;
-  });
-  canvas.addEventListener("pointerleave", () => { cursor.textContent = ""; });
+  function take(answer) {
+    const first = waiting[0];
+    if (!first) return;
+    if (answer?.id !== first.request.id) {
+      // Something else the visitor did may have stopped the server in the middle of its answer.
+      clearTimeout(first.timer);
+      first.timer = setTimeout(send, LOST);
+      return;
+    }
+    finish((question) => (answer.error ? question.reject(new Error(answer.error)) : question.resolve(answer)));
+  }
 
-  return update;
-}
+  // Questions about a picture that is gone; the one under way still gets its answer, which nobody reads.
+  function forget() {
+    answers = new Map();
+    for (const question of waiting.splice(1)) question.reject(new Error("another picture was opened"));
+  }
 
-// The border of a region along the edges between pixels; runs are joined, and the picture's own edge is left open.
-function outline(width, height, zoom, inside) {
-  const path = new Path2D();
-  for (let row = 1; row < height; row++) {
-    for (let column = 0, from = -1; column <= width; column++) {
-      const i = row * width + column;
-      const edge = column < width && inside(i) !== inside(i - width);
-      if (edge && from < 0) from = column;
-      if (!edge && from >= 0) { line(path, from, row, column, row, zoom); from = -1; }
+  async function fetchMaps() {
+    const { picture } = explorer;
+    const asked = JSON.stringify([wires(), state.random, state.window]);
+    const answer = await asking({ kind: "maps", cuts: state.cuts, fill: state.fill });
+    if (!answer || picture !== explorer.picture || asked !== JSON.stringify([wires(), state.random, state.window])) return;
+    for (const { name } of explorer.network.sites) {
+      // What crosses uncut is the encoder's output itself, and travels once.
+      answer.sites[name] ??= answer.sites[name.replace("skip", "encoder")];
+    }
+    explorer.maps = { ...answer, cuts: wires() };
+    touch("maps");
+  }
+
+  async function fetchCuts() {
+    const { picture } = explorer;
+    const asked = JSON.stringify([state.fill, state.random, state.window]);
+    const answer = await asking({ kind: "cuts", fill: state.fill });
+    if (!answer || picture !== explorer.picture || asked !== JSON.stringify([state.fill, state.random, state.window])) return;
+    explorer.cuts = combinations(answer);
+    touch("cuts");
+  }
+
+  const fetchAll = () => { fetchMaps(); fetchCuts(); };
+
+  async function asking(request) {
+    const { picture } = explorer;
+    try {
+      return await ask(request);
+    } catch (error) {
+      if (picture === explorer.picture) say(error.message);
+      return null;
     }
   }
-  for (let column = 1; column < width; column++) {
-    for (let row = 0, from = -1; row <= height; row++) {
-      const i = row * width + column;
-      const edge = row < height && inside(i) !== inside(i - 1);
-      if (edge && from < 0) from = row;
-      if (!edge && from >= 0) { line(path, column, from, column, row, zoom); from = -1; }
-    }
+
+  // --- Messages from the server ---
+
+  function receive(packed, given) {
+    callbacks = given;
+    const bytes = typeof packed === "string" ? fromBase64(packed) : packed;
+    order = order.then(() => unpack(bytes)).then(open);
+    return order;
   }
-  return path;
+
+  function open(message) {
+    link = message.link;
+    const fresh = message.picture && message.key !== explorer.picture?.key;
+    if (fresh) {
+      explorer.picture = { ...message.picture, key: message.key, chosen: message.chosen };
+      explorer.network = message.network;
+      explorer.palette = message.palette;
+      if (!box.isConnected) root.append(box);
+      forget();
+      fitState();
+      touch("picture", ...Object.keys(START));
+      // What a link brought is news to the server.
+      told ||= viewText({ ...START, threshold: message.threshold, window: state.window });
+      settling = setTimeout(settle, 250);
+    }
+    // The same revision means that Python only repeats what it heard from here, perhaps late: the hand is right.
+    if (revision !== message.revision) {
+      revision = message.revision;
+      set({ threshold: message.threshold, ...message.view }, { settled: false });
+      if (explorer.network) fitState();
+      touch("threshold");
+    }
+    take(message.answer);
+    if (message.key !== explorer.picture?.key) ask({ kind: "picture" }).catch((error) => say(error.message));
+    else writeLink();
+  }
+
+  // What a link, a session or the picture before says may not fit this picture and this network.
+  function fitState() {
+    const { height, width } = explorer.picture;
+    const { sites, parts, samples, window: side } = explorer.network;
+    const site = sites.find(({ name }) => name === state.layer);
+    const inside = ([row, column]) => row >= 0 && row < height && column >= 0 && column < width;
+    const boxed = state.box && inside(state.box) && inside([state.box[0] + state.box[2] - 1, state.box[1] + state.box[3] - 1]);
+    const middle = [height, width].map((length) => Math.max(0, Math.floor((length - side) / 2)));
+    const fits = state.window?.every((start, axis) => start >= 0 && start <= Math.max(0, [height, width][axis] - side));
+    state = {
+      ...state,
+      layer: site ? site.name : null,
+      channel: site && state.channel < site.channels ? state.channel : null,
+      cuts: parts.filter((part) => state.cuts.includes(part)),
+      fill: ["zero", "mean", ...samples].includes(state.fill) ? state.fill : "zero",
+      pixel: state.pixel && inside(state.pixel) ? state.pixel : null,
+      box: boxed ? state.box : null,
+      window: fits ? state.window : middle,
+      truth: state.truth && Boolean(explorer.picture.truth),
+      hover: null, overlay: null, frames: [],
+    };
+    placeWindow();
+  }
+
+  // --- The link, the server's copy, the live region ---
+
+  function settle() {
+    writeLink();
+    tell();
+    const { cuts, layer } = state;
+    const cut = cuts.length ? `; without ${cuts.join(", ")}` : "";
+    const opened = layer ? `; ${layer} is open` : "";
+    say(`${hosts.picture.querySelector("[data-testid=salt-readout]")?.textContent ?? ""}${cut}${opened}`);
+  }
+
+  // The server hears of the state when it has nothing else to do: Streamlit would stop its answer half-way.
+  function tell() {
+    const text = viewText(state);
+    if (waiting.length || text === told) return;
+    told = text;
+    callbacks.settled(JSON.parse(text));
+  }
+
+  function writeLink() {
+    const part = explorer.picture.height > explorer.window.height || explorer.picture.width > explorer.window.width;
+    const values = {
+      ...link,
+      threshold: state.threshold.toFixed(2),
+      layer: state.layer, channel: state.channel,
+      cuts: state.cuts.join(","), fill: state.fill === "zero" ? null : state.fill,
+      pixel: state.pixel?.join(","), box: state.box?.join(","),
+      random: state.random ? 1 : null, window: part ? state.window.join(",") : null,
+    };
+    const address = new URL(location);
+    for (const [name, value] of Object.entries(values)) {
+      if (value == null || value === "") address.searchParams.delete(name);
+      else address.searchParams.set(name, value);
+    }
+    if (address.href !== location.href) history.replaceState(history.state, "", address);
+  }
+
+  function say(sentence) {
+    if (spoken.textContent !== sentence) spoken.textContent = sentence;
+  }
+
+  // --- Keys ---
+
+  function press(event) {
+    if (!box.isConnected) return removeEventListener("keydown", press, true);
+    const target = event.composedPath()[0];
+    const typing = target.isContentEditable || target.matches?.("input:not([type=range],[type=radio],[type=checkbox]), textarea, select");
+    if (typing || event.ctrlKey || event.metaKey || event.altKey || keys.dialog.open || !explorer.picture) return;
+    const done = target.dataset?.testid === "salt-viewer" ? movePixel(event) || shortcut(event.key) : shortcut(event.key);
+    if (!done) return;
+    event.preventDefault();
+    event.stopImmediatePropagation(); // Streamlit has its own idea of C
+  }
+
+  function movePixel({ key }) {
+    const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[key];
+    if (!step) return false;
+    const { height, width } = explorer.picture;
+    const [row, column] = state.pixel ?? [height >> 1, width >> 1];
+    const moved = state.pixel ? [row + step[0], column + step[1]] : [row, column];
+    if (moved[0] >= 0 && moved[0] < height && moved[1] >= 0 && moved[1] < width) set({ pixel: moved, box: null });
+    return true;
+  }
+
+  function shortcut(key) {
+    const { threshold, look, opacity, truth, swipe, cuts } = state;
+    const toThreshold = (value) => set({ threshold: Math.max(0, Math.min(1, Math.round(100 * value) / 100)) });
+    const part = `skip${key}`;
+    if (key === "[") toThreshold(threshold - 0.01);
+    else if (key === "]") toThreshold(threshold + 0.01);
+    else if (key === "?") keys.dialog.showModal();
+    else if (/^[oO]$/.test(key)) set({ opacity: opacity > 0.95 ? 0 : Math.min(1, Math.round(20 * opacity + 5) / 20) });
+    else if (/^[cC]$/.test(key)) set({ look: look === "contour" ? "fill" : "contour" });
+    else if (/^[hH]$/.test(key)) set({ look: look === "heat" ? "fill" : "heat" });
+    else if (/^[gG]$/.test(key)) set({ truth: !truth && Boolean(explorer.picture.truth) });
+    else if (/^[sS]$/.test(key)) set({ swipe: swipe === null ? 0.5 : null });
+    else if (explorer.network.parts.includes(part)) {
+      set({ cuts: cuts.includes(part) ? cuts.filter((name) => name !== part) : [...cuts, part] });
+    } else return false;
+    return true;
+  }
+
+  addEventListener("keydown", press, true);
+
+  function close() {
+    removeEventListener("keydown", press, true);
+    explorers.delete(root);
+    box.remove();
+  }
+
+  return { receive, close };
 }
 
-function line(path, fromColumn, fromRow, toColumn, toRow, zoom) {
-  path.moveTo(fromColumn * zoom, fromRow * zoom);
-  path.lineTo(toColumn * zoom, toRow * zoom);
+// The answers of a network without some of its parts: twelve bits a probability, in two planes that deflate well.
+function combinations({ parts, high, low, height, width }) {
+  const size = height * width;
+  const unpacked = new Map();
+  const probability = (index) => {
+    if (!unpacked.has(index)) {
+      const values = new Float32Array(size);
+      for (let i = 0, j = index * size; i < size; i++, j++) values[i] = (256 * high[j] + low[j]) / 4095;
+      unpacked.set(index, values);
+    }
+    return unpacked.get(index);
+  };
+  return { parts, height, width, probability };
 }
 
-// Black under colour: visible on black, on white and on every grey between.
-function stroke(context, path, color, zoom) {
-  context.lineCap = "square";
-  context.lineWidth = Math.max(3, zoom);
-  context.strokeStyle = "black";
-  context.stroke(path);
-  context.lineWidth = Math.max(1.5, 0.5 * zoom);
-  context.strokeStyle = `rgb(${color})`;
-  context.stroke(path);
+function highest(values) {
+  let largest = 0;
+  for (const value of values) if (value > largest) largest = value;
+  return largest;
 }
 
-function bytes(base64) {
-  return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+// What a link says, as far as it can be read; whether it fits is seen when the picture is there.
+function fromLink() {
+  const values = new URLSearchParams(location.search);
+  const numbers = (name, count) => {
+    const found = (values.get(name) ?? "").split(",");
+    return found.length === count && found.every((text) => /^\d{1,9}$/.test(text)) ? found.map(Number) : null;
+  };
+  return {
+    layer: values.get("layer"),
+    channel: numbers("channel", 1)?.[0] ?? null,
+    cuts: (values.get("cuts") ?? "").split(",").filter(Boolean),
+    fill: values.get("fill") ?? "zero",
+    pixel: numbers("pixel", 2),
+    box: numbers("box", 4),
+    random: values.get("random") === "1",
+    window: numbers("window", 2),
+  };
 }
+
+function keyList() {
+  const dialog = h(
+    "dialog", { class: "keys", "aria-label": "Keys" },
+    h("dl", {}, KEYS.map(([key, what]) => [h("dt", {}, h("kbd", {}, key)), h("dd", {}, what)])),
+    h("form", { method: "dialog" }, h("button", {}, "Close")),
+  );
+  const button = h("button", { class: "quiet", onclick: () => dialog.showModal() }, "Keys (?)");
+  return { dialog, button };
+}
+
+// The part of the state that a link and a session keep.
+function viewText({ threshold, layer, channel, cuts, fill, pixel, box, random, window }) {
+  return JSON.stringify({ threshold, layer, channel, cuts, fill, pixel, box, random, window });
+}
+
+const same = (one, other) =>
+  one === other || (Array.isArray(one) && Array.isArray(other) && JSON.stringify(one) === JSON.stringify(other));

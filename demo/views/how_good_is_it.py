@@ -9,7 +9,7 @@ import streamlit as st
 from plotly.subplots import make_subplots
 from streamlit.delta_generator import DeltaGenerator
 
-from demo import core
+from demo import core, quality
 from unet.report import CalibrationPoint, Group, ThresholdPoint, TileScore
 
 MAP, IOU, OTHER, QUIET = "#d55e00", "#2b8cd0", "#e69f00", "#808890"  # told apart by the colour-blind, light and dark
@@ -134,7 +134,7 @@ def draw_calibration(curve: list[CalibrationPoint], uncorrected: list[Calibratio
     )
 
 
-def draw_training(training: core.Training) -> go.Figure:
+def draw_training(training: quality.Training) -> go.Figure:
     """MAP and IoU against the minutes of training."""
     figure = go.Figure()
     for name, key, color in (("mAP", "mAP", MAP), ("IoU", "iou", IOU)):
@@ -154,7 +154,7 @@ def draw_training(training: core.Training) -> go.Figure:
     )
 
 
-def draw_sizes(sizes: list[core.Size], chosen: core.Evaluation | None) -> go.Figure:
+def draw_sizes(sizes: list[quality.Size], chosen: quality.Evaluation | None) -> go.Figure:
     """MAP and IoU against the number of parameters, the chosen weights as stars."""
     figure = go.Figure()
     for name, key, color in (("mAP", "mAP_tta", MAP), ("IoU", "iou_tta", IOU)):
@@ -222,10 +222,10 @@ def show_worst(tiles: list[TileScore]) -> None:
     st.caption("The worst first, by the competition's score. It shows where the network fails, not why.")
 
 
-def show_report(found: core.Evaluation) -> None:
+def show_report(found: quality.Evaluation) -> None:
     """Every view of a report."""
     chosen, temperature = found["threshold"], found["temperature"]
-    flat = found["best_threshold"]["tta" if core.claims_tta(segmenter.card) else "plain"]
+    flat = found["best_threshold"]["tta" if quality.claims_tta(segmenter.card) else "plain"]
     with next(places):
         show_groups(
             "By how much of a tile is salt",
@@ -280,22 +280,22 @@ st.header("How good is it?")
 st.text(state.weights_label)
 found = None
 try:
-    found = core.read_evaluation(weights, segmenter.card)
+    found = quality.read_evaluation(weights, segmenter.card)
     if found is None:
-        st.info(f"Nobody has evaluated these weights yet; {core.how_to_evaluate(weights)}")
-except core.ReportError as error:
-    name = core.evaluation_path(weights).name
-    st.warning(f"{core.markdown(name, str(error))}; {core.how_to_evaluate(weights)}")
+        st.info(f"Nobody has evaluated these weights yet; {quality.how_to_evaluate(weights)}")
+except quality.ReportError as error:
+    name = quality.evaluation_path(weights).name
+    st.warning(f"{core.markdown(name, str(error))}; {quality.how_to_evaluate(weights)}")
 
 if found is not None:
     with st.container(horizontal=True):
-        for label, value in core.headline(found, segmenter.card, weights.stat().st_size).items():
+        for label, value in quality.headline(found, segmenter.card, weights.stat().st_size).items():
             st.metric(label, value, width=118)
-    st.markdown(core.meaning(found, segmenter.card))
+    st.markdown(quality.meaning(found, segmenter.card))
     show_report(found)
 
 try:
-    training = core.training_history(segmenter.card)
+    training = quality.training_history(segmenter.card)
     if training.epochs:
         before = f" The weights it started from had {training.earlier / 60:.0f} minutes." if training.earlier else ""
         teachers = " The time its teachers took is not in it." if training.taught else ""
@@ -306,12 +306,12 @@ try:
                 "After every epoch, on tiles held back from it, at threshold 0.50 without flip TTA: not what the "
                 f"finished weights score at the card's.{before}{teachers}",
             )
-except core.ReportError as error:
+except quality.ReportError as error:
     name = weights.with_suffix(".json").name
     st.warning(core.markdown(name, f"{name}: {error}"))
 
 try:
-    sizes = core.read_sizes()
+    sizes = quality.read_sizes()
     if sizes:
         comparable = found is not None and found["split"] == "val"
         with next(places):
@@ -321,5 +321,5 @@ try:
                 "Networks of this project, on the validation tiles with flip TTA. Each was trained for its own time, "
                 "said at its point, so a difference need not be the size's.",
             )
-except core.ReportError as error:
+except quality.ReportError as error:
     st.warning(core.markdown("sizes.csv", str(error)))

@@ -1,0 +1,281 @@
+"""How fast the explorer answers, in a real browser, with the real app: medians and 95th percentiles.
+
+    python experiments/explorer_speed.py            # starts the Streamlit app, drives it in Chromium
+    python experiments/explorer_speed.py --memory   # also opens 500 pictures and weighs the server
+
+Nothing else should run meanwhile.
+"""
+
+import argparse
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import numpy as np
+from playwright.sync_api import Page, sync_playwright
+
+from unet.synthetic import section
+
+ROOT = Path(__file__).parents[1]
+FIRST_SEED = 3_000_000_000  # sections that neither training nor the samples use
+SWITCHES = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+
+# In the page: what a threshold's frame costs, and when something is first true after a gesture.
+PROBES = """() => {
+  const all = (selector, root = document) => {
+    const found = [...root.querySelectorAll(selector)];
+    for (const element of root.querySelectorAll("*")) if (element.shadowRoot) found.push(...all(selector, element.shadowRoot));
+    return found;
+  };
+  window.all = all;
+  window.byId = (name) => all(`[data-testid="${name}"]`)[0];
+  window.work = []; window.frames = [];
+  let begun = 0, handled = 0;
+  addEventListener("input", () => {
+    begun = performance.now();
+    requestAnimationFrame(() => { window.drawn = performance.now(); }); // before the viewer's own
+  }, true);
+  addEventListener("input", () => {
+    handled = performance.now() - begun;
+    requestAnimationFrame(() => { window.work.push(handled + performance.now() - window.drawn); }); // after it
+  });
+  window.after = (ready) => new Promise((done) => {
+    const start = performance.now();
+    const look = () => (ready() ? done(performance.now() - start) : requestAnimationFrame(look));
+    look();
+  });
+}"""
+
+
+@contextmanager
+def streamlit(port: int) -> Iterator[int]:
+    """The process id of the app while it runs."""
+    command = [sys.executable, "-m", "streamlit", "run", "demo/app.py", "--server.port", str(port)]
+    with tempfile.TemporaryFile() as log:
+        server = subprocess.Popen(
+            command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=log, stderr=subprocess.STDOUT
+        )
+        try:
+            for _ in range(300):
+                try:
+                    urllib.request.urlopen(f"http://localhost:{port}/_stcore/health")
+                    break
+                except urllib.error.URLError:
+                    time.sleep(0.2)
+            yield server.pid
+        finally:
+            server.terminate()
+            server.wait()
+
+
+def print_row(name: str, values: list[float], goal: str, unit: str = "ms") -> None:
+    """One line of the table."""
+    median, high = np.median(values), np.percentile(values, 95)
+    print(f"{name:<48} {median:8.1f} {high:8.1f} {unit}   n {len(values):<3} goal {goal}", flush=True)
+
+
+def picture(number: int) -> bytes:
+    """A new section as a PNG."""
+    return cv2.imencode(".png", section(FIRST_SEED + number)[0])[1].tobytes()
+
+
+def drop(page: Page, number: int) -> tuple[float, float]:
+    """Drops a new picture: ms to its overlay and to the whole U with its maps."""
+    name = f"section-{number}.png"
+    page.evaluate(
+        """(name) => {
+          const shown = () => byId("salt-viewer")?.getAttribute("aria-label")?.startsWith(name);
+          const busy = () => all('[data-testid^="site-"]').some((site) => site.getAttribute("aria-busy") === "true");
+          window.overlay = after(shown);
+          window.opened = after(() => shown() && byId("site-logits") && !busy());
+        }""",
+        name,
+    )
+    files = [{"name": name, "mimeType": "image/png", "buffer": picture(number)}]
+    page.locator("input[type=file]").first.set_input_files(files)
+    return page.evaluate("overlay"), page.evaluate("opened")
+
+
+def timed(page: Page, gesture: str, ready: str) -> float:
+    """Ms from a gesture in the page until something is true in a frame that was drawn."""
+    return page.evaluate(f"async () => {{ const done = after(() => {ready}); {gesture}; return await done; }}")
+
+
+def drag(page: Page, sent: list[float], steps: int = 90) -> tuple[list[float], list[float], int]:
+    """Drags the threshold at the screen's own pace: ms of work, ms between frames, messages sent meanwhile."""
+    slider = page.get_by_test_id("salt-threshold")
+    slider.scroll_into_view_if_needed()
+    page.wait_for_timeout(1500)
+    box = slider.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.evaluate("""() => {
+      work.length = frames.length = 0; window.recording = true; let last = performance.now();
+      const tick = (now) => { frames.push(now - last); last = now; if (recording) requestAnimationFrame(tick); };
+      requestAnimationFrame((now) => { last = now; requestAnimationFrame(tick); });
+    }""")
+    before = len(sent)
+    for step in range(steps):
+        at = 0.5 + 0.4 * np.sin(2 * np.pi * step / steps)
+        page.mouse.move(box["x"] + box["width"] * at, box["y"] + box["height"] / 2)
+        page.wait_for_timeout(16)
+    messages = len(sent) - before
+    work, frames = page.evaluate("() => { recording = false; return [work, frames]; }")
+    page.mouse.up()
+    page.wait_for_timeout(800)
+    return work, frames, messages
+
+
+def resident(pid: int) -> float:
+    """MB of memory a process holds."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+
+def repeat(count: int, measure: Callable[[int], float]) -> list[float]:
+    """So many measurements, the first one, which warms up, left out."""
+    return [measure(number) for number in range(count + 1)][1:]
+
+
+def main() -> None:
+    """Prints the table."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--memory", action="store_true", help="open 500 pictures and weigh the server")
+    options.add_argument("--repeats", type=int, default=30)
+    arguments = options.parse_args()
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    with streamlit(port) as pid, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=SWITCHES)
+        page = browser.new_page(viewport={"width": 1300, "height": 1000})
+        sent: list[float] = []
+        received: list[tuple[float, int]] = []
+        page.on(
+            "websocket",
+            lambda found: (
+                found.on("framesent", lambda _: sent.append(time.perf_counter())),
+                found.on("framereceived", lambda frame: received.append((time.perf_counter(), len(frame)))),
+            ),
+        )
+        page.goto(f"http://localhost:{port}")
+        page.get_by_test_id("salt-readout").filter(has_text="threshold").wait_for()
+        page.evaluate(PROBES)
+        page.wait_for_timeout(3000)
+        print(f"{'':<48} {'median':>8} {'95 %':>8}")
+
+        dropped, payload = [], []
+        for number in range(arguments.repeats + 1):
+            before = len(received)
+            dropped.append(drop(page, number))
+            page.wait_for_timeout(700)
+            payload.append(sum(size for _, size in received[before:]) / 1e6)
+        print_row("drop a picture to its overlay", [first for first, _ in dropped[1:]], "<= 500")
+        print_row("drop a picture to the whole U with its maps", [whole for _, whole in dropped[1:]], "<= 1000")
+        print_row("sent to the browser per dropped picture", payload[1:], "<= 2", "MB")
+
+        work, frames, messages = drag(page, sent)
+        print_row("threshold drag: handler and drawing", work, "<= 8")
+        print_row("threshold drag: between two frames", frames, "<= 17, 33")
+        print(f"threshold drag: messages to the server {messages}, goal 0")
+
+        sites = ["encoder1", "decoder2", "encoder3", "bottleneck", "decoder1"]
+
+        def open_block(number: int) -> float:
+            site = sites[number % len(sites)]
+            page.wait_for_timeout(150)
+            ready = f'byId("site-{site}").getAttribute("aria-current") === "true" && byId("maps-title")?.textContent.includes("{site}")'
+            return timed(page, f'byId("site-{site}").click()', ready)
+
+        print_row("click a block to its maps", repeat(arguments.repeats, open_block), "<= 100")
+
+        def cut(number: int) -> float:
+            page.wait_for_timeout(600)
+            name = f"skip{number % 4 + 1}"
+            page.evaluate('() => { window.before = byId("salt-readout").textContent; }')
+            pressed = f'byId("site-{name}").getAttribute("aria-pressed") === "true"'
+            spent = timed(page, f'byId("site-{name}").click()', f'{pressed} && !byId("salt-altered").hidden')
+            page.evaluate(f'byId("site-{name}").click()')
+            return spent
+
+        print_row("cut a skip to the new mask", repeat(arguments.repeats, cut), "<= 100")
+
+        fills = ["mean", "zero"]
+
+        def batch(number: int) -> float:
+            page.wait_for_timeout(800)
+            page.evaluate(
+                """(value) => { const fill = byId("cut-fill"); fill.value = value; window.asked = performance.now();
+                   fill.dispatchEvent(new Event("change", { bubbles: true })); }""",
+                [*fills, "Small lens"][number % 2] if number else "Small lens",
+            )
+            return page.evaluate('after(() => byId("cut-pending").hidden || !byId("cut-pending").textContent)')
+
+        samples = page.get_by_test_id("cut-fill").locator("option").count()
+        values = page.get_by_test_id("cut-fill").locator("option").evaluate_all("all => all.map((one) => one.value)")
+
+        def fresh_batch(number: int) -> float:
+            """Another filling every time, of another picture after all of them: nothing is remembered."""
+            if number % samples == 0:
+                drop(page, 1000 + number)
+                page.wait_for_timeout(1500)
+            page.wait_for_timeout(500)
+            value = values[(number + 1) % samples]
+            return timed(
+                page,
+                f'const fill = byId("cut-fill"); fill.value = "{value}"; '
+                'fill.dispatchEvent(new Event("change", { bubbles: true }))',
+                'window.seen = (window.seen ?? 0) + 1, seen > 2 && byId("cut-pending").hidden && ((window.seen = 0), true)',
+            )
+
+        del batch
+        print_row("all combinations of cuts, asked anew", repeat(arguments.repeats, fresh_batch), "<= 400")
+
+        firsts, wholes = [], []
+        for number in range(arguments.repeats + 1):
+            page.wait_for_timeout(600)
+            row, column = 10 + (37 * number) % 80, 10 + (53 * number) % 80
+            page.evaluate("""() => {
+              const before = byId("why-sentence").textContent + byId("why-value").textContent;
+              const fresh = () => byId("why-sentence").textContent + byId("why-value").textContent !== before;
+              window.first = after(() => fresh() && byId("why-sentence").textContent.includes("90 %"));
+              window.whole = after(() => fresh() && byId("pixel-why").dataset.smooth === "true");
+            }""")
+            page.get_by_test_id("salt-viewer").evaluate(
+                """(canvas, [row, column]) => {
+                  const box = canvas.getBoundingClientRect();
+                  const at = { clientX: box.left + (column + 0.5) * box.width / 101, clientY: box.top + (row + 0.5) * box.height / 101,
+                               bubbles: true, composed: true, pointerId: 1, isPrimary: true, button: 0 };
+                  canvas.dispatchEvent(new PointerEvent("pointerdown", { ...at, buttons: 1 }));
+                  canvas.dispatchEvent(new PointerEvent("pointerup", at));
+                }""",
+                [row, column],
+            )
+            firsts.append(page.evaluate("first"))
+            wholes.append(page.evaluate("whole"))
+        print_row("ask a pixel: first answer", firsts[1:], "<= 300")
+        print_row("ask a pixel: all of it", wholes[1:], "<= 1500")
+
+        if arguments.memory:
+            print(f"memory of the server: {resident(pid):.0f} MB", end="")
+            for number in range(500):
+                drop(page, 2000 + number)
+                if number % 100 == 99:
+                    print(f", after {number + 1} more pictures {resident(pid):.0f}", end="", flush=True)
+            print()
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
