@@ -47,10 +47,11 @@ def main() -> int:
         console.print(f"error: {error}", markup=False)
         return 2
     except KeyboardInterrupt as interruption:
+        console.print("interrupted; go on with --resume")
+        return 128 + int(interruption.args[0] if interruption.args else signal.SIGINT)
+    finally:
         for number in ends:  # it is leaving already
             signal.signal(number, signal.SIG_IGN)
-        console.print("interrupted; go on with --resume")
-        return 128 + (interruption.args[0] if interruption.args else signal.SIGINT)
     return 0
 
 

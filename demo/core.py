@@ -3,14 +3,13 @@
 Nothing here knows Streamlit or Gradio, keeps anything between calls, or writes to disk.
 """
 
-import base64
 import hashlib
 import io
 import re
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path, PurePath
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -20,7 +19,7 @@ from unet import metrics, render, synthetic
 from unet.checkpoint import Card, CheckpointError, read_card
 from unet.files import PictureError, PictureFile, decode, find_pictures
 from unet.image import Grey, grey, salt
-from unet.segmenter import TILE, Mask, Probability, Trace, shipped_weights
+from unet.segmenter import Mask, Probability, shipped_weights
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -28,7 +27,6 @@ ROOT = HERE.parent
 MOST_FILES = 200  # uploaded at once
 LARGEST_UPLOAD = 20  # MB a picture
 LARGEST_PIXELS = 4_000_000  # of one picture: about ten seconds of work on two cores
-SHEET = 840  # pixels a montage of maps is about wide
 
 PROBABILITY_NOTE = (
     "A pixel's probability is the network's own estimate that it is salt, learned from labelled tiles; "
@@ -327,128 +325,6 @@ def find(probability: Probability, threshold: float, truth: Mask | None = None) 
     )
 
 
-class Curves(NamedTuple):
-    """Salt area, and with a truth IoU and the competition's score, against the threshold; ``best`` by IoU."""
-
-    thresholds: list[float]
-    area: list[float]
-    iou: list[float] | None
-    competition: list[float] | None
-    best: float | None
-
-
-def curves(probability: Probability, truth: Mask | None = None) -> Curves:
-    """How the finding depends on the threshold, at 0.01, 0.02, ..., 0.99.
-
-    Args:
-        probability: (H, W) float32.
-        truth: (H, W) bool, or None.
-
-    Returns:
-        Shares from 0 to 1.  ``best`` is the threshold with the highest IoU on this very picture, the middle
-        one of equals: hindsight, which a picture without a truth does not have.
-    """
-    thresholds = [percent / 100 for percent in range(1, 100)]
-    below = np.searchsorted(np.asarray(thresholds, np.float32), probability.ravel(), side="left")
-    above = probability.size - np.bincount(below, minlength=len(thresholds) + 1).cumsum()[:-1]
-    area = (above / probability.size).tolist()
-    if truth is None:
-        return Curves(thresholds, area, None, None, None)
-    points = metrics.sweep([probability], [truth], thresholds)
-    iou = [point.iou for point in points]
-    equals = [i for i, value in enumerate(iou) if value == max(iou)]
-    best = thresholds[equals[len(equals) // 2]]
-    return Curves(thresholds, area, iou, [point.mAP for point in points], best)
-
-
-# --- The viewer ---------------------------------------------------------------------------------------------
-
-VIEWER_JS = HERE / "viewer" / "viewer.js"
-VIEWER_CSS = HERE / "viewer" / "viewer.css"
-
-
-def viewer_data(
-    opened: Opened, probability: Probability, threshold: float, revision: int, chosen: float
-) -> dict[str, Any]:
-    """Everything viewer.js needs of one picture; sent once, and from then on the browser asks for nothing.
-
-    Probabilities travel as float32, so that the browser counts exactly the pixels that Python counts.
-
-    Args:
-        opened: the picture.
-        probability: (H, W) float32.
-        threshold: where the handle is to stand.
-        revision: changes when Python moves the handle; while it stays, the browser keeps its own place.
-        chosen: the card's threshold, marked on the slider.
-    """
-    height, width = probability.shape
-    values = np.ascontiguousarray(probability, "<f4")
-    truth = None if opened.truth is None else _base64(opened.truth.astype(np.uint8))
-    key = hashlib.sha256(opened.digest.encode() + values.tobytes() + (truth or "").encode()).hexdigest()
-    return {
-        "key": key,
-        "name": opened.name,
-        "height": height,
-        "width": width,
-        "picture": _base64(opened.pixels),
-        "probability": _base64(values),
-        "truth": truth,
-        "palette": _base64(render.SEQUENTIAL),
-        "salt": list(render.SALT),
-        "chosen": chosen,
-        "threshold": threshold,
-        "revision": revision,
-    }
-
-
-def _base64(array: NDArray[np.generic]) -> str:
-    return base64.b64encode(array.tobytes()).decode("ascii")
-
-
-# --- Inside the network -------------------------------------------------------------------------------------
-
-
-class Level(NamedTuple):
-    """One level of the U: its name, how many pixels a value covers a side, its sites in forward order."""
-
-    name: str
-    stride: int
-    sites: tuple[str, ...]
-
-
-def levels(card: Card) -> list[Level]:
-    """The levels of the network a card describes, full resolution first, the bottleneck last."""
-    by_stride: dict[int, list[str]] = {}
-    for site in card["sites"]:
-        if site["name"] != "logits":
-            by_stride.setdefault(site["stride"], []).append(site["name"])
-    return [
-        Level("Bottleneck" if "bottleneck" in sites else f"Level {number}", stride, tuple(sites))
-        for number, (stride, sites) in enumerate(sorted(by_stride.items()), start=1)
-    ]
-
-
-def window(picture: Grey, top: int = 0, left: int = 0) -> Grey:
-    """The part of a picture that is opened up: from a row and a column on, at most 128 pixels a side."""
-    return picture[top : top + TILE, left : left + TILE]
-
-
-def montage(trace: Trace, site: str, shared: bool = False) -> NDArray[np.uint8]:
-    """All maps of a site as one picture, about 840 pixels wide: (h, w, 3) uint8."""
-    maps = trace.crop(site)
-    columns = render.tile_columns(len(maps))
-    return render.feature_tiles(maps, shared, max(1, SHEET // (columns * (maps.shape[2] + 1))), columns)
-
-
-def describe(trace: Trace, site: str) -> str:
-    """Size and range of a site's maps in words, and how many of them say nothing about this picture."""
-    maps = trace.crop(site)
-    count, height, width = maps.shape
-    silent = int(np.count_nonzero(~maps.any(axis=(1, 2))))
-    text = f"{count} maps of {height} x {width}, values {maps.min():.2f} to {maps.max():.2f}"
-    return f"{text}; {silent} of them zero everywhere" if silent else text
-
-
 # --- Files to take away -------------------------------------------------------------------------------------
 
 
@@ -477,11 +353,6 @@ def probability_npy(probability: Probability) -> bytes:
 def overlay_png(opened: Opened, mask: Mask) -> bytes:
     """An RGB PNG of the picture with the salt tinted."""
     return _png(render.overlay(opened.pixels, mask))
-
-
-def rgb_png(picture: NDArray[np.uint8]) -> bytes:
-    """A PNG of (H, W, 3) RGB."""
-    return _png(picture)
 
 
 def _png(picture: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:

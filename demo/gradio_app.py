@@ -1,55 +1,112 @@
-"""Gradio: the same core and the same viewer as the Streamlit app, and an endpoint for programs.
+"""Gradio: the same core and the same viewer as the Streamlit app, and endpoints for programs.
 
 Start it with ``python demo/gradio_app.py``; GRADIO_SERVER_NAME and GRADIO_SERVER_PORT say where it listens.
 
     from gradio_client import Client, handle_file
-    mask, report = Client("http://localhost:7860").predict(handle_file("section.png"), api_name="/predict")
+    client = Client("http://localhost:7860")
+    mask, report = client.predict(handle_file("section.png"), api_name="/predict")
+    maps, report = client.predict(handle_file("section.png"), "skip1", api_name="/trace")
+    mask, report = client.predict(handle_file("section.png"), ["skip1", "skip2"], "mean", api_name="/ablate")
+    heat, report = client.predict(handle_file("section.png"), 40, 52, api_name="/explain_pixel")
 """
 
+import base64
 import html
+import io
 import json
 import sys
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 import numpy as np
+from gradio.data_classes import FileData
+from gradio.processing_utils import save_bytes_to_cache
+from gradio.utils import get_upload_folder
+from numpy.typing import NDArray
 
 # Run as a script, this folder is on the path; the package `demo` is found from the one above.
 if (checkout := str(Path(__file__).resolve().parents[1])) not in sys.path:
     sys.path.append(checkout)
 
-from demo import core, quality  # noqa: E402
-from unet import Segmenter  # noqa: E402
+from demo import core, explorer, quality  # noqa: E402
+from unet import Segmenter, explain, render  # noqa: E402
 from unet.files import PictureError  # noqa: E402
-from unet.segmenter import Mask  # noqa: E402
+from unet.image import Grey  # noqa: E402
+from unet.segmenter import TILE, Mask, Probability  # noqa: E402
 
-# viewer.js is a module; gr.HTML runs a function body.  A blob's address is how the one imports the other.
+# The viewer is a module; gr.HTML runs a function body.  A blob's address is how the one imports the other.  Of a style
+# sheet given to launch() Gradio drops the container queries, so the viewer brings its own.
 LOAD_VIEWER = """
-const source = new Blob([SOURCE], { type: "text/javascript" });
+const style = document.createElement("style");
+style.textContent = styles;
+document.head.append(style);
+const source = new Blob([script], { type: "text/javascript" });
+const callbacks = {
+  ask: (request) => trigger("ask", request),
+  settled: (state) => trigger("settled", { threshold: state.threshold }),
+};
 import(URL.createObjectURL(source)).then(({ view }) => {
-  const draw = () => {
-    if (!props.value) return;
-    const threshold = (value) => trigger("release", { threshold: value });
-    view(element.querySelector(".viewer-host"), props.value, { threshold });
+  const receive = () => {
+    if (props.value) view(element.querySelector(".viewer-host"), props.value, callbacks);
   };
-  watch("value", draw);
-  draw();
+  watch("value", receive);
+  receive();
 });
-""".replace("SOURCE", json.dumps(core.VIEWER_JS.read_text()))
+"""
+
+# Gradio hides what overflows its page, and with that nothing in it can stay in sight; a phone has no margin to spare.
+PAGE_STYLE = """
+.gradio-container.gradio-container { overflow: clip; }
+.gradio-container .html-container:has(.viewer-host) { padding: 0; }
+@media (max-width: 640px) { .gradio-container .main.fillable { padding: 12px; } }
+"""
 
 PICTURES = [".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npy"]
-SCALES = ["Each map its own", "One for all"]
+HOUR, DAY = 3600, 86_400  # files of visitors are looked through every hour, and deleted after a day
+LONGEST_NAME = 40  # characters of a name from outside that a sentence repeats
 
-PANES = 4  # encoder, decoder, skip, up; the bottleneck needs one
+
+class Upload(gr.File):
+    """A file by its path; gr.File leaves an empty temporary file behind at every question."""
+
+    is_template = True
+
+    def preprocess(self, payload: FileData | None) -> str | None:
+        """The path in Gradio's cache; Gradio has checked that it is the visitor's own upload."""
+        return None if payload is None else payload.path
+
+
+# --- What there is ------------------------------------------------------------------------------------------
+
+
+class Look(NamedTuple):
+    """A picture and what a network said of it; ``key`` names the two."""
+
+    opened: core.Opened
+    probability: Probability
+    key: str
 
 
 @lru_cache(maxsize=4)
 def load(key: tuple[str, int, str]) -> Segmenter:
     """One network for all visitors; it keeps nothing of a picture."""
     return Segmenter.load(key[0])
+
+
+@lru_cache(maxsize=8)
+def look(path: str | None, mask: str | None, sample: str | None, key: tuple[str, int, str]) -> Look:
+    """A picture through a network, once for all questions about it: Gradio's paths have the content's hash in them."""
+    opened, segmenter = opened_from(path, mask, sample), load(key)
+    probability = segmenter.probability(opened.grey)
+    return Look(opened, probability, explorer.key(opened, probability, segmenter))
+
+
+def refusal(sentence: str) -> gr.Error:
+    """What a visitor reads; Gradio renders it as HTML, and a file's name may be made of that."""
+    return gr.Error(html.escape(sentence), print_exception=False)
 
 
 def choices() -> dict[str, core.Weights]:
@@ -61,10 +118,10 @@ def weights_of(label: str | None) -> core.Weights:
     """The weights behind a label, by default the first."""
     found = choices()
     if not found:
-        raise gr.Error("No weights in weights/ or runs/; train some with python train.py", print_exception=False)
+        raise refusal("No weights in weights/ or runs/; train some with python train.py")
     weights = found.get(label) if label else next(iter(found.values()))
     if weights is None:
-        raise gr.Error(f"No weights called {label}; there are {', '.join(found)}", print_exception=False)
+        raise refusal(f"No weights called {label}; there are {', '.join(found)}")
     return weights
 
 
@@ -73,10 +130,12 @@ def segmenter_of(label: str | None) -> Segmenter:
     return load(weights_of(label).key)
 
 
-def opened_from(path: str | None, mask: str | None, sample: str) -> core.Opened:
+def opened_from(path: str | None, mask: str | None, sample: str | None) -> core.Opened:
     """The uploaded picture with its mask, if any; otherwise the sample."""
     try:
         if path is None:
+            if sample not in core.SAMPLES:
+                raise refusal(f"expected a picture, or one of the samples {', '.join(core.SAMPLES)}")
             return core.sample(sample)
         opened = core.open_upload(Path(path).name, Path(path).read_bytes())
         if mask is None:
@@ -84,62 +143,104 @@ def opened_from(path: str | None, mask: str | None, sample: str) -> core.Opened:
         truth = core.open_truth(Path(mask).name, Path(mask).read_bytes(), opened.grey.shape)
         return replace(opened, truth=truth)
     except PictureError as error:
-        # Gradio renders what it shows as HTML, and a name may be made of it.
-        raise gr.Error(html.escape(str(error)), print_exception=False) from None
+        raise refusal(str(error)) from None
 
 
-def figures(finding: core.Finding) -> str:
-    """The finding in words, with its scores where the truth is known."""
-    if finding.iou is None:
-        return finding.sentence
-    return (
-        f"{finding.sentence} · IoU {finding.iou:.3f} · Dice {finding.dice:.3f} · "
-        f"competition score {finding.competition:.1f}"
-    )
-
-
-def show(
-    path: str | None, mask: str | None, sample: str, label: str, level: str, scale: str, threshold: float
-) -> list[Any]:
-    """Everything the page shows of one picture: what the viewer needs, figures, and the maps of one level in panes."""
-    opened, segmenter = opened_from(path, mask, sample), segmenter_of(label)
-    probability = segmenter.probability(opened.grey)
-    data = core.viewer_data(opened, probability, threshold, revision=0, chosen=segmenter.threshold)
-    data["revision"] = f"{data['key']} {threshold}"  # a new picture or threshold places the handle anew
-    trace = segmenter.trace(core.window(opened.grey))
-    sites = next(found.sites for found in core.levels(segmenter.card) if found.name == level)
-    sites = (sites[0], *reversed(sites[1:]))  # encoder beside decoder, then up beside the skip it meets
-    panes = [gr.Image(visible=False) for _ in range(PANES)]
-    for number, site in enumerate(sites):
-        montage = core.montage(trace, site, shared=scale == SCALES[1])
-        panes[number] = gr.Image(montage, label=f"{site}: {core.describe(trace, site)}", visible=True)
-    return [data, figures(core.find(probability, threshold, opened.truth)), *panes]
-
-
-def predict(picture: str, threshold: float | None = None, weights: str | None = None) -> tuple[Mask, dict[str, Any]]:
-    """The mask of one picture, for programs.
-
-    Args:
-        picture: a PNG, JPEG, TIFF or NPY file.
-        threshold: salt is where the probability lies above it, 0 to 1; by default the card's.
-        weights: a label as the page lists them; by default the shipped ones.
-
-    Returns:
-        An image, 255 where there is salt, of the picture's size, and what was found:
-        threshold, salt_share (0 to 1), salt_pixels, highest_probability.
-    """
-    opened, segmenter = opened_from(picture, None, ""), segmenter_of(weights)
+def checked(threshold: float | None, segmenter: Segmenter) -> float:
+    """A threshold in [0, 1], by default the card's."""
     threshold = segmenter.threshold if threshold is None else threshold
     if not 0 <= threshold <= 1:
-        raise gr.Error(f"expected a threshold in [0, 1], got {threshold}", print_exception=False)
-    finding = core.find(segmenter.probability(opened.grey), threshold)
-    report = {
-        "threshold": finding.threshold,
-        "salt_share": finding.share,
-        "salt_pixels": finding.pixels,
-        "highest_probability": finding.highest,
-    }
-    return finding.mask.astype(np.uint8) * np.uint8(255), report
+        raise refusal(f"expected a threshold in [0, 1], got {threshold}")
+    return threshold
+
+
+def window(opened: core.Opened, top: int | None, left: int | None) -> Grey:
+    """The part of a picture that is opened up, at most 128 pixels a side."""
+    height, width = opened.grey.shape
+    lowest, rightmost = max(0, height - TILE), max(0, width - TILE)
+    if top is None or left is None or not (0 <= top <= lowest and 0 <= left <= rightmost):
+        raise refusal(
+            f"expected a window inside {height} x {width} pixels, top 0 to {lowest} and left 0 to {rightmost}, "
+            f"got top {top} and left {left}"
+        )
+    return explorer.window(opened.grey, top, left)
+
+
+# --- The page asks ------------------------------------------------------------------------------------------
+
+
+def send(
+    picture: str | None,
+    mask: str | None,
+    sample: str | None,
+    label: str | None,
+    threshold: float | None,
+    revision: int,
+    question: dict[str, Any] | None = None,
+) -> str:
+    """Everything the viewer is to know, packed: a picture, or the answer to a question about it."""
+    weights = weights_of(label)
+    segmenter = load(weights.key)
+    opened, probability, key = look(picture, mask, sample, weights.key)
+    answer = question and explorer.answer(question, opened, segmenter, key)
+    message = explorer.message(
+        opened,
+        probability,
+        segmenter,
+        threshold=checked(threshold, segmenter),
+        revision=revision,
+        link={"sample": sample if picture is None else None, "weights": weights.name},
+        answer=answer,
+        with_picture=question is None or question.get("kind") == "picture",
+    )
+    return base64.b64encode(explorer.pack(message)).decode("ascii")
+
+
+def take_question(
+    picture: str | None,
+    mask: str | None,
+    sample: str | None,
+    label: str | None,
+    threshold: float | None,
+    revision: int,
+    event: gr.EventData,
+) -> str:
+    """The browser needs the network."""
+    question = event._data if isinstance(event._data, dict) else {}
+    return send(picture, mask, sample, label, threshold, revision, question)
+
+
+def follow(event: gr.EventData) -> Any:
+    """The visitor let go of the viewer's handle: Python follows, and moves nothing."""
+    threshold = event._data.get("threshold") if isinstance(event._data, dict) else None
+    return threshold if isinstance(threshold, int | float) and 0 <= threshold <= 1 else gr.skip()
+
+
+def begin(request: gr.Request) -> tuple[str, str, float, int]:
+    """What a link asks for: sample, weights' label, threshold; the rest of a link the viewer reads itself."""
+    given = request.query_params
+    sample, name, threshold = (given.get(key) for key in ("sample", "weights", "threshold"))
+    if sample is not None and sample not in core.SAMPLES:
+        gr.Warning(html.escape(f"There is no sample called {sample[:LONGEST_NAME]}; a link cannot carry an upload"))
+    found = choices()
+    label = next((label for label, weights in found.items() if weights.name == name), None)
+    if name is not None and label is None:
+        gr.Warning(html.escape(f"There are no weights called {name[:LONGEST_NAME]} here"))
+    label = label or next(iter(found))
+    chosen = segmenter_of(label).threshold
+    try:
+        wanted = chosen if threshold is None else float(threshold)
+    except ValueError:
+        wanted = -1.0
+    if not 0 <= wanted <= 1:
+        gr.Warning(html.escape(f"A link's threshold is a number from 0 to 1, this one says {threshold[:LONGEST_NAME]}"))
+        wanted = chosen
+    return sample if sample in core.SAMPLES else next(iter(core.SAMPLES)), label, wanted, 1
+
+
+def card_threshold(label: str, revision: int) -> tuple[float, int]:
+    """Other weights bring their threshold with them."""
+    return segmenter_of(label).threshold, revision + 1
 
 
 def judge(label: str) -> str:
@@ -157,76 +258,312 @@ def judge(label: str) -> str:
     return f"{line}\n\n{quality.meaning(found, weights.card)} The Streamlit app draws the whole report."
 
 
-def card_threshold(label: str) -> float:
-    """Where the handle starts."""
-    return segmenter_of(label).threshold
+# --- Programs ask -------------------------------------------------------------------------------------------
 
 
-def follow(event: gr.EventData) -> float:
-    """The handle was let go in the browser."""
-    return float(event.threshold)
+def predict(
+    picture: str | None, threshold: float | None = None, weights: str | None = None, sample: str | None = None
+) -> tuple[NDArray[np.uint8], dict[str, Any]]:
+    """The mask of one picture.
+
+    Args:
+        picture: a PNG, JPEG, TIFF or NPY file.
+        threshold: salt is where the probability lies above it, 0 to 1; by default the card's.
+        weights: a label as the page lists them; by default the shipped ones.
+        sample: which invented section to take where there is no picture.
+
+    Returns:
+        An image, 255 where there is salt, of the picture's size, and what was found:
+        threshold, salt_share (0 to 1), salt_pixels, highest_probability.
+    """
+    chosen = weights_of(weights)
+    found = look(picture, None, None if picture else sample, chosen.key)
+    finding = core.find(found.probability, checked(threshold, load(chosen.key)))
+    report = {
+        "threshold": finding.threshold,
+        "salt_share": finding.share,
+        "salt_pixels": finding.pixels,
+        "highest_probability": finding.highest,
+    }
+    return mask_image(finding.mask), report
+
+
+def trace(
+    picture: str | None,
+    site: str = "bottleneck",
+    top: int = 0,
+    left: int = 0,
+    weights: str | None = None,
+    sample: str | None = None,
+) -> tuple[str, dict[str, Any]]:
+    """What a place in the network computes for one picture.
+
+    Args:
+        picture: a PNG, JPEG, TIFF or NPY file.
+        site: encoder1, ..., bottleneck, skip1, up1, decoder1, ..., logits.
+        top: of a picture larger than 128 pixels a side, the first row of the window that is opened.
+        left: the same for columns.
+        weights: a label as the page lists them; by default the shipped ones.
+        sample: which invented section to take where there is no picture.
+
+    Returns:
+        An NPY file of (C, h, w) float32 maps at 1/stride of the window's size, and what they are: site, channels,
+        height, width, stride, window (top, left, height, width), lowest, highest, mean, and silent, how many
+        channels are zero everywhere.
+    """
+    opened, segmenter = opened_from(picture, None, sample), segmenter_of(weights)
+    part = window(opened, top, left)
+    strides = {known.name: known.stride for known in segmenter.model.sites()}
+    if site not in strides:
+        raise refusal(f"expected one of {', '.join(strides)}, got {str(site)[:LONGEST_NAME]}")
+    maps = segmenter.trace(part).crop(site)
+    content = io.BytesIO()
+    np.save(content, maps, allow_pickle=False)
+    channels, height, width = maps.shape
+    report = {
+        "site": site,
+        "channels": channels,
+        "height": height,
+        "width": width,
+        "stride": strides[site],
+        "window": [top, left, *part.shape],
+        "lowest": float(maps.min()),
+        "highest": float(maps.max()),
+        "mean": float(maps.mean()),
+        "silent": int(np.count_nonzero(~maps.any(axis=(1, 2)))),
+    }
+    return save_bytes_to_cache(content.getvalue(), f"{site}.npy", get_upload_folder()), report
+
+
+def ablate(
+    picture: str | None,
+    cuts: list[str],
+    fill: str = "zero",
+    threshold: float | None = None,
+    weights: str | None = None,
+    top: int = 0,
+    left: int = 0,
+    sample: str | None = None,
+) -> tuple[NDArray[np.uint8], dict[str, Any]]:
+    """What the network says without some of its skips, or without the bottleneck.
+
+    The network was trained with all of them: this shows what it relies on, not what one without them would learn.
+
+    Args:
+        picture: a PNG, JPEG, TIFF or NPY file.
+        cuts: any of skip1, skip2, ... and bottleneck.
+        fill: what stands in their place: zero, mean (of each channel), or a sample's name, which lends its own.
+        threshold: salt is where the probability lies above it, 0 to 1; by default the card's.
+        weights: a label as the page lists them; by default the shipped ones.
+        top: of a picture larger than 128 pixels a side, the first row of the window that is opened.
+        left: the same for columns.
+        sample: which invented section to take where there is no picture.
+
+    Returns:
+        An image of the window, 255 where there is salt without those parts, and what changed: cuts, fill, threshold,
+        window (top, left, height, width), salt_share and salt_pixels before and after, mean_change and
+        largest_change of the probability.
+    """
+    opened, segmenter = opened_from(picture, None, sample), segmenter_of(weights)
+    part, threshold = window(opened, top, left), checked(threshold, segmenter)
+    known = explain.parts(segmenter)
+    if unknown := [name for name in cuts or [] if name not in known]:
+        raise refusal(f"expected cuts among {', '.join(known)}, got {str(unknown[0])[:LONGEST_NAME]}")
+    if fill not in ("zero", "mean", *core.SAMPLES):
+        raise refusal(f"expected zero, mean or one of {', '.join(core.SAMPLES)}, got {str(fill)[:LONGEST_NAME]}")
+    instead = explain.replacements(
+        segmenter, part, fill if fill in ("zero", "mean") else explorer.donor(fill, part.shape)
+    )
+    before = segmenter.trace(part).probability
+    after = segmenter.trace(part, {name: instead[name] for name in cuts or []}).probability
+    findings = {"before": core.find(before, threshold), "after": core.find(after, threshold)}
+    change = np.abs(after - before)
+    report = {
+        "cuts": [name for name in known if name in (cuts or [])],
+        "fill": fill,
+        "threshold": threshold,
+        "window": [top, left, *part.shape],
+        "salt_share": {when: finding.share for when, finding in findings.items()},
+        "salt_pixels": {when: finding.pixels for when, finding in findings.items()},
+        "mean_change": float(change.mean(dtype=np.float64)),
+        "largest_change": float(change.max()),
+    }
+    return mask_image(findings["after"].mask), report
+
+
+def explain_pixel(
+    picture: str | None,
+    row: int,
+    column: int,
+    height: int = 1,
+    width: int = 1,
+    samples: int = explorer.MOST_SAMPLES,
+    weights: str | None = None,
+    top: int = 0,
+    left: int = 0,
+    sample: str | None = None,
+) -> tuple[NDArray[np.uint8], dict[str, Any]]:
+    """Which pixels the network's answer in a pixel or a box depends on.
+
+    Args:
+        picture: a PNG, JPEG, TIFF or NPY file.
+        row: of the pixel, or the first one of the box, from 0 at the top.
+        column: the same, from 0 at the left.
+        height: of the box.
+        width: of the box.
+        samples: how many noisy copies are averaged (SmoothGrad), up to 16; 0 takes the picture's own gradient.
+        weights: a label as the page lists them; by default the shipped ones.
+        top: of a picture larger than 128 pixels a side, the first row of the window that is opened.
+        left: the same for columns.
+        sample: which invented section to take where there is no picture.
+
+    Returns:
+        An image of the window, from dark blue (no influence) to yellow (the most), and the numbers: sentence; boxes,
+        the smallest rectangles (top, left, height, width) around the pixel that hold 50 and 90 % of the influence;
+        receptive_field, how many pixels a side could have any at all; logit, probability, samples, window.
+    """
+    opened, segmenter = opened_from(picture, None, sample), segmenter_of(weights)
+    part = window(opened, top, left)
+    box = [row, column, height, width]
+    question = {"key": "", "kind": "pixel", "window": [top, left], "box": box, "samples": samples}
+    found = explorer.answer(question, opened, segmenter, "")
+    if "error" in found:
+        raise refusal(found["error"])
+    influence = found["influence"]
+    levels = np.rint(influence / (influence.max() or 1) * 255).astype(np.uint8)
+    rows, columns = found["boxes"]["90"][2:]
+    report = {
+        "sentence": f"90 % of the influence comes from {rows} x {columns} pixels",
+        "boxes": found["boxes"],
+        "receptive_field": explain.receptive_field(segmenter.model.config),
+        "logit": found["logit"],
+        "probability": found["probability"],
+        "samples": samples,
+        "window": [top, left, *part.shape],
+    }
+    return render.SEQUENTIAL[levels], report
+
+
+def mask_image(mask: Mask) -> NDArray[np.uint8]:
+    """255 where there is salt."""
+    return mask.astype(np.uint8) * np.uint8(255)
+
+
+# --- The page -----------------------------------------------------------------------------------------------
 
 
 def build() -> gr.Blocks:
     """The page."""
-    labels = list(choices())
-    levels = [level.name for level in core.levels(segmenter_of(None).card)]
-    with gr.Blocks(title="Salt U-Net", analytics_enabled=False) as page:
+    found = choices()
+    labels, sites = list(found), [site.name for site in segmenter_of(None).model.sites()]
+    cuttable = sorted({site["name"] for weights in found.values() for site in weights.card["sites"]})
+    cuttable = [name for name in cuttable if name.startswith("skip")] + ["bottleneck"]
+    sources = json.dumps([explorer.script(), explorer.style() + PAGE_STYLE])
+    with gr.Blocks(title="Salt U-Net", analytics_enabled=False, delete_cache=(HOUR, DAY)) as page:
         gr.Markdown("# Salt U-Net\nDrop a seismic picture in, or take an invented section whose salt is known.")
         with gr.Row():
-            with gr.Column(scale=1, min_width=280):
+            with gr.Column(min_width=280):
                 sample = gr.Dropdown(list(core.SAMPLES), label="Sample", value=next(iter(core.SAMPLES)))
-                picture = gr.File(label="Your picture", file_types=PICTURES, height=140)
-                mask = gr.File(label="Its ground-truth mask", file_types=PICTURES, height=140)
                 weights = gr.Dropdown(labels, label="Weights", value=labels[0])
-                threshold = gr.Number(label="Threshold", minimum=0, maximum=1, step=0.01)
-                button = gr.Button("Mask of this picture", variant="primary")
-            with gr.Column(scale=2, min_width=320):
-                viewer = gr.HTML(
-                    value=None, html_template='<div class="viewer-host"></div>', js_on_load=LOAD_VIEWER, container=False
-                )
-                words = gr.Textbox(label="At this threshold", interactive=False)
-                gr.Markdown(core.PROBABILITY_NOTE)
-        gr.Markdown(
-            "## Inside the U-Net\nEvery tile is one channel. The skip is what crosses the U; beside it stands what "
-            "comes up from below, and the decoder makes its maps of the two. A bright tile is a strong response, not "
-            "a probability. A picture larger than 128 pixels a side is opened at its top left corner."
+            picture = Upload(label="Your picture", file_types=PICTURES, height=150, min_width=200)
+            mask = Upload(label="Its ground-truth mask", file_types=PICTURES, height=150, min_width=200)
+        viewer = gr.HTML(
+            value=None,
+            html_template='<div class="viewer-host"></div>',
+            js_on_load=f"const [script, styles] = {sources};{LOAD_VIEWER}",
+            apply_default_css=False,
+            container=False,
         )
-        with gr.Row():
-            level = gr.Radio(levels, label="Level", value=levels[0])
-            scale = gr.Radio(SCALES, label="Scale", value=SCALES[0])
-        panes = []
-        for _ in range(PANES // 2):
-            with gr.Row():
-                panes += [gr.Image(format="png", interactive=False, min_width=300) for _ in range(2)]
+        gr.Markdown(core.PROBABILITY_NOTE)
         gr.Markdown("## How good is it?")
         judgement = gr.Markdown()
-        with gr.Row():
-            mask_image = gr.Image(label="Mask", format="png", image_mode="L", interactive=False)
-            report = gr.JSON(label="What was found")
+        with gr.Accordion("Files to take away; the same for programs", open=False):
+            gr.Markdown(
+                "Every button is an endpoint as well: *Use via API* below shows how to call it. A picture larger than "
+                "128 pixels a side is opened in a window from *Top* and *Left* on."
+            )
+            with gr.Row():
+                threshold = gr.Number(label="Threshold", minimum=0, maximum=1, step=0.01)
+                top = gr.Number(0, label="Top", precision=0, minimum=0)
+                left = gr.Number(0, label="Left", precision=0, minimum=0)
+            with gr.Tab("Mask"):
+                predict_button = gr.Button("Mask of this picture", variant="primary")
+                predicted = result("Mask")
+            with gr.Tab("Maps"):
+                site = gr.Dropdown(sites, value="bottleneck", label="Place in the network", allow_custom_value=True)
+                trace_button = gr.Button("Maps of this place", variant="primary")
+                with gr.Row():
+                    traced = [gr.File(label="Maps", interactive=False), gr.JSON(label="What was found")]
+            with gr.Tab("Cuts"):
+                cuts = gr.CheckboxGroup(cuttable, label="Cut")
+                fill = gr.Dropdown(["zero", "mean", *core.SAMPLES], value="zero", label="In their place")
+                ablate_button = gr.Button("Mask without them", variant="primary")
+                ablated = result("Mask without them")
+            with gr.Tab("Pixel"):
+                with gr.Row():
+                    row, column = (gr.Number(50, label=label, precision=0, minimum=0) for label in ("Row", "Column"))
+                    height, width = (gr.Number(1, label=label, precision=0, minimum=1) for label in ("Height", "Width"))
+                    samples = gr.Number(
+                        explorer.MOST_SAMPLES,
+                        label="Noisy copies",
+                        precision=0,
+                        minimum=0,
+                        maximum=explorer.MOST_SAMPLES,
+                    )
+                explain_button = gr.Button("What this pixel depends on", variant="primary")
+                explained = result("Influence", "RGB")
 
-        inputs = [picture, mask, sample, weights, level, scale, threshold]
-        shown = [viewer, words, *panes]
-        fresh = [picture, mask, sample, weights]
-        private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_id": "network"}
-        # The page, a new picture and other weights start at the card's threshold.
-        for begin in (page.load, *(component.change for component in fresh)):
-            begin(card_threshold, weights, threshold, api_visibility="private").then(show, inputs, shown, **private)
-        for begin in (page.load, weights.change):
-            begin(judge, weights, judgement, api_visibility="private", show_progress="hidden")
-        for component in (level, scale):
-            component.change(show, inputs, shown, **private)
-        viewer.release(follow, None, threshold, api_visibility="private").then(show, inputs, shown, **private)
-        threshold.input(show, inputs, shown, trigger_mode="always_last", **private)
-        button.click(
-            predict, [picture, threshold, weights], [mask_image, report], api_name="predict", concurrency_id="network"
+        revision = gr.State(0)  # raised whenever Python moves the viewer's handle
+        seen = [picture, mask, sample, weights, threshold, revision]
+        network: dict[str, Any] = {"concurrency_id": "network", "concurrency_limit": 2}
+        private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+
+        # The page and other weights start at the card's threshold, or at a link's.
+        page.load(begin, None, [sample, weights, threshold, revision], **private).then(
+            send, seen, viewer, **private, **network
+        )
+        weights.input(card_threshold, [weights, revision], [threshold, revision], **private).then(
+            send, seen, viewer, **private, **network
+        )
+        threshold.input(lambda count: count + 1, revision, revision, trigger_mode="always_last", **private).then(
+            send, seen, viewer, **private, **network
+        )
+        # A sample takes the place of an upload.
+        sample.input(lambda: (None, None), None, [picture, mask], **private).then(
+            send, seen, viewer, **private, **network
+        )
+        gr.on(
+            [picture.upload, picture.clear, mask.upload, mask.clear],
+            send, seen, viewer, trigger_mode="always_last", **private, **network,
+        )  # fmt: skip
+        viewer.ask(take_question, seen, viewer, trigger_mode="multiple", **private, **network)
+        viewer.settled(follow, None, threshold, trigger_mode="always_last", **private)
+        for start in (page.load, weights.change):
+            start(judge, weights, judgement, **private)
+
+        predict_button.click(predict, [picture, threshold, weights, sample], predicted, api_name="predict", **network)
+        trace_button.click(trace, [picture, site, top, left, weights, sample], traced, api_name="trace", **network)
+        ablate_button.click(
+            ablate, [picture, cuts, fill, threshold, weights, top, left, sample], ablated, api_name="ablate", **network
+        )
+        explain_button.click(
+            explain_pixel,
+            [picture, row, column, height, width, samples, weights, top, left, sample],
+            explained,
+            api_name="explain_pixel",
+            **network,
         )
     return page
 
 
+def result(label: str, mode: str = "L") -> list[gr.Image | gr.JSON]:
+    """Where an endpoint's image and its numbers are shown, side by side."""
+    with gr.Row():
+        # Not Gradio's third button, which sends the picture to somebody else's server.
+        buttons = ["download", "fullscreen"]
+        image = gr.Image(label=label, format="png", image_mode=mode, interactive=False, buttons=buttons)
+        return [image, gr.JSON(label="What was found")]
+
+
 if __name__ == "__main__":
-    build().queue(max_size=64).launch(
-        css_paths=core.VIEWER_CSS,
-        max_file_size=f"{core.LARGEST_UPLOAD}mb",
-        footer_links=["api"],
-    )
+    build().queue(max_size=64).launch(max_file_size=f"{core.LARGEST_UPLOAD}mb", footer_links=["api"])

@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import asdict
 
 import pytest
 import torch
@@ -42,8 +43,16 @@ def test_one_flipped_bit_is_noticed(small_weights):
 
 
 def test_a_configuration_that_does_not_fit_is_named(small_weights):
-    change_card(small_weights, config={"width": 8, "depth": 3, "block": "residual", "upsample": "bilinear"})
-    with pytest.raises(CheckpointError, match="do not fit the configuration"):
+    config = UNetConfig(width=8, depth=3)
+    change_card(small_weights, config=asdict(config))
+    with pytest.raises(CheckpointError, match="its sites are not those of its config"):
+        checkpoint.load(small_weights)
+    model = UNet(config)
+    change_card(small_weights, sites=[asdict(site) for site in model.sites()])
+    with pytest.raises(CheckpointError, match="its parameters are not those of its config"):
+        checkpoint.load(small_weights)
+    change_card(small_weights, parameters=sum(p.numel() for p in model.parameters()))
+    with pytest.raises(CheckpointError, match=r"do not fit the configuration.*expected \(8,.*, got \(4,"):
         checkpoint.load(small_weights)
 
 

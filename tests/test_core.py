@@ -1,4 +1,3 @@
-import base64
 import io
 import json
 import zipfile
@@ -60,24 +59,6 @@ def test_a_finding_of_nothing_says_what_it_knows():
 
     assert finding.pixels == 0
     assert finding.sentence.endswith("nothing passes the threshold; highest probability 0.90")
-
-
-def test_area_curve_counts_as_the_mask_does():
-    curves = core.curves(PROBABILITY)
-
-    assert curves.thresholds[0] == 0.01
-    assert curves.thresholds[-1] == 0.99
-    for threshold, area in zip(curves.thresholds, curves.area, strict=True):
-        assert area == pytest.approx(np.mean(np.float32(threshold) < PROBABILITY))
-    assert (curves.iou, curves.competition, curves.best) == (None, None, None)
-
-
-def test_hindsight_is_the_middle_of_the_best_thresholds():
-    curves = core.curves(PROBABILITY, TRUTH)
-
-    assert curves.iou[44] == 1.0  # at 0.45 the mask is the truth
-    assert curves.competition[44] == 1.0
-    assert curves.best == 0.45  # perfect from 0.40 to 0.49
 
 
 # --- Pictures
@@ -196,35 +177,7 @@ def test_weights_are_found_with_what_their_cards_say(tmp_path, monkeypatch):
     assert Segmenter.load(run.key[0]).threshold == 0.4
 
 
-# --- The viewer and the files
-
-
-def test_the_viewer_gets_exactly_what_python_has():
-    opened = core.Opened("n", "n", np.linspace(0, 1, 6, dtype=np.float32).reshape(2, 3), TRUTH)
-    data = core.viewer_data(opened, PROBABILITY, 0.3, 7, 0.4)
-
-    values = np.frombuffer(base64.b64decode(data["probability"]), "<f4").reshape(2, 3)
-    np.testing.assert_array_equal(values, PROBABILITY)
-    assert list(base64.b64decode(data["picture"])) == [0, 51, 102, 153, 204, 255]
-    assert list(base64.b64decode(data["truth"])) == [0, 0, 1, 1, 1, 0]
-    assert base64.b64decode(data["palette"]) == render.SEQUENTIAL.tobytes()
-    assert (data["height"], data["width"]) == (2, 3)
-    assert (data["threshold"], data["revision"], data["chosen"]) == (0.3, 7, 0.4)
-    assert json.loads(json.dumps(data)) == data
-
-
-def test_the_viewers_key_changes_with_picture_probability_and_truth_only():
-    opened = core.Opened("n", "n", np.zeros((2, 3), np.float32))
-    keys = [
-        core.viewer_data(opened, PROBABILITY, 0.3, 1, 0.4)["key"],
-        core.viewer_data(opened, PROBABILITY, 0.9, 2, 0.5)["key"],
-        core.viewer_data(opened, PROBABILITY / 2, 0.3, 1, 0.4)["key"],
-        core.viewer_data(core.Opened("n", "n", opened.grey, TRUTH), PROBABILITY, 0.3, 1, 0.4)["key"],
-        core.viewer_data(core.Opened("n", "n", opened.grey + 1), PROBABILITY, 0.3, 1, 0.4)["key"],
-    ]
-
-    assert keys[0] == keys[1]
-    assert len(set(keys)) == 4
+# --- Files to take away
 
 
 def read_png(content):
@@ -242,35 +195,5 @@ def test_downloads_hold_what_they_say():
     assert probability.tolist() == np.rint(PROBABILITY.astype(np.float64) * 65535).tolist()
 
     np.testing.assert_array_equal(np.load(io.BytesIO(core.probability_npy(PROBABILITY))), PROBABILITY)
+    assert read_png(core.grey_png(opened)).tolist() == [[102, 102, 102], [102, 102, 102]]
     np.testing.assert_array_equal(read_png(core.overlay_png(opened, TRUTH)), render.overlay(opened.pixels, TRUTH))
-
-
-# --- Inside the network
-
-
-def test_levels_hold_the_sites_in_the_order_of_the_forward_pass():
-    card = {"sites": [{"name": s.name, "stride": s.stride} for s in UNet(UNetConfig(width=2, depth=2)).sites()]}
-
-    assert core.levels(card) == [
-        core.Level("Level 1", 1, ("encoder1", "skip1", "up1", "decoder1")),
-        core.Level("Level 2", 2, ("encoder2", "skip2", "up2", "decoder2")),
-        core.Level("Bottleneck", 4, ("bottleneck",)),
-    ]
-
-
-def test_a_montage_shows_the_picture_s_own_part_of_every_map():
-    torch.manual_seed(0)
-    segmenter = Segmenter(UNet(UNetConfig(width=4, depth=2)).eval(), {"threshold": 0.5, "input": RULE})
-    trace = segmenter.trace(core.sample("Salt stock").grey)
-
-    maps = trace.crop("encoder1")
-    assert maps.shape == (4, 101, 101)
-    np.testing.assert_array_equal(core.montage(trace, "encoder1"), render.feature_tiles(maps, zoom=4))
-    assert core.describe(trace, "encoder1").startswith("4 maps of 101 x 101, values 0.00 to ")
-
-
-def test_the_window_of_a_small_picture_is_the_picture():
-    picture = np.arange(200 * 101, dtype=np.float32).reshape(200, 101)
-
-    np.testing.assert_array_equal(core.window(picture[:101]), picture[:101])
-    np.testing.assert_array_equal(core.window(picture, top=72), picture[72:])

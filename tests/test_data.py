@@ -72,7 +72,7 @@ def test_two_images_of_one_name_are_refused(tgs_like):
 def test_a_mask_of_another_size_is_named(tgs_like):
     root, grey, _ = tgs_like
     write(root / "train", "b", grey[2], np.zeros((20, 25), np.uint8))
-    with pytest.raises(DataError, match="b: expected image and mask of 20 x 24 as a, got 20 x 24 and 20 x 25"):
+    with pytest.raises(DataError, match="b: expected a mask of 20 x 24 as its image, got 20 x 25"):
         load_tiles(root)
 
 

@@ -201,7 +201,7 @@ def test_what_is_shown_without_a_part_is_what_python_computes(browser, opened, s
     with explorer_page(browser, opened, segmenter, threshold=0.4) as page:
         ready(page)
         for cuts in ({"skip1": 0.0}, {"skip1": 0.0, "bottleneck": 0.0}):
-            page.get_by_test_id("site-skip1" if len(cuts) == 1 else "cut-bottleneck").first.click()
+            page.get_by_test_id("site-skip1" if len(cuts) == 1 else "cut-bottleneck").click()
             share = 100 * np.mean(segmenter.trace(opened.grey, cuts).probability > 0.4)
             expect(page.get_by_test_id("salt-readout")).to_contain_text(f"salt {share:.1f} %")
 

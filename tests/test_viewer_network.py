@@ -24,7 +24,7 @@ SORTED = {
     "mean": "highest mean first",
     "sparsity": "the largest share of values at zero or below first",
     "agreement": "from +1 to −1",
-    "effect": "what changes the probability most",
+    "effect": "largest effect first",
 }
 
 
@@ -208,6 +208,8 @@ def test_the_blocks_of_a_level_open_each_other(browser, segmenter, opened):
         page.get_by_test_id("open-skip2").click()
         expect(page.get_by_role("heading", name="skip2")).to_contain_text("8 maps of 51 × 51")
         expect(page.get_by_test_id("open-skip2")).to_have_attribute("aria-current", "true")
+        expect(page.get_by_test_id("site-skip2")).to_have_attribute("aria-current", "true")
+        expect(page.get_by_test_id("site-skip2")).to_have_attribute("aria-pressed", "false")
         expect(page.get_by_test_id("site-decoder2")).not_to_have_attribute("aria-current", "true")
         page.get_by_role("button", name="Close").click()
         expect(page.get_by_text("Click a block of the network")).to_be_visible()
@@ -382,7 +384,7 @@ def test_every_network_fits_every_column(browser, shape, size):
                 assert apart, f"{one} and {other} overlap at {width} pixels"
             # No word is cut off.
             clipped = page.locator(".board .node .words").evaluate_all(
-                "all => all.filter((words) => words.scrollWidth > words.clientWidth + 1).map((words) => words.innerText)"
+                "all => all.filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.innerText)"
             )
             assert not clipped
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 import os
 import reprlib
 from collections.abc import Callable
@@ -109,7 +108,7 @@ def load(path: Path) -> tuple[UNet, Card]:
     if digest != card["sha256"]:
         raise CheckpointError(
             f"{path}: these are not the tensors its card was written for "
-            f"(sha256 {digest[:12]}..., card {_short(card['sha256'][:12])}...); copy both files again"
+            f"(sha256 {digest[:12]}..., card {card['sha256'][:12]!r}...); copy both files again"
         )
     try:
         tensors = safetensors.torch.load(content)
@@ -154,7 +153,7 @@ def _check_tensors(
             expected, got = (str(of.get(name, ("nothing",))[0]) for of in (wanted, found))
             raise CheckpointError(
                 f"{path}: the tensors do not fit the configuration in the card "
-                f"({_short(name)}: expected {expected}, got {got})"
+                f"({reprlib.repr(name)}: expected {expected}, got {got})"
             )
         if not tensors[name].isfinite().all():
             raise CheckpointError(f"{path}: not weights, {name} holds NaN or infinity")
@@ -185,18 +184,19 @@ def read_card(path: Path) -> Card:
     missing = {"config", "sha256", "threshold", "input"} - (card.keys() if isinstance(card, dict) else set())
     if missing:
         raise CheckpointError(f"{card_path}: not a card of this program, {', '.join(sorted(missing))} missing")
-    if not _is_number(card["threshold"], 0, 1) or card["threshold"] in (0, 1):
-        raise CheckpointError(f"{card_path}: expected a threshold between 0 and 1, got {_short(card['threshold'])}")
+    threshold = card["threshold"]
+    if not _is_number(threshold, 0, 1) or threshold in (0, 1):
+        raise CheckpointError(f"{card_path}: expected a threshold between 0 and 1, got {reprlib.repr(threshold)}")
     temperature = card.get("temperature", 1)
     if not _is_number(temperature, 0.05, 20) or temperature == 0.05:
         raise CheckpointError(
-            f"{card_path}: expected a temperature above 0.05 and up to 20, got {_short(temperature)}; "
+            f"{card_path}: expected a temperature above 0.05 and up to 20, got {reprlib.repr(temperature)}; "
             "a card without one means 1"
         )
     for name, fits in _ENTRIES.items():
         if name in card and not fits(card[name]):
             raise CheckpointError(
-                f"{card_path}: the entry {name} is damaged, got {_short(card[name])}; copy both files again"
+                f"{card_path}: the entry {name} is damaged, got {reprlib.repr(card[name])}; copy both files again"
             )
     return card
 
@@ -207,7 +207,11 @@ def _is_number(value: object, low: float, high: float) -> bool:
 
 def _is_rule(value: object) -> bool:
     """Whether a value could be an input rule; whether it is ours, ``Segmenter`` says."""
-    return isinstance(value, dict) and all(isinstance(v, str | int | float) for v in value.values())
+    return (
+        isinstance(value, dict)
+        and all(isinstance(v, str | int | float) for v in value.values())
+        and len(str(value)) < 500
+    )
 
 
 def _is_claim(value: object) -> bool:
@@ -221,7 +225,7 @@ def _is_claim(value: object) -> bool:
         and isinstance(value.get("tta"), bool)
         and _is_number(value.get("value"), 0, 1)
         and _is_number(value.get("threshold"), 0, 1)
-        and _is_number(value.get("count"), 0, math.inf)
+        and _is_number(value.get("count"), 0, 1e12)
     )
 
 
@@ -246,14 +250,9 @@ _ENTRIES: dict[str, Callable[[object], bool]] = {
     "split": _is_split,
     "training": lambda value: value is None or isinstance(value, dict),
     "name": lambda value: isinstance(value, str),
-    "parameters": lambda value: _is_number(value, 1, math.inf),
+    "parameters": lambda value: _is_number(value, 1, 1e12),
     "sites": lambda value: isinstance(value, list) and all(isinstance(site, dict) for site in value),
 }
-
-
-def _short(value: object) -> str:
-    """A value out of a file, short and printable whatever it is."""
-    return ascii(reprlib.repr(value))[1:-1] if isinstance(value, str) else reprlib.repr(value)
 
 
 def _reason(error: Exception) -> str:

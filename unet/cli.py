@@ -21,12 +21,12 @@ from rich.table import Table
 from rich.text import Text
 
 from unet import bench, metrics, report
-from unet.checkpoint import Card, write_atomically
+from unet.checkpoint import Card
 from unet.data import Tiles, load_tiles, read_sections
 from unet.files import MissingError, PictureError, PictureFile, find_pictures, printable
 from unet.judging import scores
 from unet.material import unseen_sections
-from unet.prediction import CHUNK, ClashError, plan, predict, refusal
+from unet.prediction import CHUNK, ClashError, plan, predict, refusal, write
 from unet.segmenter import BATCH, Probability, Segmenter, shipped_weights
 
 
@@ -46,19 +46,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: after ``--help`` (0), and after words that are no command (2).
     """
-    arguments = _parser().parse_args(argv)
     commands = {"predict": _predict, "evaluate": _evaluate, "bench": _bench}
+    name = "unet"
     try:
-        return commands[arguments.command](arguments)
+        arguments = _parser().parse_args(argv)
+        name = arguments.command
+        return commands[name](arguments)
     except UsageError as error:
-        _say(f"{arguments.command}: {error}")
+        _say(f"{name}: {error}")
         return 2
     except OSError as error:  # what is read is guarded where it is read: this is a disk that is full, or gone
-        _say(f"{arguments.command}: stopped, {error.filename or 'output'} cannot be written ({error.strerror})")
+        file = printable(error.filename or "output")
+        _say(f"{name}: stopped, {file} cannot be written ({error.strerror or error})")
         return 1
     except KeyboardInterrupt:
-        hint = "; --skip-existing goes on from here" if arguments.command == "predict" else ""
-        _say(f"{arguments.command}: interrupted{hint}")
+        hint = "; --skip-existing goes on from here" if name == "predict" else ""
+        _say(f"{name}: interrupted{hint}")
         return 130
 
 
@@ -267,7 +270,7 @@ def _write_submission(path: Path, runs: dict[str, str]) -> None:
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(["id", "rle_mask"])
     rows.writerows(sorted(runs.items()))
-    write_atomically(path, lambda file: file.write(text.getvalue().encode()))
+    write(path, lambda file: file.write(text.getvalue().encode()))
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
@@ -308,7 +311,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
             **found,
         }
         text = json.dumps(content, indent=2, allow_nan=False) + "\n"
-        write_atomically(arguments.json, lambda file: file.write(text.encode()))
+        write(arguments.json, lambda file: file.write(text.encode()))
 
     asked = metrics.evaluate(probabilities, masks, segmenter.threshold)
     best = metrics.best_threshold(probabilities, masks)

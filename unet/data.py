@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from unet.files import PictureFile, find_pictures
-from unet.image import salt
+from unet.files import PictureFile, find_pictures, printable
 
 DEFAULT = Path("data/tgs-salt")
+LARGEST_PIXELS = 1_000_000_000  # of all tiles together: 24 times those of the challenge
+LARGEST_SECTIONS = 100_000_000  # bytes of sections.csv: five million tiles
 
 
 class DataError(ValueError):
@@ -55,26 +56,55 @@ def load_tiles(root: Path) -> Tiles:
         DataError: no tiles, an image without a mask, two of one name, or pictures of different sizes.
         PictureError: a file that cannot be read.
     """
-    place = _training_place(root)
+    place = _place(root, "train")
     images, masks = _by_stem(place, "images"), _by_stem(place, "masks")
     if not images:
         raise DataError(
-            f"{root}: expected train.zip, train/, or a folder or zip with images/ and masks/; found no pictures there"
+            f"{printable(root)}: expected train.zip, train/, or a folder or zip with images/ and masks/; "
+            "found no pictures there"
         )
     missing = sorted(images.keys() - masks.keys())
     if missing:
-        raise DataError(f"{place}: {len(missing)} images have no mask of the same name in masks/, first {missing[0]}")
+        raise DataError(
+            f"{printable(place)}: {len(missing)} images have no mask of the same name in masks/, "
+            f"first {printable(missing[0])}"
+        )
     ids = sorted(images)
-    pictures = [np.rint(images[name].read_grey() * 255).astype(np.uint8) for name in ids]
-    truths = [salt(masks[name].read()) for name in ids]
-    size = pictures[0].shape
-    for name, picture, truth in zip(ids, pictures, truths, strict=True):
-        if picture.shape != size or truth.shape != size:
+    pictures = _read_all(images, ids)
+    truths = np.empty(pictures.shape, np.bool_)
+    size = truths.shape[1:]
+    for row, name in enumerate(ids):
+        truth = masks[name].read_salt()
+        if truth.shape != size:
             raise DataError(
-                f"{name}: expected image and mask of {size[0]} x {size[1]} as {ids[0]}, "
-                f"got {picture.shape[0]} x {picture.shape[1]} and {truth.shape[0]} x {truth.shape[1]}"
+                f"{printable(name)}: expected a mask of {_size(size)} as its image, got {_size(truth.shape)}"
             )
-    return Tiles(ids, np.stack(pictures), np.stack(truths))
+        truths[row] = truth
+    return Tiles(ids, pictures, truths)
+
+
+def _read_all(files: dict[str, PictureFile], ids: list[str]) -> NDArray[np.uint8]:
+    """Pictures of one size, (N, H, W) uint8; the first says what size that is."""
+    first = files[ids[0]].read_grey()
+    if len(ids) * first.size > LARGEST_PIXELS:
+        raise DataError(
+            f"{len(ids):,} pictures of {_size(first.shape)} as {printable(ids[0])} are more than {LARGEST_PIXELS:,} "
+            "pixels in all; cut them into tiles, or take fewer"
+        )
+    pictures = np.empty((len(ids), *first.shape), np.uint8)
+    for row, name in enumerate(ids):
+        values = files[name].read_grey() if row else first
+        if values.shape != first.shape:
+            raise DataError(
+                f"{printable(name)}: expected a picture of {_size(first.shape)} as {printable(ids[0])}, "
+                f"got {_size(values.shape)}"
+            )
+        pictures[row] = np.rint(values * 255)
+    return pictures
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return " x ".join(f"{side:,}" for side in shape)
 
 
 def _by_stem(place: Path, folder: str | None) -> dict[str, PictureFile]:
@@ -86,13 +116,15 @@ def _by_stem(place: Path, folder: str | None) -> dict[str, PictureFile]:
     return files
 
 
-def _training_place(root: Path) -> Path:
-    if not root.exists():
-        raise DataError(f"{root}: no such file or folder; see the README for how to get the data")
-    for candidate in (root / "train.zip", root / "train"):
-        if candidate.exists():
-            return candidate
-    return root
+def _place(root: Path, name: str) -> Path:
+    """Where tiles are: ``name``.zip or ``name``/ in ``root`` if one is there, and otherwise ``root`` itself."""
+    try:
+        for candidate in (root / f"{name}.zip", root / name, root):
+            if candidate.exists():
+                return candidate
+    except OSError as error:  # a name that is too long, a folder that is closed
+        raise DataError(f"{printable(root)}: cannot be opened ({error.strerror})") from None
+    raise DataError(f"{printable(root)}: no such file or folder; see the README for how to get the data")
 
 
 def load_unlabelled(root: Path, left_out: list[str]) -> tuple[list[str], NDArray[np.uint8]]:
@@ -109,16 +141,12 @@ def load_unlabelled(root: Path, left_out: list[str]) -> tuple[list[str], NDArray
         DataError: no pictures, or pictures of different sizes.
         PictureError: a file that cannot be read.
     """
-    place = next((place for place in (root / "test.zip", root / "test") if place.exists()), root)
+    place = _place(root, "test")
     files = _by_stem(place, None)
     ids = sorted(files.keys() - set(left_out))
     if not ids:
-        raise DataError(f"{place}: expected a zip or a folder of pictures without labels; found none to use")
-    pictures = [np.rint(files[name].read_grey() * 255).astype(np.uint8) for name in ids]
-    for name, picture in zip(ids, pictures, strict=True):
-        if picture.shape != pictures[0].shape:
-            raise DataError(f"{name}: expected a picture of {pictures[0].shape} as {ids[0]}, got {picture.shape}")
-    return ids, np.stack(pictures)
+        raise DataError(f"{printable(place)}: expected a zip or a folder of pictures without labels; found none to use")
+    return ids, _read_all(files, ids)
 
 
 @dataclass(frozen=True)
@@ -178,12 +206,29 @@ def split_tiles(ids: list[str], sections: dict[str, str] | None, val_share: floa
 
 
 def read_sections(root: Path) -> dict[str, str] | None:
-    """Id -> section from ``sections.csv`` (columns id, section) in ``root``; None where there is none."""
+    """Id -> section from ``sections.csv`` (columns id, section) in ``root``; None where there is none.
+
+    Raises:
+        DataError: the file cannot be read, is no CSV in UTF-8, or has other columns or a line cut short.
+    """
     path = root / "sections.csv"
     if not path.is_file():
         return None
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = csv.DictReader(file)
-        if not {"id", "section"} <= set(rows.fieldnames or ()):
-            raise DataError(f"{path}: expected the columns id and section, got {rows.fieldnames}")
-        return {row["id"]: row["section"] for row in rows}
+    try:
+        if path.stat().st_size > LARGEST_SECTIONS:
+            raise DataError(f"{printable(path)}: larger than {LARGEST_SECTIONS:,} bytes")
+        with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets put a mark in front
+            rows = csv.DictReader(file)
+            names = rows.fieldnames or ()
+            if not {"id", "section"} <= set(names):
+                raise DataError(
+                    f"{printable(path)}: expected the columns id and section, got {printable(', '.join(names)[:100])}"
+                )
+            sections = {row["id"]: row["section"] for row in rows}
+    except OSError as error:
+        raise DataError(f"{printable(path)}: cannot be read ({error.strerror})") from None
+    except (UnicodeError, csv.Error) as error:
+        raise DataError(f"{printable(path)}: not a CSV file in UTF-8 ({error})") from None
+    if None in sections or None in sections.values():
+        raise DataError(f"{printable(path)}: a line is cut short; expected an id and a section in each")
+    return sections

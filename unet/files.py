@@ -3,6 +3,8 @@
 Nothing is unpickled, nothing is unpacked to disk, and every size is checked before memory is taken for it.
 """
 
+import contextlib
+import ctypes
 import io
 import os
 import warnings
@@ -14,7 +16,7 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError, _imaging
 
 from unet.image import Grey, Picture, grey, salt
 
@@ -169,6 +171,19 @@ def _decode_npy(content: bytes, name: str) -> Picture:
     array: Picture = np.load(stream, allow_pickle=False)
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
+
+def _quiet_libtiff() -> None:
+    """Keeps libtiff from writing to the terminal what it dislikes in a file; what we raise says it once.
+
+    Pillow cannot be asked to, so the library is, where it is one of its own as in Pillow's packages for Linux.
+    """
+    with contextlib.suppress(AttributeError, OSError):
+        library = ctypes.CDLL(_imaging.__file__)
+        library.TIFFSetErrorHandler(None)
+        library.TIFFSetWarningHandler(None)
+
+
+_quiet_libtiff()
 
 _TOO_LARGE = f"more than {LARGEST_PIXELS:,} pixels; cut it into smaller pictures"
 

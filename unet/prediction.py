@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -195,7 +196,15 @@ def _read(chunk: Sequence[Job], fail: Callable[[Job, PictureError], None]) -> It
 def _write(job: Job, probability: Probability, threshold: float) -> Mask:
     mask = metrics.mask(probability, threshold)
     if job.probability is not None:
-        write_atomically(job.probability, lambda file: np.save(file, probability))
+        write(job.probability, lambda file: np.save(file, probability, allow_pickle=False))
     picture = Image.fromarray(mask.astype(np.uint8) * np.uint8(255))
-    write_atomically(job.mask, lambda file: picture.save(file, format="PNG"))
+    write(job.mask, lambda file: picture.save(file, format="PNG"))
     return mask
+
+
+def write(path: Path, content: Callable[[BinaryIO], object]) -> None:
+    """Writes a file whole or not at all; an ``OSError`` names it, also where only the disk knows that it is full."""
+    try:
+        write_atomically(path, content)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from None

@@ -46,7 +46,6 @@ from unet.provenance import lineage, origin
 from unet.segmenter import Segmenter, computes_bfloat16
 from unet.teaching import check_teacher, taught
 
-
 # What a run goes on from after an even and after an odd number of epochs: while one is written, the other stays.
 CHECKPOINTS = ("resume-even.pt", "resume-odd.pt")
 
@@ -214,7 +213,7 @@ class Run:
             self.progress.update(self.bar, completed=done + 1 / len(order), status=status)
         # A last step too large shows in no loss any more, but it must not reach the weights that are kept.
         if not all(value.isfinite().all() for value in self.average.state_dict().values()):
-            raise self._exploded("the weights are not finite", len(order) - 1, tiles, order)
+            raise self._exploded("the weights are no longer finite", len(order) - 1, tiles, order)
         return float(np.mean(losses))
 
     def _exploded(self, what: str, step: int, tiles: Pool, order: NDArray[np.int64]) -> TrainingError:
@@ -278,7 +277,7 @@ def _start(config: TrainingConfig) -> tuple[TrainingConfig, dict[str, Any] | Non
         return config, None, ""
     if not paths:
         return config, None, f"{folder} holds no complete checkpoint: starting from the beginning"
-    states = {path.name: _read_checkpoint(path) for path in paths}
+    states = {path.name: read_checkpoint(path) for path in paths}
     damaged = " and ".join(name for name, state in states.items() if state is None)
     whole = [(len(state["history"]), name) for name, state in states.items() if state is not None]
     if not whole:
@@ -294,7 +293,7 @@ def _start(config: TrainingConfig) -> tuple[TrainingConfig, dict[str, Any] | Non
     return TrainingConfig.from_json(state["config"]), state, found
 
 
-def _read_checkpoint(path: Path) -> dict[str, Any] | None:
+def read_checkpoint(path: Path) -> dict[str, Any] | None:
     """What ``Run`` wrote; None where it is damaged."""
     try:
         content = path.read_bytes()
@@ -311,10 +310,10 @@ def _read_checkpoint(path: Path) -> dict[str, Any] | None:
 def _writing(folder: Path) -> Iterator[None]:
     """Makes the folder, holds Ctrl-C and SIGTERM back until all is written, and says what the disk refused."""
     held: list[int] = []
-    handlers: dict[int, Any] = {}
+    handlers: dict[signal.Signals, Any] = {}
     if threading.current_thread() is threading.main_thread():  # no other thread is ever interrupted
-        for number in (signal.SIGINT, signal.SIGTERM):
-            handlers[number] = signal.signal(number, lambda number, _: held.append(number))
+        for end in (signal.SIGINT, signal.SIGTERM):
+            handlers[end] = signal.signal(end, lambda number, _: held.append(number))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         yield
@@ -324,8 +323,8 @@ def _writing(folder: Path) -> Iterator[None]:
             "when that is mended, go on with --resume"
         ) from error
     finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+        for end, handler in handlers.items():
+            signal.signal(end, handler)
         for number in held[:1]:
             signal.raise_signal(number)
 

@@ -23,7 +23,8 @@ const mapScales = new WeakMap();
 export function mapScale(map) {
   if (!mapScales.has(map)) {
     const limits = Float32Array.from(map.low, (low, channel) => Math.max(Math.abs(low), Math.abs(map.high[channel])));
-    mapScales.set(map, { signed: map.low.some((low) => low < 0), limits, limit: limits.reduce((a, b) => Math.max(a, b), 0) });
+    const limit = limits.reduce((most, own) => Math.max(most, own), 0);
+    mapScales.set(map, { signed: map.low.some((low) => low < 0), limits, limit });
   }
   return mapScales.get(map);
 }

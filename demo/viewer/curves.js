@@ -24,8 +24,10 @@ export function curvesView(host, explorer) {
   host.innerHTML = CURVES_MARKUP;
   const find = (selector) => host.querySelector(selector);
   const grid = svg("g", { class: "grid" });
-  const lines = Object.fromEntries(["area", "score", "iou"].map((name) => [name, svg("path", { class: `curve ${name}` })]));
-  const marks = Object.fromEntries(["best", "card", "now"].map((name) => [name, svg("line", { class: `at ${name}` })]));
+  const drawn = (tag, kind, names) =>
+    Object.fromEntries(names.map((name) => [name, svg(tag, { class: `${kind} ${name}` })]));
+  const lines = drawn("path", "curve", ["area", "score", "iou"]);
+  const marks = drawn("line", "at", ["best", "card", "now"]);
   const plot = svg(
     "svg", { role: "img", height: PLOT_HEIGHT, "data-testid": "salt-curves" },
     grid, Object.values(lines), Object.values(marks),
@@ -37,7 +39,8 @@ export function curvesView(host, explorer) {
   let width = 480;
 
   const x = (threshold) => PLOT_MARGIN.left + threshold * (width - PLOT_MARGIN.left - PLOT_MARGIN.right);
-  const y = (share) => PLOT_HEIGHT - PLOT_MARGIN.bottom - (share / top) * (PLOT_HEIGHT - PLOT_MARGIN.top - PLOT_MARGIN.bottom);
+  const bottom = PLOT_HEIGHT - PLOT_MARGIN.bottom;
+  const y = (share) => bottom - (share / top) * (bottom - PLOT_MARGIN.top);
 
   function compute() {
     curves = thresholdCurves(explorer.shown.probability, explorer.picture.truth);
@@ -49,11 +52,13 @@ export function curvesView(host, explorer) {
     find("li.area").hidden = judged;
     marks.best.style.display = judged ? "" : "none";
     find("li.card span + span").textContent = `the card's, ${explorer.picture.chosen.toFixed(2)}`;
-    if (judged) find("li.best span + span").textContent = `best here (hindsight), ${curves.best.toFixed(2)}`;
+    if (judged) {
+      const highest = valuesAt(curves.best).iou.toFixed(2);
+      find("li.best span + span").textContent = `best here (hindsight), ${curves.best.toFixed(2)}: IoU ${highest}`;
+    }
     find(".note").textContent = judged
-      ? "Flat means that the threshold hardly matters. The best one is hindsight: it is read from this picture's own " +
-        "truth, which a new picture does not have."
-      : "Flat means that the threshold hardly matters. How much is marked does not say whether it is right.";
+      ? "Flat: the threshold hardly matters. The best one is hindsight: a new picture has no truth."
+      : "Flat: the threshold hardly matters. How much is marked does not say whether it is right.";
   }
 
   function draw() {
@@ -94,7 +99,7 @@ export function curvesView(host, explorer) {
     line.setAttribute("x1", at);
     line.setAttribute("x2", at);
     line.setAttribute("y1", PLOT_MARGIN.top);
-    line.setAttribute("y2", PLOT_HEIGHT - PLOT_MARGIN.bottom);
+    line.setAttribute("y2", bottom);
   }
 
   // At one threshold; between hundredths, and at 0 and 1, it is counted.
@@ -115,16 +120,12 @@ export function curvesView(host, explorer) {
     const now = valuesAt(threshold);
     let sentence = `At ${threshold.toFixed(2)}: `;
     if (curves.iou === null) sentence += `${(100 * now.area).toFixed(1)} % of the picture is salt.`;
-    else {
-      const best = valuesAt(curves.best);
-      sentence +=
-        `IoU ${now.iou.toFixed(2)}, competition's score ${now.score.toFixed(2)}. ` +
-        `Best IoU here (hindsight): ${best.iou.toFixed(2)} at ${curves.best.toFixed(2)}.`;
-    }
+    else sentence += `IoU ${now.iou.toFixed(2)}, competition's score ${now.score.toFixed(2)}.`;
     find(".values").textContent = sentence;
     find("li.now span + span").textContent = `now, ${threshold.toFixed(2)}`;
     const what = curves.iou === null ? "Salt area" : "IoU and the competition's score";
-    plot.setAttribute("aria-label", `${what} against the threshold. ${sentence}`);
+    const best = curves.iou === null ? "" : ` ${find("li.best").textContent.trim()}.`;
+    plot.setAttribute("aria-label", `${what} against the threshold. ${sentence}${best}`);
   }
 
   // The range input of the picture is the same for the keyboard.

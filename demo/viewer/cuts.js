@@ -91,17 +91,21 @@ export function cutsView(host, explorer) {
   const caption = h("caption");
   const rows = h("tbody");
   const result = h("table", { class: "cut-result", "data-testid": "cut-result" }, caption,
-    h("thead", {}, h("tr", {}, h("td"), ...["whole", "cut", "change"].map((name) => h("th", { scope: "col" }, name)))), rows);
+    h("thead", {},
+      h("tr", {}, h("td"), ...["whole", "cut", "change"].map((name) => h("th", { scope: "col" }, name)))),
+    rows);
   const words = h("p", { class: "note" });
-  const over = h("input", { type: "checkbox", "data-testid": "cut-overlay", onchange: () => (over.checked ? lay() : overlay.drop()) });
+  const over = h("input", {
+    type: "checkbox", "data-testid": "cut-overlay", onchange: () => (over.checked ? lay() : overlay.drop()),
+  });
   const legend = h("span", { class: "cut-legend" });
   const heading = h("h4", {});
   const grid = h("div", { class: "cut-grid", role: "group", "data-testid": "cut-grid" });
 
   host.append(
     h("h3", {}, "Cut the wire"),
-    h("p", { class: "note" }, "What the network says without a skip or without its bottleneck. This shows what this network "
-      + "relies on, not what one trained without skips would learn."),
+    h("p", { class: "note" }, "What the network says without a skip or without its bottleneck. This shows what this "
+      + "network relies on, not what one trained without skips would learn."),
     toggles,
     h("label", { class: "cut-field" }, h("span", {}, "In place of what is cut"), fill),
     pending,
@@ -116,16 +120,14 @@ export function cutsView(host, explorer) {
   let built = ""; // the network and the samples that buttons and cells were made for
   let skips = []; // [{name, bit}]
   let below = 0; // the bottleneck's bit in an index, 0 without one
-  let cells = []; // one per combination of skips: {index, names, button, canvas, context, salt, score}
-  let source = null; // the explorer.cuts that `tables` holds
-  let tables = []; // index -> Float32Array
+  let cells = []; // one per combination of skips: {index, names, button, canvas, context, words, salt, score}
   let ground = null; // the window's grey and truth, decoded once
   let visible = false;
   let costs = [0, 0]; // ms the thumbnails took the last two times: one slow frame may be somebody else's
   let timer = 0;
   let dirty = false;
 
-  // Thumbnails out of sight cost nothing; they are painted when they come into sight.
+  // Thumbnails out of sight take nothing of a frame: they are painted when they come into sight or the hand rests.
   new IntersectionObserver((entries) => {
     visible = entries.at(-1).isIntersecting;
     if (visible && dirty) paint();
@@ -136,28 +138,28 @@ export function cutsView(host, explorer) {
     return cuts && cuts.height === part.height && cuts.width === part.width ? cuts : null;
   };
 
-  function table(index) {
-    if (source !== explorer.cuts) {
-      source = explorer.cuts;
-      tables = [];
-    }
-    return (tables[index] ??= source.probability(index));
-  }
+  const table = (index) => explorer.cuts.probability(index);
 
   function build() {
     const { parts, samples } = explorer.network;
     skips = parts.map((name, bit) => ({ name, bit })).filter((part) => part.name !== "bottleneck");
     below = parts.includes("bottleneck") ? 1 << parts.indexOf("bottleneck") : 0;
-    const put = h("button", { type: "button", class: "cut-none", "data-testid": "cut-none", onclick: () => explorer.set({ cuts: [] }) }, "put back");
+    const putBack = h("button", {
+      type: "button", class: "cut-none", "data-testid": "cut-none", onclick: () => explorer.set({ cuts: [] }),
+    }, "put back");
     toggles.replaceChildren(...parts.map((name) => h("button", {
-      type: "button", class: "cut-toggle", "data-testid": `cut-${name}`, "data-part": name, onclick: () => toggle(name),
-    }, name)), put);
+      type: "button", class: "cut-toggle", "data-testid": `toggle-${name}`, "data-part": name,
+      onclick: () => toggle(name),
+    }, name)), putBack);
     fill.replaceChildren(
       h("option", { value: "zero" }, "zero"),
       h("option", { value: "mean" }, "the mean of each channel"),
-      h("optgroup", { label: "what another picture has there" }, ...samples.map((name) => h("option", { value: name }, name))),
+      h("optgroup", { label: "what another picture has there" },
+        ...samples.map((name) => h("option", { value: name }, name))),
     );
-    legend.replaceChildren(h("span", {}, "−1 less salt"), legendStrip(explorer.palette.diverging), h("span", {}, "+1 more salt"));
+    legend.replaceChildren(
+      h("span", {}, "−1 less salt"), legendStrip(explorer.palette.diverging), h("span", {}, "+1 more salt"),
+    );
     cells = Array.from({ length: 1 << skips.length }, (_, number) => {
       const gone = skips.filter((_skip, position) => number & (1 << position));
       const index = gone.reduce((sum, skip) => sum | (1 << skip.bit), 0);
@@ -166,12 +168,14 @@ export function cutsView(host, explorer) {
         ? h("span", { class: "cut-mark gone" }, "✕")
         : h("span", { class: "cut-mark" }, position + 1));
       const context = canvas.getContext("2d", { willReadFrequently: true }); // it stays in memory, where it is written
+      const words = h("span", { class: "cut-words" }); // for those who do not see the marks
       const salt = h("span", { class: "cut-salt" });
       const score = h("span", { class: "cut-score" });
-      const button = h("button", { type: "button", class: "cut-cell", "data-testid": `cut-cell-${number}`, onclick: () => go(index) },
-        canvas, h("span", { class: "cut-marks", "aria-hidden": "true" }, ...marks), salt, score);
+      const button = h("button", {
+        type: "button", class: "cut-cell", "data-testid": `cut-cell-${number}`, onclick: () => go(index),
+      }, canvas, h("span", { class: "cut-marks", "aria-hidden": "true" }, ...marks), words, salt, score);
       const names = gone.map((skip) => skip.name);
-      return { index, names, button, canvas, context, salt, score };
+      return { index, names, button, canvas, context, words, salt, score };
     });
     grid.replaceChildren(...cells.map((cell) => cell.button));
     grid.style.setProperty("--columns", Math.min(4, cells.length));
@@ -223,7 +227,7 @@ export function cutsView(host, explorer) {
     const { grey, truth, plain, tinted, image } = ground;
     const target = new Uint32Array(image.data.buffer);
     const bottom = here() & below;
-    for (const { index, names, button, context, salt, score } of cells) {
+    for (const { index, context, salt, score } of cells) {
       let count = 0;
       let hits = 0;
       if (known) {
@@ -241,8 +245,6 @@ export function cutsView(host, explorer) {
       const value = known && truth ? `IoU ${iou({ tp: hits, fp: count - hits, fn: ground.salt - hits }).toFixed(2)}` : "";
       if (salt.textContent !== share) salt.textContent = share;
       if (score.textContent !== value) score.textContent = value;
-      const cut = [...names, ...(bottom ? ["bottleneck"] : [])];
-      button.setAttribute("aria-label", [cut.length ? `${cut.join(", ")} cut` : "nothing cut", share, value].filter(Boolean).join(", "));
     }
     costs = [costs[1], performance.now() - start];
   }
@@ -290,15 +292,17 @@ export function cutsView(host, explorer) {
       const [first, second] = [whole, cut].map((values) => iou(confusion(values, ground.truth, state.threshold)));
       lines.push(line("IoU", first.toFixed(2), second.toFixed(2), cutSigned(second - first, 2)));
     }
-    lines.push(line("Mean probability", (before / pixels).toFixed(3), (after / pixels).toFixed(3), cutSigned((after - before) / pixels, 3)));
+    const [first, second] = [before, after].map((sum) => sum / pixels);
+    lines.push(line("Mean probability", first.toFixed(3), second.toFixed(3), cutSigned(second - first, 3)));
     lines.push(line("Mean change of a pixel, up or down", "", "", (size / pixels).toFixed(3)));
     rows.replaceChildren(...lines);
     const gone = named(here());
     const instead = { zero: "zero", mean: "the mean of each channel" }[state.fill] ?? `what ${state.fill} has`;
-    caption.textContent = (gone.length ? `${gone.join(", ")} cut, ${instead} in ${gone.length > 1 ? "their" : "its"} place` : "Nothing is cut")
-      + windowWords(picture, part) + (state.random ? ", with random weights" : "");
-    words.textContent = `Probability with the cut minus without. ${counts.lost.toLocaleString("en")} pixels stop being salt, `
-      + `${counts.gained.toLocaleString("en")} become salt.`;
+    const what = `${gone.join(", ")} cut, ${instead} in ${gone.length > 1 ? "their" : "its"} place`;
+    caption.textContent = (gone.length ? what : "Nothing is cut") + windowWords(picture, part)
+      + (state.random ? ", with random weights" : "");
+    words.textContent = "Probability with the cut minus without. "
+      + `${counts.lost.toLocaleString("en")} pixels stop being salt, ${counts.gained.toLocaleString("en")} become salt.`;
     difference.setAttribute("aria-label", `Difference of probability. ${words.textContent}`);
   }
 
@@ -321,7 +325,8 @@ export function cutsView(host, explorer) {
 
   function lay() {
     const { top, left, height, width } = explorer.window;
-    overlay.lay({ canvas: clear, top, left, height, width, smooth: false, label: "probability with the cut minus without" });
+    const label = "probability with the cut minus without";
+    overlay.lay({ canvas: clear, top, left, height, width, smooth: false, label });
   }
 
   return function update(changed) {
@@ -345,14 +350,16 @@ export function cutsView(host, explorer) {
       }
       fill.value = state.fill;
       const current = here();
-      for (const { index, button } of cells) {
+      for (const { index, names, button, words: spoken } of cells) {
+        const cut = [...names, ...(current & below ? ["bottleneck"] : [])];
+        spoken.textContent = cut.length ? `${cut.join(", ")} cut` : "nothing cut";
         if ((index | (current & below)) === current) button.setAttribute("aria-current", "true");
         else button.removeAttribute("aria-current");
       }
-      heading.textContent = `All combinations of skips, ${current & below ? "with the bottleneck cut" : "with the bottleneck"}`;
+      heading.textContent = `All combinations of skips, with the bottleneck${current & below ? " cut" : ""}`;
       grid.setAttribute("aria-label", heading.textContent);
       pending.hidden = Boolean(ready());
-      pending.textContent = "What every combination gives is computed…";
+      pending.textContent = explorer.cutsError ?? "What every combination gives is computed…";
       drawDifference();
     }
     report();

@@ -10,19 +10,26 @@ const MOST_TILES = 256; // on the page at once
 const BLOCKS = {
   encoder: "What this level's convolutions respond to, going down. It shows where a channel responds, not why.",
   bottleneck:
-    "The deepest maps: what the network knows of the picture as a whole. Where exactly an edge runs is no longer in them.",
+    "The deepest maps: what the network knows of the picture as a whole. " +
+    "Where exactly an edge runs is no longer in them.",
   skip: "The encoder's maps as they are handed across. It shows what is on offer, not what the decoder makes of it.",
   up: "What the level below knows, enlarged to this size; how smooth or blocky it looks is the enlargement's doing.",
-  decoder: "Made of the skip and of what comes from below. Closer to the answer, but still features and no probabilities.",
-  logits: "The answer, as the picture shows it now: the probability of salt. It says how sure the network is, not whether it is right.",
+  decoder: "Made of the skip and of what comes from below. Closer to the answer, but features still, no probabilities.",
+  logits: "The answer, as the picture shows it now: the network's own estimate of how probable salt is, right or wrong.",
 };
 
 const SORTS = {
   number: ["Number", "in the order of their numbers"],
   mean: ["Mean activation", "highest mean first"],
   sparsity: ["Sparsity", "the largest share of values at zero or below first"],
-  agreement: ["Agreement with the mask", "from +1 to −1: the correlation with the mask at this threshold, averaged down to the map's grid"],
-  effect: ["Causal effect", "what changes the probability most when it alone is 0, all wires connected: the mean change of a pixel"],
+  agreement: [
+    "Agreement with the mask",
+    "from +1 to −1: the correlation with the mask at this threshold, averaged down to the map's grid",
+  ],
+  effect: [
+    "Causal effect",
+    "largest effect first: how much a pixel's probability changes when that map alone is 0, all wires connected",
+  ],
 };
 
 const mapNumbersKept = new WeakMap();
@@ -36,7 +43,8 @@ function mapNumbers(map) {
     const sparsity = new Float32Array(channels);
     for (let channel = 0, j = 0; channel < channels; channel++) {
       const spread = high[channel] - low[channel];
-      const last = low[channel] > 0 ? -1 : spread > 0 ? Math.floor((-255 * low[channel]) / spread) : 255; // level at zero
+      // The last of the 256 levels that is not above zero.
+      const last = low[channel] > 0 ? -1 : spread > 0 ? Math.floor((-255 * low[channel]) / spread) : 255;
       let sum = 0;
       let quiet = 0;
       for (let i = 0; i < size; i++, j++) {
@@ -137,7 +145,9 @@ export function mapsView(host, explorer) {
   const stage = h("div", { class: "enlarged" }, large, h("span", { class: "spot" }));
   const name = h("h4", {});
   const numbers = h("dl", {});
-  const overBox = h("input", { type: "checkbox", "data-testid": "over-picture", onchange: () => { over = overBox.checked; overlay(); } });
+  const overBox = h("input", {
+    type: "checkbox", "data-testid": "over-picture", onchange: () => { over = overBox.checked; overlay(); },
+  });
   const measure = h("button", { "data-testid": "measure", onclick: () => fetchEffects() }, "Measure its effect");
   const chosen = h(
     "div", { class: "chosen", "data-testid": "chosen-map", hidden: true }, stage,
@@ -162,7 +172,10 @@ export function mapsView(host, explorer) {
     where, rows,
   );
 
-  const opened = h("div", { class: "opened" }, h("div", { class: "head" }, title, close), what, level, controls, status, grid, pages, chosen, pair);
+  const opened = h(
+    "div", { class: "opened" }, h("div", { class: "head" }, title, close), what, level, controls, status, grid, pages,
+    chosen, pair,
+  );
   host.append(invitation, opened, core);
 
   let tiles = []; // {button, canvas, number, value}, reused from block to block
@@ -177,7 +190,7 @@ export function mapsView(host, explorer) {
   let over = false; // the chosen map lies over the picture
   let overlaid = null; // what of ours lies there
   let overlaidBy = [];
-  let answer = { key: null };
+  let answer = {}; // the shown probability as a map
   let coreSites = "";
   let strips = [];
 
@@ -244,6 +257,7 @@ export function mapsView(host, explorer) {
   // --- The grid ---
 
   function turn(step) {
+    if (!mapOf(explorer.state.layer)) return;
     start += step;
     roving = order[start];
     drawTiles(true);
@@ -254,7 +268,7 @@ export function mapsView(host, explorer) {
     const canvas = h("canvas", { "aria-hidden": "true" });
     const number = h("b", {});
     const value = h("small", {});
-    const button = h("button", { tabindex: -1 }, canvas, h("span", {}, number, value));
+    const button = h("button", { tabindex: -1 }, canvas, h("span", {}, number, " ", value));
     return { button, canvas, number, value };
   }
 
@@ -266,14 +280,16 @@ export function mapsView(host, explorer) {
     if (!page.includes(roving)) roving = page[0];
     const focused = grid.matches(":focus-within");
     while (tiles.length < page.length) tiles.push(tile());
-    if (grid.children.length !== page.length) grid.replaceChildren(...tiles.slice(0, page.length).map(({ button }) => button));
+    if (grid.children.length !== page.length) {
+      grid.replaceChildren(...tiles.slice(0, page.length).map(({ button }) => button));
+    }
     page.forEach((own, i) => {
       const { button, canvas, number, value } = tiles[i];
       const text = values ? sortText(values[own]) : "";
       button.dataset.channel = own;
       button.tabIndex = own === roving ? 0 : -1;
       button.setAttribute("aria-pressed", own === channel);
-      button.setAttribute("aria-label", text ? `map ${own}, ${text}` : `map ${own}`);
+      button.setAttribute("aria-label", text ? `map ${own} ${text}` : `map ${own}`);
       if (!paint) return;
       number.textContent = own;
       value.textContent = text;
@@ -337,8 +353,9 @@ export function mapsView(host, explorer) {
       ];
       status.textContent = parts.filter(Boolean).join(" · ");
     } else if (trouble) status.textContent = trouble;
-    else if (by === "effect" && sortValues(layer, map) === null) status.textContent = `The effect of each of ${map.channels} maps is computed…`;
-    else if (by === "agreement" && agreementOf(layer).every(Number.isNaN)) {
+    else if (by === "effect" && sortValues(layer, map) === null) {
+      status.textContent = `The effect of each of ${map.channels} maps is computed…`;
+    } else if (by === "agreement" && agreementOf(layer).every(Number.isNaN)) {
       status.textContent = "The mask is the same everywhere in this window: there is nothing to agree with.";
     } else status.textContent = `${map.channels} maps, ${SORTS[by][1]}`;
   }
@@ -367,8 +384,7 @@ export function mapsView(host, explorer) {
     opened.setAttribute("aria-busy", !map);
     if (!map) {
       status.textContent = `${layer} is computed…`;
-      if (drawnSite !== layer) grid.hidden = pages.hidden = true;
-      chosen.hidden = pair.hidden = true;
+      if (drawnSite !== layer) grid.hidden = pages.hidden = chosen.hidden = pair.hidden = true;
       return;
     }
     if (by === "effect" && kind !== "logits" && !trouble) fetchEffects();
@@ -439,18 +455,17 @@ export function mapsView(host, explorer) {
   }
 
   function drawNumbers() {
-    if (chosen.hidden) return;
     const { layer, channel } = explorer.state;
-    const map = mapOf(layer);
+    const map = layer && mapOf(layer);
+    if (chosen.hidden || !map) return;
     const own = layer === "logits" ? 0 : channel;
     const { mean, sparsity } = mapNumbers(map);
     const known = effects.get(effectKey(layer));
     const answered = layer === "logits";
-    const { probability } = explorer.shown;
     const entries = [
       ["mean", mapNumber(mean[own])], ["lowest", mapNumber(map.low[own])], ["highest", mapNumber(map.high[own])],
       ["at zero or below", mapPercent(sparsity[own])], ["agreement with the mask", mapNumber(agreementOf(layer)[own])],
-      ["effect when it is 0", known === null ? "is computed…" : known ? `${mapNumber(known[own])} of probability` : "not measured"],
+      ["effect when it is 0", known ? `${mapNumber(known[own])} of probability` : known === null ? "is computed…" : "not measured"],
     ];
     if (answered) {
       const part = windowProbability(explorer);
@@ -460,7 +475,7 @@ export function mapsView(host, explorer) {
         ["highest", mapNumber(part.reduce((a, b) => Math.max(a, b), 0))]);
     }
     numbers.replaceChildren(...entries.flatMap(([key, value]) => [h("dt", {}, key), h("dd", {}, value)]));
-    measure.hidden = answered || known !== undefined || !probability;
+    measure.hidden = answered || known !== undefined;
   }
 
   function drawPair(kind, number) {
@@ -545,7 +560,8 @@ export function mapsView(host, explorer) {
     strips = sites.map((site) => {
       const canvas = h("canvas", { class: site.channels <= 128 && "pixelated", "aria-hidden": "true" });
       const words = h("button", {
-        "data-testid": `core-${site.name}`, onclick: () => explorer.set({ layer: site.name, channel: words.channel ?? null }),
+        "data-testid": `core-${site.name}`,
+        onclick: () => explorer.set({ layer: site.name, channel: words.channel ?? null }),
       });
       return { site, canvas, words, row: h("li", {}, h("span", {}, site.name), canvas, words) };
     });

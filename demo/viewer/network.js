@@ -6,6 +6,7 @@ import { mapScale, paintPixels, paintValues } from "./color.js";
 
 const SCISSORS = "M-6 -4.6 5.5 3M-6 4.6 5.5 -3M5.5 4.6m-2.4 0a2.4 2.4 0 1 0 4.8 0a2.4 2.4 0 1 0 -4.8 0" +
   "M5.5 -4.6m-2.4 0a2.4 2.4 0 1 0 4.8 0a2.4 2.4 0 1 0 -4.8 0";
+const ARROWHEAD = "M1 0 -7 -4.6 -5 0 -7 4.6Z";
 
 // Where the maps of a site lie in the window: the picture is padded evenly to a multiple of the deepest stride, so the
 // first cell begins `down` rows above the window and `right` columns left of it.
@@ -109,9 +110,9 @@ export function networkView(host, explorer) {
   const badge = h("p", { class: "badge", hidden: true }, "random weights");
   const wires = svg("svg", { "aria-hidden": "true" });
   const board = h("div", { class: "board", role: "group", "aria-label": "The network as a U" });
-  const resolved = h("p", { class: "note" });
+  const purpose = h("p", { class: "note" });
   host.append(
-    h("h3", {}, "The network"), resolved, board,
+    h("h3", {}, "The network"), purpose, board,
     h("div", { class: "switch" }, h("label", {}, random, "Random weights"),
       h("span", { class: "note" }, "The same network before it learned anything; what differs is what training changed.")),
   );
@@ -139,9 +140,10 @@ export function networkView(host, explorer) {
     board.replaceChildren(wires, badge, ...parts);
     const { sites, parameters } = explorer.network;
     const depth = sites.filter(({ name }) => isSkip(name)).length;
-    resolved.textContent =
-      `${parameters.toLocaleString("en")} weights, ${depth} ${depth === 1 ? "level" : "levels"}: every block shows the ` +
-      "mean of its maps of this picture, what it responds to and not why. Click a block to open its maps, a skip to cut it.";
+    purpose.textContent =
+      `${parameters.toLocaleString("en")} weights, ${depth} ${depth === 1 ? "level" : "levels"}: every block shows ` +
+      "the mean of its maps of this picture, what it responds to and not why. " +
+      "Click a block to open its maps, a skip to cut it.";
     laid = "";
   }
 
@@ -155,7 +157,7 @@ export function networkView(host, explorer) {
     const button = h(
       tag,
       tag === "button" ? { "data-testid": `site-${name}`, onclick: () => press(name), ...pointing(name) } : {},
-      thumb, h("span", { class: "words" }, h("b", {}, name), count, size),
+      thumb, h("span", { class: "words" }, h("b", {}, name), " ", count, " ", size),
     );
     button.className = `node ${kind}`;
     nodes[name] = { site, button, thumb, canvas, count, size };
@@ -225,18 +227,17 @@ export function networkView(host, explorer) {
     for (const { name, channels } of explorer.network.sites) {
       const { button, size, count } = nodes[name];
       const maps = `${channels} ${channels === 1 ? "map" : "maps"}`;
-      const what = `${name}, ${maps} of ${size.textContent}`;
+      const off = isSkip(name) && cuts.includes(name);
+      count.textContent = off ? "cut" : maps;
+      // A name has to begin with what one sees.
+      const what = `${name} ${count.textContent} ${size.textContent}`;
+      button.setAttribute("aria-label", `${what}: ${isSkip(name) ? "cut this wire" : "open"}`);
       if (isSkip(name)) {
-        const off = cuts.includes(name);
         button.setAttribute("aria-pressed", off);
-        button.setAttribute("aria-label", `${what}: cut this wire`);
         button.title = off ? `${name} is cut; click to put it back` : `Click to cut ${name}`;
-        count.textContent = off ? "cut" : maps;
-      } else {
-        button.setAttribute("aria-label", name === "logits" ? `${what}: open the answer` : `${what}: open them`);
-        if (layer === name) button.setAttribute("aria-current", "true");
-        else button.removeAttribute("aria-current");
       }
+      if (layer === name) button.setAttribute("aria-current", "true");
+      else button.removeAttribute("aria-current");
     }
     nodes["cut-bottleneck"].button.setAttribute("aria-pressed", cuts.includes("bottleneck"));
     nodes.bottleneck.button.classList.toggle("off", cuts.includes("bottleneck"));
@@ -258,7 +259,7 @@ export function networkView(host, explorer) {
       parts.push(svg(
         "g", { class: `wire ${kind}${lit ? " lit" : ""}${off ? " off" : ""}` },
         svg("path", { d, "stroke-width": off ? 2 : thickness(from) }),
-        svg("path", { class: "head", d: "M1 0 -7 -4.6 -5 0 -7 4.6Z", transform: `translate(${x} ${y}) rotate(${turn})` }),
+        svg("path", { class: "head", d: ARROWHEAD, transform: `translate(${x} ${y}) rotate(${turn})` }),
       ));
     };
     const bottom = ({ y, h: tall }) => y + tall + 1;
@@ -330,20 +331,22 @@ export function networkView(host, explorer) {
     paintValues(nodes.logits.canvas, windowProbability(explorer), height, width, explorer.palette, 1, false);
   }
 
-  function drawThumbnails() {
+  // While others are computed the old ones stay, but not those of another picture.
+  function drawThumbnails(fresh) {
     const busy = !explorer.maps;
     for (const { name } of explorer.network.sites) {
       if (name === "logits") continue;
       const { button, canvas } = nodes[name];
       if (busy) {
         button.setAttribute("aria-busy", "true");
-        canvas.width = canvas.height = 1; // empty again
+        if (fresh) canvas.width = canvas.height = 1;
         continue;
       }
       button.removeAttribute("aria-busy");
       const map = explorer.maps.sites[name];
       const mean = meanMap(map);
       const limit = mean.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+      canvas.classList.toggle("pixelated", map.width < plan.places[name].thumb.w);
       paintValues(canvas, mean, map.height, map.width, explorer.palette, limit, mapScale(map).signed);
     }
   }
@@ -359,9 +362,7 @@ export function networkView(host, explorer) {
     board.style.setProperty("--column", column - left);
   }
 
-  const resized = () => { if (plan) place(); };
-  new ResizeObserver(resized).observe(board);
-  coarse.addEventListener("change", resized);
+  new ResizeObserver(() => { if (plan) place(); }).observe(board);
 
   return function update(changed) {
     const has = (...names) => names.some((name) => changed.has(name));
@@ -380,7 +381,7 @@ export function networkView(host, explorer) {
       badge.hidden = !explorer.state.random;
       board.classList.toggle("untrained", explorer.state.random);
     }
-    if (has("maps", "picture")) drawThumbnails();
+    if (has("maps", "picture")) drawThumbnails(has("picture"));
     if (has("shown", "picture", "window")) drawAnswer();
     if (has("hover", "pixel", "window", "picture")) drawSpots();
   };

@@ -60,8 +60,7 @@ const PICTURE_MARKUP = `
     <label>First row of the window <input type="number" min="0" step="1" data-testid="salt-window-row"></label>
     <label>First column of the window <input type="number" min="0" step="1" data-testid="salt-window-column"></label>
   </div>
-  <p class="note">Marked is what the network calls salt at this threshold. How probable salt is, the heat map shows;
-    neither shows whether it is there.</p>`;
+  <p class="note">Marked is what the network calls salt at this threshold, not whether it is there.</p>`;
 
 // What a pixel is: bit 0, the network calls it salt; bit 1, it is salt.
 const FALSE_POSITIVE = 1, FALSE_NEGATIVE = 2, TRUE_POSITIVE = 3;
@@ -385,10 +384,9 @@ export function pictureView(host, explorer) {
 
   function drawFrames(frames) {
     const placed = [];
-    for (const { top, left, height, width, label, dashed } of frames) {
-      const at = rectangle(top, left, height, width, FRAME_COLOR, dashed ? [6, 4] : null);
-      if (label) drawLabel(label, at, placed);
-    }
+    const edges = frames.map(({ top, left, height, width, dashed }) =>
+      rectangle(top, left, height, width, FRAME_COLOR, dashed ? [6, 4] : null));
+    frames.forEach(({ label }, i) => { if (label) drawLabel(label, edges[i], placed); });
   }
 
   // Beside its frame, where no other label stands.
@@ -463,7 +461,8 @@ export function pictureView(host, explorer) {
     divider.hidden = place === null;
     if (place !== null) divider.style.left = `${100 * place}%`;
     const [top, left] = windowAt();
-    const x = ((left - sight.column) / picture.width) * sight.zoom, y = ((top - sight.row) / picture.height) * sight.zoom;
+    const x = ((left - sight.column) / picture.width) * sight.zoom;
+    const y = ((top - sight.row) / picture.height) * sight.zoom;
     grip.hidden = !isPart() || x < 0 || y < 0 || x > 1 || y > 1;
     if (grip.hidden) return;
     grip.style.left = `${100 * x}%`;
@@ -519,7 +518,8 @@ export function pictureView(host, explorer) {
       : `${start} · nothing passes the threshold; highest probability ${highest.toFixed(2)}`;
     scores.hidden = !counts;
     if (counts) {
-      scores.textContent = `IoU ${iou(counts).toFixed(2)} · competition's score ${averagePrecision(counts).toFixed(2)}`;
+      const score = averagePrecision(counts).toFixed(2);
+      scores.textContent = `IoU ${iou(counts).toFixed(2)} · competition's score ${score}`;
     }
     const spoken = counts ? `${readout.textContent} · ${scores.textContent}` : readout.textContent;
     canvas.setAttribute("aria-label", `${picture.name}, ${picture.height} rows by ${picture.width} columns; ${spoken}`);
@@ -606,8 +606,12 @@ export function pictureView(host, explorer) {
 
   // A control says what it sets while it moves, and that it has been let go.
   function follow(input, read) {
-    input.addEventListener("input", () => { const change = read(); if (change) explorer.set(change, { settled: false }); });
-    input.addEventListener("change", () => { const change = read(); if (change) explorer.set(change); });
+    const tell = (settled) => {
+      const change = read();
+      if (change) explorer.set(change, { settled });
+    };
+    input.addEventListener("input", () => tell(false));
+    input.addEventListener("change", () => tell(true));
   }
 
   follow(slider, () => ({ threshold: slider.valueAsNumber }));
@@ -663,7 +667,8 @@ export function pictureView(host, explorer) {
   // Whoever moves the pixel with the keyboard sees where it is.
   function bringIntoSight([row, column]) {
     const rows = picture.height / sight.zoom, columns = picture.width / sight.zoom;
-    if (row >= sight.row && row + 1 <= sight.row + rows && column >= sight.column && column + 1 <= sight.column + columns) return;
+    const inSight = row >= sight.row && row + 1 <= sight.row + rows;
+    if (inSight && column >= sight.column && column + 1 <= sight.column + columns) return;
     moveSight(sight.zoom, row + 0.5 - rows / 2, column + 0.5 - columns / 2);
   }
 
@@ -802,7 +807,9 @@ export function pictureView(host, explorer) {
   }
 
   // Two fingers are for the picture, not for the page.
-  canvas.addEventListener("touchmove", (event) => { if (event.touches.length > 1) event.preventDefault(); }, { passive: false });
+  canvas.addEventListener("touchmove", (event) => {
+    if (event.touches.length > 1) event.preventDefault();
+  }, { passive: false });
 
   function hover(event) {
     const place = placeOf(event);
@@ -838,7 +845,8 @@ export function pictureView(host, explorer) {
       showLegend();
       paint();
     }
-    if (changed.has("pixel") && explorer.state.pixel && sight.zoom > 1 && !gesture) bringIntoSight(explorer.state.pixel);
+    const { pixel } = explorer.state;
+    if (changed.has("pixel") && pixel && sight.zoom > 1 && !gesture) bringIntoSight(pixel);
     if (touched(REDRAWN_BY)) draw();
   };
 }

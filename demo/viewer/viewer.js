@@ -81,7 +81,7 @@ function build(root) {
 
   const explorer = {
     get state() { return state; },
-    picture: null, network: null, palette: null, window: null, maps: null, cuts: null, shown: null,
+    picture: null, network: null, palette: null, window: null, maps: null, cuts: null, cutsError: null, shown: null,
     set, ask, say, cutIndex,
   };
 
@@ -222,11 +222,25 @@ function build(root) {
     for (const question of waiting.splice(1)) question.reject(new Error("another picture was opened"));
   }
 
-  async function fetchMaps() {
+  // What has been asked is still wanted when the answer comes.
+  async function fetched(request, wanted) {
     const { picture } = explorer;
-    const asked = JSON.stringify([wires(), state.random, state.window]);
-    const answer = await asking({ kind: "maps", cuts: state.cuts, fill: state.fill });
-    if (!answer || picture !== explorer.picture || asked !== JSON.stringify([wires(), state.random, state.window])) return;
+    const before = wanted();
+    const current = () => picture === explorer.picture && before === wanted();
+    try {
+      const answer = await ask(request);
+      return current() ? answer : null;
+    } catch (error) {
+      if (!current()) return null;
+      say(error.message);
+      return { error: error.message };
+    }
+  }
+
+  async function fetchMaps() {
+    const request = { kind: "maps", cuts: state.cuts, fill: state.fill };
+    const answer = await fetched(request, () => JSON.stringify([wires(), state.random, state.window]));
+    if (!answer?.sites) return;
     for (const { name } of explorer.network.sites) {
       // What crosses uncut is the encoder's output itself, and travels once.
       answer.sites[name] ??= answer.sites[name.replace("skip", "encoder")];
@@ -236,25 +250,15 @@ function build(root) {
   }
 
   async function fetchCuts() {
-    const { picture } = explorer;
-    const asked = JSON.stringify([state.fill, state.random, state.window]);
-    const answer = await asking({ kind: "cuts", fill: state.fill });
-    if (!answer || picture !== explorer.picture || asked !== JSON.stringify([state.fill, state.random, state.window])) return;
-    explorer.cuts = combinations(answer);
+    const request = { kind: "cuts", fill: state.fill };
+    const answer = await fetched(request, () => JSON.stringify([state.fill, state.random, state.window]));
+    if (!answer) return;
+    explorer.cutsError = answer.error ?? null;
+    if (!answer.error) explorer.cuts = combinations(answer);
     touch("cuts");
   }
 
   const fetchAll = () => { fetchMaps(); fetchCuts(); };
-
-  async function asking(request) {
-    const { picture } = explorer;
-    try {
-      return await ask(request);
-    } catch (error) {
-      if (picture === explorer.picture) say(error.message);
-      return null;
-    }
-  }
 
   // --- Messages from the server ---
 
@@ -301,8 +305,7 @@ function build(root) {
     const boxed = state.box && inside(state.box) && inside([state.box[0] + state.box[2] - 1, state.box[1] + state.box[3] - 1]);
     const middle = [height, width].map((length) => Math.max(0, Math.floor((length - side) / 2)));
     const fits = state.window?.every((start, axis) => start >= 0 && start <= Math.max(0, [height, width][axis] - side));
-    state = {
-      ...state,
+    set({
       layer: site ? site.name : null,
       channel: site && state.channel < site.channels ? state.channel : null,
       cuts: parts.filter((part) => state.cuts.includes(part)),
@@ -312,7 +315,7 @@ function build(root) {
       window: fits ? state.window : middle,
       truth: state.truth && Boolean(explorer.picture.truth),
       hover: null, overlay: null, frames: [],
-    };
+    }, { settled: false });
     placeWindow();
   }
 

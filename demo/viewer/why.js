@@ -13,9 +13,10 @@ const WHY_GRADIENT = "gradient"; // the name of that map, beside those of the si
 
 export function whyView(host, explorer) {
   const overlay = overlayOf(explorer, "why");
-  const invite = h("p", { "data-testid": "why-invite" }, "Click a pixel of the picture, or drag a box over it, and see what "
-    + "its answer rests on.");
-  const numbers = ["Row", "Column", "Height", "Width"].map((name) => h("input", {
+  const invite = h("p", { "data-testid": "why-invite" }, "Click a pixel of the picture, or drag a box over it, and see "
+    + "what its answer rests on.");
+  const names = ["Row", "Column", "Height", "Width"];
+  const numbers = names.map((name) => h("input", {
     type: "number", min: name === "Row" || name === "Column" ? 0 : 1, step: 1, inputmode: "numeric",
     "data-testid": `why-${name.toLowerCase()}`, onchange: fromNumbers,
   }));
@@ -24,27 +25,32 @@ export function whyView(host, explorer) {
   const field = h("p", { class: "note", "data-testid": "why-field" });
   const problem = h("p", { class: "why-problem", role: "alert", "data-testid": "why-problem" });
   const again = h("button", { type: "button", onclick: askAgain }, "ask again");
-  const move = h("button", { type: "button", "data-testid": "why-window", onclick: moveWindow }, "open the part around it");
+  const move = h("button", {
+    type: "button", "data-testid": "why-window", onclick: moveWindow,
+  }, "open the part around it");
   const state = h("p", { class: "note", "data-testid": "why-state" });
   const gradientHost = h("div", { class: "why-gradient" });
   const strip = h("div", { class: "why-strip" });
   const signs = h("p", { class: "note why-legend" });
   const sizes = h("p", { class: "note why-legend" });
-  const maps = h("div", { class: "why-maps", role: "group", "aria-label": "Maps; choose one to lay it over the picture" },
+  const maps = h("div", { role: "group", "aria-label": "Maps; choose one to lay it over the picture" },
     h("div", { class: "why-first" }, gradientHost, signs), sizes, strip);
-  const random = h("input", { type: "checkbox", "data-testid": "why-random", onchange: () => explorer.set({ random: random.checked }) });
+  const random = h("input", {
+    type: "checkbox", "data-testid": "why-random", onchange: () => explorer.set({ random: random.checked }),
+  });
   const sanity = h("p", { class: "note", "data-testid": "why-sanity" });
   const content = h("div", { class: "why-content" }, sentence, field, maps,
     h("label", {}, random, h("span", {}, "with random weights")), sanity);
-  const answerBox = h("div", { class: "why-answer", "data-testid": "pixel-why" }, value, problem, again, move, content, state,
+  const answerBox = h("div", { "data-testid": "pixel-why" }, value, problem, again, move, content, state,
     h("button", { type: "button", "data-testid": "why-forget", onclick: forget }, "forget the pixel"));
 
   host.append(
     h("h3", {}, "Ask a pixel why"),
-    h("p", { class: "note" }, "The gradient shows which pixels would move this logit if they were a little brighter; Grad-CAM "
-      + "shows where the maps of a level speak for salt here. Neither shows what the network would say of another picture."),
+    h("p", { class: "note" }, "The gradient shows which pixels would move this logit if they were a little brighter; "
+      + "Grad-CAM shows where the maps of a level speak for salt here. Neither shows what the network would say of "
+      + "another picture."),
     invite,
-    h("div", { class: "row why-place" }, ...numbers.map((input, i) => h("label", {}, ["Row", "Column", "Height", "Width"][i], input))),
+    h("div", { class: "row why-place" }, ...numbers.map((input, i) => h("label", {}, names[i], input))),
     answerBox,
   );
 
@@ -95,7 +101,8 @@ export function whyView(host, explorer) {
       }
       let answer;
       try {
-        answer = await explorer.ask({ kind: "pixel", box: job.place.box, samples: job.samples, random: job.weights === "random" });
+        const random = job.weights === "random";
+        answer = await explorer.ask({ kind: "pixel", box: job.place.box, samples: job.samples, random });
       } catch (error) {
         answer = { error: error.message };
       }
@@ -117,7 +124,8 @@ export function whyView(host, explorer) {
   function askAgain() {
     for (const weights of ["trained", "random"]) {
       const known = place?.answers[weights];
-      if (known?.error) place.answers[weights] = known.logit === undefined ? undefined : { ...known, error: undefined };
+      if (!known?.error) continue;
+      place.answers[weights] = known.logit === undefined ? undefined : { ...known, error: undefined };
     }
     draw();
     pump();
@@ -131,7 +139,8 @@ export function whyView(host, explorer) {
     if (Number.isNaN(row) || Number.isNaN(column)) return; // the other number is still to come
     const lengths = [picture.height, picture.width];
     const size = sides.map((side, axis) => Math.max(1, Math.min(side || 1, lengths[axis])));
-    const start = [row, column].map((middle, axis) => Math.max(0, Math.min(middle - (size[axis] >> 1), lengths[axis] - size[axis])));
+    const start = [row, column].map((middle, axis) =>
+      Math.max(0, Math.min(middle - (size[axis] >> 1), lengths[axis] - size[axis])));
     const pixel = start.map((from, axis) => from + (size[axis] >> 1));
     explorer.set({ pixel, box: size[0] * size[1] > 1 ? [...start, ...size] : null });
     writeNumbers();
@@ -154,7 +163,9 @@ export function whyView(host, explorer) {
     const { picture, window: part } = explorer;
     const [top, left, height, width] = place.box;
     const start = (from, side, length, whole) => Math.max(0, Math.min(from + ((side - length) >> 1), whole - length));
-    explorer.set({ window: [start(top, height, part.height, picture.height), start(left, width, part.width, picture.width)] });
+    explorer.set({
+      window: [start(top, height, part.height, picture.height), start(left, width, part.width, picture.width)],
+    });
   }
 
   // --- Showing ---
@@ -165,7 +176,8 @@ export function whyView(host, explorer) {
     const [top, left, height, width] = place.box;
     const where = height * width === 1
       ? `Row ${top}, column ${left}`
-      : `Rows ${top} to ${top + height - 1}, columns ${left} to ${left + width - 1}, mean of ${(height * width).toLocaleString("en")} pixels`;
+      : `Rows ${top} to ${top + height - 1}, columns ${left} to ${left + width - 1}, `
+        + `mean of ${(height * width).toLocaleString("en")} pixels`;
     problem.textContent = !place.inside ? `${where}: this does not lie inside the opened part.` : known?.error ?? "";
     problem.hidden = !problem.textContent;
     again.hidden = !known?.error;
@@ -176,6 +188,7 @@ export function whyView(host, explorer) {
     if (!answered) {
       value.textContent = place.inside && !known?.error ? `${where}: is computed…` : "";
       value.hidden = !value.textContent;
+      sentence.textContent = "…"; // the maps may stand there a moment longer, but no number of another pixel
       state.textContent = "";
       if (known?.error) wipe();
       return;
@@ -209,13 +222,14 @@ export function whyView(host, explorer) {
       width: Math.min(part.left + part.width, left - reach + network.field + width - 1) - start,
       label: "in theory", dashed: true,
     };
-    const whole = part.height === picture.height && part.width === picture.width ? "the whole picture" : "the whole opened part";
+    const whole = part.height * part.width === picture.height * picture.width ? "picture" : "opened part";
     const covers = theory.height === part.height && theory.width === part.width;
     const uncut = explorer.state.cuts.length ? " This is the answer of the whole network: nothing is cut for it." : "";
     field.textContent = `In theory a logit depends on up to ${network.field} x ${network.field} pixels around it`
-      + `${covers ? `, here on ${whole}` : ""}: the dashed frame. Influence is the size of the gradient in the opened part; `
-      + `the other frames hold 90 % and 50 % of it. The logit is taken before the card's temperature.${uncut}`;
-    const frame = ([t, l, rows, columns], label) => ({ top: t, left: l, height: rows, width: columns, label, dashed: false });
+      + `${covers ? `, here on the whole ${whole}` : ""}: the dashed frame. Influence is the size of the gradient in the `
+      + `opened part; the other frames hold 90 % and 50 % of it. The logit is taken before the card's temperature.${uncut}`;
+    const frame = ([from, side, rows, columns], label) =>
+      ({ top: from, left: side, height: rows, width: columns, label, dashed: false });
     frames = [theory, frame(wide, "90 %"), frame(narrow, "50 %")];
     keepFrames();
   }
@@ -228,11 +242,12 @@ export function whyView(host, explorer) {
       palette = colors;
       signs.replaceChildren(h("span", {}, "Blue: a brighter pixel lowers the logit"), legendStrip(colors.diverging),
         h("span", {}, "orange: it raises it. The strongest hundredth has the full colour."));
-      sizes.replaceChildren(h("span", {}, "Grad-CAM at every level: 0"), legendStrip(colors.sequential), h("span", {}, "each map's largest value"));
+      sizes.replaceChildren(h("span", {}, "Grad-CAM at every level: 0"), legendStrip(colors.sequential),
+        h("span", {}, "each map's largest value"));
     }
     const gradient = known.smooth ?? known.gradient;
     const map = layer(WHY_GRADIENT, gradientHost);
-    map.title.textContent = known.smooth ? `input gradient, mean of ${WHY_COPIES} noisy copies (SmoothGrad)` : "input gradient";
+    map.title.textContent = `input gradient${known.smooth ? `, mean of ${WHY_COPIES} noisy copies (SmoothGrad)` : ""}`;
     map.label = known.smooth ? "SmoothGrad of the pixel" : "input gradient of the pixel";
     const limit = whyStrong(gradient);
     paintValues(map.thumbnail, gradient, part.height, part.width, colors, limit, true);
@@ -258,10 +273,12 @@ export function whyView(host, explorer) {
       const thumbnail = h("canvas", { "aria-hidden": "true" });
       const title = h("span", { class: "why-name" });
       const strength = h("span", { class: "why-strength" });
-      const button = h("button", { type: "button", class: "why-map", "data-testid": `why-map-${name}`, onclick: () => choose(name) },
-        thumbnail, title, strength);
+      const canvas = document.createElement("canvas"); // what is laid over the picture
+      const button = h("button", {
+        type: "button", class: "why-map", "data-testid": `why-map-${name}`, onclick: () => choose(name),
+      }, thumbnail, title, strength);
       parent.append(button);
-      layers.set(name, { button, thumbnail, title, strength, canvas: document.createElement("canvas"), smooth: false, label: "" });
+      layers.set(name, { button, thumbnail, title, strength, canvas, smooth: false, label: "" });
     }
     return layers.get(name);
   }
@@ -287,15 +304,15 @@ export function whyView(host, explorer) {
   function compare() {
     const { trained, random: untrained } = place.answers;
     const both = trained?.logit !== undefined && untrained?.logit !== undefined;
+    const gradient = trained?.smooth && untrained?.smooth ? "smooth" : "gradient"; // like with like
+    const valuesOf = (known, name) => (name === WHY_GRADIENT ? known[gradient] : known.cams[name].values);
     for (const [name, { strength }] of layers) {
-      let pair = both && [trained, untrained].map((known) => known.cams[name]?.values);
-      if (both && name === WHY_GRADIENT) pair = trained.smooth && untrained.smooth ? [trained.smooth, untrained.smooth] : [trained.gradient, untrained.gradient];
-      const r = pair && pair[0] && pair[1] ? whyCorrelation(...pair) : null;
+      const r = both ? whyCorrelation(valuesOf(trained, name), valuesOf(untrained, name)) : null;
       strength.textContent = r === null ? "" : `r ${whyNumber(r)}`;
     }
-    const other = explorer.state.random ? "the trained network's map of the same pixel" : "the map that random weights give of the same pixel";
+    const other = explorer.state.random ? "the trained network's map" : "the map that random weights give";
     sanity.textContent = "A map that does not change when the weights are random explains nothing."
-      + (both ? ` r: its correlation with ${other}.` : "");
+      + (both ? ` r: its correlation with ${other} of the same pixel.` : "");
   }
 
   // --- Over the picture ---
@@ -314,7 +331,9 @@ export function whyView(host, explorer) {
   }
 
   function mark() {
-    for (const [name, { button }] of layers) button.setAttribute("aria-pressed", String(overlay.wanted() && laid === name));
+    for (const [name, { button }] of layers) {
+      button.setAttribute("aria-pressed", String(overlay.wanted() && laid === name));
+    }
   }
 
   // Nothing of another scene stays in the picture.

@@ -53,6 +53,8 @@ def explore() -> None:
 
 
 st.header("Explore")
+# Streamlit fades what is being run anew; here everything stays right while the network is asked.
+st.html('<style>[data-testid="stElementContainer"][data-stale="true"] { opacity: 1 !important; }</style>')
 height, width = state.opened.grey.shape
 st.text(f"{state.opened.name} · {height:,} × {width:,} pixels · {state.opened.note}")
 explore()

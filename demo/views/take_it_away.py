@@ -29,8 +29,9 @@ def shelf() -> session.Shelf:
 
 def open_picture() -> None:
     """A picture of the strip was clicked: it is opened, and then this page makes way."""
-    if (label := state.strip["open"]) in state.choices:
-        state.picture, state.leaving = label, True
+    label = state.get("strip", {}).get("open")
+    if isinstance(label, str) and label in state.choices:
+        state.picture, state.leaving, state.said = label, True, []
 
 
 def find_rows(collection: session.Collection, threshold: float) -> dict[str, session.Row]:

@@ -1,0 +1,292 @@
+"""Training under SIGKILL: ``python -m reliability.kill``.
+
+A tiny network learns from invented sections.  Real processes are killed at random moments and inside their writes, and
+started again with ``--resume`` until the run is done; its weights must be those of a run that nothing disturbed.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tyro
+from rich.console import Console
+from rich.progress import Progress
+
+from unet import checkpoint
+from unet.training import CHECKPOINTS, read_checkpoint
+
+ROOT = Path(__file__).parents[1]
+RUN = ("--epochs=8", "--batch-size=8", "--sections-per-epoch=32", "--model.width=2", "--model.depth=2")
+WRITES_PER_EPOCH = 4  # the checkpoint, the metrics, the weights, their card
+SOON = 0.002  # seconds: a write that was seen to begin is struck within
+
+
+@dataclass
+class Options:
+    """Kills trainings and compares the weights they end with, bit for bit, with those of an undisturbed one."""
+
+    kills: int = 50
+    """Processes that are killed: every other one at a moment of the clock, every other one inside a write."""
+
+    seed: int = 0
+    """Of the moments."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a finished run left: the SHA-256 of its weights, and loss, mAP and IoU of every epoch."""
+
+    sha256: str
+    epochs: list[tuple[float, float, float]]
+
+
+@dataclass
+class Tally:
+    """What signals met and what came of it.
+
+    Attributes:
+        loading: processes struck before they had read what to go on from.
+        learning: those struck later, outside a write.
+        writing: those struck inside a write, which left a part of a file under its temporary name.
+        apart: how often the weights and their card were of two epochs, until the run was resumed.
+        finished: runs that came to their end, after one strike or many.
+        alike: those that ended as the undisturbed run.
+        wrong: what should not have been, in words.
+    """
+
+    loading: int = 0
+    learning: int = 0
+    writing: int = 0
+    apart: int = 0
+    finished: int = 0
+    alike: int = 0
+    wrong: list[str] = field(default_factory=list)
+
+    @property
+    def strikes(self) -> int:
+        """All of them."""
+        return self.loading + self.learning + self.writing
+
+    @property
+    def held(self) -> bool:
+        """Whether every promise was kept."""
+        return not self.wrong and 0 < self.alike == self.finished
+
+
+def launch(
+    folder: Path, *words: str, command: Sequence[str] = (), options: Sequence[str] = RUN
+) -> "subprocess.Popen[str]":
+    """Starts ``train.py`` on one thread.
+
+    Args:
+        folder: where it runs; it writes to ``runs`` in it.
+        words: options of its own.
+        command: what to start instead of Python with ``train.py``.
+        options: the options of every run.
+    """
+    return subprocess.Popen(
+        [*(command or (sys.executable, str(ROOT / "train.py"))), *options, *words],
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "COLUMNS": "1000"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finished(folder: Path, *words: str, **options: Any) -> str:
+    """Runs ``train.py`` to its end and returns what it said; raises ``RuntimeError`` where it fails."""
+    process = launch(folder, *words, **options)
+    _, said = process.communicate()
+    if process.returncode:
+        raise RuntimeError(f"train.py {' '.join(words)} ended with status {process.returncode}: {said}")
+    return said
+
+
+def outcome(run: Path) -> Outcome:
+    """What is in the folder of a finished run."""
+    card = checkpoint.read_card(run / f"{run.name}.safetensors")
+    entries = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return Outcome(card["sha256"], [(entry["loss"], entry["mAP"], entry["iou"]) for entry in entries])
+
+
+def damage(run: Path) -> list[str]:
+    """What a stopped process left that is not whole, in words; temporary files are no part of the run."""
+    wrong = [
+        f"{name} is not whole" for name in CHECKPOINTS if (run / name).exists() and not read_checkpoint(run / name)
+    ]
+    for path in (run / "metrics.jsonl", run / f"{run.name}.json"):
+        try:
+            for text in path.read_text().splitlines() if path.suffix == ".jsonl" else [path.read_text()]:
+                json.loads(text)
+        except FileNotFoundError:
+            pass
+        except ValueError:
+            wrong.append(f"{path.name} is not whole")
+    return wrong
+
+
+def are_apart(run: Path) -> bool:
+    """Whether weights and card are there and do not belong together."""
+    path = run / f"{run.name}.safetensors"
+    if not path.exists():
+        return False
+    try:
+        checkpoint.load(path)
+    except checkpoint.CheckpointError:
+        return True
+    return False
+
+
+def strike(process: "subprocess.Popen[str]", run: Path, moment: float | int, number: int) -> bool:
+    """Sends a signal to a training at a moment and waits for its end.
+
+    Args:
+        process: the training.
+        run: its folder.
+        moment: a float is seconds from now on; a whole number n aims at its nth write, which shows in a new temporary
+            file.
+        number: of the signal.
+
+    Returns:
+        Whether it was still running.
+    """
+    if isinstance(moment, int):
+        _wait_for_write(process, run, moment)
+    else:
+        end = time.monotonic() + moment
+        while process.poll() is None and time.monotonic() < end:
+            time.sleep(0.001)
+    running = process.poll() is None
+    if running:
+        process.send_signal(number)
+    return running
+
+
+def disturbed(
+    folder: Path, name: str, moments: Sequence[float | int], expected: Outcome, progress: Progress | None = None
+) -> Tally:
+    """Kills a training at each moment and resumes it; where it comes to its end before, another one begins.
+
+    Args:
+        folder: where it runs.
+        name: of the first run; the others get numbers.
+        moments: as for ``strike``; one that comes after the end is tried again on the next run.
+        expected: of the undisturbed run.
+        progress: shows a bar.
+    """
+    tally = Tally()
+    left = list(moments)
+    while True:
+        run = folder / "runs" / f"{name}{tally.finished}"
+        ended = False
+        while not ended:
+            before = _parts(run)
+            process = launch(folder, "--name", run.name, "--resume")
+            struck = bool(left) and strike(process, run, left[0], signal.SIGKILL)
+            _, said = process.communicate()
+            ended = process.returncode == 0
+            if struck and process.returncode == -signal.SIGKILL:
+                left.pop(0)
+                if _parts(run) - before:
+                    tally.writing += 1
+                elif "beginning" in said or "going on" in said:
+                    tally.learning += 1
+                else:
+                    tally.loading += 1
+                tally.apart += are_apart(run)
+                tally.wrong += damage(run)
+                if progress:
+                    progress.advance(progress.task_ids[0])
+            elif not ended:
+                tally.wrong.append(f"status {process.returncode}: {said}")
+                return tally
+        tally.finished += 1
+        tally.alike += outcome(run) == expected
+        tally.wrong += [f"{part[0]} was left behind" for part in _parts(run)]
+        if not left:
+            return tally
+
+
+def _parts(run: Path) -> set[tuple[str, int]]:
+    """Temporary files, and when they were written to last."""
+    found = set()
+    for path in run.glob("*.tmp"):
+        try:
+            found.add((path.name, path.stat().st_mtime_ns))
+        except FileNotFoundError:  # it has its own name now
+            continue
+    return found
+
+
+def _wait_for_write(process: "subprocess.Popen[str]", run: Path, count: int) -> None:
+    """Returns within the ``count``-th write that begins from now on, or when the process ends."""
+    old = _parts(run)
+    before = {name for name, _ in old}
+    while process.poll() is None:
+        now = _parts(run) - old
+        names = {name for name, _ in now}
+        count -= len(names - before)
+        if count <= 0:
+            return
+        before = names
+        time.sleep(0.0002)
+
+
+def moments_of(count: int, seconds: float, seed: int) -> list[float | int]:
+    """Moments for ``strike``: in turn one of the clock within ``seconds``, and one of the writes of two epochs."""
+    random = np.random.default_rng(seed)
+    clock = random.uniform(0, seconds, count)
+    writes = random.integers(1, 2 * WRITES_PER_EPOCH, count, endpoint=True)
+    return [int(writes[index]) if index % 2 else float(clock[index]) for index in range(count)]
+
+
+def undisturbed(folder: Path) -> tuple[Outcome, float]:
+    """What the run named ``whole`` ends with, and how many seconds it took."""
+    began = time.monotonic()
+    finished(folder, "--name=whole")
+    return outcome(folder / "runs" / "whole"), time.monotonic() - began
+
+
+def main() -> int:
+    """Prints what was tried; 0 if every promise held, 1 if not."""
+    options = tyro.cli(Options)
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    with tempfile.TemporaryDirectory() as place, Progress(console=Console(stderr=True), transient=True) as progress:
+        folder = Path(place)
+        progress.add_task("killed", total=options.kills)
+        expected, seconds = undisturbed(folder)
+        console.print(
+            f"undisturbed: {len(expected.epochs)} epochs in {seconds:.1f} s, weights {expected.sha256[:16]}..."
+        )
+        moments = moments_of(options.kills, seconds, options.seed)
+        tally = disturbed(folder, "killed", moments, expected, progress)
+    console.print(
+        f"killed: {tally.strikes} processes by SIGKILL, {tally.loading} while they loaded, {tally.learning} while they "
+        f"learned or validated, {tally.writing} inside a write, which left a part of a file under a temporary name"
+    )
+    console.print(
+        f"after every kill each checkpoint, card and list of metrics was whole; weights and card were of two epochs "
+        f"after {tally.apart} of them, until the run was resumed"
+        if not tally.wrong
+        else "\n".join(tally.wrong)
+    )
+    console.print(
+        f"resumed: {tally.alike} of {tally.finished} runs ended with the weights of the undisturbed one, and with the "
+        "loss, mAP and IoU of each of its epochs, bit for bit"
+    )
+    console.print("Every promise held." if tally.held else "NOT every promise held.")
+    return 0 if tally.held else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
