@@ -11,8 +11,10 @@ Start it with ``streamlit run demo/app.py``.  In ``st.session_state`` pages find
     revision    raised whenever Python moves the threshold or the view, and the viewer is to take them over
     link        what a link says: the ``sample`` (None for an upload, which cannot travel) and the ``weights``
     tiles       survey tiles
+    asked       ``session.asked`` of this run; a fragment that finds another one reruns the app
 """
 
+import gc
 import hashlib
 import sys
 from collections.abc import Callable, Container
@@ -63,6 +65,13 @@ class Known(NamedTuple):
 def load_segmenter(key: tuple[str, int, str]) -> Segmenter:
     """One network for all visitors: it keeps nothing of a picture, so nobody sees another's."""
     return Segmenter.load(key[0])
+
+
+@st.cache_resource(show_spinner=False)
+def spare_the_libraries() -> None:
+    """Streamlit collects garbage after every run: it need not look through all of PyTorch, which takes 170 ms."""
+    gc.collect()
+    gc.freeze()
 
 
 @st.cache_resource(max_entries=4, show_spinner="Looking for survey tiles")
@@ -403,4 +412,6 @@ if page.url_path != EXPLORE:
     if st.query_params.to_dict() != address:
         st.query_params.from_dict(address)
 
+state.asked = session.asked(state)
+spare_the_libraries()
 page.run()

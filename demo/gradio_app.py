@@ -22,7 +22,6 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 import numpy as np
-from gradio.data_classes import FileData
 from gradio.processing_utils import save_bytes_to_cache
 from gradio.utils import get_upload_folder
 from numpy.typing import NDArray
@@ -67,16 +66,6 @@ PAGE_STYLE = """
 PICTURES = [".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npy"]
 HOUR, DAY = 3600, 86_400  # files of visitors are looked through every hour, and deleted after a day
 LONGEST_NAME = 40  # characters of a name from outside that a sentence repeats
-
-
-class Upload(gr.File):
-    """A file by its path; gr.File leaves an empty temporary file behind at every question."""
-
-    is_template = True
-
-    def preprocess(self, payload: FileData | None) -> str | None:
-        """The path in Gradio's cache; Gradio has checked that it is the visitor's own upload."""
-        return None if payload is None else payload.path
 
 
 # --- What there is ------------------------------------------------------------------------------------------
@@ -465,8 +454,7 @@ def build() -> gr.Blocks:
             with gr.Column(min_width=280):
                 sample = gr.Dropdown(list(core.SAMPLES), label="Sample", value=next(iter(core.SAMPLES)))
                 weights = gr.Dropdown(labels, label="Weights", value=labels[0])
-            picture = Upload(label="Your picture", file_types=PICTURES, height=150, min_width=200)
-            mask = Upload(label="Its ground-truth mask", file_types=PICTURES, height=150, min_width=200)
+            picture, mask = upload("Your picture"), upload("Its ground-truth mask")
         viewer = gr.HTML(
             value=None,
             html_template='<div class="viewer-host"></div>',
@@ -528,14 +516,17 @@ def build() -> gr.Blocks:
         threshold.input(lambda count: count + 1, revision, revision, trigger_mode="always_last", **private).then(
             send, seen, viewer, **private, **network
         )
-        # A sample takes the place of an upload.
+        # A sample takes the place of an upload, and an upload that of the sample.
         sample.input(lambda: (None, None), None, [picture, mask], **private).then(
             send, seen, viewer, **private, **network
         )
-        gr.on(
-            [picture.upload, picture.clear, mask.upload, mask.clear],
-            send, seen, viewer, trigger_mode="always_last", **private, **network,
-        )  # fmt: skip
+        picture.upload(lambda: None, None, sample, **private).then(send, seen, viewer, **private, **network)
+        first = next(iter(core.SAMPLES))
+        picture.clear(lambda: (first, None), None, [sample, mask], **private).then(
+            send, seen, viewer, **private, **network
+        )
+        for changed in (mask.upload, mask.clear):
+            changed(send, seen, viewer, trigger_mode="always_last", **private, **network)
         viewer.ask(take_question, seen, viewer, trigger_mode="multiple", **private, **network)
         viewer.settled(follow, None, threshold, trigger_mode="always_last", **private)
         for start in (page.load, weights.change):
@@ -554,6 +545,14 @@ def build() -> gr.Blocks:
             **network,
         )
     return page
+
+
+def upload(label: str) -> gr.File:
+    """A place for a visitor's file; a listener gets its path in Gradio's cache, which Gradio has checked."""
+    place = gr.File(label=label, file_types=PICTURES, height=150, min_width=200)
+    # Its own way to that path leaves an empty temporary file behind at every question.
+    place.preprocess = lambda payload: None if payload is None else payload.path
+    return place
 
 
 def result(label: str, mode: str = "L") -> list[gr.Image | gr.JSON]:

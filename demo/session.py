@@ -13,7 +13,7 @@ import threading
 import zipfile
 import zlib
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
 from typing import IO, Any, NamedTuple, TypeVar
@@ -541,6 +541,16 @@ def thumbnail(pixels: NDArray[np.uint8], mask: Mask) -> bytes:
     if not written:
         raise RuntimeError(f"OpenCV could not write a WebP of {tinted.shape}")
     return content.tobytes()
+
+
+def asked(state: Mapping[str, Any]) -> tuple[object, ...]:
+    """What a visitor asks for beside a page, by the names of its widgets: a change needs more than a part of the page.
+
+    Two changes at the same moment reach Streamlit as one, which then runs what the first of them belongs to; a part
+    of a page that runs by itself has to see whether there was more.
+    """
+    files = [file.file_id for name in ("uploads", "masks") for file in state.get(name) or ()]
+    return state.get("picture"), state.get("weights_label"), *files
 
 
 class Shelf:

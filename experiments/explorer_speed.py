@@ -23,19 +23,21 @@ from pathlib import Path
 import cv2
 import numpy as np
 from playwright.sync_api import Page, sync_playwright
+from rich.console import Console
 
 from unet.synthetic import section
 
 ROOT = Path(__file__).parents[1]
 FIRST_SEED = 3_000_000_000  # sections that neither training nor the samples use
+CONSOLE = Console(highlight=False, width=120)
 SWITCHES = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 
 # In the page: what a threshold's frame costs, and when something is first true after a gesture.
 PROBES = """() => {
   const all = (selector, root = document) => {
     const found = [...root.querySelectorAll(selector)];
-    for (const element of root.querySelectorAll("*")) if (element.shadowRoot) found.push(...all(selector, element.shadowRoot));
-    return found;
+    const shadows = [...root.querySelectorAll("*")].map((element) => element.shadowRoot).filter(Boolean);
+    return found.concat(...shadows.map((shadow) => all(selector, shadow)));
   };
   window.all = all;
   window.byId = (name) => all(`[data-testid="${name}"]`)[0];
@@ -81,7 +83,7 @@ def streamlit(port: int) -> Iterator[int]:
 def print_row(name: str, values: list[float], goal: str, unit: str = "ms") -> None:
     """One line of the table."""
     median, high = np.median(values), np.percentile(values, 95)
-    print(f"{name:<48} {median:8.1f} {high:8.1f} {unit}   n {len(values):<3} goal {goal}", flush=True)
+    CONSOLE.print(f"{name:<48} {median:8.1f} {high:8.1f} {unit}   n {len(values):<3} goal {goal}")
 
 
 def picture(number: int) -> bytes:
@@ -173,7 +175,7 @@ def main() -> None:
         page.get_by_test_id("salt-readout").filter(has_text="threshold").wait_for()
         page.evaluate(PROBES)
         page.wait_for_timeout(3000)
-        print(f"{'':<48} {'median':>8} {'95 %':>8}")
+        CONSOLE.print(f"{'':<48} {'median':>8} {'95 %':>8}")
 
         dropped, payload = [], []
         for number in range(arguments.repeats + 1):
@@ -188,79 +190,69 @@ def main() -> None:
         work, frames, messages = drag(page, sent)
         print_row("threshold drag: handler and drawing", work, "<= 8")
         print_row("threshold drag: between two frames", frames, "<= 17, 33")
-        print(f"threshold drag: messages to the server {messages}, goal 0")
+        CONSOLE.print(f"threshold drag: messages to the server {messages}, goal 0")
 
         sites = ["encoder1", "decoder2", "encoder3", "bottleneck", "decoder1"]
 
         def open_block(number: int) -> float:
             site = sites[number % len(sites)]
             page.wait_for_timeout(150)
-            ready = f'byId("site-{site}").getAttribute("aria-current") === "true" && byId("maps-title")?.textContent.includes("{site}")'
-            return timed(page, f'byId("site-{site}").click()', ready)
+            return timed(page, f'byId("site-{site}").click()', f'all(".maps h3")[0].textContent.startsWith("{site}")')
 
         print_row("click a block to its maps", repeat(arguments.repeats, open_block), "<= 100")
 
         def cut(number: int) -> float:
             page.wait_for_timeout(600)
-            name = f"skip{number % 4 + 1}"
-            page.evaluate('() => { window.before = byId("salt-readout").textContent; }')
-            pressed = f'byId("site-{name}").getAttribute("aria-pressed") === "true"'
-            spent = timed(page, f'byId("site-{name}").click()', f'{pressed} && !byId("salt-altered").hidden')
-            page.evaluate(f'byId("site-{name}").click()')
+            wire = f'byId("site-skip{number % 4 + 1}")'
+            ready = f'{wire}.getAttribute("aria-pressed") === "true" && !byId("salt-altered").hidden'
+            spent = timed(page, f"{wire}.click()", ready)
+            page.evaluate(f"{wire}.click()")
             return spent
 
         print_row("cut a skip to the new mask", repeat(arguments.repeats, cut), "<= 100")
 
-        fills = ["mean", "zero"]
+        fills = page.get_by_test_id("cut-fill").locator("option").evaluate_all("all => all.map((one) => one.value)")
 
         def batch(number: int) -> float:
-            page.wait_for_timeout(800)
-            page.evaluate(
-                """(value) => { const fill = byId("cut-fill"); fill.value = value; window.asked = performance.now();
-                   fill.dispatchEvent(new Event("change", { bubbles: true })); }""",
-                [*fills, "Small lens"][number % 2] if number else "Small lens",
-            )
-            return page.evaluate('after(() => byId("cut-pending").hidden || !byId("cut-pending").textContent)')
-
-        samples = page.get_by_test_id("cut-fill").locator("option").count()
-        values = page.get_by_test_id("cut-fill").locator("option").evaluate_all("all => all.map((one) => one.value)")
-
-        def fresh_batch(number: int) -> float:
             """Another filling every time, of another picture after all of them: nothing is remembered."""
-            if number % samples == 0:
+            if number % (len(fills) - 1) == 0:
+                page.get_by_test_id("cut-fill").select_option(fills[0])
                 drop(page, 1000 + number)
                 page.wait_for_timeout(1500)
-            page.wait_for_timeout(500)
-            value = values[(number + 1) % samples]
+            page.wait_for_timeout(300)
+            fill = fills[number % (len(fills) - 1) + 1]
+            page.evaluate("window.pending = false")
             return timed(
                 page,
-                f'const fill = byId("cut-fill"); fill.value = "{value}"; '
-                'fill.dispatchEvent(new Event("change", { bubbles: true }))',
-                'window.seen = (window.seen ?? 0) + 1, seen > 2 && byId("cut-pending").hidden && ((window.seen = 0), true)',
+                'const fill = byId("cut-fill"); '
+                f'fill.value = "{fill}"; fill.dispatchEvent(new Event("change", {{ bubbles: true }}))',
+                '(window.pending ||= !byId("cut-pending").hidden) && byId("cut-pending").hidden',
             )
 
-        del batch
-        print_row("all combinations of cuts, asked anew", repeat(arguments.repeats, fresh_batch), "<= 400")
+        print_row("all combinations of cuts, asked anew", repeat(arguments.repeats, batch), "<= 400")
 
         firsts, wholes = [], []
         for number in range(arguments.repeats + 1):
             page.wait_for_timeout(600)
-            row, column = 10 + (37 * number) % 80, 10 + (53 * number) % 80
+            cell = [10 + (37 * number) % 80, 10 + (53 * number) % 80]
             page.evaluate("""() => {
-              const before = byId("why-sentence").textContent + byId("why-value").textContent;
-              const fresh = () => byId("why-sentence").textContent + byId("why-value").textContent !== before;
-              window.first = after(() => fresh() && byId("why-sentence").textContent.includes("90 %"));
-              window.whole = after(() => fresh() && byId("pixel-why").dataset.smooth === "true");
+              const sentence = () => byId("why-value").textContent + byId("why-sentence").textContent;
+              const before = sentence();
+              const answered = () => sentence() !== before && byId("why-sentence").textContent.includes("90 %");
+              window.first = after(answered);
+              window.whole = after(() => answered() && !byId("why-state").textContent);
             }""")
             page.get_by_test_id("salt-viewer").evaluate(
                 """(canvas, [row, column]) => {
-                  const box = canvas.getBoundingClientRect();
-                  const at = { clientX: box.left + (column + 0.5) * box.width / 101, clientY: box.top + (row + 0.5) * box.height / 101,
-                               bubbles: true, composed: true, pointerId: 1, isPrimary: true, button: 0 };
+                  const { left, top, width, height } = canvas.getBoundingClientRect();
+                  const at = {
+                    clientX: left + ((column + 0.5) * width) / 101, clientY: top + ((row + 0.5) * height) / 101,
+                    bubbles: true, composed: true, pointerId: 1, pointerType: "mouse", isPrimary: true, button: 0,
+                  };
                   canvas.dispatchEvent(new PointerEvent("pointerdown", { ...at, buttons: 1 }));
                   canvas.dispatchEvent(new PointerEvent("pointerup", at));
                 }""",
-                [row, column],
+                cell,
             )
             firsts.append(page.evaluate("first"))
             wholes.append(page.evaluate("whole"))
@@ -268,12 +260,11 @@ def main() -> None:
         print_row("ask a pixel: all of it", wholes[1:], "<= 1500")
 
         if arguments.memory:
-            print(f"memory of the server: {resident(pid):.0f} MB", end="")
+            CONSOLE.print(f"memory of the server: {resident(pid):.0f} MB")
             for number in range(500):
                 drop(page, 2000 + number)
                 if number % 100 == 99:
-                    print(f", after {number + 1} more pictures {resident(pid):.0f}", end="", flush=True)
-            print()
+                    CONSOLE.print(f"after {number + 1} more pictures: {resident(pid):.0f} MB")
         browser.close()
 
 

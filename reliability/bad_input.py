@@ -214,7 +214,7 @@ def pictures(folder: Path) -> list[PictureInput]:
         PictureInput("cmyk.tif", encoded(red, "TIFF"), np.full((40, 48), 0.299, np.float32)),
         PictureInput("cmyk.jpg", encoded(red, "JPEG"), np.full((40, 48), 0.299, np.float32), off=0.02),
         PictureInput("bilevel.png", encoded(Image.fromarray(GREY > 99)), (GREY > 99).astype(np.float32)),
-        PictureInput("lossy.jpg", encoded(smooth, "JPEG", quality=95), smooth.astype(np.float32) / 255, off=0.02),
+        PictureInput("lossy.jpg", encoded(smooth, "JPEG", quality=95), (smooth / 255).astype(np.float32), off=0.02),
     ]
     turned: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
         2: lambda a: a[:, ::-1],
@@ -454,7 +454,7 @@ def scenes(many: int) -> list[Scene]:
         Scene("a zip's name in a code page", raw(b"\x81.png", packed, len(good), crc), {"ü": EXPECTED}),
         Scene("a file's name that is no UTF-8", not_utf8, one, [cannot], status=1),
         Scene(
-            "links, a pipe and a folder called .png", links, {**one, "linked": (255 - GREY).astype(np.float32) / 255}
+            "links, a pipe and a folder called .png", links, {**one, "linked": ((255 - GREY) / 255).astype(np.float32)}
         ),
         Scene("links planted in the output folder", planted, one),
         Scene("a link in a zip", linked_entry, words=["not a PNG"], status=1),

@@ -133,7 +133,7 @@ def judge(given: PictureInput, values: Grey | None, sentence: str) -> Verdict:
         return "right"
     if given.refusal is not None:
         raise Broken("read, though it should have been refused")
-    if values.ndim != 2 or values.dtype != np.float32 or not (0 <= values.min() and values.max() <= 1):
+    if values.ndim != 2 or values.dtype != np.float32 or values.min() < 0 or values.max() > 1:
         raise Broken("read as something that is no picture")
     return "stands"
 
@@ -242,11 +242,9 @@ def in_its_own(words: Sequence[str | Path]) -> Said:
         process = subprocess.Popen(command, stdout=out, stderr=err, env=environment, cwd=root)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-        texts = []
-        for stream in (out, err):
-            stream.seek(0)
-            texts.append(stream.read().decode())
-        return Said(process.returncode, *texts, usage.ru_maxrss / 1024)
+        out.seek(0)
+        err.seek(0)
+        return Said(process.returncode, out.read().decode(), err.read().decode(), usage.ru_maxrss / 1024)
 
 
 Run = Callable[[Sequence[str | Path]], Said]
@@ -343,13 +341,14 @@ def check_predict_pictures(tally: Tally, door: str, weights: Path, inputs: Seque
         place.mkdir()
         verdicts: dict[str, Verdict] = {}
         greys, words = {}, []
-        for given in inputs:
-            (place / given.name).write_bytes(given.content)
+        for number, given in enumerate(inputs):
+            path = place / f"{number:03}-{given.name}"  # no two of one stem
+            path.write_bytes(given.content)
             try:  # how right this is, the doors before this one have judged
-                greys[Path(given.name).stem] = given.file().read_grey()
+                greys[path.stem] = given.file().read_grey()
                 verdicts[given.name] = "stands" if given.grey is None else "right"
             except ValueError:
-                words.append(f"{given.name}: ")
+                words.append(f"{path.name}: ")
                 verdicts[given.name] = "sentence"
         if tally.check(door, "all in one folder", check_predict, run, weights, [place], greys, words, inside):
             tally.counts[door].update(list(verdicts.values())[1:])  # the folder's own count stands for the first

@@ -5,29 +5,32 @@ started again with ``--resume`` until the run is done; its weights must be those
 """
 
 import json
+import multiprocessing
 import os
 import signal
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import torch
 import tyro
 from rich.console import Console
 from rich.progress import Progress
 
+import train
 from unet import checkpoint
 from unet.training import CHECKPOINTS, read_checkpoint
 
 ROOT = Path(__file__).parents[1]
 RUN = ("--epochs=8", "--batch-size=8", "--sections-per-epoch=32", "--model.width=2", "--model.depth=2")
-WRITES_PER_EPOCH = 4  # the checkpoint, the metrics, the weights, their card
-SOON = 0.002  # seconds: a write that was seen to begin is struck within
+WRITES_PER_EPOCH = 4  # the weights, their card, the metrics, the checkpoint
+
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(["train", "tyro", "unet.training"])
 
 
 @dataclass
@@ -54,8 +57,7 @@ class Tally:
     """What signals met and what came of it.
 
     Attributes:
-        loading: processes struck before they had read what to go on from.
-        learning: those struck later, outside a write.
+        outside: processes struck outside a write.
         writing: those struck inside a write, which left a part of a file under its temporary name.
         apart: how often the weights and their card were of two epochs, until the run was resumed.
         finished: runs that came to their end, after one strike or many.
@@ -63,8 +65,7 @@ class Tally:
         wrong: what should not have been, in words.
     """
 
-    loading: int = 0
-    learning: int = 0
+    outside: int = 0
     writing: int = 0
     apart: int = 0
     finished: int = 0
@@ -74,7 +75,7 @@ class Tally:
     @property
     def strikes(self) -> int:
         """All of them."""
-        return self.loading + self.learning + self.writing
+        return self.outside + self.writing
 
     @property
     def held(self) -> bool:
@@ -82,34 +83,42 @@ class Tally:
         return not self.wrong and 0 < self.alike == self.finished
 
 
-def launch(
-    folder: Path, *words: str, command: Sequence[str] = (), options: Sequence[str] = RUN
-) -> "subprocess.Popen[str]":
-    """Starts ``train.py`` on one thread.
+class Training:
+    """A real process that runs ``train.py``, forked from a server which has imported everything already.
 
     Args:
         folder: where it runs; it writes to ``runs`` in it.
-        words: options of its own.
-        command: what to start instead of Python with ``train.py``.
-        options: the options of every run.
+        words: its options, besides those of every run.
     """
-    return subprocess.Popen(
-        [*(command or (sys.executable, str(ROOT / "train.py"))), *options, *words],
-        cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "COLUMNS": "1000"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+
+    def __init__(self, folder: Path, *words: str) -> None:
+        self._said = folder / "said"
+        self._process = _FORKS.Process(target=_train, args=(folder, self._said, (*RUN, *words)))
+        self._process.start()
+
+    @property
+    def status(self) -> int | None:
+        """The exit status, or the signal that ended it, negative; None while it runs."""
+        return self._process.exitcode
+
+    def send(self, number: int) -> None:
+        """Sends it a signal."""
+        assert self._process.pid is not None  # it was started
+        os.kill(self._process.pid, number)
+
+    def said(self) -> str:
+        """Waits for its end and returns its stderr."""
+        self._process.join()
+        return self._said.read_text()
 
 
-def finished(folder: Path, *words: str, **options: Any) -> str:
-    """Runs ``train.py`` to its end and returns what it said; raises ``RuntimeError`` where it fails."""
-    process = launch(folder, *words, **options)
-    _, said = process.communicate()
-    if process.returncode:
-        raise RuntimeError(f"train.py {' '.join(words)} ended with status {process.returncode}: {said}")
-    return said
+def _train(folder: Path, said: Path, words: tuple[str, ...]) -> None:
+    torch.set_num_threads(1)
+    os.chdir(folder)
+    with said.open("wb") as file:
+        os.dup2(file.fileno(), 2)
+    sys.argv = [str(ROOT / "train.py"), *words]
+    sys.exit(train.main())
 
 
 def outcome(run: Path) -> Outcome:
@@ -147,7 +156,7 @@ def are_apart(run: Path) -> bool:
     return False
 
 
-def strike(process: "subprocess.Popen[str]", run: Path, moment: float | int, number: int) -> bool:
+def strike(process: Training, run: Path, moment: float, number: int) -> bool:
     """Sends a signal to a training at a moment and waits for its end.
 
     Args:
@@ -164,16 +173,16 @@ def strike(process: "subprocess.Popen[str]", run: Path, moment: float | int, num
         _wait_for_write(process, run, moment)
     else:
         end = time.monotonic() + moment
-        while process.poll() is None and time.monotonic() < end:
+        while process.status is None and time.monotonic() < end:
             time.sleep(0.001)
-    running = process.poll() is None
+    running = process.status is None
     if running:
-        process.send_signal(number)
+        process.send(number)
     return running
 
 
 def disturbed(
-    folder: Path, name: str, moments: Sequence[float | int], expected: Outcome, progress: Progress | None = None
+    folder: Path, name: str, moments: Sequence[float], expected: Outcome, progress: Progress | None = None
 ) -> Tally:
     """Kills a training at each moment and resumes it; where it comes to its end before, another one begins.
 
@@ -191,24 +200,21 @@ def disturbed(
         ended = False
         while not ended:
             before = _parts(run)
-            process = launch(folder, "--name", run.name, "--resume")
+            process = Training(folder, "--name", run.name, "--resume")
             struck = bool(left) and strike(process, run, left[0], signal.SIGKILL)
-            _, said = process.communicate()
-            ended = process.returncode == 0
-            if struck and process.returncode == -signal.SIGKILL:
+            said = process.said()
+            ended = process.status == 0
+            if struck and process.status == -signal.SIGKILL:
                 left.pop(0)
-                if _parts(run) - before:
-                    tally.writing += 1
-                elif "beginning" in said or "going on" in said:
-                    tally.learning += 1
-                else:
-                    tally.loading += 1
+                inside = bool(_parts(run) - before)
+                tally.writing += inside
+                tally.outside += not inside
                 tally.apart += are_apart(run)
                 tally.wrong += damage(run)
                 if progress:
                     progress.advance(progress.task_ids[0])
             elif not ended:
-                tally.wrong.append(f"status {process.returncode}: {said}")
+                tally.wrong.append(f"status {process.status}: {said}")
                 return tally
         tally.finished += 1
         tally.alike += outcome(run) == expected
@@ -228,11 +234,11 @@ def _parts(run: Path) -> set[tuple[str, int]]:
     return found
 
 
-def _wait_for_write(process: "subprocess.Popen[str]", run: Path, count: int) -> None:
+def _wait_for_write(process: Training, run: Path, count: int) -> None:
     """Returns within the ``count``-th write that begins from now on, or when the process ends."""
     old = _parts(run)
     before = {name for name, _ in old}
-    while process.poll() is None:
+    while process.status is None:
         now = _parts(run) - old
         names = {name for name, _ in now}
         count -= len(names - before)
@@ -243,9 +249,12 @@ def _wait_for_write(process: "subprocess.Popen[str]", run: Path, count: int) -> 
 
 
 def moments_of(count: int, seconds: float, seed: int) -> list[float | int]:
-    """Moments for ``strike``: in turn one of the clock within ``seconds``, and one of the writes of two epochs."""
+    """Moments for ``strike``: in turn one of the clock and one of the next writes.
+
+    They lie within half the time of an undisturbed run and within the writes of two epochs: a resumed run gets further.
+    """
     random = np.random.default_rng(seed)
-    clock = random.uniform(0, seconds, count)
+    clock = random.uniform(0, seconds / 2, count)
     writes = random.integers(1, 2 * WRITES_PER_EPOCH, count, endpoint=True)
     return [int(writes[index]) if index % 2 else float(clock[index]) for index in range(count)]
 
@@ -253,7 +262,10 @@ def moments_of(count: int, seconds: float, seed: int) -> list[float | int]:
 def undisturbed(folder: Path) -> tuple[Outcome, float]:
     """What the run named ``whole`` ends with, and how many seconds it took."""
     began = time.monotonic()
-    finished(folder, "--name=whole")
+    process = Training(folder, "--name=whole")
+    said = process.said()
+    if process.status:
+        raise RuntimeError(f"the undisturbed run failed: {said}")
     return outcome(folder / "runs" / "whole"), time.monotonic() - began
 
 
@@ -271,8 +283,8 @@ def main() -> int:
         moments = moments_of(options.kills, seconds, options.seed)
         tally = disturbed(folder, "killed", moments, expected, progress)
     console.print(
-        f"killed: {tally.strikes} processes by SIGKILL, {tally.loading} while they loaded, {tally.learning} while they "
-        f"learned or validated, {tally.writing} inside a write, which left a part of a file under a temporary name"
+        f"killed: {tally.strikes} processes by SIGKILL, {tally.writing} of them inside a write, which left a part of "
+        f"a file under a temporary name, {tally.outside} while they loaded, learned or validated"
     )
     console.print(
         f"after every kill each checkpoint, card and list of metrics was whole; weights and card were of two epochs "

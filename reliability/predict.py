@@ -22,7 +22,7 @@ from unet.synthetic import section
 MODULE = ("-m", "unet")
 # What the script `salt-unet` does, wherever it was installed.
 SCRIPT = ("-c", "import sys; from unet.__main__ import main; sys.exit(main())")
-SIZES = ((101, 101), (101, 101), (48, 60), (101, 101), (150, 140))  # in turn; the last is cut into tiles
+SIZES = ((101, 101), (48, 60), (33, 40), (48, 60), (40, 150))  # in turn; the last is cut into tiles
 SMALL_DISK = "400k"
 
 # Mounts a small disk for one command alone, and keeps what the command left on it.
@@ -130,7 +130,7 @@ def killed(pictures: Path, place: Path, moments: Sequence[float]) -> tuple[list[
     for moment in moments:
         before = len(contents(place / "out"))
         process = start(MODULE, *words(pictures, place))
-        _until(lambda before=before: len(contents(place / "out")) > before, process)
+        wait(lambda before=before: len(contents(place / "out")) > before, process)
         time.sleep(moment)
         process.kill()
         process.communicate()
@@ -142,7 +142,7 @@ def interrupted(door: Sequence[str], pictures: Path, place: Path, moment: float)
     """Sends Ctrl-C to a run, some seconds after it began to load PyTorch."""
     process = start(door, *words(pictures, place))
     maps = Path(f"/proc/{process.pid}/maps")
-    _until(lambda: "/torch/" in maps.read_text(), process)
+    wait(lambda: "/torch/" in maps.read_text(), process)
     time.sleep(moment)
     process.send_signal(signal.SIGINT)
     return ended(process, place)
@@ -192,8 +192,10 @@ def one_sentence(result: Result, sentence: str) -> bool:
     return result.status in (1, 2) and len(lines) == 1 and sentence in lines[0] and clean
 
 
-def _until(ready: Callable[[], bool], process: "subprocess.Popen[str]") -> None:
-    while process.poll() is None:
+def wait(ready: Callable[[], bool], process: "subprocess.Popen[str]", seconds: float = 600) -> None:
+    """Waits until something is so, a process has ended, or the time is over."""
+    end = time.monotonic() + seconds
+    while process.poll() is None and time.monotonic() < end:
         try:
             if ready():
                 return
@@ -225,7 +227,7 @@ def _tried(options: Options, folder: Path, console: Console) -> bool:
     begin = time.monotonic()
     place = fresh("whole")
     process = start(MODULE, *words(pictures, place))
-    _until(lambda: bool(contents(place / "out")), process)
+    wait(lambda: bool(contents(place / "out")), process)
     first = time.monotonic()
     whole = ended(process, place)
     loading, working = first - begin, time.monotonic() - first

@@ -2,18 +2,17 @@ import csv
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
-import time
+import tomllib
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
+from tests.conftest import ROOT
 from unet import checkpoint, cli, metrics, prediction, report, rle, synthetic
 from unet.image import RULE
 from unet.segmenter import Segmenter
@@ -458,45 +457,12 @@ def test_bench_prints_the_ratios(run, capsys, weights, monkeypatch, small_model)
     assert out.count(f"{sum(p.numel() for p in small_model.parameters()):,}") == 3
 
 
-class TestProcess:
-    """The same through a process of its own, as a user meets it."""
+def test_a_usage_error_as_a_user_meets_it(tmp_path):
+    command = [sys.executable, "-m", "unet", "predict", "gone", "--out", str(tmp_path / "out")]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert (result.returncode, result.stdout, result.stderr) == (2, "", "predict: gone: no such file or folder\n")
 
-    def start(self, *words):
-        # As many threads as here: the last bits of a convolution depend on their number.
-        environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
-        command = [sys.executable, "-m", "unet", *map(str, words)]
-        return subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
-    def test_a_usage_error(self, tmp_path):
-        process = self.start("predict", "gone", "--out", tmp_path / "out")
-        assert process.communicate(timeout=300) == ("", "predict: gone: no such file or folder\n")
-        assert process.returncode == 2
-
-    def test_killed_interrupted_and_started_again(self, run, weights, tmp_path):
-        pictures, out = tmp_path / "pictures", tmp_path / "out"
-        pictures.mkdir()
-        for index in range(160):
-            Image.fromarray(synthetic.section(index, 48, 48)[0]).save(pictures / f"{index:03}.png")
-        (pictures / "bad.png").write_bytes(b"bad")
-        words = (pictures, "--probability", "--csv")
-        assert run(*words, tmp_path / "whole.csv", "--out", tmp_path / "whole")[0] == 1
-
-        for stop in (signal.SIGKILL, signal.SIGINT):
-            before = len(list(out.glob("*.png"))) if out.exists() else 0
-            process = self.start(
-                "predict", *words, tmp_path / "again.csv", "--out", out, "--skip-existing", "--weights", weights
-            )
-            while process.poll() is None and len(list(out.glob("*.png"))) <= before:
-                time.sleep(0.001)
-            process.send_signal(stop)
-            _, err = process.communicate(timeout=300)
-            assert "Traceback" not in err
-            assert process.returncode in (-signal.SIGKILL, 130), "it was done before it could be stopped"
-            assert len(list(out.glob("*.png"))) < 160
-            assert not (tmp_path / "again.csv").exists()
-
-        assert run(*words, tmp_path / "again.csv", "--out", out, "--skip-existing")[0] == 1
-        for path in out.glob("*.tmp"):  # a killed process leaves what it was writing
-            path.unlink()
-        assert contents(out) == contents(tmp_path / "whole")
-        assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+def test_the_script_has_the_same_door():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["scripts"] == {"salt-unet": "unet.__main__:main"}

@@ -22,7 +22,7 @@ ARROWS: dict[str, set[str]] = {
     "unet.data": {"unet.files", "unet.image"},
     "unet.checkpoint": {"unet.model"},
     "unet.segmenter": {"unet.image", "unet.checkpoint", "unet.model", "unet.metrics"},
-    "unet.explain": {"unet.segmenter", "unet.model", "unet.image"},
+    "unet.explain": {"unet.segmenter", "unet.model", "unet.image", "unet.synthetic"},
     "unet.material": {"unet.augment", "unet.data", "unet.image", "unet.synthetic"},
     "unet.report": {"unet.metrics"},
     "unet.judging": {

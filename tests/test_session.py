@@ -4,6 +4,7 @@ import json
 import struct
 import zipfile
 from functools import partial
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -410,6 +411,15 @@ def test_a_thumbnail_is_small_and_shows_the_salt():
     assert small.shape == (112, 84, 3)
     assert np.abs(small[20, 40].astype(int) - np.array([158, 127, 55])).max() < 12
     assert np.abs(small[90, 40].astype(int) - 100).max() < 6
+
+
+def test_what_is_asked_for_changes_with_every_widget_beside_a_page():
+    files = [SimpleNamespace(file_id=name) for name in "ab"]
+    before = {"picture": "a", "weights_label": "w", "uploads": files, "masks": []}
+
+    assert session.asked({}) == session.asked({"uploads": None, "other": 1})
+    for change in ({"picture": "b"}, {"weights_label": "v"}, {"uploads": files[:1]}, {"masks": files[:1]}):
+        assert session.asked(before | change) != session.asked(before)
 
 
 def test_a_shelf_keeps_what_was_asked_for_last():

@@ -256,6 +256,6 @@ _ENTRIES: dict[str, Callable[[object], bool]] = {
 
 
 def _reason(error: Exception) -> str:
-    """What a library says went wrong, in one line."""
+    """What a library says went wrong, in one printable line."""
     lines = str(error).splitlines()
-    return lines[0][:_LONGEST_REASON] if lines else type(error).__name__
+    return repr(lines[0][:_LONGEST_REASON])[1:-1] if lines else type(error).__name__

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from unet.image import SPREAD, Padding, Picture
 from unet.model import UNet, UNetConfig
 from unet.segmenter import Segmenter
+from unet.synthetic import sections
 
 Fill = Literal["zero", "mean"] | Picture  # what stands where something was cut; a picture lends its own tensors
 Box = tuple[int, int, int, int]  # top, left, height, width
@@ -152,11 +153,12 @@ def random_twin(segmenter: Segmenter, seed: int = 0) -> Segmenter:
         seed: of a generator of its own; torch's global one is not touched.
 
     Returns:
-        Another network with the same card: every convolution drawn anew (He et al. 2015) without a bias, every batch
-        norm as at the start, frozen, in eval mode.
+        Another network with the same card, frozen, in eval mode: every convolution drawn anew (He et al. 2015) without
+        a bias, every batch norm as after its first batch, of eight invented sections.
     """
     model = copy.deepcopy(segmenter.model)
     generator = torch.Generator().manual_seed(seed)
+    first_batch = torch.cat([segmenter.network_input(image)[0] for image in sections(8)[0]])
     with torch.no_grad():
         for module in model.modules():
             if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
@@ -166,6 +168,9 @@ def random_twin(segmenter: Segmenter, seed: int = 0) -> Segmenter:
                     module.bias.zero_()
             elif isinstance(module, nn.BatchNorm2d):
                 module.reset_parameters()
+                module.momentum = None  # the statistics of the batch themselves
+        # Norms that never saw a batch would let the activations grow from block to block.
+        model.train()(first_batch)
     return Segmenter(model.eval().requires_grad_(False), segmenter.card, segmenter.fast)
 
 

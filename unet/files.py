@@ -254,7 +254,7 @@ def _in_zip(path: Path, folder: str | None) -> list[PictureFile]:
             f"{printable(path)}: {len(entries):,} entries, more than {LARGEST_COUNT:,}; split the archive"
         )
     # Some archives from Windows separate folders by backslashes.
-    named = [(PurePosixPath(e.filename.replace("\\", "/")), e) for e in entries if not e.is_dir()]
+    named = [(PurePosixPath(e.filename.replace("\\", "/")), e) for e in entries if not e.filename.endswith("/")]
     pictures = [pair for pair in named if _is_picture(pair[0]) and "__MACOSX" not in pair[0].parts]
     pictures.sort(key=lambda pair: pair[0])
     chosen = [(inside, entry) for inside, entry in pictures if inside.parent.name == (folder or "images")]

@@ -4,6 +4,7 @@ What is in memory is bounded, however many pictures there are.  Every file is wr
 a run that was stopped and started again leaves the same bytes as one that never was.
 """
 
+import io
 import os
 import re
 import time
@@ -196,7 +197,10 @@ def _read(chunk: Sequence[Job], fail: Callable[[Job, PictureError], None]) -> It
 def _write(job: Job, probability: Probability, threshold: float) -> Mask:
     mask = metrics.mask(probability, threshold)
     if job.probability is not None:
-        write(job.probability, lambda file: np.save(file, probability, allow_pickle=False))
+        # Into memory first: on a full disk np.save says "2356 requested and 1012 written", and not why.
+        array = io.BytesIO()
+        np.save(array, probability, allow_pickle=False)
+        write(job.probability, lambda file: file.write(array.getbuffer()))
     picture = Image.fromarray(mask.astype(np.uint8) * np.uint8(255))
     write(job.mask, lambda file: picture.save(file, format="PNG"))
     return mask

@@ -165,8 +165,8 @@ class Run:
             self.history.append(entry | {"tiles_per_second": rate, "seconds": seconds})
             card = {**self._origin(), "threshold": 0.5, "metrics": {judging_split(self.material): found}}
             with _writing(config.folder):
-                self._keep()
                 checkpoint.save(_weights(config), self._average(), card)
+                self._keep()
             left = seconds / (number + 1) * (config.epochs - number - 1)
             self.say(
                 f"epoch {number + 1}/{config.epochs}  loss {loss:.4f}  {rate:.1f} tiles/s  "
@@ -239,9 +239,10 @@ class Run:
         return origin(self.config, self.material, self.history, self.fabric.world_size, precision, self.parents)
 
     def _keep(self) -> None:
-        """Everything a run goes on from, and the metrics of its epochs, each file whole or not at all.
+        """The metrics of the run's epochs, and everything it goes on from, each file whole or not at all.
 
-        A checkpoint begins with its SHA-256, so that a damaged one is never gone on from.
+        The checkpoint comes last: what is killed before it repeats its epoch and writes all of it again.  It begins
+        with its SHA-256, so that a damaged one is never gone on from.
         """
         state = {
             "config": self.config.to_json(),
@@ -254,10 +255,10 @@ class Run:
         torch.save(state, buffer)
         content = buffer.getvalue()
         folder = self.config.folder
-        path = folder / CHECKPOINTS[len(self.history) % 2]
-        write_atomically(path, lambda file: file.write(hashlib.sha256(content).digest() + content))
         lines = "".join(json.dumps(entry) + "\n" for entry in self.history)
         write_atomically(folder / "metrics.jsonl", lambda file: file.write(lines.encode()))
+        path = folder / CHECKPOINTS[len(self.history) % 2]
+        write_atomically(path, lambda file: file.write(hashlib.sha256(content).digest() + content))
 
 
 def loss_of(logits: Tensor, target: Tensor, fine: bool) -> Tensor:
