@@ -1,7 +1,7 @@
 """Training when things go wrong: ``python -m reliability.faults``.
 
-A full disk, a folder that cannot be written, checkpoints damaged on disk, a loss that explodes, Ctrl-C and SIGTERM.  Every
-process is the real ``train.py``, started as a user starts it; what it learns is tiny and invented.
+A full disk, a folder that cannot be written, checkpoints damaged on disk, a loss that explodes, Ctrl-C and SIGTERM.
+Every process is the real ``train.py``, started as a user starts it; what it learns is tiny and invented.
 """
 
 import os
@@ -27,8 +27,7 @@ from unet import checkpoint
 from unet.material import epoch_order
 from unet.training import CHECKPOINTS, read_checkpoint
 
-FULL_AFTER = 2  # epochs whose checkpoints fit the small disk
-SMALL_DISK = "300k"
+SMALL_DISK = "300k"  # the checkpoints of two epochs, and not a third beside them
 
 # Mounts a small disk at ``runs`` for one command alone, and keeps what the command left on it.
 ON_A_DISK = """
@@ -180,9 +179,8 @@ def disks(folder: Path, expected: Outcome, console: Console) -> list[bool]:
     epochs, clean = epochs_kept(full / "runs" / "run"), is_clean(full / "runs" / "run")
     alike = goes_on(full, "run", expected)
     console.print(
-        f"full disk of {SMALL_DISK}: status {result.status}, {epochs} epochs are kept, all files are "
-        f"{'whole' if clean else 'NOT whole'}; with more room it went on to {'the same' if alike else 'OTHER'} weights, "
-        f"bit for bit; it said\n  {result.last}"
+        f"full disk of {SMALL_DISK}: status {result.status}, {epochs} epochs are kept, all files are whole: {clean}; "
+        f"with more room it went on to the same weights, bit for bit: {alike}; it said\n  {result.last}"
     )
     read_only.mkdir()
     refused = on_a_disk(read_only, "--name=run", read_only=True)
@@ -226,8 +224,8 @@ def damaged(folder: Path, expected: Outcome, console: Console, flips: int, seed:
         alike = result.status == 0 and outcome(run) == expected
         held.append(alike and len(said) == 1 and f"going on after epoch {epochs - 1}" in said[0])
         console.print(
-            f"newest checkpoint {kind}: it ended with {'the same' if alike else 'OTHER'} weights, bit for bit; it said\n"
-            f"  {said}"
+            f"newest checkpoint {kind}: it ended with the same weights, bit for bit: {alike}; it said\n"
+            f"  {' '.join(said)}"
         )
     for name in CHECKPOINTS:
         (stopped / name).write_bytes(content[:-1])
@@ -246,8 +244,8 @@ def exploded(folder: Path, console: Console) -> bool:
     rows = epoch_order(count=32, seed=0, epoch=2, batch_size=8, world_size=1, rank=0)[3]
     tiles = ", ".join(f"synthetic section {2 * 32 + row}" for row in rows)
     console.print(
-        f"a loss that is not a number: status {result.status}, the weights kept are of epoch {epochs} and "
-        f"{'finite' if finite else 'NOT finite'}; it said\n  {result.last}"
+        f"a loss that is not a number: status {result.status}, the weights kept are of epoch {epochs}, all finite: "
+        f"{finite}; it said\n  {result.last}"
     )
     sentence = result.is_one_sentence(1, "error: the loss is nan in epoch 3, step 4", f"(tiles {tiles})")
     return sentence and epochs == 2 and finite and is_clean(folder / "runs" / "exploded")

@@ -83,14 +83,15 @@ def dangers(source: str, name: str) -> list[str]:
         name: its path below the root, with forward slashes.
     """
     found = []
-    tree = ast.parse(source)
-    safe = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call) and _is_safe(node, tree, name)}
-    for node, dotted in _names(tree):
+    nodes = list(ast.walk(ast.parse(source)))
+    aliases = _aliases(nodes)
+    safe = {id(node.func) for node in nodes if isinstance(node, ast.Call) and _is_safe(node, aliases, name)}
+    for node, dotted in _names(nodes, aliases):
         if any(dotted == bad or dotted.startswith(f"{bad}.") for bad in NEVER):
             found.append(f"{name}:{node.lineno}: {dotted}")
         elif dotted in ("torch.load", "numpy.load") and id(node) not in safe:
             found.append(f"{name}:{node.lineno}: {dotted} where it may not stand, or without saying that it is safe")
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.keyword):
             value = ast.unparse(node.value)
             unsafe = {"allow_pickle": value != "False", "weights_only": value != "True", "shell": value != "False"}
@@ -99,19 +100,17 @@ def dangers(source: str, name: str) -> list[str]:
     return found
 
 
-def _is_safe(call: ast.Call, tree: ast.Module, name: str) -> bool:
+def _is_safe(call: ast.Call, aliases: dict[str, str], name: str) -> bool:
     """Whether a call says itself that it does not unpickle; torch.load must also stand in its one place."""
     keywords = {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
-    dotted = _dotted(call.func, _aliases(tree))
-    if dotted == "torch.load":
+    if _dotted(call.func, aliases) == "torch.load":
         return name == RESUME and keywords.get("weights_only") == "True"
     return keywords.get("allow_pickle") == "False"
 
 
-def _names(tree: ast.Module) -> Iterator[tuple[ast.expr | ast.stmt, str]]:
+def _names(nodes: list[ast.AST], aliases: dict[str, str]) -> Iterator[tuple[ast.expr | ast.stmt, str]]:
     """Everything a file imports or names, by its whole dotted name."""
-    aliases = _aliases(tree)
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             yield from ((node, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -123,10 +122,10 @@ def _names(tree: ast.Module) -> Iterator[tuple[ast.expr | ast.stmt, str]]:
                 yield node, dotted
 
 
-def _aliases(tree: ast.Module) -> dict[str, str]:
+def _aliases(nodes: list[ast.AST]) -> dict[str, str]:
     """Local name -> what it stands for."""
     aliases = {}
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             aliases |= {alias.asname: alias.name for alias in node.names if alias.asname}
         elif isinstance(node, ast.ImportFrom) and node.module:

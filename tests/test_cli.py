@@ -19,6 +19,7 @@ from unet.segmenter import Segmenter
 
 THRESHOLD = 0.47
 TRAIN, VAL = ["s0", "s1", "s2"], ["s3", "s4", "gone"]
+CLAIM = {"metric": "mAP", "value": 0.5, "split": "val", "count": 2, "threshold": THRESHOLD}
 
 
 @pytest.fixture(scope="module")
@@ -343,7 +344,7 @@ class TestEvaluate:
         assert sorted(tile["id"] for tile in found["worst"]) == [f"s{seed}" for seed in seeds]
 
     @pytest.mark.parametrize("temperature", [1, 0.4])
-    @pytest.mark.parametrize("claim", [None, {"tta": False}, {"tta": True}])
+    @pytest.mark.parametrize("claim", [None, {**CLAIM, "tta": False}, {**CLAIM, "tta": True}])
     def test_the_report_is_taken_the_way_the_claim_is_made(self, run, data, claiming, tmp_path, claim, temperature):
         path = claiming(claim=claim, temperature=temperature)
         (data / "sections.csv").write_text("id,section\ns0,1\ns3,2\ns5,2\nelsewhere,3\n")
@@ -378,7 +379,7 @@ class TestEvaluate:
 
     @pytest.mark.parametrize("tta", [False, True])
     def test_the_tables_are_of_the_way_asked_for(self, data, capsys, claiming, tta):
-        path = claiming(claim={"tta": not tta}, temperature=0.4)
+        path = claiming(claim={**CLAIM, "tta": not tta}, temperature=0.4)
         (data / "sections.csv").write_text("id,section\ns0,1\n")
         words = ["evaluate", str(data), "--weights", str(path), "--split", "all", *(["--tta"] if tta else [])]
         assert cli.main(words) == 0

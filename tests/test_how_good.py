@@ -418,7 +418,8 @@ def test_the_numbers_of_every_group_stand_below_its_bars(weights):
 
 def test_the_card_s_threshold_is_marked_on_the_curves(weights):
     app = opened()
-    run(app.number_input(key="threshold").set_value(0.3))
+    app.session_state["threshold"] = 0.3
+    run(app)
     curve, scores = (figures(app)[title] for title in ("Precision and recall", "Scores against the threshold"))
 
     assert trace(curve, "thresholds 0.05 to 0.95")["y"] == [0.55, 0.9, 1.0]
@@ -519,12 +520,12 @@ def test_a_damaged_history_and_damaged_sizes_are_said_too(weights, tmp_path):
 
 def test_the_page_leaves_picture_and_threshold_to_the_others(weights):
     app = run(AppTest.from_file(str(APP), default_timeout=60))
-    run(app.number_input(key="threshold").set_value(0.3))
+    app.session_state["threshold"] = 0.3
+    run(app)
     run(app.selectbox(key="picture").set_value("Hanging keel"))
     run(app.switch_page(PAGE))
-    assert app.number_input(key="threshold").value == 0.3
-    run(app.switch_page("views/find_the_salt.py"))
+    assert app.session_state["threshold"] == 0.3
+    run(app.switch_page("views/explore.py"))
 
-    assert app.number_input(key="threshold").value == 0.3
+    assert app.session_state["threshold"] == 0.3
     assert app.selectbox(key="picture").value == "Hanging keel"
-    assert app.session_state["handle"] == 0.3

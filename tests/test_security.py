@@ -108,6 +108,7 @@ class TestPayloads:
         assert "holds Python objects, which are never loaded" in said
         assert not marker.exists()
 
+    @pytest.mark.filterwarnings("ignore:Detected pickle protocol")
     def test_as_a_runs_own_checkpoint(self, poisoned, marker, tmp_path):
         path = tmp_path / "resume.pt"
         for content in poisoned.values():
@@ -249,6 +250,7 @@ class TestDependencies:
         assert security.audit(["a==1"]) == answer
 
     def test_the_command(self, monkeypatch, capsys):
+        monkeypatch.setattr(security, "sources", lambda: [security.ROOT / security.RESUME])
         monkeypatch.setattr(security, "find_spec", lambda name: sys)
         monkeypatch.setattr(security, "audit", lambda pins: None)
         assert security.main() == 0

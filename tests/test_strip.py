@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import time
 
 import numpy as np
 import pytest
@@ -37,6 +38,12 @@ def to_strip(page):
     expect(page.get_by_label("Sort by")).to_be_visible()
 
 
+def silence(page, seconds=3):
+    """Waits until the page has nothing more to tell the server."""
+    while not page.sent or time.monotonic() - page.sent[-1] < seconds:
+        page.wait_for_timeout(250)
+
+
 def names(page):
     return page.locator(".salt-strip .name").all_text_contents()
 
@@ -51,7 +58,7 @@ def test_sorting_asks_nobody(browser, address):
     with visited(browser, address) as page:
         to_strip(page)
         assert names(page) == sorted(core.SAMPLES)
-        page.wait_for_timeout(1000)
+        silence(page)
         page.sent.clear()
         for order, word in (("share", "salt"), ("highest", "highest"), ("iou", "IoU"), ("competition", "score")):
             page.get_by_label("Sort by").select_option(order)
@@ -84,7 +91,7 @@ def test_a_session_goes_and_comes_back(browser, address, tmp_path):
         upload(page, ("keel.png", png(keel.truth)), which=1)
         expect(page.get_by_test_id("salt-viewer")).to_have_attribute("aria-label", re.compile("^keel.png"))
         opened_up(page)
-        page.wait_for_timeout(3000)  # the server hears of what was settled
+        silence(page)
         to_strip(page)
         expect(page.locator(".salt-strip .name")).to_have_count(2)
         assert names(page) == [hostile, "keel.png"]

@@ -291,7 +291,7 @@ def _start(config: TrainingConfig) -> tuple[TrainingConfig, dict[str, Any] | Non
     assert state is not None  # the whole ones were chosen
     warning = f"{damaged} is damaged on disk, {name} is whole; " if damaged else ""
     found = f"{folder}: {warning}going on after epoch {epochs} with the run's own options"
-    return TrainingConfig.from_json(state["config"]), state, found
+    return replace(TrainingConfig.from_json(state["config"]), name=config.name), state, found  # it may be a copy
 
 
 def read_checkpoint(path: Path) -> dict[str, Any] | None:
@@ -320,8 +320,8 @@ def _writing(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise TrainingError(
-            f"{folder} cannot be written ({error.strerror}); what was written before is whole: "
-            "when that is mended, go on with --resume"
+            f"{folder} cannot be written ({error.strerror}); what it holds is whole: "
+            "when that is mended, start again with --resume"
         ) from error
     finally:
         for end, handler in handlers.items():

@@ -405,6 +405,8 @@ function build(root) {
 
   function close() {
     removeEventListener("keydown", press, true);
+    clearTimeout(settling);
+    for (const { timer } of waiting) clearTimeout(timer);
     explorers.delete(root);
     box.remove();
   }

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from demo import core, explorer
+from demo import core, explorer, session
 from unet import Segmenter
 from unet.image import Grey
 from unet.segmenter import Probability
@@ -18,19 +18,23 @@ def find_probability(weights: tuple[str, int, str], digest: str, _segmenter: Seg
 
 
 def take_question() -> None:
-    """The browser needs the network."""
-    state.question = state.viewer["ask"]
+    """The browser needs the network; a last word from a page that was left is not heard."""
+    if "viewer" in state:
+        state.question = state.viewer["ask"]
 
 
 def take_view() -> None:
     """The visitor let go of something: Python follows, and moves nothing."""
-    state.view = dict(state.viewer["view"])
-    state.threshold = float(state.view.pop("threshold"))
+    if "viewer" in state:
+        state.view = dict(state.viewer["view"])
+        state.threshold = float(state.view.pop("threshold"))
 
 
 @st.fragment
 def explore() -> None:
     """The viewer; a question runs only this function, and its answer travels once, with this very run."""
+    if session.asked(state) != state.asked:  # an upload came together with a question
+        st.rerun()
     opened, segmenter = state.opened, state.segmenter
     probability = find_probability(state.weights, opened.digest, segmenter, opened.grey)
     key = explorer.key(opened, probability, segmenter)
