@@ -1,8 +1,10 @@
+import hashlib
 import json
 import shutil
 from dataclasses import asdict
 
 import pytest
+import safetensors.torch
 import torch
 
 from unet import checkpoint
@@ -82,6 +84,88 @@ def test_a_missing_file_is_named(small_weights, suffix):
     small_weights.with_suffix(suffix).unlink()
     with pytest.raises(CheckpointError, match=rf"small{suffix}.*cannot be read"):
         checkpoint.load(small_weights)
+
+
+CLAIM = {"metric": "mAP", "value": 0.8, "split": "val", "count": 9, "tta": True, "threshold": 0.5}
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"claim": "high"},
+        {"claim": {"tta": True}},
+        {"claim": {**CLAIM, "value": float("nan")}},
+        {"claim": {**CLAIM, "count": None}},
+        {"split": "val"},
+        {"split": {"val": [1]}},
+        {"split": {"val": ["a", "a"]}},
+        {"training": "long"},
+        {"name": ["a"]},
+        {"parameters": 10**400},
+        {"sites": {}},
+        {"sha256": 7},
+        {"input": {"x" * 1000: 1}},
+    ],
+)
+def test_a_damaged_entry_is_named(small_weights, entry):
+    change_card(small_weights, **entry)
+    with pytest.raises(CheckpointError, match=f"the entry {next(iter(entry))} is damaged, got ") as caught:
+        checkpoint.load(small_weights)
+    assert len(str(caught.value)) < 500
+
+
+def test_entries_that_may_be_nothing_or_absent(small_weights):
+    change_card(small_weights, claim=CLAIM, split={"train": ["a"], "val": []}, training={}, colour=[1])
+    assert checkpoint.load(small_weights)[1]["claim"] == CLAIM
+    change_card(small_weights, claim=None, split=None, training=None)
+    checkpoint.load(small_weights)
+
+
+def test_a_network_is_built_only_of_tensors_that_are_there(small_weights):
+    """The card's network would take 30 GB."""
+    card = small_weights.with_suffix(".json")
+    kept = json.loads(card.read_text())
+    del kept["sites"], kept["parameters"]
+    card.write_text(json.dumps({**kept, "config": {"width": 256, "depth": 6}}))
+    with pytest.raises(CheckpointError, match=r"do not fit the configuration in the card .*expected \(256,"):
+        checkpoint.load(small_weights)
+
+
+def test_a_file_larger_than_the_network_is_not_read(small_weights):
+    with small_weights.open("ab") as file:
+        file.truncate(10**12)  # of which the disk holds nothing
+    with pytest.raises(CheckpointError, match="1,000,000,000,000 bytes are more than"):
+        checkpoint.load(small_weights)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (lambda tensors: tensors["head.bias"].fill_(torch.inf), "head.bias holds NaN or infinity"),
+        (lambda tensors: tensors.update(extra=torch.zeros(1)), r"'extra': expected nothing, got \(1,\)"),
+        (lambda tensors: tensors.pop("head.bias"), r"'head.bias': expected \(1,\), got nothing"),
+        (lambda tensors: tensors.update({"head.bias": tensors["head.bias"].double()}), "'head.bias'"),
+    ],
+)
+def test_tensors_that_are_not_the_networks(small_weights, spoil, sentence):
+    tensors = safetensors.torch.load(small_weights.read_bytes())
+    spoil(tensors)
+    content = safetensors.torch.save(tensors)
+    small_weights.write_bytes(content)
+    change_card(small_weights, sha256=hashlib.sha256(content).hexdigest())
+    with pytest.raises(CheckpointError, match=sentence):
+        checkpoint.load(small_weights)
+
+
+def test_a_link_in_the_way_of_a_write_is_not_followed(tmp_path):
+    other = tmp_path / "other"
+    other.write_bytes(b"keep me")
+    (tmp_path / "file.tmp").symlink_to(other)
+    (tmp_path / "file").symlink_to(other)
+    checkpoint.write_atomically(tmp_path / "file", lambda file: file.write(b"new"))
+    assert other.read_bytes() == b"keep me"
+    assert (tmp_path / "file").read_bytes() == b"new"
+    assert not (tmp_path / "file").is_symlink()
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 from tests.conftest import TGS
+from unet import data
 from unet.data import DataError, load_tiles, read_sections, split_tiles
+from unet.files import PictureError
 
 IDS = [f"{i:03}" for i in range(200)]
 
@@ -76,6 +78,36 @@ def test_a_mask_of_another_size_is_named(tgs_like):
         load_tiles(root)
 
 
+@pytest.mark.parametrize("mask", [np.zeros(20), np.array(1), np.full((20, 24), np.nan), np.zeros((20, 24), "u1,u1")])
+def test_what_is_no_mask_is_named(tgs_like, mask):
+    root, *_ = tgs_like
+    (root / "train" / "masks" / "b.png").unlink()
+    np.save(root / "train" / "masks" / "b.npy", mask)
+    with pytest.raises(PictureError, match=r"b\.npy: expected a mask of"):
+        load_tiles(root)
+
+
+def test_grey_values_in_a_mask_are_salt(tgs_like):
+    root, grey, _ = tgs_like
+    write(root / "train", "b", grey[2], grey[0])
+    np.testing.assert_array_equal(load_tiles(root).masks[1], grey[0] > 0)
+
+
+def test_a_picture_is_not_its_own_mask(tgs_like):
+    root, *_ = tgs_like
+    with pytest.raises(DataError, match="found no pictures there"):
+        load_tiles(root / "train" / "images" / "a.png")
+
+
+def test_pictures_that_no_memory_holds_are_refused_before_they_are_read(tgs_like, monkeypatch):
+    root, *_ = tgs_like
+    monkeypatch.setattr(data, "LARGEST_PIXELS", 3 * 20 * 24)
+    load_tiles(root)
+    monkeypatch.setattr(data, "LARGEST_PIXELS", 3 * 20 * 24 - 1)
+    with pytest.raises(DataError, match="3 pictures of 20 x 24 as a are more than 1,439 pixels in all"):
+        load_tiles(root)
+
+
 def test_no_data_says_what_was_expected(tmp_path):
     with pytest.raises(DataError, match="expected train.zip, train/"):
         load_tiles(tmp_path)
@@ -113,6 +145,23 @@ def test_sections_are_read(tmp_path):
     assert read_sections(tmp_path) == {"x": "4", "y": "4"}
     (tmp_path / "sections.csv").write_text("tile,part\nx,4\n")
     with pytest.raises(DataError, match="expected the columns id and section"):
+        read_sections(tmp_path)
+    (tmp_path / "sections.csv").write_bytes(b"\xef\xbb\xbfid,section\r\nx,4\r\n")  # as a spreadsheet writes it
+    assert read_sections(tmp_path) == {"x": "4"}
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "expected the columns"),
+        (b"id,section\nx,s\xe9l\n", "not a CSV file in UTF-8"),
+        (b"id,section\nx," + b"1" * 200_000, "not a CSV file in UTF-8"),
+        (b"id,section\nx,4\ny\n", "a line is cut short"),
+    ],
+)
+def test_sections_that_are_none_are_named(tmp_path, content, sentence):
+    (tmp_path / "sections.csv").write_bytes(content)
+    with pytest.raises(DataError, match=rf"sections\.csv: {sentence}"):
         read_sections(tmp_path)
 
 

@@ -4,6 +4,7 @@ import json
 import re
 import struct
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -161,6 +162,27 @@ def test_random_weights_answer_for_themselves(opened, segmenter):
 
     assert trained["logit"] != random["logit"]
     assert explorer.random_twin(segmenter) is explorer.random_twin(segmenter)
+
+
+def test_eight_visitors_at_once_get_what_one_alone_would_get(segmenter):
+    """Bit for bit, whatever the others ask meanwhile."""
+    questions = [
+        {"kind": "maps", "cuts": ["skip2"], "fill": "mean"},
+        {"kind": "cuts", "fill": "Small lens"},
+        {"kind": "effects", "site": "encoder2"},
+        {"kind": "pixel", "box": [40, 52, 3, 2], "samples": 4},
+        {"kind": "pixel", "box": [10, 10, 1, 1], "samples": 0, "random": True},
+    ]
+    samples = [core.sample(name) for name in core.SAMPLES]
+
+    def visit(opened):
+        return [explorer.pack(asked(opened, segmenter, **question)) for question in questions]
+
+    alone = [visit(opened) for opened in samples]
+    with ThreadPoolExecutor(8) as visitors:
+        together = list(visitors.map(visit, samples))
+
+    assert together == alone
 
 
 @pytest.mark.parametrize(

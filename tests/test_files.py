@@ -1,4 +1,6 @@
+import contextlib
 import io
+import os
 import struct
 import zipfile
 import zlib
@@ -35,14 +37,32 @@ def npy_header(text, version=(1, 0)):
     return b"\x93NUMPY" + bytes(version) + length + text.encode()
 
 
+def png_of(*chunks):
+    """A PNG of these chunks, each a kind and its bytes."""
+    blocks = [
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(blocks)
+
+
+def size(width, height):
+    """The chunk that declares a PNG's size."""
+    return b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+
+
+PIXELS, END = (b"IDAT", zlib.compress(b"\0")), (b"IEND", b"")
+
+
 def png_header(width, height):
     """A PNG that declares a size and holds no pixels."""
+    return png_of(size(width, height), PIXELS, END)
 
-    def block(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + block(b"IHDR", header) + block(b"IDAT", zlib.compress(b"\0")) + block(b"IEND", b"")
+def animated_png(*sizes):
+    """A PNG that begins as an animation of one frame and declares these sizes."""
+    frame = struct.pack(">IIIIIHHBB", 0, 16, 16, 0, 0, 1, 1, 0, 0)
+    animation = [(b"acTL", struct.pack(">II", 1, 0)), (b"fcTL", frame)]
+    return png_of(*(size(*of) for of in sizes), *animation, PIXELS, END)
 
 
 def zip_of(path, entries):
@@ -115,9 +135,16 @@ class TestRefusals:
             (encoded(NOISE)[:-60], "damaged or cut short"),
             (encoded(COLOUR, "JPEG")[:400], "damaged or cut short"),
             (encoded(COLOUR, "TIFF")[:900], "damaged or cut short"),
+            (b"\x89PNG\r\n\x1a\n", "damaged or cut short (no end)"),
+            (encoded(NOISE)[:-12], "damaged or cut short (no end)"),
+            (png_of(PIXELS, size(20, 20), END), "no header at its head"),
+            (encoded(Image.new("LAB", (20, 20)), "TIFF"), "colours of the kind LAB are not read"),
             (png_header(30_000, 30_000), "more than 50,000,000 pixels"),
             (png_header(8_000, 8_000), "8,000 x 8,000 is more than 50,000,000 pixels"),
             (png_header(2**31 - 1, 2**31 - 1), "more than 50,000,000 pixels"),
+            # Pillow takes the memory for an animation as soon as it opens it: 22 GB for these 150 bytes.
+            (animated_png((100_000, 60_000)), "60,000 x 100,000 is more than 50,000,000 pixels"),
+            (animated_png((16, 16), (100_000, 60_000)), "no header at its head, or a second one"),
             (encoded(GREY.astype(np.int32) * 1000, "TIFF"), "32-bit integers outside 0 to 65535"),
             (npy(np.array([{}]), allow_pickle=True), "holds Python objects, which are never loaded"),
             (npy(GREY)[:-1], "cut short"),
@@ -147,6 +174,34 @@ class TestRefusals:
         assert message.startswith("the file.png: ")
         assert reason in message
         assert "\n" not in message
+
+    def test_every_flipped_bit_of_a_png_is_seen(self):
+        whole = encoded(NOISE)
+        for bit in range(0, 8 * len(whole), 5):
+            content = bytearray(whole)
+            content[bit // 8] ^= 1 << bit % 8
+            with pytest.raises(PictureError):
+                decode(bytes(content), "flipped.png")
+
+    def test_strips_that_leave_out_a_part(self):
+        content = bytearray(encoded(GREY8, "TIFF"))
+        height = content.index(struct.pack("<HHI", 257, 4, 1)) + 8
+        content[height : height + 4] = struct.pack("<I", 500)
+        with pytest.raises(PictureError, match="cut short .it holds a part of its 500 x 30 pixels"):
+            decode(bytes(content), "tall.tif")
+
+    def test_nothing_is_written_past_the_message(self, capfd, recwarn):
+        deflated = bytearray(encoded(NOISE, "TIFF", compression="tiff_adobe_deflate"))
+        deflated[200:220] = bytes(20)
+        old = npy_header("{'descr': '<i4', 'fortran_order': False, 'shape': (20L, 20L), }\n") + bytes(1600)
+        samples = bytearray(encoded(COLOUR, "TIFF"))
+        place = samples.index(struct.pack("<HHI", 277, 3, 1)) + 8
+        samples[place] = 40
+        for content in (bytes(deflated), old, bytes(samples)):
+            with contextlib.suppress(PictureError):
+                decode(content, "odd")
+        assert capfd.readouterr() == ("", "")
+        assert not list(recwarn)
 
     def test_npz_is_no_picture(self):
         stream = io.BytesIO()
@@ -196,6 +251,17 @@ class TestFolders:
         assert [p.stem for p in find_pictures(tmp_path)] == ["images"]
         assert [p.stem for p in find_pictures(tmp_path, "masks")] == ["masks"]
         assert find_pictures(tmp_path, "nothing") == []
+
+    def test_a_picture_has_no_folders(self, tmp_path):
+        path = tmp_path / "a.png"
+        path.write_bytes(encoded(GREY8))
+        assert find_pictures(path, "masks") == []
+
+    def test_what_is_neither_a_file_nor_a_folder(self, tmp_path):
+        os.mkfifo(tmp_path / "pipe.png")
+        assert find_pictures(tmp_path) == []
+        with pytest.raises(PictureError, match="neither a file nor a folder"):
+            find_pictures(tmp_path / "pipe.png")
 
     def test_nothing_there(self, tmp_path):
         with pytest.raises(PictureError, match=r"gone: no such file or folder"):
@@ -302,6 +368,29 @@ class TestZips:
             locked.read()
         with pytest.raises(PictureError, match=r"b\.png: cannot be read"):
             damaged.read()
+
+    @pytest.mark.parametrize("size", [10, 4_000_000_000])
+    def test_a_size_that_lies(self, tmp_path, size):
+        path = zip_of(tmp_path / "a.zip", {"a.png": encoded(NOISE)})
+        content = bytearray(path.read_bytes())
+        place = content.index(b"PK\x01\x02") + 24
+        content[place : place + 4] = struct.pack("<I", size)
+        path.write_bytes(content)
+        with pytest.raises(PictureError, match=r"a\.png: cannot be read \((Bad CRC-32|larger than 400 MB)"):
+            find_pictures(path)[0].read()
+
+    @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+    def test_what_cannot_be_unpacked_in_pieces_is_not_unpacked(self, tmp_path, method):
+        path = tmp_path / "a.zip"
+        with zipfile.ZipFile(path, "w", method) as archive:
+            archive.writestr("a.png", encoded(GREY8))
+        with pytest.raises(PictureError, match="packed by another method than deflate"):
+            find_pictures(path)[0].read()
+
+    def test_an_entry_without_a_name(self, tmp_path):
+        path = zip_of(tmp_path / "a.zip", {"a.png": encoded(GREY8)})
+        path.write_bytes(path.read_bytes().replace(b"a.png", b"\0.png"))  # names end at the first zero
+        assert find_pictures(path) == []
 
     def test_a_link_in_a_zip_is_its_text(self, tmp_path):
         link = zipfile.ZipInfo("link.png")

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from unet.image import Padding, from_amplitude, grey, normalise
+from unet import image
+from unet.image import Padding, from_amplitude, grey, normalise, salt
 
 sides = st.integers(16, 70)
 
@@ -53,7 +54,38 @@ def test_what_is_no_picture_is_refused_with_a_reason(picture, sentence):
         grey(picture)
 
 
-@pytest.mark.parametrize(("low", "high"), [(1, 1), (2, 1), (np.nan, 1), (0, np.inf)])
+@pytest.mark.parametrize(
+    ("mask", "sentence"),
+    [
+        (np.array(1), r"got \(\)"),
+        (np.ones(16, bool), r"of shape \(H, W\).*got \(16,\)"),
+        (np.ones((16, 16, 2), bool), r"got \(16, 16, 2\)"),
+        (np.ones((16, 16), complex), "real numbers, got complex128"),
+        (np.ones((16, 16), "u1,u1"), "real numbers, got a table"),
+        (np.full((16, 16), "salt"), "real numbers, got <U4"),
+        (np.full((16, 16), np.nan), "finite values"),
+    ],
+)
+def test_what_is_no_mask_is_refused_with_a_reason(mask, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        salt(mask)
+
+
+def test_alpha_has_no_part_in_a_picture_or_its_mask():
+    picture = np.full((16, 16, 4), 0.5)
+    picture[..., 3] = np.nan
+    assert (grey(picture) == 0.5).all()
+    assert salt(picture).all()
+
+
+def test_a_large_picture_is_converted_in_pieces_and_gives_the_same(monkeypatch):
+    picture = np.random.default_rng(0).integers(0, 256, (50, 40, 3), dtype=np.uint8)
+    whole = grey(picture)
+    monkeypatch.setattr(image, "_PIECE", 100)
+    np.testing.assert_array_equal(grey(picture), whole)
+
+
+@pytest.mark.parametrize(("low", "high"), [(-1e308, 1e308), (1, 1), (2, 1), (np.nan, 1), (0, np.inf)])
 def test_amplitude_limits_must_be_limits(low, high):
     with pytest.raises(ValueError, match="low < high"):
         from_amplitude(np.zeros((16, 16)), low, high)

@@ -37,7 +37,7 @@ def test_the_stored_sections_are_those_of_their_seeds(stored):
 
 def test_batch_order_and_threads_do_not_matter(exact, stored):
     moved = numbers.spread(exact, [*stored.pictures[:6], numbers.larger(0)])
-    assert len(moved) >= 7
+    assert len(moved) >= 6
     assert max(moved.values()) <= 1e-5, moved
 
 

@@ -1,9 +1,9 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import cv2
@@ -15,6 +15,8 @@ from rich.console import Console
 
 from tests.conftest import ROOT
 from unet import Segmenter, checkpoint, metrics
+from unet.checkpoint import write_atomically
+from unet.material import epoch_order
 from unet.model import UNetConfig
 from unet.options import TrainingConfig, learning_rate
 from unet.segmenter import computes_bfloat16
@@ -125,7 +127,7 @@ def test_a_split_is_drawn_once_and_repeated(tgs):
         assert kept[part] == repeated[part]
 
 
-def test_a_student_learns_from_its_teacher(tgs):
+def test_a_student_learns_from_its_teacher(tgs, capsys):
     """With the pictures' masks withheld, what the student knows it has from the teacher alone."""
     options = {"data": tgs, **TINY, "epochs": 1}
     teacher = train(TrainingConfig(name="teacher", **options), QUIET)
@@ -142,6 +144,19 @@ def test_a_student_learns_from_its_teacher(tgs):
     )
     np.testing.assert_allclose(targets[3] / 255, expected, atol=0.003)
 
+    path = Path("runs/student/taught.safetensors")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    train(TrainingConfig(name="student", resume=True), Console(stderr=True))
+    assert "taught.safetensors is damaged" in " ".join(capsys.readouterr().err.split())
+    assert path.read_bytes() == whole
+
+    # A folder that holds the labelled tiles too: those that judge must not teach, and no tile comes twice.
+    for picture in (tgs / "train/images").iterdir():
+        shutil.copy(picture, tgs / "test/images")
+    train(TrainingConfig(name="mixed", teacher=(teacher,), **options), QUIET)
+    assert Path("runs/mixed/taught.safetensors").read_bytes() == whole
+
     with pytest.raises(TeacherError, match=r"learned from \d+ of the tiles that judge this run"):
         train(TrainingConfig(name="leak", teacher=(teacher,), seed=1, **{**options}), QUIET)
     with pytest.raises(TrainingError, match="a teacher needs tiles to look at"):
@@ -156,35 +171,63 @@ def test_a_network_learns():
     assert scores["iou"] > 0.4
 
 
-def test_a_loss_that_explodes_stops_the_run_and_keeps_the_last_weights(monkeypatch):
-    train(TrainingConfig(name="ok", **{**TINY, "epochs": 1}), QUIET)
-    monkeypatch.setattr("unet.training.learning_rate", lambda config, position: float("inf"))
-    with pytest.raises(TrainingError, match=r"the loss is nan in epoch 1, step 2"):
+def test_a_loss_that_explodes_stops_the_run_names_the_batch_and_keeps_the_last_weights(monkeypatch):
+    real = learning_rate
+    rate = lambda config, progress: float("inf") if progress >= 1 / 3 else real(config, progress)  # noqa: E731
+    monkeypatch.setattr("unet.training.learning_rate", rate)
+    with pytest.raises(TrainingError) as error:
         train(TrainingConfig(name="bad", **TINY), QUIET)
+    tiles = ", ".join(f"synthetic section {16 + row}" for row in epoch_order(16, 0, 1, 8, 1, 0)[1])
+    assert f"the loss is nan in epoch 2, step 2 (tiles {tiles}); the weights of epoch 1 are kept" in str(error.value)
+    assert checkpoint.load(Path("runs/bad/bad.safetensors"))[1]["training"]["epochs"] == 1
 
 
-def test_killed_at_any_moment_and_resumed_it_ends_with_the_same_weights():
-    whole = launch("--name", "whole")
-    assert whole.wait(120) == 0, whole.stderr.read()
-    expected = checkpoint.read_card(Path("runs/whole/whole.safetensors"))["sha256"]
-    for number in range(2):
-        name = f"cut{number}"
-        run = launch("--name", name)
-        began = time.monotonic()
-        path = Path(f"runs/{name}/metrics.jsonl")
-        # One is killed by the clock, wherever it is; one just after its first epoch.
-        while run.poll() is None and time.monotonic() - began < 60:
-            if number == 0 and time.monotonic() - began > 4:
-                break
-            if number == 1 and path.exists():
-                break
-            time.sleep(0.01)
-        run.send_signal(signal.SIGKILL)
-        run.wait()
-        resumed = launch("--name", name, "--resume")
-        assert resumed.wait(120) == 0, resumed.stderr.read()
-        assert checkpoint.read_card(Path(f"runs/{name}/{name}.safetensors"))["sha256"] == expected
-        assert len(path.read_text().splitlines()) == 3
+def test_weights_that_explode_in_an_epochs_last_step_are_not_kept(monkeypatch):
+    monkeypatch.setattr("unet.training.learning_rate", lambda config, progress: float("inf") if progress else 0.0)
+    with pytest.raises(TrainingError, match=r"no longer finite in epoch 1, step 2 .*no epoch was complete"):
+        train(TrainingConfig(name="bad", **TINY), QUIET)
+    assert not any(Path("runs/bad").iterdir())
+
+
+def test_a_damaged_checkpoint_is_noticed_and_the_one_before_serves(capsys):
+    path = train(TrainingConfig(name="whole", **TINY), QUIET)
+    expected = checkpoint.read_card(path)["sha256"]
+    content = (path.parent / "resume-odd.pt").read_bytes()  # of epoch 3, the last
+    for number, damaged in enumerate([content[:1000], content[:-1] + bytes([content[-1] ^ 1])]):
+        copy = Path(shutil.copytree("runs/whole", f"runs/copy{number}"))
+        (copy / "resume-odd.pt").write_bytes(damaged)
+        config = TrainingConfig(name=copy.name, resume=True)
+        again = train(config, Console(stderr=True))
+        said = " ".join(capsys.readouterr().err.split())
+        assert "resume-odd.pt is damaged on disk, resume-even.pt is whole; going on after epoch 2" in said
+        assert again.parent == copy  # not the folder of the run it is a copy of
+        assert checkpoint.read_card(again)["sha256"] == expected
+    for name in ("resume-odd.pt", "resume-even.pt"):
+        (path.parent / name).write_bytes(b"")
+    with pytest.raises(TrainingError, match=r"resume-even.pt and resume-odd.pt cannot be gone on from.*--start-from"):
+        train(TrainingConfig(name="whole", resume=True), QUIET)
+    assert checkpoint.load(path)[1]["sha256"] == expected
+
+
+def test_ctrl_c_within_a_write_waits_for_its_end(monkeypatch):
+    def write(path, content):
+        signal.raise_signal(signal.SIGINT)
+        write_atomically(path, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("unet.training.write_atomically", write)
+        with pytest.raises(KeyboardInterrupt):
+            train(TrainingConfig(name="a", **TINY), QUIET)
+    assert sorted(path.name for path in Path("runs/a").iterdir()) == [
+        "a.json", "a.safetensors", "metrics.jsonl", "resume-odd.pt",
+    ]  # fmt: skip
+    checkpoint.load(Path("runs/a/a.safetensors"))
+
+
+def test_a_folder_that_cannot_be_made_is_told_before_anything_is_learned():
+    Path("runs").write_text("a file")
+    with pytest.raises(TrainingError, match=r"runs/a cannot be written \("):
+        train(TrainingConfig(name="a", **TINY), QUIET)
 
 
 def test_two_processes_share_one_run(tgs):
