@@ -2,7 +2,7 @@
 SYSTEM_PYTHON ?= python3
 PYTHON := .venv/bin/python
 
-.PHONY: help demo demo-gradio test check train bench
+.PHONY: help demo demo-gradio test check train bench reliability
 .DEFAULT_GOAL := help
 
 help:  ## list these targets
@@ -14,13 +14,15 @@ demo: .venv/demo  ## open the Streamlit app with the shipped weights
 demo-gradio: .venv/demo  ## open the Gradio app; host and port from GRADIO_SERVER_NAME and GRADIO_SERVER_PORT
 	$(PYTHON) demo/gradio_app.py
 
-test: .venv/developer  ## run the tests; the browser ones need Chromium, the ones on real tiles data/tgs-salt
+test: .venv/developer tests/node_modules  ## run the tests; the browser ones need Chromium, the ones on real tiles data/tgs-salt
 	$(PYTHON) -m pytest
 
-check: .venv/developer  ## lint, format and types
+check: .venv/developer  ## lint, format, types, and what is known of the dependencies
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
+	$(PYTHON) -m pip check
+	$(PYTHON) -m reliability.security
 
 train: .venv/demo  ## train on data/tgs-salt, or on invented sections where it is absent
 	$(PYTHON) train.py
@@ -38,3 +40,7 @@ bench: .venv/demo  ## speed of the shipped network beside a U-Net of the usual s
 .venv/developer: pyproject.toml | .venv/bin/python
 	$(PYTHON) -m pip install --quiet --editable ".[demo,test,check]"
 	@touch $@ .venv/demo
+
+# The accessibility checker; without npm its tests skip, saying so.
+tests/node_modules: tests/package.json
+	if command -v npm >/dev/null; then npm install --prefix tests --no-package-lock --no-fund --no-audit --silent; fi

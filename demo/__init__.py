@@ -2,7 +2,7 @@
 
 import os
 
-# Read when torch is loaded.  The default lets torch's threads spin while they wait for each other, and every visitor has
+# Read when torch is loaded.  The default lets torch's threads spin while they wait for each other.  Every visitor has
 # threads of their own: as soon as two of them, or a browser on the same machine, want a core, an answer takes ten times
 # as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")

@@ -100,7 +100,7 @@ def begin() -> None:
             state.wanted_threshold = threshold
         else:
             said = core.literal(given["threshold"][:40])
-            state.said.append(f"The link asks for a threshold from 0 to 1, and says {said}; it was left out")
+            say(f"The link asks for a threshold from 0 to 1, and says {said}; it was left out")
 
 
 def reopen(found: session.State) -> None:
@@ -119,11 +119,17 @@ def find_wanted(found: dict[str, core.Weights], name: str, sha256: str | None) -
         return next((label for label in same if label in named), same[0])
     shown = core.literal(name[: session.LONGEST_TEXT])
     if not named:
-        state.said.append(f"There are no weights called {shown} here")
+        say(f"There are no weights called {shown} here")
         return None
     if sha256 is not None:
-        state.said.append(f"The weights called {shown} here are not those of the session")
+        say(f"The weights called {shown} here are not those of the session")
     return named[0]
+
+
+def say(sentence: str) -> None:
+    """What could not be found stays on the page until the visitor chooses something else."""
+    if sentence not in state.said:
+        state.said.append(sentence)
 
 
 def move_on() -> None:
@@ -140,7 +146,7 @@ def choose_weights() -> Segmenter:
     if not found:
         st.error("No weights in weights/ or runs/. Train some with `python train.py`, then reload this page.")
         st.stop()
-    if wanted := state.pop("wanted_weights", None):
+    if wanted := state.get("wanted_weights"):
         state.weights_label = find_wanted(found, *wanted) or state.get("weights_label", next(iter(found)))
     note = "From weights/ and runs/; newest runs first."
     weights = found[st.selectbox("Weights", found, key="weights_label", on_change=move_on, help=note)]
@@ -341,14 +347,14 @@ def choose_picture(uploads: dict[str, session.Source]) -> core.Opened:
         choices[label] = session.Source(key=("tile", tile.name), open=partial(core.open_tile, tile))
 
     if "arrived" in state:
-        state.picture = state.pop("arrived")
+        state.picture = state.arrived
     if "wanted_picture" in state:
-        wanted = state.pop("wanted_picture")
+        wanted = state.wanted_picture
         if wanted in choices:
             state.picture = wanted
         else:
             shown = core.literal(wanted[: session.LONGEST_TEXT])
-            state.said.append(f"There is no picture called {shown} here; a link cannot carry an upload")
+            say(f"There is no picture called {shown} here; a link cannot carry an upload")
     if state.get("picture") not in choices:  # the first run, or its file was taken back
         state.picture = next(iter(choices))
     note = "Yours, then samples, then survey tiles."
@@ -415,3 +421,7 @@ if page.url_path != EXPLORE:
 state.asked = session.asked(state)
 spare_the_libraries()
 page.run()
+
+# A run that was stopped half-way told the browser nothing, so these wishes last until one comes to its end.
+for wish in ("arrived", "wanted_picture", "wanted_weights"):
+    state.pop(wish, None)

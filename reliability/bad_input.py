@@ -26,7 +26,7 @@ from PIL import Image
 
 from unet import checkpoint
 from unet.files import PictureFile
-from unet.image import RULE, Grey
+from unet.image import RULE, Grey, normalise
 from unet.model import UNet, UNetConfig
 from unet.synthetic import section
 
@@ -77,6 +77,13 @@ def png(width: int, height: int, pixels: bytes = b"\0", between: Sequence[tuple[
     )
 
 
+def animated_png(width: int, height: int, *sizes: tuple[int, int]) -> bytes:
+    """A PNG that begins as an animation; it declares its size again for each of ``sizes``."""
+    frame = struct.pack(">IIIIIHHBB", 0, 16, 16, 0, 0, 1, 1, 0, 0)
+    headers = [(b"IHDR", struct.pack(">IIBBBBB", *size, 8, 0, 0, 0, 0)) for size in sizes]
+    return png(width, height, between=[*headers, (b"acTL", struct.pack(">II", 1, 0)), (b"fcTL", frame)])
+
+
 def jpeg_of_size(width: int, height: int) -> bytes:
     """A small JPEG whose header declares another size."""
     content = bytearray(encoded(GREY, "JPEG"))
@@ -88,6 +95,14 @@ def jpeg_of_size(width: int, height: int) -> bytes:
 def tiff_of_count(count: int) -> bytes:
     """A TIFF whose one tag promises many values."""
     return b"II*\0" + struct.pack("<IHHHIII", 8, 1, 258, 3, count, 64, 0) + bytes(64)
+
+
+def tiff_of_height(height: int) -> bytes:
+    """A TIFF of 40 rows whose header declares another number of them."""
+    content = bytearray(encoded(GREY, "TIFF"))
+    place = content.index(struct.pack("<HHI", 257, 4, 1)) + 8
+    content[place : place + 4] = struct.pack("<I", height)
+    return bytes(content)
 
 
 def exif(orientation: int) -> Image.Exif:
@@ -117,14 +132,13 @@ def zipped(path: Path, entries: Mapping[str, bytes], method: int = zipfile.ZIP_D
     return path
 
 
-def raw_zip(path: Path, name: bytes, packed: bytes, size: int, crc: int, method: int = 8, flags: int = 0) -> Path:
-    """A zip with one entry that may say of itself what it likes."""
+def raw_zip(name: bytes, packed: bytes, size: int, crc: int, method: int = 8, flags: int = 0) -> bytes:
+    """A zip with one entry, which may say of itself what it likes."""
     common = struct.pack("<HHHHHIIIHH", 20, flags, method, 0, 33, crc, len(packed), size, len(name), 0)
     local = b"PK\x03\x04" + common + name + packed
     central = b"PK\x01\x02" + struct.pack("<H", 20) + common + struct.pack("<HHHII", 0, 0, 0, 0, 0) + name
     end = struct.pack("<HHHHIIH", 0, 0, 1, 1, len(central), len(local), 0)
-    path.write_bytes(local + central + b"PK\x05\x06" + end)
-    return path
+    return local + central + b"PK\x05\x06" + end
 
 
 def tensors_file(header: bytes, data: bytes = b"", length: int | None = None) -> bytes:
@@ -133,9 +147,11 @@ def tensors_file(header: bytes, data: bytes = b"", length: int | None = None) ->
 
 
 def small_weights(folder: Path) -> Path:
-    """A small random network with its card."""
+    """A small random network with its card; half of the pixels of ``GREY`` are salt to it."""
     torch.manual_seed(0)
     model = UNet(UNetConfig(width=4, depth=3)).eval()
+    with torch.no_grad():
+        model.head.bias -= model(torch.from_numpy(normalise(EXPECTED))[None, None]).median()
     path = folder / "small.safetensors"
     split = {"by": "tile", "train": ["a"], "val": ["b", "c"]}
     claim = {"metric": "mAP", "value": 0.5, "split": "val", "count": 2, "tta": True, "threshold": THRESHOLD}
@@ -268,9 +284,12 @@ def pictures(folder: Path) -> list[PictureInput]:
         "integers-outside.tif": (encoded(wide.astype(np.int32) * 1000, "TIFF"), "32-bit integers outside 0 to 65535"),
         "lab.tif": (encoded(Image.new("LAB", (48, 40)), "TIFF"), "colours of the kind LAB are not read"),
         "declares-a-plain.png": (png(2**31 - 1, 2**31 - 1), "more than 50,000,000 pixels"),
+        "declares-an-animation.png": (animated_png(100_000, 60_000), "more than 50,000,000 pixels"),
+        "declares-two-sizes.png": (animated_png(16, 16, (100_000, 60_000)), "no header at its head, or a second one"),
         "declares-more-than-it-has.png": (png(7000, 7000), "damaged or cut short"),
         "declares-a-plain.jpg": (jpeg_of_size(65_500, 65_500), "more than 50,000,000 pixels"),
         "declares-many-values.tif": (tiff_of_count(2**32 - 1), ""),
+        "declares-more-than-it-has.tif": (tiff_of_height(520_000), "holds a part of its 520,000 x 48 pixels"),
         "declares-a-plain.npy": (
             npy_header("{'descr': '<f8', 'fortran_order': False, 'shape': (9000000, 9000000), }\n"),
             "more than 50,000,000 pixels",
@@ -361,7 +380,7 @@ def scenes(many: int) -> list[Scene]:
         return make
 
     def raw(name: bytes, data: bytes, size: int, crc: int, **options: int) -> Callable[[Path], list[Path]]:
-        return lambda inside: [raw_zip(inside / "a.zip", name, data, size, crc, **options)]
+        return content(raw_zip(name, data, size, crc, **options))
 
     def cut(inside: Path) -> list[Path]:
         path = zipped(inside / "a.zip", {"a.png": good, "b.png": twin})
@@ -558,6 +577,10 @@ def weights_inputs() -> list[WeightsInput]:
     def unpickled(path: Path) -> None:
         content(lambda whole: pickled(path.parent.parent / "unpickled"))(path)
 
+    def long_card(path: Path) -> None:
+        with path.with_suffix(".json").open("ab") as file:
+            file.truncate(50_000_001)
+
     def linked(path: Path) -> None:
         path.with_suffix(".json").unlink()
         path.with_suffix(".json").symlink_to("/dev/zero")
@@ -595,12 +618,18 @@ def weights_inputs() -> list[WeightsInput]:
         ("a tensor of another shape", tensors(lambda f: f.update({name: f[name][0]})), misfit),
         ("a tensor of another type", tensors(lambda f: f.update({name: f[name].double()})), misfit),
         ("NaN in a tensor", tensors(lambda found: found[name].fill_(torch.nan)), "holds NaN or infinity"),
+        (
+            "tensors far too large",
+            tensors(lambda found: [t.mul_(1e30) for t in found.values() if t.is_floating_point()]),
+            "computes NaN",
+        ),
         ("more tensors than a network", content(lambda whole: whole + bytes(2_000_000)), misfit),
         ("a missing card", gone(".json"), "small.json: the card of small.safetensors cannot be read"),
         ("missing weights", gone(".safetensors"), "small.safetensors: cannot be read"),
         ("a folder for a card", gone(".json", folder=True), "cannot be read"),
         ("a folder for weights", gone(".safetensors", folder=True), "cannot be read"),
-        ("a card without end", linked, "larger than 50,000,000 bytes"),
+        ("a card without end", linked, "not a JSON card"),
+        ("a card of 50 MB", long_card, "50,000,001 bytes are more than 50,000,000"),
         ("a card of no bytes", card(b""), "not a JSON card"),
         ("a card that is a picture", card(encoded(GREY)), "not a JSON card"),
         ("a card in Latin-1", card(b'{"name": "s\xe9l"}'), "not a JSON card"),
@@ -820,16 +849,10 @@ def bombs() -> list[Bomb]:
 
         return make
 
-    def unpacks(make_zip: Callable[[Path], object]) -> Callable[[Path], list[str | Path]]:
-        def make(inside: Path) -> list[str | Path]:
-            make_zip(inside / "a.zip")
-            return ["predict", inside / "a.zip", "--out", inside / "out"]
-
-        return make
-
     def zeros(compressor: Any, megabytes: int) -> bytes:
         block = bytes(1_000_000)
-        return b"".join(compressor.compress(block) for _ in range(megabytes)) + compressor.flush()
+        packed: bytes = b"".join(compressor.compress(block) for _ in range(megabytes)) + compressor.flush()
+        return packed
 
     def deflate() -> Any:
         return zlib.compressobj(9, zlib.DEFLATED, -15)
@@ -858,8 +881,13 @@ def bombs() -> list[Bomb]:
     def striped() -> bytes:
         return encoded(np.tile(np.repeat(np.array([60, 200], np.uint8), 50), (7000, 70)))
 
-    def many(count: int) -> Callable[[Path], object]:
-        return lambda path: zipped(path, dict.fromkeys((f"{n}.png" for n in range(count)), b""), zipfile.ZIP_STORED)
+    def many(count: int) -> Callable[[Path], list[str | Path]]:
+        def make(inside: Path) -> list[str | Path]:
+            names = (f"{number}.png" for number in range(count))
+            path = zipped(inside / "a.zip", dict.fromkeys(names, b""), zipfile.ZIP_STORED)
+            return ["predict", path, "--out", inside / "out"]
+
+        return make
 
     def fax() -> bytes:
         return encoded(Image.new("1", (30_000, 30_000)), "TIFF", compression="group4")
@@ -876,12 +904,17 @@ def bombs() -> list[Bomb]:
             "more than 50,000,000",
         ),
         (
+            "an animated PNG that declares 24 GB",
+            predicts("a.png", lambda: animated_png(100_000, 60_000)),
+            "more than 50,000,000",
+        ),
+        (
             "a PNG of 20,000 x 20,000 zeros",
             predicts("a.png", lambda: png(20_000, 20_000, bytes(400_020_000))),
             "more than",
         ),
-        ("a PNG with 300 MB of text", predicts("a.png", lambda: comment(b"zTXt"))),
-        ("a PNG with 300 MB of colour profile", predicts("a.png", lambda: comment(b"iCCP")), None),
+        ("a PNG with 300 MB of text", predicts("a.png", lambda: comment(b"zTXt")), "damaged"),
+        ("a PNG with 300 MB of colour profile", predicts("a.png", lambda: comment(b"iCCP")), "damaged"),
         ("a fax of 30,000 x 30,000", predicts("a.tif", fax), "more than 50,000,000"),
         ("a JPEG that declares 65,500 x 65,500", predicts("a.jpg", lambda: jpeg_of_size(65_500, 65_500)), "more than"),
         ("a TIFF that declares 2**32 values", predicts("a.tif", lambda: tiff_of_count(2**32 - 1))),
@@ -894,36 +927,36 @@ def bombs() -> list[Bomb]:
         ),
         (
             "a zip with 1 GB of zeros",
-            unpacks(lambda path: raw_zip(path, b"a.png", zeros(deflate(), 1000), 10**9, 0)),
+            predicts("a.zip", lambda: raw_zip(b"a.png", zeros(deflate(), 1000), 10**9, 0)),
             "larger than 400 MB",
         ),
         (
             "a zip with 1 GB that says 1 kB",
-            unpacks(lambda path: raw_zip(path, b"a.png", zeros(deflate(), 1000), 1000, 0)),
+            predicts("a.zip", lambda: raw_zip(b"a.png", zeros(deflate(), 1000), 1000, 0)),
             "Bad CRC-32",
         ),
         (
             "a zip with 1 GB by bzip2",
-            unpacks(lambda path: raw_zip(path, b"a.png", zeros(bz2.BZ2Compressor(), 1000), 1000, 0, method=12)),
+            predicts("a.zip", lambda: raw_zip(b"a.png", zeros(bz2.BZ2Compressor(), 1000), 1000, 0, method=12)),
             "another method",
         ),
         (
             "a zip with 1 GB by LZMA",
-            unpacks(
-                lambda path: raw_zip(
-                    path,
+            predicts(
+                "a.zip",
+                lambda: raw_zip(
                     b"a.png",
                     b"\x09\x04\x05\0"
                     + zeros(lzma.LZMACompressor(lzma.FORMAT_RAW, filters=[{"id": lzma.FILTER_LZMA1}]), 1000),
                     1000,
                     0,
                     method=14,
-                )
+                ),
             ),
             "another method",
         ),
-        ("a zip of 100,000 empty pictures", unpacks(many(100_000)), "the file is empty"),
-        ("a zip of 200,001 entries", unpacks(many(200_001)), "200,001 entries, more than 200,000"),
+        ("a zip of 100,000 empty pictures", many(100_000), "the file is empty"),
+        ("a zip of 200,001 entries", many(200_001), "200,001 entries, more than 200,000"),
         ("a card of a network of 30 GB", configured),
         ("a data set of 30 x 49 million pixels", tiles(30), "more than 1,000,000,000 pixels in all"),
         ("the largest picture, 7000 x 7000", predicts("a.png", striped), None),

@@ -103,10 +103,11 @@ def launch(folder: Path, *words: str, door: Sequence[str] = (), before: Sequence
     )
 
 
-def ended(process: "subprocess.Popen[str]") -> Ended:
-    """Waits for a process."""
-    _, said = process.communicate()
-    return Ended(process.returncode, said)
+def ended(process: "subprocess.Popen[str]", said: str = "") -> Ended:
+    """Waits for a process that has said something already."""
+    assert process.stderr is not None  # launch asks for it
+    said += process.stderr.read()
+    return Ended(process.wait(), said)
 
 
 def on_a_disk(folder: Path, *words: str, size: str = SMALL_DISK, read_only: bool = False) -> Ended:
@@ -156,6 +157,17 @@ def wait_for_first_line(process: "subprocess.Popen[str]") -> None:
         if caught and int(caught[1], 16) >> (signal.SIGTERM - 1) & 1:
             return
         time.sleep(0.001)
+
+
+def wait_until_loaded(process: "subprocess.Popen[str]") -> str:
+    """Returns what a resumed run said, when it says where it goes on, or when it has ended."""
+    assert process.stderr is not None  # launch asks for it
+    said = ""
+    while line := process.stderr.readline():
+        said += line
+        if "going on after" in line or "from the beginning" in line:
+            break
+    return said
 
 
 def is_clean(run: Path) -> bool:
@@ -251,26 +263,41 @@ def exploded(folder: Path, console: Console) -> bool:
     return sentence and epochs == 2 and finite and is_clean(folder / "runs" / "exploded")
 
 
-def sent(folder: Path, name: str, moment: float, number: int) -> Ended:
-    """Resumes a run and sends it a signal, some seconds after the first line of ``train.py``."""
+def sent(folder: Path, name: str, moment: float, number: int, loaded: bool) -> Ended:
+    """Resumes a run and sends it a signal.
+
+    Args:
+        folder: where it runs.
+        name: of the run.
+        moment: seconds after the first line of ``train.py``, or after all is loaded.
+        number: of the signal.
+        loaded: which of the two.
+    """
     process = launch(folder, "--name", name, "--resume")
     wait_for_first_line(process)
+    said = wait_until_loaded(process) if loaded else ""
     try:
         process.wait(moment)
     except subprocess.TimeoutExpired:
         process.send_signal(number)
-    return ended(process)
+    return ended(process, said)
 
 
 def interrupted(
-    folder: Path, expected: Outcome, console: Console, count: int, seconds: float, number: int, seed: int
+    folder: Path, expected: Outcome, console: Console, count: int, seconds: tuple[float, float], number: int, seed: int
 ) -> bool:
-    """Interrupts a run again and again; where it comes to its end, another one begins."""
+    """Interrupts a run again and again; where it comes to its end, another one begins.
+
+    Every other process is struck while it loads, and every other one within half the time an undisturbed run works:
+    ``seconds`` holds how long that one loads and how long it works.
+    """
     name, status = signal.Signals(number).name, 128 + number
     runs, alike, lines, clean, loading = 0, 0, 0, 0, 0
-    moments = np.random.default_rng(seed).uniform(0, 0.75 * seconds, count)
-    for moment in track(moments, name, console=Console(stderr=True), transient=True):
-        while (result := sent(folder, f"{name}{runs}", moment, number)).status == 0:
+    shares = np.random.default_rng(seed).uniform(0, 1, count)
+    for index, share in enumerate(track(shares, name, console=Console(stderr=True), transient=True)):
+        loaded = index % 2 == 1
+        moment = share * seconds[1] / 2 if loaded else share * seconds[0]
+        while (result := sent(folder, f"{name}{runs}", moment, number, loaded)).status == 0:
             alike += outcome(folder / "runs" / f"{name}{runs}") == expected
             runs += 1
         lines += result.is_one_sentence(status, "interrupted") and result.said.count("interrupted") == 1
@@ -291,11 +318,17 @@ def main() -> int:
     console = Console(highlight=False, markup=False, soft_wrap=True)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
+        process = launch(folder, "--name=whole", "--resume")
+        wait_for_first_line(process)
         began = time.monotonic()
-        assert ended(launch(folder, "--name=whole")).status == 0
-        seconds = time.monotonic() - began
+        said = wait_until_loaded(process)
+        loading = time.monotonic() - began
+        assert ended(process, said).status == 0
+        seconds = loading, time.monotonic() - began - loading
         expected = outcome(folder / "runs" / "whole")
-        console.print(f"undisturbed: {len(expected.epochs)} epochs in {seconds:.1f} s")
+        console.print(
+            f"undisturbed: {len(expected.epochs)} epochs; {seconds[0]:.1f} s to load, {seconds[1]:.1f} s from there"
+        )
         held = [
             *disks(folder, expected, console),
             *damaged(folder, expected, console, options.flips, options.seed),

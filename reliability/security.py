@@ -91,12 +91,11 @@ def dangers(source: str, name: str) -> list[str]:
             found.append(f"{name}:{node.lineno}: {dotted}")
         elif dotted in ("torch.load", "numpy.load") and id(node) not in safe:
             found.append(f"{name}:{node.lineno}: {dotted} where it may not stand, or without saying that it is safe")
-    for node in nodes:
-        if isinstance(node, ast.keyword):
-            value = ast.unparse(node.value)
-            unsafe = {"allow_pickle": value != "False", "weights_only": value != "True", "shell": value != "False"}
-            if unsafe.get(node.arg or "", False):
-                found.append(f"{name}:{node.value.lineno}: {node.arg}={value}")
+    for keyword in (node for node in nodes if isinstance(node, ast.keyword)):
+        value = ast.unparse(keyword.value)
+        unsafe = {"allow_pickle": value != "False", "weights_only": value != "True", "shell": value != "False"}
+        if unsafe.get(keyword.arg or "", False):
+            found.append(f"{name}:{keyword.value.lineno}: {keyword.arg}={value}")
     return found
 
 
@@ -124,7 +123,7 @@ def _names(nodes: list[ast.AST], aliases: dict[str, str]) -> Iterator[tuple[ast.
 
 def _aliases(nodes: list[ast.AST]) -> dict[str, str]:
     """Local name -> what it stands for."""
-    aliases = {}
+    aliases: dict[str, str] = {}
     for node in nodes:
         if isinstance(node, ast.Import):
             aliases |= {alias.asname: alias.name for alias in node.names if alias.asname}

@@ -1,8 +1,12 @@
 """What several test modules share."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+
+# Two test processes share the machine: one thread each for PyTorch, which reads this when it is loaded.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import cv2
 import numpy as np

@@ -142,6 +142,7 @@ def test_a_file_larger_than_the_network_is_not_read(small_weights):
     ("spoil", "sentence"),
     [
         (lambda tensors: tensors["head.bias"].fill_(torch.inf), "head.bias holds NaN or infinity"),
+        (lambda tensors: [t.mul_(1e30) for t in tensors.values() if t.is_floating_point()], "computes NaN or infinity"),
         (lambda tensors: tensors.update(extra=torch.zeros(1)), r"'extra': expected nothing, got \(1,\)"),
         (lambda tensors: tensors.pop("head.bias"), r"'head.bias': expected \(1,\), got nothing"),
         (lambda tensors: tensors.update({"head.bias": tensors["head.bias"].double()}), "'head.bias'"),

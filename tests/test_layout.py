@@ -19,7 +19,7 @@ ARROWS: dict[str, set[str]] = {
     "unet.synthetic": set(),
     "unet.files": {"unet.image"},
     "unet.augment": {"unet.image"},
-    "unet.data": {"unet.files", "unet.image"},
+    "unet.data": {"unet.files"},
     "unet.checkpoint": {"unet.model"},
     "unet.segmenter": {"unet.image", "unet.checkpoint", "unet.model", "unet.metrics"},
     "unet.explain": {"unet.segmenter", "unet.model", "unet.image", "unet.synthetic"},

@@ -88,8 +88,8 @@ def load(path: Path) -> tuple[UNet, Card]:
         The network in eval mode with frozen parameters, on the CPU, and the card.
 
     Raises:
-        CheckpointError: a file is missing or damaged, the tensors are not those the card was written for, or they do
-            not fit the card's configuration.
+        CheckpointError: a file is missing or damaged, the tensors are not those the card was written for, they do
+            not fit the card's configuration, or the network does not compute finite numbers.
     """
     card = read_card(path)
     try:
@@ -103,7 +103,12 @@ def load(path: Path) -> tuple[UNet, Card]:
         if card.get(name, own) != own:
             raise CheckpointError(f"{path.with_suffix('.json')}: its {name} are not those of its config")
     wanted = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in model.state_dict().items()}
-    content = _read(path, sum(tensor.nbytes for tensor in model.state_dict().values()) + LARGEST_HEADER)
+    try:
+        content = _read(path, sum(tensor.nbytes for tensor in model.state_dict().values()) + LARGEST_HEADER)
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from None
+    except ValueError as error:
+        raise CheckpointError(f"{path}: the tensors do not fit the configuration in the card ({error})") from None
     digest = hashlib.sha256(content).hexdigest()
     if digest != card["sha256"]:
         raise CheckpointError(
@@ -119,6 +124,10 @@ def load(path: Path) -> tuple[UNet, Card]:
     model.eval()
     for parameter in model.parameters():
         parameter.requires_grad_(False)
+    with torch.inference_mode():  # numbers that are finite one by one may still be far too large together
+        side = model.config.stride
+        if not model(torch.linspace(-3, 3, side * side).reshape(1, 1, side, side)).isfinite().all():
+            raise CheckpointError(f"{path}: not weights, the network computes NaN or infinity")
     return channels_last(model), card
 
 
@@ -131,16 +140,12 @@ def _parameters(model: UNet) -> int:
 
 
 def _read(path: Path, limit: int) -> bytes:
-    try:
-        with path.open("rb") as file:
-            content = file.read(limit + 1)
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from None
-    if len(content) > limit:
-        raise CheckpointError(
-            f"{path}: the tensors do not fit the configuration in the card (the file has more than {limit:,} bytes)"
-        )
-    return content
+    """All of a file; raises ``ValueError`` where it is larger than ``limit`` bytes."""
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > limit:
+            raise ValueError(f"{size:,} bytes are more than {limit:,}")
+        return file.read(size)  # and no more of what has no end, such as a device
 
 
 def _check_tensors(
@@ -171,14 +176,9 @@ def read_card(path: Path) -> Card:
     except ValueError:  # "/" and ".." have no name
         raise CheckpointError(f"{path}: not the name of a weights file") from None
     try:
-        with card_path.open("rb") as file:
-            content = file.read(LARGEST_CARD + 1)
+        card: Card = json.loads(_read(card_path, LARGEST_CARD).decode())
     except OSError as error:
         raise CheckpointError(f"{card_path}: the card of {path.name} cannot be read ({error.strerror})") from None
-    if len(content) > LARGEST_CARD:
-        raise CheckpointError(f"{card_path}: not a card, it is larger than {LARGEST_CARD:,} bytes")
-    try:
-        card: Card = json.loads(content.decode())
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{card_path}: not a JSON card ({_reason(error)})") from None
     missing = {"config", "sha256", "threshold", "input"} - (card.keys() if isinstance(card, dict) else set())

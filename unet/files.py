@@ -6,9 +6,12 @@ Nothing is unpickled, nothing is unpacked to disk, and every size is checked bef
 import contextlib
 import ctypes
 import io
+import logging
 import os
+import struct
 import warnings
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -25,6 +28,7 @@ LARGEST_PIXELS = 50_000_000  # a section of 25,000 traces by 2,000 samples
 LARGEST_BYTES = 400_000_000  # the same as float64
 LARGEST_COUNT = 200_000  # entries of one zip
 
+_PNG = b"\x89PNG\r\n\x1a\n"
 _FORMATS = ("PNG", "JPEG", "TIFF")
 _MODES = {
     "1": "L",
@@ -111,9 +115,13 @@ def decode(content: bytes, name: str) -> Picture:
     if not content:
         raise PictureError(f"{name}: the file is empty")
     try:
-        if content.startswith(np.lib.format.MAGIC_PREFIX):
-            return _decode_npy(content, name)
-        return _decode_picture(content, name)
+        with warnings.catch_warnings():
+            # They warn of what we decide ourselves.  Only their own warnings: threads share these filters.
+            warnings.filterwarnings("ignore", module="PIL")
+            warnings.filterwarnings("ignore", message="Reading `.npy`|invalid ")  # of an NPY's header
+            if content.startswith(np.lib.format.MAGIC_PREFIX):
+                return _decode_npy(content, name)
+            return _decode_picture(content, name)
     except PictureError:
         raise
     except UnidentifiedImageError:
@@ -123,20 +131,50 @@ def decode(content: bytes, name: str) -> Picture:
 
 
 def _decode_picture(content: bytes, name: str) -> Picture:
-    with warnings.catch_warnings():
-        # Pillow warns of what we decide ourselves.  Only its own warnings: threads share these filters.
-        warnings.filterwarnings("ignore", module="PIL")
-        try:
-            with Image.open(io.BytesIO(content), formats=_FORMATS) as picture:
-                _check_size(picture.height, picture.width, name)
-                if picture.format == "PNG":  # Pillow skips the checksums of pixels, and a flipped bit would go unseen
-                    with Image.open(io.BytesIO(content), formats=_FORMATS) as unread:
-                        unread.verify()
-                picture.load()
-                ImageOps.exif_transpose(picture, in_place=True)
-                return _to_array(picture, name)
-        except Image.DecompressionBombError:  # far beyond our own limit
-            raise PictureError(f"{name}: {_TOO_LARGE}") from None
+    if content.startswith(_PNG):
+        _check_png(content, name)
+    try:
+        with Image.open(io.BytesIO(content), formats=_FORMATS) as picture:
+            _check_size(picture.height, picture.width, name)
+            _check_cover(picture, name)
+            picture.load()
+            ImageOps.exif_transpose(picture, in_place=True)
+            return _to_array(picture, name)
+    except Image.DecompressionBombError:  # far beyond our own limit
+        raise PictureError(f"{name}: {_TOO_LARGE}") from None
+
+
+def _check_png(content: bytes, name: str) -> None:
+    """Raises ``PictureError`` for what Pillow lets pass, or notices too late.
+
+    It skips the checksums of pixels, so that a flipped bit would go unseen, and of an animation it takes memory for
+    the whole picture as soon as it is opened, however large the header says it is.
+    """
+    place, whole = len(_PNG), memoryview(content)
+    while place + 12 <= len(content):
+        length, kind = struct.unpack(">I4s", whole[place : place + 8])
+        end = place + 8 + length
+        if end + 4 > len(content):
+            break
+        if zlib.crc32(whole[place + 4 : end]) != int.from_bytes(whole[end : end + 4]):
+            raise PictureError(f"{name}: damaged or cut short (wrong checksum)")
+        if (kind == b"IHDR") != (place == len(_PNG)) or (kind == b"IHDR" and length != 13):
+            raise PictureError(f"{name}: damaged or cut short (no header at its head, or a second one)")
+        if kind == b"IHDR":
+            width, height = struct.unpack(">II", whole[place + 8 : place + 16])
+            _check_size(height, width, name)
+        if kind == b"IEND":
+            return
+        place = end + 4
+    raise PictureError(f"{name}: damaged or cut short (no end)")
+
+
+def _check_cover(picture: Image.Image, name: str) -> None:
+    """Raises ``PictureError`` where the strips of a TIFF leave out a part of it, which Pillow would fill with black."""
+    boxes = [tile[1] for tile in getattr(picture, "tile", [])]
+    covered = sum((right - left) * (lower - upper) for left, upper, right, lower in boxes)
+    if covered < picture.width * picture.height:
+        raise PictureError(f"{name}: cut short (it holds a part of its {picture.height:,} x {picture.width:,} pixels)")
 
 
 def _to_array(picture: Image.Image, name: str) -> Picture:
@@ -172,18 +210,19 @@ def _decode_npy(content: bytes, name: str) -> Picture:
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
-def _quiet_libtiff() -> None:
-    """Keeps libtiff from writing to the terminal what it dislikes in a file; what we raise says it once.
+def _quiet_pillow() -> None:
+    """Keeps Pillow, and libtiff in it, from writing to the terminal what they dislike; what we raise says it once.
 
-    Pillow cannot be asked to, so the library is, where it is one of its own as in Pillow's packages for Linux.
+    Pillow cannot be asked to quiet libtiff, so the library is, where it is one of its own as in the packages for Linux.
     """
+    logging.getLogger("PIL").addHandler(logging.NullHandler())
     with contextlib.suppress(AttributeError, OSError):
         library = ctypes.CDLL(_imaging.__file__)
         library.TIFFSetErrorHandler(None)
         library.TIFFSetWarningHandler(None)
 
 
-_quiet_libtiff()
+_quiet_pillow()
 
 _TOO_LARGE = f"more than {LARGEST_PIXELS:,} pixels; cut it into smaller pictures"
 
@@ -228,8 +267,9 @@ def find_pictures(path: Path, folder: str | None = None) -> list[PictureFile]:
 def _on_disk(path: Path) -> PictureFile:
     def content() -> bytes:
         with path.open("rb") as file:
-            _limit(os.fstat(file.fileno()).st_size)
-            return file.read(LARGEST_BYTES)
+            size = os.fstat(file.fileno()).st_size
+            _limit(size)
+            return file.read(size)
 
     return PictureFile(printable(path), path.stem, content, path)
 

@@ -38,7 +38,7 @@ class TrainingConfig:
     epochs: int = 60
     """How often every training tile is seen."""
     batch_size: int = 32
-    """Tiles per step and process."""
+    """Tiles per step and process; each process normalises with the statistics of its own."""
     learning_rate: float = 2e-3
     """AdamW's highest learning rate; a cosine takes it to 0."""
     weight_decay: float = 1e-2

@@ -70,7 +70,7 @@ def taught(
             console.print(f"{cache} is damaged, or of other teachers or tiles: asking again", markup=False)
         targets = _ask(teachers, images, fabric, console)
         if fabric.is_global_zero:
-            _write(cache, safetensors.numpy.save({"targets": targets}, _marks(made_of, targets)))
+            _write(cache, safetensors.numpy.save({"targets": targets}, _mark(made_of, targets)))
     return Pool(ids, images, targets)
 
 
@@ -78,10 +78,10 @@ def _read(cache: Path, made_of: str) -> Targets | None:
     """The labels of an earlier start; None where there are none, or others, or damaged ones."""
     try:
         with safetensors.safe_open(str(cache), "numpy") as file:
-            marks, targets = file.metadata(), file.get_tensor("targets")
+            mark, targets = file.metadata(), file.get_tensor("targets")
     except (OSError, SafetensorError):
         return None
-    return targets if marks == _marks(made_of, targets) else None
+    return targets if mark == _mark(made_of, targets) else None
 
 
 def _write(cache: Path, content: bytes) -> None:
@@ -92,8 +92,9 @@ def _write(cache: Path, content: bytes) -> None:
         raise OSError(f"{cache} cannot be written ({error.strerror})") from error
 
 
-def _marks(made_of: str, targets: Targets) -> dict[str, str]:
-    return {"made_of": made_of, "sha256": hashlib.sha256(targets.tobytes()).hexdigest()}
+def _mark(made_of: str, targets: Targets) -> dict[str, str]:
+    """One entry: safetensors writes several in any order, and the same labels are to be the same file."""
+    return {"sha256": hashlib.sha256(made_of.encode() + targets.tobytes()).hexdigest()}
 
 
 def _ask(teachers: list[Segmenter], images: Images, fabric: Fabric, console: Console) -> Targets:

@@ -273,7 +273,7 @@ def _start(config: TrainingConfig) -> tuple[TrainingConfig, dict[str, Any] | Non
     folder = config.folder
     paths = [path for name in CHECKPOINTS if (path := folder / name).exists()]
     if not config.resume:
-        if paths:
+        if paths or _weights(config).exists():
             raise TrainingError(f"{folder} holds a run already; pass --resume to go on, or another --name")
         return config, None, ""
     if not paths:

@@ -67,6 +67,7 @@ function build(root) {
       h("div", { class: "right" }, hosts.network, hosts.maps, hosts.cuts, hosts.why)),
     spoken, keys.dialog,
   );
+  root.append(box);
 
   let panels = null; // built with the first picture
   let state = { ...START, ...fromLink() };
@@ -170,6 +171,7 @@ function build(root) {
   let waiting = []; // the first is under way, unless callbacks has none yet
   let answers = new Map();
   let number = 0;
+  let leaving = false;
 
   function ask(request) {
     const { top, left } = explorer.window ?? { top: 0, left: 0 };
@@ -189,7 +191,7 @@ function build(root) {
 
   function send() {
     const first = waiting[0];
-    if (!first) return;
+    if (!first || leaving || !box.isConnected) return;
     clearTimeout(first.timer);
     if (first.tries++ === TRIES) return finish((question) => question.reject(new Error("The server does not answer.")));
     first.timer = setTimeout(send, PATIENCE * 2 ** (first.tries - 1));
@@ -264,6 +266,7 @@ function build(root) {
 
   function receive(packed, given) {
     callbacks = given;
+    leaving = false;
     const bytes = typeof packed === "string" ? fromBase64(packed) : packed;
     order = order.then(() => unpack(bytes)).then(open);
     return order;
@@ -276,7 +279,6 @@ function build(root) {
       explorer.picture = { ...message.picture, key: message.key, chosen: message.chosen };
       explorer.network = message.network;
       explorer.palette = message.palette;
-      if (!box.isConnected) root.append(box);
       forget();
       fitState();
       touch("picture", ...Object.keys(START));
@@ -331,9 +333,9 @@ function build(root) {
   }
 
   // The server hears of the state when it has nothing else to do: Streamlit would stop its answer half-way.
-  function tell() {
+  function tell({ atOnce = false } = {}) {
     const text = viewText(state);
-    if (waiting.length || text === told) return;
+    if ((waiting.length && !atOnce) || leaving || text === told || !box.isConnected) return;
     told = text;
     callbacks.settled(JSON.parse(text));
   }
@@ -363,7 +365,7 @@ function build(root) {
   // --- Keys ---
 
   function press(event) {
-    if (!box.isConnected) return removeEventListener("keydown", press, true);
+    if (!box.isConnected) return forgetEvents();
     const target = event.composedPath()[0];
     const typing = target.isContentEditable || target.matches?.("input:not([type=range],[type=radio],[type=checkbox]), textarea, select");
     if (typing || event.ctrlKey || event.metaKey || event.altKey || keys.dialog.open || !explorer.picture) return;
@@ -401,10 +403,26 @@ function build(root) {
     return true;
   }
 
-  addEventListener("keydown", press, true);
+  // Streamlit cannot tell a question that overtakes a change of pages from one of the new page, and shows neither.
+  // So all is said before a link is clicked, and nothing after it.
+  function leave(event) {
+    if (!box.isConnected) return forgetEvents();
+    const target = event.composedPath().find((element) => element.href);
+    if (target?.origin !== location.origin || target.target === "_blank" || target.pathname === location.pathname) return;
+    if (event.type === "pointerdown") return tell({ atOnce: true });
+    leaving = true;
+    setTimeout(() => { leaving = false; send(); tell(); }, PATIENCE); // where nobody left
+  }
+
+  const events = { keydown: press, pointerdown: leave, click: leave };
+  for (const [name, listener] of Object.entries(events)) addEventListener(name, listener, true);
+
+  function forgetEvents() {
+    for (const [name, listener] of Object.entries(events)) removeEventListener(name, listener, true);
+  }
 
   function close() {
-    removeEventListener("keydown", press, true);
+    forgetEvents();
     clearTimeout(settling);
     for (const { timer } of waiting) clearTimeout(timer);
     explorers.delete(root);
