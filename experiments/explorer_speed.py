@@ -1,7 +1,7 @@
 """How fast the explorer answers, in a real browser, with the real app: medians and 95th percentiles.
 
     python experiments/explorer_speed.py            # starts the Streamlit app, drives it in Chromium
-    python experiments/explorer_speed.py --memory   # also opens 500 pictures and weighs the server
+    python experiments/explorer_speed.py --memory   # opens 500 pictures and weighs the server instead
 
 Nothing else should run meanwhile.
 """
@@ -145,6 +145,17 @@ def resident(pid: int) -> float:
     return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
 
+def weigh(page: Page, pid: int) -> None:
+    """Opens 500 pictures, a hundred a visit, and prints what the server holds."""
+    for number in range(501):
+        if number % 100 == 0:
+            CONSOLE.print(f"after {number} pictures the server holds {resident(pid):.0f} MB")
+            page.reload()
+            page.get_by_test_id("salt-readout").filter(has_text="threshold").wait_for()
+            page.evaluate(PROBES)
+        drop(page, 2000 + number)
+
+
 def repeat(count: int, measure: Callable[[int], float]) -> list[float]:
     """So many measurements, the first one, which warms up, left out."""
     return [measure(number) for number in range(count + 1)][1:]
@@ -153,7 +164,7 @@ def repeat(count: int, measure: Callable[[int], float]) -> list[float]:
 def main() -> None:
     """Prints the table."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--memory", action="store_true", help="open 500 pictures and weigh the server")
+    options.add_argument("--memory", action="store_true", help="open 500 pictures and weigh the server instead")
     options.add_argument("--repeats", type=int, default=30)
     arguments = options.parse_args()
     with socket.socket() as free:
@@ -175,6 +186,9 @@ def main() -> None:
         page.get_by_test_id("salt-readout").filter(has_text="threshold").wait_for()
         page.evaluate(PROBES)
         page.wait_for_timeout(3000)
+        if arguments.memory:
+            weigh(page, pid)
+            return
         CONSOLE.print(f"{'':<48} {'median':>8} {'95 %':>8}")
 
         dropped, payload = [], []
@@ -259,12 +273,6 @@ def main() -> None:
         print_row("ask a pixel: first answer", firsts[1:], "<= 300")
         print_row("ask a pixel: all of it", wholes[1:], "<= 1500")
 
-        if arguments.memory:
-            CONSOLE.print(f"memory of the server: {resident(pid):.0f} MB")
-            for number in range(500):
-                drop(page, 2000 + number)
-                if number % 100 == 99:
-                    CONSOLE.print(f"after {number + 1} more pictures: {resident(pid):.0f} MB")
         browser.close()
 
 

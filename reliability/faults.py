@@ -21,7 +21,7 @@ import tyro
 from rich.console import Console
 from rich.progress import track
 
-from reliability.kill import ROOT, RUN, Outcome, are_apart, damage, outcome
+from reliability.kill import ROOT, RUN, Outcome, are_apart, damage, outcome, processor_time
 from reliability.predict import has_small_disks
 from unet import checkpoint
 from unet.material import epoch_order
@@ -269,17 +269,17 @@ def sent(folder: Path, name: str, moment: float, number: int, loaded: bool) -> E
     Args:
         folder: where it runs.
         name: of the run.
-        moment: seconds after the first line of ``train.py``, or after all is loaded.
+        moment: seconds of processor time after the first line of ``train.py``, or after all is loaded.
         number: of the signal.
         loaded: which of the two.
     """
     process = launch(folder, "--name", name, "--resume")
     wait_for_first_line(process)
     said = wait_until_loaded(process) if loaded else ""
-    try:
-        process.wait(moment)
-    except subprocess.TimeoutExpired:
-        process.send_signal(number)
+    end = processor_time(process.pid) + moment
+    while process.poll() is None and processor_time(process.pid) < end:
+        time.sleep(0.001)
+    process.send_signal(number)  # which does nothing to one that has ended
     return ended(process, said)
 
 
@@ -320,14 +320,18 @@ def main() -> int:
         folder = Path(place)
         process = launch(folder, "--name=whole", "--resume")
         wait_for_first_line(process)
-        began = time.monotonic()
+        began = processor_time(process.pid)
         said = wait_until_loaded(process)
-        loading = time.monotonic() - began
+        loaded = now = processor_time(process.pid)
+        while process.poll() is None:
+            now = max(now, processor_time(process.pid))
+            time.sleep(0.01)
         assert ended(process, said).status == 0
-        seconds = loading, time.monotonic() - began - loading
+        seconds = loaded - began, now - loaded
         expected = outcome(folder / "runs" / "whole")
         console.print(
-            f"undisturbed: {len(expected.epochs)} epochs; {seconds[0]:.1f} s to load, {seconds[1]:.1f} s from there"
+            f"undisturbed: {len(expected.epochs)} epochs; {seconds[0]:.1f} s of processor time to load, "
+            f"{seconds[1]:.1f} s from there"
         )
         held = [
             *disks(folder, expected, console),

@@ -13,6 +13,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 import warnings
 import zipfile
 import zlib
@@ -34,6 +35,7 @@ INSTRUMENTED = ["unet", "PIL", "zipfile", "numpy.lib.format", "numpy.lib._format
 LARGEST_INPUT = 4096  # bytes: small inputs are tried more often
 SLOWEST = 60  # seconds for one input, by the clock of a machine that may be busy
 MEMORY = 4000  # MB of addresses: what asks for more fails, and is found; libFuzzer looks but once a second
+RUNS = 8000  # inputs to a process: under atheris each leaves up to 150 kB behind, and without it nothing
 LONGEST_SENTENCE = 1000  # characters
 
 
@@ -53,7 +55,11 @@ class Options:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one door: how many inputs were tried and kept, what they reached, and what they broke."""
+    """What came of one door: how many inputs were tried and kept, and how many branches they reached.
+
+    ``failures`` is empty, or the file of the input that broke a promise and what was written then: it ends the door's
+    fuzz.
+    """
 
     door: Door
     tried: int
@@ -212,24 +218,26 @@ def fuzz(door: Door, seconds: int, folder: Path) -> Outcome:
     for place in (corpus, failed):
         place.mkdir(parents=True, exist_ok=True)
     before = set(failed.iterdir())
+    tried, reached, failures = 0, 0, list[str]()
     with tempfile.TemporaryDirectory() as start:
         with tempfile.TemporaryDirectory() as place:
             for number, content in enumerate(seeds(door, Path(place))):
                 (Path(start) / str(number)).write_bytes(content)
-        libfuzzer = [
-            str(corpus), start, f"-max_total_time={seconds}", f"-max_len={2 * LARGEST_INPUT}", f"-timeout={SLOWEST}",
-            "-rss_limit_mb=0", f"-artifact_prefix={failed}/{door}-", "-print_final_stats=1", "-verbosity=1",
-        ]  # fmt: skip
-        command = [sys.executable, "-m", "reliability.fuzz", "child", door, *libfuzzer]
-        root = Path(__file__).parents[1]
-        run = subprocess.run(command, capture_output=True, text=True, errors="replace", cwd=root, check=False)
-    tried = re.findall(r"stat::number_of_executed_units:\s*(\d+)", run.stderr)
-    reached = re.findall(r"cov: (\d+)", run.stderr)
-    failures = [str(path) for path in sorted(set(failed.iterdir()) - before)]
-    if run.returncode and not failures:
-        failures = [run.stderr[-2000:]]
-    kept = len(list(corpus.iterdir()))
-    return Outcome(door, int(tried[-1]) if tried else 0, kept, int(reached[-1]) if reached else 0, failures)
+        end = time.monotonic() + seconds
+        while not failures and (left := round(end - time.monotonic())) > 0:
+            libfuzzer = [
+                str(corpus), start, f"-max_total_time={left}", f"-runs={RUNS}", f"-max_len={2 * LARGEST_INPUT}",
+                f"-timeout={SLOWEST}", "-rss_limit_mb=0", f"-artifact_prefix={failed}/{door}-", "-print_final_stats=1",
+            ]  # fmt: skip
+            command = [sys.executable, "-m", "reliability.fuzz", "child", door, *libfuzzer]
+            root = Path(__file__).parents[1]
+            run = subprocess.run(command, capture_output=True, text=True, errors="replace", cwd=root, check=False)
+            tried += sum(map(int, re.findall(r"stat::number_of_executed_units:\s*(\d+)", run.stderr)))
+            reached = max(reached, *map(int, re.findall(r"cov: (\d+)", run.stderr)), 0)
+            if run.returncode:
+                failures = [str(path) for path in sorted(set(failed.iterdir()) - before)]
+                failures.append(run.stderr[-3000:])
+    return Outcome(door, tried, len(list(corpus.iterdir())), reached, failures)
 
 
 def child(door: Door, arguments: list[str]) -> None:
@@ -265,7 +273,7 @@ def main() -> int:
     for column in ("Inputs tried", "Kept, for what they reach", "Branches reached", "Broken promises"):
         table.add_column(column, justify="right")
     for outcome in outcomes:
-        numbers = (outcome.tried, outcome.kept, outcome.reached, len(outcome.failures))
+        numbers = (outcome.tried, outcome.kept, outcome.reached, 1 if outcome.failures else 0)
         table.add_row(outcome.door, *(f"{number:,}" for number in numbers))
     console.print(table)
     failures = [failure for outcome in outcomes for failure in outcome.failures]

@@ -5,6 +5,7 @@ started again with ``--resume`` until the run is done; its weights must be those
 """
 
 import json
+import math
 import multiprocessing
 import os
 import signal
@@ -95,6 +96,8 @@ class Training:
         self._said = folder / "said"
         self._process = _FORKS.Process(target=_train, args=(folder, self._said, (*RUN, *words)))
         self._process.start()
+        assert self._process.pid is not None  # it was started
+        self.pid = self._process.pid
 
     @property
     def status(self) -> int | None:
@@ -103,8 +106,7 @@ class Training:
 
     def send(self, number: int) -> None:
         """Sends it a signal."""
-        assert self._process.pid is not None  # it was started
-        os.kill(self._process.pid, number)
+        os.kill(self.pid, number)
 
     def said(self) -> str:
         """Waits for its end and returns its stderr."""
@@ -162,8 +164,8 @@ def strike(process: Training, run: Path, moment: float, number: int) -> bool:
     Args:
         process: the training.
         run: its folder.
-        moment: a float is seconds from now on; a whole number n aims at its nth write, which shows in a new temporary
-            file.
+        moment: a float is seconds of its processor time, which run alike on a busy machine; a whole number n aims at
+            its nth write, which shows in a new temporary file.
         number: of the signal.
 
     Returns:
@@ -172,8 +174,7 @@ def strike(process: Training, run: Path, moment: float, number: int) -> bool:
     if isinstance(moment, int):
         _wait_for_write(process, run, moment)
     else:
-        end = time.monotonic() + moment
-        while process.status is None and time.monotonic() < end:
+        while process.status is None and processor_time(process.pid) < moment:
             time.sleep(0.001)
     running = process.status is None
     if running:
@@ -248,6 +249,15 @@ def _wait_for_write(process: Training, run: Path, count: int) -> None:
         time.sleep(0.0002)
 
 
+def processor_time(pid: int) -> float:
+    """Seconds of processor time a process has had; infinite where it is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    except OSError:
+        return math.inf
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def moments_of(count: int, seconds: float, seed: int) -> list[float | int]:
     """Moments for ``strike``: in turn one of the clock and one of the next writes.
 
@@ -260,13 +270,16 @@ def moments_of(count: int, seconds: float, seed: int) -> list[float | int]:
 
 
 def undisturbed(folder: Path) -> tuple[Outcome, float]:
-    """What the run named ``whole`` ends with, and how many seconds it took."""
-    began = time.monotonic()
-    process = Training(folder, "--name=whole")
+    """What the run named ``whole`` ends with, and how many seconds of processor time it took."""
+    process, seconds = Training(folder, "--name=whole"), 0.0
+    while process.status is None:
+        now = processor_time(process.pid)
+        seconds = now if math.isfinite(now) else seconds
+        time.sleep(0.01)
     said = process.said()
     if process.status:
         raise RuntimeError(f"the undisturbed run failed: {said}")
-    return outcome(folder / "runs" / "whole"), time.monotonic() - began
+    return outcome(folder / "runs" / "whole"), seconds
 
 
 def main() -> int:
@@ -278,7 +291,8 @@ def main() -> int:
         progress.add_task("killed", total=options.kills)
         expected, seconds = undisturbed(folder)
         console.print(
-            f"undisturbed: {len(expected.epochs)} epochs in {seconds:.1f} s, weights {expected.sha256[:16]}..."
+            f"undisturbed: {len(expected.epochs)} epochs in {seconds:.1f} s of processor time, "
+            f"weights {expected.sha256[:16]}..."
         )
         moments = moments_of(options.kills, seconds, options.seed)
         tally = disturbed(folder, "killed", moments, expected, progress)
