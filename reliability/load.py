@@ -28,7 +28,8 @@ import httpx
 import numpy as np
 import tyro
 from gradio_client import Client, handle_file
-from playwright.async_api import Error, Page, Request, async_playwright
+from numpy.typing import NDArray
+from playwright.async_api import Error, FilePayload, Page, Request, ViewportSize, async_playwright
 from rich.console import Console
 from rich.progress import track
 
@@ -44,7 +45,7 @@ EDGE = 1e-5  # so near to the threshold a pixel may lie on either side: another 
 SHARES = (50, 95, 99)  # percentiles of the latency
 PATIENCE = 180  # seconds after which an answer counts as lost
 MEGABYTE = 2**20
-VIEWPORT = {"width": 1300, "height": 1000}
+VIEWPORT: ViewportSize = {"width": 1300, "height": 1000}
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SWITCHES = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 
@@ -156,7 +157,13 @@ class Tally:
         """Counts an answer."""
         self.times.setdefault(gesture, []).append(seconds)
         if said != alone:
-            self.different.append(f"{who}, {gesture}: {str(said)[:300]} instead of {str(alone)[:300]}")
+            self.different.append(f"{who}, {gesture}: {_words(said)} instead of {_words(alone)}")
+
+
+def _words(said: Any) -> str:
+    """An answer for a sentence; of a file its length."""
+    parts = said if isinstance(said, tuple) else (said,)
+    return ", ".join(f"{len(part)} bytes" if isinstance(part, bytes) else str(part)[:200] for part in parts)
 
 
 @dataclass(frozen=True)
@@ -210,6 +217,11 @@ def draw(folder: Path, count: int) -> list[Path]:
         paths.append(folder / f"{number:04}.png")
         cv2.imwrite(str(paths[-1]), section(FIRST_SEED + number)[0])
     return paths
+
+
+def read(path: Path) -> NDArray[np.uint8]:
+    """The pixels of a section."""
+    return np.asarray(cv2.imread(str(path), cv2.IMREAD_UNCHANGED), np.uint8)
 
 
 # --- Gradio: programs ---------------------------------------------------------------------------------------
@@ -402,7 +414,7 @@ async def look_at(page: Page, address: str, paths: Sequence[Path], numbers: Sequ
         )
         content = paths[number].read_bytes()
         drop = page.locator("input[type=file]").first
-        await drop.set_input_files([{"name": name, "mimeType": "image/png", "buffer": content}])
+        await drop.set_input_files(FilePayload(name=name, mimeType="image/png", buffer=content))
         yield taken(DROP, number, *await page.evaluate("async () => [await shown, readout()]"))
         yield taken(TABLE, number, *await page.evaluate("async () => [await there, await still(table)]"))
         yield taken(CUT, number, *await page.evaluate(CUT_WIRE, f"toggle-skip{1 + number % 4}"))
@@ -413,7 +425,7 @@ async def look_at(page: Page, address: str, paths: Sequence[Path], numbers: Sequ
 
 def by_python(segmenter: Segmenter, path: Path, number: int) -> dict[str, Any]:
     """What the page must show of a picture, as far as Python says it in words as well."""
-    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    image = read(path)
     findings = [core.find(one, segmenter.threshold) for one in explain.cut_table(segmenter, image)]
     cells = [f"salt {100 * finding.share:.1f} %" for finding in findings[: len(findings) // 2]]  # with the bottleneck
     whole = core.find(segmenter.probability(image), segmenter.threshold)
@@ -537,6 +549,12 @@ class Predictions:
         ]
 
 
+def salt(content: bytes) -> Mask:
+    """The mask in a PNG; without a pixel where it is none."""
+    mask = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED) if content else None
+    return np.zeros((0, 0), bool) if mask is None else np.asarray(mask) == 255
+
+
 def gradio_predictions(server: Server, count: int, users: int) -> Predictions:
     """Asks for the masks of so many pictures, all different, with several clients at once."""
     result, segmenter, watched = Predictions(count), Segmenter.load(), Console(stderr=True)
@@ -545,7 +563,7 @@ def gradio_predictions(server: Server, count: int, users: int) -> Predictions:
         paths = draw(folder, count)
         right = []
         for path in track(paths, "in Python", console=watched, transient=True):
-            probability = segmenter.probability(cv2.imread(str(path), cv2.IMREAD_UNCHANGED))
+            probability = segmenter.probability(read(path))
             mask = metrics.mask(probability, segmenter.threshold)
             edge = np.abs(probability - segmenter.threshold) < EDGE
             right.append(Found(mask, float(probability.max()), edge))
@@ -567,7 +585,7 @@ def gradio_predictions(server: Server, count: int, users: int) -> Predictions:
             finally:
                 free.put(client)
             result.times.append(time.monotonic() - begin)
-            mask = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED) == 255
+            mask = salt(content)
             said = Found(mask, json.loads(report)["highest_probability"])
             if right[number].fits(said):
                 result.exact += bool(np.array_equal(mask, right[number].mask))
@@ -576,7 +594,7 @@ def gradio_predictions(server: Server, count: int, users: int) -> Predictions:
             if whose:
                 result.mixed.append(f"picture {number} got the answer to {whose[0]}")
             else:
-                result.wrong.append(f"picture {number}: {report}")
+                result.wrong.append(f"picture {number}: a mask of {len(content)} bytes, {report}")
 
         begin = time.monotonic()
         list(track(pool.map(predict, range(count)), "asked", count, console=watched, transient=True))
@@ -659,7 +677,7 @@ async def streamlit_door(server: Server) -> list[Attempt]:
                 attempts.append(Attempt(f"streamlit, {size} MB as {place}", f"{way}; the page says: {said}", held))
             # Past the page, with what its last upload said of itself: this session is still open.
             door, told = doors[-1].url.rsplit("/", 1)[0], await doors[-1].all_headers()
-            known = {name: told[name] for name in ("cookie", "x-xsrftoken") if name in told}
+            known = {name: value for name, value in told.items() if name in ("cookie", "x-xsrftoken")}
             for how, content, headers in (
                 ("announced", b"", {"content-length": str(largest * MEGABYTE)}),
                 ("not announced", chunks(largest), {}),

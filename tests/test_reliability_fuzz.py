@@ -55,7 +55,7 @@ def test_seeds_and_mutants_of_them(doors, door, tmp_path):
     assert seeds
     for content in seeds:
         doors[door](content)
-    for _ in range(150):
+    for _ in range(60):
         content = bytearray(generator.choice(seeds))
         for _ in range(generator.randint(1, 4)):
             if content:
