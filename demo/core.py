@@ -330,17 +330,17 @@ def find(probability: Probability, threshold: float, truth: Mask | None = None) 
 
 def grey_png(opened: Opened) -> bytes:
     """An 8-bit PNG of the picture as it is drawn."""
-    return _png(opened.pixels)
+    return png(opened.pixels)
 
 
 def mask_png(mask: Mask) -> bytes:
     """An 8-bit PNG, 255 where there is salt."""
-    return _png(mask.astype(np.uint8) * np.uint8(255))
+    return png(mask.astype(np.uint8) * np.uint8(255))
 
 
 def probability_png(probability: Probability) -> bytes:
     """A 16-bit PNG, 65535 where the probability is 1."""
-    return _png(np.rint(probability.astype(np.float64) * 65535).astype(np.uint16))
+    return png(np.rint(probability.astype(np.float64) * 65535).astype(np.uint16))
 
 
 def probability_npy(probability: Probability) -> bytes:
@@ -352,10 +352,11 @@ def probability_npy(probability: Probability) -> bytes:
 
 def overlay_png(opened: Opened, mask: Mask) -> bytes:
     """An RGB PNG of the picture with the salt tinted."""
-    return _png(render.overlay(opened.pixels, mask))
+    return png(render.overlay(opened.pixels, mask))
 
 
-def _png(picture: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:
+def png(picture: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:
+    """(H, W) grey or (H, W, 3) RGB, uint8 or uint16, as a PNG."""
     # OpenCV writes blue first.
     written, content = cv2.imencode(".png", picture[..., ::-1] if picture.ndim == 3 else picture)
     if not written:

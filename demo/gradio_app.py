@@ -15,6 +15,7 @@ import html
 import io
 import json
 import sys
+import tempfile
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -22,7 +23,8 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 import numpy as np
-from gradio.processing_utils import save_bytes_to_cache
+from gradio.data_classes import ImageData
+from gradio.processing_utils import save_file_to_cache
 from gradio.utils import get_upload_folder
 from numpy.typing import NDArray
 
@@ -321,7 +323,7 @@ def trace(
         "mean": float(maps.mean()),
         "silent": int(np.count_nonzero(~maps.any(axis=(1, 2)))),
     }
-    return save_bytes_to_cache(content.getvalue(), f"{site}.npy", get_upload_folder()), report
+    return cached(content.getvalue(), f"{site}.npy"), report
 
 
 def ablate(
@@ -499,7 +501,7 @@ def build() -> gr.Blocks:
                         maximum=explorer.MOST_SAMPLES,
                     )
                 explain_button = gr.Button("What this pixel depends on", variant="primary")
-                explained = result("Influence", "RGB")
+                explained = result("Influence")
 
         revision = gr.State(0)  # raised whenever Python moves the viewer's handle
         seen = [picture, mask, sample, weights, threshold, revision]
@@ -555,12 +557,29 @@ def upload(label: str) -> gr.File:
     return place
 
 
-def result(label: str, mode: str = "L") -> list[gr.Image | gr.JSON]:
+def sent(pixels: NDArray[np.uint8] | None) -> ImageData | None:
+    """A picture on its way to the browser: (H, W) or (H, W, 3) uint8 as a PNG."""
+    return None if pixels is None else ImageData(path=cached(core.png(pixels), "image.png"), orig_name="image.png")
+
+
+def cached(content: bytes, name: str) -> str:
+    """A file in Gradio's cache, named by its content, that comes there whole.
+
+    Gradio's own way writes into the file that is there: of two equal masks at once, one visitor gets an empty one.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        path.write_bytes(content)
+        return save_file_to_cache(path, get_upload_folder())
+
+
+def result(label: str) -> list[gr.Image | gr.JSON]:
     """Where an endpoint's image and its numbers are shown, side by side."""
     with gr.Row():
         # Not Gradio's third button, which sends the picture to somebody else's server.
         buttons = ["download", "fullscreen"]
-        image = gr.Image(label=label, format="png", image_mode=mode, interactive=False, buttons=buttons)
+        image = gr.Image(label=label, format="png", interactive=False, buttons=buttons)
+        image.postprocess = sent
         return [image, gr.JSON(label="What was found")]
 
 

@@ -300,6 +300,7 @@ def interrupted(
         while (result := sent(folder, f"{name}{runs}", moment, number, loaded)).status == 0:
             alike += outcome(folder / "runs" / f"{name}{runs}") == expected
             runs += 1
+            moment /= 2
         lines += result.is_one_sentence(status, "interrupted") and result.said.count("interrupted") == 1
         loading += "before anything was begun" in result.said
         clean += is_clean(folder / "runs" / f"{name}{runs}")
