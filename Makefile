@@ -24,6 +24,14 @@ check: .venv/developer  ## lint, format, types, and what is known of the depende
 	$(PYTHON) -m pip check
 	$(PYTHON) -m reliability.security
 
+reliability: .venv/developer  ## the long forms of what RELIABILITY.md promises: an hour
+	$(PYTHON) -m pip install --quiet --editable ".[fuzz]"
+	for part in numbers security predict corpus fuzz kill faults distribution; do $(PYTHON) -m reliability.$$part || exit 1; done
+	$(PYTHON) -m reliability.load --front gradio
+	$(PYTHON) -m reliability.load --front streamlit
+	$(PYTHON) -m reliability.load --predictions 2000
+	$(PYTHON) -m reliability.load --uploads
+
 train: .venv/demo  ## train on data/tgs-salt, or on invented sections where it is absent
 	$(PYTHON) train.py
 

@@ -169,7 +169,6 @@ def test_eight_visitors_at_once_get_what_one_alone_would_get(segmenter):
     questions = [
         {"kind": "maps", "cuts": ["skip2"], "fill": "mean"},
         {"kind": "cuts", "fill": "Small lens"},
-        {"kind": "effects", "site": "encoder2"},
         {"kind": "pixel", "box": [40, 52, 3, 2], "samples": 4},
         {"kind": "pixel", "box": [10, 10, 1, 1], "samples": 0, "random": True},
     ]

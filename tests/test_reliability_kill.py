@@ -5,8 +5,8 @@ from reliability.kill import Tally, damage, disturbed, moments_of, undisturbed
 
 def test_killed_and_resumed_a_run_ends_with_the_weights_of_an_undisturbed_one(tmp_path):
     expected, seconds = undisturbed(tmp_path)
-    tally = disturbed(tmp_path, "killed", moments_of(3, seconds, seed=1), expected)
-    assert tally.strikes == 3
+    tally = disturbed(tmp_path, "killed", moments_of(2, seconds, seed=1), expected)
+    assert tally.strikes == 2
     assert tally.held, tally
 
 
