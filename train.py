@@ -31,7 +31,7 @@ def main() -> int:
     from rich.console import Console
 
     from unet.data import DataError
-    from unet.files import PictureError
+    from unet.files import PictureError, printable
     from unet.options import TrainingConfig
     from unet.training import TrainingError, train
 
@@ -41,10 +41,10 @@ def main() -> int:
             signal.signal(number, stop)
         train(tyro.cli(TrainingConfig), console)
     except (TrainingError, DataError, PictureError, OSError) as error:
-        console.print(f"error: {error}", markup=False)
+        console.print(f"error: {printable(str(error))}", markup=False)
         return 1
     except ValueError as error:
-        console.print(f"error: {error}", markup=False)
+        console.print(f"error: {printable(str(error))}", markup=False)
         return 2
     except KeyboardInterrupt as interruption:
         console.print("interrupted; go on with --resume")

@@ -253,6 +253,8 @@ class TestPredictRefuses:
         (tmp_path / "file").write_bytes(b"")
         assert "cannot be made a folder" in refused(run, folder, "--out", tmp_path / "file")
         assert "cannot be made a folder" in refused(run, folder, "--out", tmp_path / "file" / "below")
+        (tmp_path / "loop").symlink_to("loop")
+        assert "cannot be made a folder" in refused(run, folder, "--out", tmp_path / "loop")
 
     def test_csv_that_cannot_be(self, run, folder, tmp_path):
         assert "does not exist" in refused(run, folder, "--out", "out", "--csv", tmp_path / "gone" / "a.csv")

@@ -1,4 +1,3 @@
-import contextlib
 import hashlib
 import json
 import pickle
@@ -114,8 +113,7 @@ class TestPayloads:
         for content in poisoned.values():
             for whole in (content, hashlib.sha256(content).digest() + content):
                 path.write_bytes(whole)
-                with contextlib.suppress(pickle.UnpicklingError):
-                    assert read_checkpoint(path) is None
+                assert read_checkpoint(path) is None
         assert not marker.exists()
 
 
@@ -148,7 +146,8 @@ class TestLoading:
         assert loads == []
 
     def test_a_checkpoint_is_read_as_nothing_but_tensors(self, loads, tmp_path):
-        torch.save({"history": [], "model": {"weight": torch.ones(2)}}, tmp_path / "plain.pt")
+        state = {"config": "", "model": {"weight": torch.ones(2)}, "average": {}, "optimizer": {}, "history": []}
+        torch.save(state, tmp_path / "plain.pt")
         content = (tmp_path / "plain.pt").read_bytes()
         (tmp_path / "resume.pt").write_bytes(hashlib.sha256(content).digest() + content)
         assert read_checkpoint(tmp_path / "resume.pt")["history"] == []

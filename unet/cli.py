@@ -56,8 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _say(f"{name}: {error}")
         return 2
     except OSError as error:  # what is read is guarded where it is read: this is a disk that is full, or gone
-        file = printable(error.filename or "output")
-        _say(f"{name}: stopped, {file} cannot be written ({error.strerror or error})")
+        _say(f"{name}: stopped, {error.filename or 'output'} cannot be written ({error.strerror or error})")
         return 1
     except KeyboardInterrupt:
         hint = "; --skip-existing goes on from here" if name == "predict" else ""
@@ -253,7 +252,7 @@ def _collect(inputs: Sequence[Path]) -> tuple[list[PictureFile], list[str]]:
             problems.append(str(error))
             continue
         if not found:
-            empty.append(f"{printable(path)}: no PNG, JPEG, TIFF or NPY pictures in it")
+            empty.append(f"{path}: no PNG, JPEG, TIFF or NPY pictures in it")
         for picture in found:
             reason = refusal(picture.stem)
             if reason is None:
@@ -279,7 +278,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     if arguments.json is not None:
         _check_file(arguments.json)
         if arguments.json.resolve() in (path.resolve(), path.with_suffix(".json").resolve()):
-            raise UsageError(f"{printable(arguments.json)}: belongs to the weights; choose another name for the report")
+            raise UsageError(f"{arguments.json}: belongs to the weights; choose another name for the report")
     try:
         everything = load_tiles(arguments.data)
         sections = read_sections(arguments.data)
@@ -471,17 +470,17 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"{printable(folder)}: cannot be made a folder ({error.strerror})") from None
+        raise UsageError(f"{folder}: cannot be made a folder ({error.strerror})") from None
     if not os.access(folder, os.W_OK):
-        raise UsageError(f"{printable(folder)}: this folder cannot be written to")
+        raise UsageError(f"{folder}: this folder cannot be written to")
 
 
 def _check_file(path: Path) -> None:
     """Refuses a file that could not be written, before the work is done and not after."""
     if not path.parent.is_dir():
-        raise UsageError(f"{printable(path)}: the folder {printable(path.parent)} does not exist")
+        raise UsageError(f"{path}: the folder {path.parent} does not exist")
     if path.is_dir() or not os.access(path.parent, os.W_OK):
-        raise UsageError(f"{printable(path)}: cannot be written")
+        raise UsageError(f"{path}: cannot be written")
 
 
 def _progress() -> Progress:
@@ -499,4 +498,5 @@ def _progress() -> Progress:
 
 
 def _say(sentence: str) -> None:
-    print(sentence, file=sys.stderr)
+    """One line on stderr, whatever names are in it."""
+    print(printable(sentence), file=sys.stderr)

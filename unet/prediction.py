@@ -90,7 +90,7 @@ def plan(pictures: Sequence[PictureFile], out: Path, probability: bool) -> list[
         ClashError: two pictures of one stem (or different in capitals only: many disks see no difference), or
             a picture that would be overwritten.
     """
-    folder = out.resolve()
+    folder = Path(os.path.realpath(out))  # which leaves a link to itself to the disk to refuse
     sources = {picture.path.resolve() for picture in pictures if picture.path}
     stems: dict[str, PictureFile] = {}
     jobs = []

@@ -48,6 +48,7 @@ from unet.teaching import check_teacher, taught
 
 # What a run goes on from after an even and after an odd number of epochs: while one is written, the other stays.
 CHECKPOINTS = ("resume-even.pt", "resume-odd.pt")
+_STATE = {"config", "model", "average", "optimizer", "history"}  # and what is in each
 
 
 class TrainingError(RuntimeError):
@@ -295,7 +296,7 @@ def _start(config: TrainingConfig) -> tuple[TrainingConfig, dict[str, Any] | Non
 
 
 def read_checkpoint(path: Path) -> dict[str, Any] | None:
-    """What ``Run`` wrote; None where it is damaged."""
+    """What ``Run`` wrote; None where it is damaged, or something else under that name."""
     try:
         content = path.read_bytes()
     except OSError:
@@ -303,8 +304,11 @@ def read_checkpoint(path: Path) -> dict[str, Any] | None:
     digest, content = content[:32], content[32:]
     if hashlib.sha256(content).digest() != digest:
         return None
-    state: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    return state
+    try:
+        state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except Exception:  # of what it refuses it raises many types, and all mean the same
+        return None
+    return state if isinstance(state, dict) and _STATE <= state.keys() else None
 
 
 @contextmanager
