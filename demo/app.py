@@ -5,6 +5,7 @@ Start it with ``streamlit run demo/app.py``.  In ``st.session_state`` pages find
     opened      the picture
     choices     label -> ``session.Source`` of every picture there is; ``uploads_open`` has the labels of uploads
     picture     the label of the one that is open; a page that sets it opens another
+    weights_label  of the chosen weights; what is set is chosen
     segmenter   the network; ``weights`` is what caches are keyed by, ``weights_name`` what a link calls it
     threshold   of salt; it follows the viewer
     view        what of the explorer is open, or None; it follows the viewer as well
@@ -17,7 +18,7 @@ Start it with ``streamlit run demo/app.py``.  In ``st.session_state`` pages find
 import gc
 import hashlib
 import sys
-from collections.abc import Callable, Container
+from collections.abc import Callable, Collection, Container
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path, PurePath
@@ -137,6 +138,20 @@ def move_on() -> None:
     state.said = []
 
 
+def choose(title: str, name: str, options: Collection[str], note: str) -> str:
+    """A box to choose one of the options in; ``state[name]`` is what is chosen, by the visitor or by Python.
+
+    Where Python chose, Streamlit gets another box: a question that left the browser before still says what the old one
+    showed, which would otherwise count as the visitor's choice.
+    """
+    if state[name] != state.get(f"{name}_shown"):
+        state[f"{name}_boxes"] = state.get(f"{name}_boxes", 0) + 1
+    key, index = session.box(state, name), list(options).index(state[name])
+    chosen = st.selectbox(title, options, index, key=key, on_change=move_on, help=note)
+    state[name] = state[f"{name}_shown"] = chosen
+    return chosen
+
+
 # --- Weights ------------------------------------------------------------------------------------------------
 
 
@@ -147,9 +162,10 @@ def choose_weights() -> Segmenter:
         st.error("No weights in weights/ or runs/. Train some with `python train.py`, then reload this page.")
         st.stop()
     if wanted := state.get("wanted_weights"):
-        state.weights_label = find_wanted(found, *wanted) or state.get("weights_label", next(iter(found)))
-    note = "From weights/ and runs/; newest runs first."
-    weights = found[st.selectbox("Weights", found, key="weights_label", on_change=move_on, help=note)]
+        state.weights_label = find_wanted(found, *wanted) or state.get("weights_label")
+    if state.get("weights_label") not in found:  # the first run, or they are gone
+        state.weights_label = next(iter(found))
+    weights = found[choose("Weights", "weights_label", found, "From weights/ and runs/; newest runs first.")]
     try:
         segmenter = load_segmenter(weights.key)
     except (CheckpointError, ValueError) as error:
@@ -357,8 +373,7 @@ def choose_picture(uploads: dict[str, session.Source]) -> core.Opened:
             say(f"There is no picture called {shown} here; a link cannot carry an upload")
     if state.get("picture") not in choices:  # the first run, or its file was taken back
         state.picture = next(iter(choices))
-    note = "Yours, then samples, then survey tiles."
-    label = st.selectbox("Picture", choices, key="picture", on_change=move_on, help=note)
+    label = choose("Picture", "picture", choices, "Yours, then samples, then survey tiles.")
     if label in uploads:
         st.caption("A link cannot carry an upload: *Take it away* packs the session into a ZIP that opens it again.")
 

@@ -550,7 +550,12 @@ def asked(state: Mapping[str, Any]) -> tuple[object, ...]:
     of a page that runs by itself has to see whether there was more.
     """
     files = [file.file_id for name in ("uploads", "masks") for file in state.get(name) or ()]
-    return state.get("picture"), state.get("weights_label"), *files
+    return state.get(box(state, "picture")), state.get(box(state, "weights_label")), *files
+
+
+def box(state: Mapping[str, Any], name: str) -> str:
+    """What Streamlit calls the box in which ``name`` is chosen now."""
+    return f"{name} {state.get(f'{name}_boxes', 0)}"
 
 
 class Shelf:

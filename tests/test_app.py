@@ -51,6 +51,11 @@ def state(app, name):
     return app.session_state[name]
 
 
+def box(app, label):
+    """The box to choose a picture or weights in."""
+    return next(box for box in app.selectbox if box.label == label)
+
+
 def png(array):
     file = io.BytesIO()
     Image.fromarray(array).save(file, "PNG")
@@ -83,7 +88,7 @@ def upload(app, *files, key="uploads"):
 
 
 def test_the_first_sample_is_open_at_the_cards_threshold(app):
-    assert app.selectbox(key="picture").value == opened(app).name == "Salt stock"
+    assert box(app, "Picture").value == opened(app).name == "Salt stock"
     assert (state(app, "threshold"), state(app, "revision"), state(app, "view")) == (0.45, 1, None)
     assert state(app, "link") == {"sample": "Salt stock", "weights": "first"}
     assert not app.warning
@@ -98,7 +103,7 @@ def test_a_run_in_which_nothing_moved_leaves_the_viewer_alone(app):
 
 
 def test_other_weights_bring_their_own_threshold(app):
-    run(app.selectbox(key="weights_label").select_index(1))
+    run(box(app, "Weights").select_index(1))
 
     assert (state(app, "threshold"), state(app, "revision")) == (0.55, 2)
     assert state(app, "link")["weights"] == state(app, "weights_name") == "second"
@@ -118,7 +123,7 @@ def test_weights_written_anew_by_a_run_leave_the_threshold_alone(app, weights):
 
 def test_weights_that_do_not_fit_their_card_get_a_sentence_without_a_path(app, weights):
     (weights / "second.safetensors").write_bytes(b"other tensors")
-    run(app.selectbox(key="weights_label").select_index(1))
+    run(box(app, "Weights").select_index(1))
 
     assert "second: these are not the tensors its card was written for" in app.error[0].value
     assert str(weights) not in app.error[0].value
@@ -127,8 +132,8 @@ def test_weights_that_do_not_fit_their_card_get_a_sentence_without_a_path(app, w
 def test_an_upload_survives_weights_that_do_not_load(app, weights):
     (weights / "second.safetensors").write_bytes(b"other tensors")
     upload(app, ("a.png", png(TILE)))
-    run(app.selectbox(key="weights_label").select_index(1))
-    run(app.selectbox(key="weights_label").select_index(0))
+    run(box(app, "Weights").select_index(1))
+    run(box(app, "Weights").select_index(0))
 
     assert opened(app).name == "a.png"
 
@@ -154,7 +159,7 @@ def test_a_page_that_is_opened_anew_is_told_where_everything_stands(app):
 def test_an_upload_opens_at_once_and_its_mask_joins_it(app):
     image, mask = core.sample("Hanging keel").pixels, core.sample("Hanging keel").truth
     upload(app, ("line_7.png", png(image)))
-    assert app.selectbox(key="picture").value == "line_7.png"
+    assert box(app, "Picture").value == "line_7.png"
     np.testing.assert_array_equal(opened(app).pixels, image)
     assert opened(app).truth is None
 
@@ -179,7 +184,7 @@ def test_a_bad_upload_is_named_and_the_rest_go_on(app):
         ("cut.png", good[: len(good) // 2]),
     )
 
-    assert app.selectbox(key="picture").value == "good.png"
+    assert box(app, "Picture").value == "good.png"
     sentences = app.warning[0].value.splitlines()
     assert [line.split("`")[1] for line in sentences] == ["empty.png", "*text*.png", "cut.png"]
     assert "the file is empty" in sentences[0]
@@ -213,7 +218,7 @@ def test_more_pictures_than_allowed_are_named_and_left_out(app, monkeypatch):
 def test_two_files_of_one_name_can_both_be_opened(app):
     pictures = [core.sample(name).pixels for name in ("Small lens", "Hanging keel")]
     upload(app, *[("a.png", png(picture)) for picture in pictures])
-    run(app.selectbox(key="picture").set_value("a.png (2)"))
+    run(box(app, "Picture").set_value("a.png (2)"))
 
     np.testing.assert_array_equal(opened(app).pixels, pictures[1])
 
@@ -222,8 +227,20 @@ def test_an_upload_that_is_taken_back_leaves_a_sample_open(app):
     upload(app, ("a.png", png(TILE)))
     upload(app)
 
-    assert app.selectbox(key="picture").value == "Salt stock"
+    assert box(app, "Picture").value == "Salt stock"
     assert state(app, "known") == {}
+
+
+def test_what_the_browser_says_of_the_box_before_is_void(app):
+    """A question may leave the browser after an upload arrived and before the browser shows that it was opened."""
+    before = next(state for state in app._tree.get_widget_states().widgets if "picture" in state.id)
+    upload(app, ("a.png", png(TILE)))
+    question = app._tree.get_widget_states()
+    new = next(state for state in question.widgets if "picture" in state.id)
+    question.widgets.remove(new)
+    question.widgets.append(before)
+    assert not app._run(question).exception
+    assert box(app, "Picture").value == opened(app).name == "a.png"
 
 
 def test_a_file_is_looked_into_once(app, monkeypatch):
@@ -241,7 +258,7 @@ def test_a_file_is_looked_into_once(app, monkeypatch):
 def test_a_link_opens_its_sample_with_its_weights_at_its_threshold(weights):
     app = with_link(sample="Small lens", weights="second", threshold="0.31", layer="encoder1")
 
-    assert app.selectbox(key="picture").value == "Small lens"
+    assert box(app, "Picture").value == "Small lens"
     assert state(app, "weights_name") == "second"
     assert (state(app, "threshold"), state(app, "revision")) == (0.31, 1)
     assert not app.warning
@@ -249,8 +266,8 @@ def test_a_link_opens_its_sample_with_its_weights_at_its_threshold(weights):
 
 def test_a_link_is_read_once(weights):
     app = with_link(sample="Small lens", weights="second", threshold="0.31")
-    run(app.selectbox(key="picture").set_value("Salt stock"))
-    run(app.selectbox(key="weights_label").select_index(0))
+    run(box(app, "Picture").set_value("Salt stock"))
+    run(box(app, "Weights").select_index(0))
 
     assert state(app, "link") == {"sample": "Salt stock", "weights": "first"}
     assert state(app, "threshold") == 0.45
@@ -267,12 +284,12 @@ def test_what_a_link_says_in_vain_is_ignored_and_named(weights, threshold):
     assert "`<b>other</b>`" in sentences
     assert f"and says {core.literal(threshold)}" in sentences
 
-    run(app.selectbox(key="picture").set_value("Small lens"))
+    run(box(app, "Picture").set_value("Small lens"))
     assert not app.warning
 
 
 def test_other_pages_say_in_their_address_what_is_open(app):
-    run(app.selectbox(key="picture").set_value("Small lens"))
+    run(box(app, "Picture").set_value("Small lens"))
     run(app.switch_page("views/how_good_is_it.py"))
 
     assert dict(app.query_params) == {"sample": "Small lens", "weights": "first", "threshold": "0.45"}
@@ -338,7 +355,7 @@ def left_behind(app):
     """A session with two uploads, one of them with its truth, and other weights than the first."""
     upload(app, ("a.png", png(core.sample("Hanging keel").pixels)), ("c.npy", npy(TILE / 255)))
     upload(app, ("a.png", png(core.sample("Hanging keel").truth)), key="masks")
-    return run(app.selectbox(key="weights_label").select_index(1))
+    return run(box(app, "Weights").select_index(1))
 
 
 def taken_away(app, picture="c.npy", weights="second", sha256=None, view=None, labels=None):
@@ -369,8 +386,8 @@ def test_a_session_comes_back_with_everything(left_behind):
 
 def test_a_session_is_restored_once(left_behind):
     app = reopened(taken_away(left_behind))
-    run(app.selectbox(key="weights_label").select_index(0))
-    run(app.selectbox(key="picture").set_value("a.png"))
+    run(box(app, "Weights").select_index(0))
+    run(box(app, "Picture").set_value("a.png"))
 
     assert (state(app, "weights_name"), state(app, "threshold")) == ("first", 0.45)
     assert opened(app).name == "a.png"

@@ -11,6 +11,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from demo import core, quality
+from tests.test_app import box
 from unet import checkpoint, cli
 from unet.image import RULE
 from unet.model import UNet, UNetConfig
@@ -522,10 +523,10 @@ def test_the_page_leaves_picture_and_threshold_to_the_others(weights):
     app = run(AppTest.from_file(str(APP), default_timeout=60))
     app.session_state["threshold"] = 0.3
     run(app)
-    run(app.selectbox(key="picture").set_value("Hanging keel"))
+    run(box(app, "Picture").set_value("Hanging keel"))
     run(app.switch_page(PAGE))
     assert app.session_state["threshold"] == 0.3
     run(app.switch_page("views/explore.py"))
 
     assert app.session_state["threshold"] == 0.3
-    assert app.selectbox(key="picture").value == "Hanging keel"
+    assert box(app, "Picture").value == "Hanging keel"

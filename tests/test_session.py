@@ -415,11 +415,12 @@ def test_a_thumbnail_is_small_and_shows_the_salt():
 
 def test_what_is_asked_for_changes_with_every_widget_beside_a_page():
     files = [SimpleNamespace(file_id=name) for name in "ab"]
-    before = {"picture": "a", "weights_label": "w", "uploads": files, "masks": []}
+    before = {"picture_boxes": 2, "picture 2": "a", "weights_label 0": "w", "uploads": files, "masks": []}
 
     assert session.asked({}) == session.asked({"uploads": None, "other": 1})
-    for change in ({"picture": "b"}, {"weights_label": "v"}, {"uploads": files[:1]}, {"masks": files[:1]}):
+    for change in ({"picture 2": "b"}, {"weights_label 0": "v"}, {"uploads": files[:1]}, {"masks": files[:1]}):
         assert session.asked(before | change) != session.asked(before)
+    assert session.asked(before | {"picture 1": "b"}) == session.asked(before)  # a box that is gone
 
 
 def test_a_shelf_keeps_what_was_asked_for_last():

@@ -308,7 +308,7 @@ def read_checkpoint(path: Path) -> dict[str, Any] | None:
         state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception:  # of what it refuses it raises many types, and all mean the same
         return None
-    return state if isinstance(state, dict) and _STATE <= state.keys() else None
+    return state if isinstance(state, dict) and state.keys() >= _STATE else None
 
 
 @contextmanager
