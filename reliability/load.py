@@ -5,7 +5,6 @@ import http.client
 import json
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -34,6 +33,7 @@ from rich.console import Console
 from rich.progress import track
 
 from demo import core, session
+from reliability.browser import CHROMIUM, SWITCHES
 from unet import Segmenter, explain, metrics
 from unet.segmenter import Mask
 from unet.synthetic import section
@@ -46,8 +46,6 @@ SHARES = (50, 95, 99)  # percentiles of the latency
 PATIENCE = 180  # seconds after which an answer counts as lost
 MEGABYTE = 2**20
 VIEWPORT: ViewportSize = {"width": 1300, "height": 1000}
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-SWITCHES = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 
 Front = Literal["streamlit", "gradio"]
 
@@ -87,12 +85,12 @@ class Server:
 
     @property
     def resident(self) -> float:
-        """MB of memory that it holds."""
-        return self._memory("VmRSS")
+        """MB of memory of its own; the pages of its libraries are the disk's cache, and come and go with that."""
+        return self._memory("RssAnon") + self._memory("VmSwap")
 
     @property
     def highest(self) -> float:
-        """MB of memory that it ever held."""
+        """MB of memory that it ever held, its libraries included."""
         return self._memory("VmHWM")
 
     def _memory(self, name: str) -> float:
@@ -205,7 +203,7 @@ class Report:
         rows.append(
             f"memory of the server: {self.warm:.0f} MB after one round of every user, {self.end:.0f} MB at the end, "
             f"{100 * self.growth:+.1f} %; promised is at most {100 * MOST_GROWTH:.0f} %; "
-            f"while it answered it held up to {self.highest:.0f} MB"
+            f"while it answered it held up to {self.highest:.0f} MB, its libraries included"
         )
         return rows
 

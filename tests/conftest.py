@@ -1,7 +1,6 @@
 """What several test modules share."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 import torch
 from playwright.sync_api import Browser, Error, sync_playwright
 
+from reliability.browser import CHROMIUM, SWITCHES
 from unet import checkpoint
 from unet.image import RULE
 from unet.model import UNet, UNetConfig
@@ -21,16 +21,6 @@ from unet.synthetic import sections
 
 ROOT = Path(__file__).parents[1]
 TGS = ROOT / "data" / "tgs-salt"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-SWITCHES = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -112,6 +112,14 @@ def page(browser, address):
         yield page
 
 
+@pytest.fixture(scope="module")
+def shared(browser, address):
+    """The same, for tests that do not mind what those before them did."""
+    with visited(browser, address) as page:
+        opened_up(page)
+        yield page
+
+
 @pytest.fixture
 def app(browser, streamlit):
     """The Streamlit app."""
@@ -137,6 +145,12 @@ def png(array):
     return file.getvalue()
 
 
+def silence(page, seconds=1):
+    """Waits until the page has nothing more to tell the server."""
+    while not page.sent or time.monotonic() - page.sent[-1] < seconds:
+        page.wait_for_timeout(100)
+
+
 def readout(page):
     return page.get_by_test_id("salt-readout").inner_text()
 
@@ -148,9 +162,14 @@ def set_threshold(page, threshold):
     exact.press("Enter")
 
 
-def link(page):
-    """What the address says."""
-    return {name: values[0] for name, values in parse_qs(urlsplit(page.url).query).items()}
+def link(address):
+    """What an address says."""
+    return {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
+
+
+def expect_link(page, name, value):
+    """Waits until the page's address says so."""
+    page.wait_for_url(lambda address: link(address).get(name) == value)
 
 
 def serious_findings(page):
@@ -181,7 +200,7 @@ def test_the_threshold_follows_the_hand_without_a_message_to_the_server(page, se
     probability = segmenter.probability(opened.pixels)
     slider = page.get_by_test_id("salt-threshold")
     slider.scroll_into_view_if_needed()
-    page.wait_for_timeout(1500)  # what the start of the page sends has gone
+    silence(page)
     box = slider.bounding_box()
     middle = box["y"] + box["height"] / 2
     page.mouse.move(box["x"] + box["width"] / 2, middle)
@@ -198,49 +217,46 @@ def test_the_threshold_follows_the_hand_without_a_message_to_the_server(page, se
     threshold = float(slider.input_value())
     assert 0.05 < threshold < 0.2
     expect(page.get_by_test_id("salt-readout")).to_have_text(core.find(probability, threshold).sentence)
-    page.wait_for_timeout(1000)
-    assert link(page)["threshold"] == f"{threshold:.2f}"
+    expect_link(page, "threshold", f"{threshold:.2f}")
     expect(page.get_by_test_id("salt-readout")).to_have_text(core.find(probability, threshold).sentence)
 
 
-def test_a_block_opens_its_maps(page):
-    page.get_by_test_id("site-decoder3").click()
-    expect(page.get_by_test_id("site-decoder3")).to_have_attribute("aria-current", "true")
-    expect(page.get_by_role("heading", name=re.compile("^decoder3"))).to_be_visible()
-    page.wait_for_timeout(1000)
-    assert link(page)["layer"] == "decoder3"
+def test_a_block_opens_its_maps(shared):
+    shared.get_by_test_id("site-decoder3").click()
+    expect(shared.get_by_test_id("site-decoder3")).to_have_attribute("aria-current", "true")
+    expect(shared.get_by_role("heading", name=re.compile("^decoder3"))).to_be_visible()
+    expect_link(shared, "layer", "decoder3")
 
 
-def test_a_cut_skip_changes_the_mask_as_python_says(page, segmenter):
-    set_threshold(page, 0.4)
-    page.get_by_test_id("site-skip3").click()
-    expect(page.get_by_test_id("site-skip3")).to_have_attribute("aria-pressed", "true")
+def test_a_cut_skip_changes_the_mask_as_python_says(shared, segmenter):
+    set_threshold(shared, 0.4)
+    shared.get_by_test_id("site-skip3").click()
+    expect(shared.get_by_test_id("site-skip3")).to_have_attribute("aria-pressed", "true")
     probability = segmenter.trace(core.sample("Salt stock").grey, {"skip3": 0.0}).probability
     sentence = core.find(probability, 0.4).sentence
-    expect(page.get_by_test_id("salt-readout")).to_have_text(sentence)
-    page.get_by_test_id("site-skip3").click()
-    expect(page.get_by_test_id("salt-readout")).not_to_have_text(sentence)
+    expect(shared.get_by_test_id("salt-readout")).to_have_text(sentence)
+    shared.get_by_test_id("site-skip3").click()
+    expect(shared.get_by_test_id("salt-readout")).not_to_have_text(sentence)
 
 
-def test_a_pixel_is_asked_why(page, segmenter):
-    canvas = page.get_by_test_id("salt-viewer")
+def test_a_pixel_is_asked_why(shared, segmenter):
+    canvas = shared.get_by_test_id("salt-viewer")
     canvas.scroll_into_view_if_needed()
     box = canvas.bounding_box()
     canvas.click(position={"x": box["width"] * 40.5 / 101, "y": box["height"] * 30.5 / 101})
     found = explain.explain_pixel(segmenter, core.sample("Salt stock").grey, (30, 40, 1, 1), samples=16)
     _, _, height, width = explain.influence_box(found.influence, (30, 40, 1, 1), 0.9)
     sentence = f"90 % of the influence comes from {height} x {width} pixels"
-    expect(page.get_by_test_id("pixel-why")).to_contain_text(re.compile(sentence.replace("x", "[x×]")))
-    page.wait_for_timeout(1000)
-    assert link(page)["pixel"] == "30,40"
+    expect(shared.get_by_test_id("pixel-why")).to_contain_text(re.compile(sentence.replace("x", "[x×]")))
+    expect_link(shared, "pixel", "30,40")
 
 
-def test_random_weights_show_another_network(page):
-    before = readout(page)
-    page.get_by_test_id("random-weights").check()
-    expect(page.get_by_test_id("salt-readout")).not_to_have_text(before)
-    page.get_by_test_id("random-weights").uncheck()
-    expect(page.get_by_test_id("salt-readout")).to_have_text(before)
+def test_random_weights_show_another_network(shared):
+    before = readout(shared)
+    shared.get_by_test_id("random-weights").check()
+    expect(shared.get_by_test_id("salt-readout")).not_to_have_text(before)
+    shared.get_by_test_id("random-weights").uncheck()
+    expect(shared.get_by_test_id("salt-readout")).to_have_text(before)
 
 
 def test_by_keyboard_alone(page):
@@ -292,7 +308,7 @@ def test_a_link_brings_everything_back(browser, address):
             expect(page.get_by_test_id("site-encoder2")).to_have_attribute("aria-current", "true")
             expect(page.get_by_test_id("site-encoder1")).to_contain_text("8 maps")  # the smaller network
             expect(page.get_by_test_id("pixel-why")).to_contain_text("90 % of the influence")
-            assert link(page) == {name: value[0] for name, value in parse_qs(query).items()}
+            assert link(page.url) == {name: value[0] for name, value in parse_qs(query).items()}
             page.reload()
 
 
@@ -363,7 +379,7 @@ def test_a_dropped_picture_shows_its_mask(app, segmenter):
     for (row, column), color in zip(cells, canvas_colors(app, cells), strict=True):
         np.testing.assert_allclose(color, wanted[row, column], atol=1)
     expect(app.get_by_text(re.compile("link cannot carry"))).to_be_visible()
-    assert "sample" not in link(app)
+    assert "sample" not in link(app.url)
 
 
 def test_a_broken_file_is_named_and_the_sample_stays(app):
@@ -403,7 +419,7 @@ def test_what_is_open_survives_a_look_at_another_page(app):
     set_threshold(app, 0.33)
     app.get_by_test_id("site-skip2").click()
     app.get_by_test_id("site-encoder3").click()
-    app.wait_for_timeout(2500)  # until the server knows
+    silence(app)
     app.get_by_role("link", name="Take it away").click()
     expect(app.get_by_role("heading", name="Take it away")).to_be_visible()
     app.get_by_role("link", name="Explore").click()

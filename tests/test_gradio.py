@@ -2,7 +2,6 @@
 
 import json
 import socket
-from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import gradio as gr
@@ -212,26 +211,6 @@ def test_a_name_is_never_markup(tmp_path):
         gradio_app.opened_from(None, None, None)
 
 
-def test_eight_programs_at_once_get_what_one_gets_alone(client, tmp_path):
-    pictures = []
-    for number in range(8):
-        path = tmp_path / f"{number}.png"
-        cv2.imwrite(str(path), core.sample(list(core.SAMPLES)[number]).pixels)
-        pictures.append(handle_file(path))
-
-    def ask(number):
-        mask, ablated = client.predict(pictures[number], [f"skip{1 + number % 4}"], api_name="/ablate")
-        heat, explained = client.predict(pictures[number], 10 * number, 50, samples=2, api_name="/explain_pixel")
-        maps, _ = client.predict(pictures[number], "decoder1", api_name="/trace")
-        return read(mask).tobytes(), ablated, read(heat).tobytes(), explained, np.load(maps).tobytes()
-
-    alone = [ask(number) for number in range(8)]
-    with ThreadPoolExecutor(8) as pool:
-        together = list(pool.map(ask, range(8)))
-    assert together == alone
-    assert len({answer[2] for answer in alone}) == 8
-
-
 def test_every_file_is_in_gradios_cache_and_will_be_deleted(client, app, cache, stock):
     assert app.delete_cache == (3600, 86_400)
     client.predict(stock, api_name="/predict")
@@ -304,20 +283,6 @@ def test_the_threshold_moves_without_a_word_and_is_told_once(open_page):
     page.get_by_text("Files to take away").click()
     expect(page.get_by_role("spinbutton", name="Threshold", exact=True).last).to_have_value("0.59", timeout=PATIENCE)
     expect_readout(page, "threshold 0.59")  # what Python heard moves nothing back
-
-
-@pytest.mark.browser
-def test_a_wire_is_cut_and_a_pixel_asked(open_page, segmenter):
-    page = open_page()
-    page.get_by_test_id("site-bottleneck").click()
-    expect(page.get_by_test_id("site-bottleneck")).to_have_attribute("aria-current", "true")
-    page.get_by_test_id("site-skip3").click()
-    expect(page.get_by_test_id("site-skip3")).to_have_attribute("aria-pressed", "true")
-    share = core.find(segmenter.trace(IMAGE, {"skip3": 0.0}).probability, segmenter.threshold).share
-    expect_readout(page, f"salt {100 * share:.1f} %")
-    page.get_by_test_id("salt-viewer").focus()
-    page.keyboard.press("ArrowLeft")
-    expect(page.get_by_test_id("pixel-why")).to_contain_text("90 % of the influence comes from", timeout=PATIENCE)
 
 
 @pytest.mark.browser

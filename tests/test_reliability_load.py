@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Error, sync_playwright
 
 from reliability import load
+from reliability.browser import CHROMIUM, SWITCHES
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +20,7 @@ def gradio():
 def streamlit():
     with sync_playwright() as playwright:
         try:
-            playwright.chromium.launch(executable_path=load.CHROMIUM, args=load.SWITCHES).close()
+            playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES).close()
         except Error:
             pytest.skip("no Chromium: apt-get install chromium, or playwright install chromium")
     with load.served("streamlit") as server:
@@ -27,9 +28,9 @@ def streamlit():
 
 
 def test_programs_at_once_get_what_one_gets_alone(gradio):
-    report = load.gradio_load(gradio, users=3, seconds=1, pictures=1)
+    report = load.gradio_load(gradio, users=4, seconds=0.1, pictures=1)
     assert report.tally.different == report.tally.errors == []
-    assert report.tally.answers >= 3
+    assert report.tally.answers >= 4
     assert set(report.tally.times) <= {"/predict", "/trace", "/ablate", "/explain_pixel"}
     assert 100 < report.warm <= report.highest
 

@@ -1,9 +1,7 @@
 """The page Take it away in a real browser: many pictures at once, and a session that goes and comes back."""
 
-import io
 import json
 import re
-import time
 
 import numpy as np
 import pytest
@@ -11,7 +9,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from demo import core, session
-from tests.test_browser import AXE, PHONE, ROOT, opened_up, served, visited
+from tests.test_browser import AXE, PHONE, ROOT, opened_up, png, served, silence, visited
 
 pytestmark = pytest.mark.browser
 
@@ -22,12 +20,6 @@ def address(tmp_path_factory):
         yield address
 
 
-def png(array):
-    file = io.BytesIO()
-    Image.fromarray(array).save(file, "PNG")
-    return file.getvalue()
-
-
 def upload(page, *files, which=0):
     sent = [{"name": name, "mimeType": "application/octet-stream", "buffer": content} for name, content in files]
     page.locator("input[type=file]").nth(which).set_input_files(sent)
@@ -36,12 +28,6 @@ def upload(page, *files, which=0):
 def to_strip(page):
     page.get_by_role("link", name="Take it away").click()
     expect(page.get_by_label("Sort by")).to_be_visible()
-
-
-def silence(page, seconds=3):
-    """Waits until the page has nothing more to tell the server."""
-    while not page.sent or time.monotonic() - page.sent[-1] < seconds:
-        page.wait_for_timeout(250)
 
 
 def names(page):

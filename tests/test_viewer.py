@@ -1,6 +1,7 @@
 """The explorer's own part: its state, its link, its keys, its questions.  The panels have tests of their own."""
 
 import json
+import re
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -221,8 +222,7 @@ def test_a_large_picture_opens_with_a_window(browser, segmenter):
         page.get_by_test_id("salt-window-row").fill("42")
         page.keyboard.press("Enter")
         page.wait_for_function("asked.at(-1).window[0] === 42")
-        page.wait_for_timeout(400)
-        assert link(page)["window"] == "42,11"
+        page.wait_for_url(re.compile("window=42(,|%2C)11"))
 
 
 @pytest.mark.parametrize("dark", [False, True])

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from demo import core, explorer, session
+from demo import core, explorer, give_memory_back, session
 from unet import Segmenter
 from unet.image import Grey
 from unet.segmenter import Probability
@@ -54,6 +54,7 @@ def explore() -> None:
     )
     state.sent = key
     viewer(key="viewer", data=explorer.pack(message), on_ask_change=take_question, on_view_change=take_view)
+    give_memory_back()  # the answer is on its way
 
 
 st.header("Explore")
