@@ -16,8 +16,9 @@ import io
 import json
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, wraps
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,7 +33,7 @@ from numpy.typing import NDArray
 if (checkout := str(Path(__file__).resolve().parents[1])) not in sys.path:
     sys.path.append(checkout)
 
-from demo import core, explorer, quality  # noqa: E402
+from demo import core, explorer, give_memory_back, quality  # noqa: E402
 from unet import Segmenter, explain, render  # noqa: E402
 from unet.files import PictureError  # noqa: E402
 from unet.image import Grey  # noqa: E402
@@ -157,9 +158,23 @@ def window(opened: core.Opened, top: int | None, left: int | None) -> Grey:
     return explorer.window(opened.grey, top, left)
 
 
+def thrifty(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Hands back what the network needed for an answer."""
+
+    @wraps(function)
+    def answer(*given: Any, **named: Any) -> Any:
+        try:
+            return function(*given, **named)
+        finally:
+            give_memory_back()
+
+    return answer
+
+
 # --- The page asks ------------------------------------------------------------------------------------------
 
 
+@thrifty
 def send(
     picture: str | None,
     mask: str | None,
@@ -252,6 +267,7 @@ def judge(label: str) -> str:
 # --- Programs ask -------------------------------------------------------------------------------------------
 
 
+@thrifty
 def predict(
     picture: str | None, threshold: float | None = None, weights: str | None = None, sample: str | None = None
 ) -> tuple[NDArray[np.uint8], dict[str, Any]]:
@@ -279,6 +295,7 @@ def predict(
     return mask_image(finding.mask), report
 
 
+@thrifty
 def trace(
     picture: str | None,
     site: str = "bottleneck",
@@ -326,6 +343,7 @@ def trace(
     return cached(content.getvalue(), f"{site}.npy"), report
 
 
+@thrifty
 def ablate(
     picture: str | None,
     cuts: list[str],
@@ -382,6 +400,7 @@ def ablate(
     return mask_image(findings["after"].mask), report
 
 
+@thrifty
 def explain_pixel(
     picture: str | None,
     row: int,
