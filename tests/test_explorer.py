@@ -1,15 +1,18 @@
 """What passes between the browser and the network, by value."""
 
 import json
+import platform
 import re
 import struct
+import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from demo import core, explorer
+from demo import core, explorer, give_memory_back
 from unet import Segmenter, explain
 
 SCRIPT = explorer.HERE
@@ -182,6 +185,34 @@ def test_eight_visitors_at_once_get_what_one_alone_would_get(segmenter):
         together = list(visitors.map(visit, samples))
 
     assert together == alone
+
+
+def test_two_questions_at_a_time_go_through_the_network(opened, segmenter, monkeypatch):
+    under_way, most = [], []
+
+    def slowly(*_):
+        under_way.append(1)
+        most.append(len(under_way))
+        time.sleep(0.02)
+        under_way.pop()
+        return {}
+
+    monkeypatch.setattr(explorer, "_answered", slowly)
+    with ThreadPoolExecutor(8) as visitors:
+        list(visitors.map(lambda number: explorer.answer({"id": number}, opened, segmenter, ""), range(16)))
+    assert max(most) == 2
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc keeps what was freed")
+def test_freed_memory_is_handed_back():
+    def own():
+        return int(Path("/proc/self/status").read_text().split("RssAnon:")[1].split()[0]) / 1024
+
+    kept = [bytes(20_000) for _ in range(10_000)]
+    del kept[:-1]  # the last one stays, so that the heap cannot end before it
+    before = own()
+    give_memory_back()
+    assert own() < before - 100
 
 
 @pytest.mark.parametrize(

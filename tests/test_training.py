@@ -246,6 +246,7 @@ def test_two_processes_share_one_run(tgs):
     ("words", "status", "sentence"),
     [
         (["--data", "nowhere"], 1, "error: nowhere: no such file or folder"),
+        (["--start-from", "no\x1bwhere.safetensors"], 2, "error: no\\x1bwhere.json: the card of"),
         (["--name", "../up"], 2, "plain folder name"),
         (["--epochs", "many"], 2, "epochs"),
     ],
