@@ -1,21 +1,8 @@
 """Trains a U-Net: ``python train.py --data DIR``; ``python train.py --help`` explains every option."""
 
-import os
-import signal
 import sys
-from types import FrameType
-from typing import NoReturn
 
-
-def leave(number: int, _: FrameType | None) -> NoReturn:
-    """Ends the process at once: nothing is begun, and a library may swallow an exception while it is imported."""
-    os.write(2, b"interrupted before anything was begun\n")
-    os._exit(128 + number)
-
-
-def stop(number: int, _: FrameType | None) -> NoReturn:
-    """Ends the run where it stands; what is on disk is whole at any moment."""
-    raise KeyboardInterrupt(number)
+from unet.command import Ending, escape_streams, version
 
 
 def main() -> int:
@@ -24,9 +11,11 @@ def main() -> int:
     Returns:
         0 all well, 1 the run failed, 2 it was called wrongly, 130 interrupted (Ctrl-C), 143 ended (SIGTERM).
     """
-    ends = (signal.SIGINT, signal.SIGTERM)
-    for number in ends:
-        signal.signal(number, leave)
+    ending = Ending("interrupted before anything was begun")
+    escape_streams()
+    if "--version" in sys.argv[1:]:
+        print(version())
+        return 0
     import tyro
     from rich.console import Console
 
@@ -36,23 +25,19 @@ def main() -> int:
     from unet.training import TrainingError, train
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    try:
-        for number in ends:
-            signal.signal(number, stop)
-        train(tyro.cli(TrainingConfig), console)
-    except (TrainingError, DataError, PictureError, OSError) as error:
-        console.print(f"error: {printable(str(error))}", markup=False)
-        return 1
-    except ValueError as error:
-        console.print(f"error: {printable(str(error))}", markup=False)
-        return 2
-    except KeyboardInterrupt as interruption:
-        console.print("interrupted; go on with --resume")
-        return 128 + int(interruption.args[0] if interruption.args else signal.SIGINT)
-    finally:
-        for number in ends:  # it is leaving already
-            signal.signal(number, signal.SIG_IGN)
-    return 0
+
+    def work() -> int:
+        try:
+            train(tyro.cli(TrainingConfig), console)
+        except (TrainingError, DataError, PictureError, OSError) as error:
+            console.print(f"error: {printable(str(error))}", markup=False)
+            return 1
+        except ValueError as error:
+            console.print(f"error: {printable(str(error))}", markup=False)
+            return 2
+        return 0
+
+    return ending.run("interrupted; go on with --resume", work)
 
 
 if __name__ == "__main__":

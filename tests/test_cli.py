@@ -215,16 +215,6 @@ class TestPredict:
         assert status == 1
         assert re.fullmatch(r"predict: stopped, .*s0\.png cannot be written \(No space left on device\)\n", err)
 
-    def test_interrupt_is_one_line(self, run, folder, tmp_path, monkeypatch):
-        def interrupt(*_):
-            raise KeyboardInterrupt
-
-        monkeypatch.setattr(Segmenter, "probabilities", interrupt)
-        assert run(folder, "--out", tmp_path / "out") == (
-            130,
-            "predict: interrupted; --skip-existing goes on from here\n",
-        )
-
 
 class TestPredictRefuses:
     def test_missing_input(self, run, folder, tmp_path):

@@ -9,6 +9,7 @@ ROOT = Path(__file__).parents[1]
 
 # module -> the modules of ours it imports
 ARROWS: dict[str, set[str]] = {
+    "unet.command": set(),
     "unet.pretrained": set(),
     "unet.model": {"unet.pretrained"},
     "unet.image": set(),
@@ -40,12 +41,12 @@ ARROWS: dict[str, set[str]] = {
     },
     "unet.cli": {
         "unet.prediction", "unet.segmenter", "unet.data", "unet.files", "unet.metrics", "unet.checkpoint", "unet.bench",
-        "unet.report", "unet.judging", "unet.material",
+        "unet.report", "unet.judging", "unet.material", "unet.command",
     },
     "unet.bench": {"unet.segmenter", "unet.model", "unet.image", "unet.synthetic"},
     "unet.__init__": {"unet.segmenter"},
-    "unet.__main__": {"unet.cli"},
-    "train": {"unet.training", "unet.options", "unet.data", "unet.files"},
+    "unet.__main__": {"unet.cli", "unet.command"},
+    "train": {"unet.command", "unet.training", "unet.options", "unet.data", "unet.files"},
     "demo.core": {
         "unet.segmenter", "unet.render", "unet.synthetic", "unet.metrics", "unet.files", "unet.image",
         "unet.checkpoint",

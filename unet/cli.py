@@ -1,7 +1,8 @@
 """The command line, ``python -m unet``: what was asked, checked before anything is done, and what came of it.
 
-The exit status is 0 when all went well, 1 when something could not be done, 2 when what was asked cannot be,
-and 130 after Ctrl-C.  Results go to stdout; progress, problems and the summary go to stderr.
+The exit status is 0 when all went well, 1 when something could not be done, 2 when what was asked cannot be;
+``unet.__main__`` adds 130 after Ctrl-C and 143 after SIGTERM.  Results go to stdout; progress, problems and the
+summary go to stderr.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from rich.text import Text
 
 from unet import bench, metrics, report
 from unet.checkpoint import Card
+from unet.command import version
 from unet.data import Tiles, load_tiles, read_sections
 from unet.files import MissingError, PictureError, PictureFile, find_pictures, printable
 from unet.judging import scores
@@ -44,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit status.
 
     Raises:
-        SystemExit: after ``--help`` (0), and after words that are no command (2).
+        SystemExit: after ``--help`` and ``--version`` (0), and after words that are no command (2).
     """
     commands = {"predict": _predict, "evaluate": _evaluate, "bench": _bench}
     name = "unet"
@@ -58,14 +60,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:  # what is read is guarded where it is read: this is a disk that is full, or gone
         _say(f"{name}: stopped, {error.filename or 'output'} cannot be written ({error.strerror or error})")
         return 1
-    except KeyboardInterrupt:
-        hint = "; --skip-existing goes on from here" if name == "predict" else ""
-        _say(f"{name}: interrupted{hint}")
-        return 130
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m unet", description="Find salt in seismic images.")
+    parser.add_argument("--version", action="version", version=version())
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     command = commands.add_parser(
