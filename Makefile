@@ -5,14 +5,27 @@ PYTHON := .venv/bin/python
 .PHONY: help demo demo-gradio test check train bench reliability
 .DEFAULT_GOAL := help
 
+# A .venv that is broken, half-made or of another Python than SYSTEM_PYTHON asks for is made anew.
+ifneq ($(filter-out help,$(MAKECMDGOALS)),)
+PRINT := import sys; print(*sys.version_info[:3], sep='.') if sys.version_info >= (3, 11) else None
+HAS := $(shell $(PYTHON) -c "import pip; $(PRINT)" 2>/dev/null)
+ifeq (,$(and $(HAS),$(filter file,$(origin SYSTEM_PYTHON))))  # nothing usable, or another one was named
+WANTS := $(shell $(SYSTEM_PYTHON) -c "$(PRINT)" 2>/dev/null)
+$(if $(WANTS),,$(error expected Python 3.11 or later, got $(SYSTEM_PYTHON); name one, as in make SYSTEM_PYTHON=python3.12))
+ifneq ($(HAS),$(WANTS))
+$(shell rm -rf .venv)
+endif
+endif
+endif
+
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/demo  ## open the Streamlit app with the shipped weights
-	$(PYTHON) -m streamlit run demo/app.py
+	$(PYTHON) -m unet demo
 
 demo-gradio: .venv/demo  ## open the Gradio app; host and port from GRADIO_SERVER_NAME and GRADIO_SERVER_PORT
-	$(PYTHON) demo/gradio_app.py
+	$(PYTHON) -m unet demo --gradio
 
 test: .venv/developer tests/node_modules  ## run the tests; the browser ones need Chromium, the ones on real tiles data/tgs-salt
 	$(PYTHON) -m pytest
@@ -39,16 +52,19 @@ bench: .venv/demo  ## speed of the shipped network beside a U-Net of the usual s
 	$(PYTHON) -m unet bench
 
 .venv/bin/python:
-	$(SYSTEM_PYTHON) -m venv .venv
+	$(SYSTEM_PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
 
 .venv/demo: pyproject.toml | .venv/bin/python
+	@rm -f $@
 	$(PYTHON) -m pip install --quiet --editable ".[demo]"
 	@touch $@
 
 .venv/developer: pyproject.toml | .venv/bin/python
+	@rm -f $@ .venv/demo
 	$(PYTHON) -m pip install --quiet --editable ".[demo,test,check]"
 	@touch $@ .venv/demo
 
 # The accessibility checker; without npm its tests skip, saying so.
 tests/node_modules: tests/package.json
-	if command -v npm >/dev/null; then npm install --prefix tests --no-package-lock --no-fund --no-audit --silent; fi
+	if command -v npm >/dev/null; then npm install --prefix tests --no-package-lock --no-fund --no-audit --silent || \
+	  echo "npm could not install axe: its tests skip" >&2; fi
