@@ -1,6 +1,6 @@
 """Streamlit: the ways between pages, and what every page shares: a picture, weights, a threshold.
 
-Start it with ``streamlit run demo/app.py``.  In ``st.session_state`` pages find what is shared:
+Start it with ``python -m unet demo``.  In ``st.session_state`` pages find what is shared:
 
     opened      the picture
     choices     label -> ``session.Source`` of every picture there is; ``uploads_open`` has the labels of uploads
@@ -27,9 +27,9 @@ from typing import NamedTuple
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-# `streamlit run` puts this folder on the path; the package `demo` is found from the one above.
-if (checkout := str(Path(__file__).resolve().parents[1])) not in sys.path:
-    sys.path.append(checkout)
+# `streamlit run` puts this folder on the path; the package `demo` is found from the one above, before any other `demo`.
+if "demo" not in sys.modules:
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from demo import core, session  # noqa: E402
 from unet import Segmenter  # noqa: E402

@@ -22,7 +22,8 @@ from unet.image import Grey, grey, salt
 from unet.segmenter import Mask, Probability, shipped_weights
 
 HERE = Path(__file__).parent
-ROOT = HERE.parent
+# In a checkout its own folders; of an installed app those where it was started.
+ROOT = HERE.parent if (HERE.parent / "pyproject.toml").is_file() else Path.cwd()
 
 MOST_FILES = 200  # uploaded at once
 LARGEST_UPLOAD = 20  # MB a picture
@@ -101,7 +102,7 @@ def survey_tiles(card: Card, root: Path | None = None, count: int = 8) -> list[T
 
     Args:
         card: of the chosen weights; where it names validation tiles, only those are taken.
-        root: the folder that holds train.zip; by default data/tgs-salt in the checkout.
+        root: the folder that holds train.zip; by default data/tgs-salt in ``ROOT``.
         count: how many at most, spread evenly over the ids.
 
     Returns:
@@ -253,19 +254,23 @@ def find_weights(root: Path | None = None) -> list[Weights]:
     """All weights with a readable card: the shipped ones, those in weights/, those in runs/ newest first.
 
     Args:
-        root: the folder that holds ``weights`` and ``runs``; by default the checkout.
+        root: the folder that holds ``weights`` and ``runs``; by default ``ROOT``.
     """
-    root = root or ROOT
+    root, shipped = root or ROOT, shipped_weights()
     runs = sorted((root / "runs").rglob("*.safetensors"), key=lambda path: path.stat().st_mtime, reverse=True)
     found: dict[Path, Weights] = {}
-    for path in (shipped_weights(), *sorted((root / "weights").glob("*.safetensors")), *runs):
+    folders = (shipped.parent, root / "weights")
+    kept = (path for folder in folders for path in sorted(folder.glob("*.safetensors")))
+    for path in (shipped, *kept, *runs):
         if not path.is_file() or path.resolve() in found:
             continue
         try:
             card = read_card(path)
         except CheckpointError:
             continue  # a file of tensors that no card explains cannot be rebuilt
-        name = path.stem if path.parent.name == "weights" else str(path.relative_to(root).with_suffix(""))
+        name = path.stem
+        if path.parent not in folders or any(weights.name == name for weights in found.values()):
+            name = str(path.relative_to(root).with_suffix(""))
         found[path.resolve()] = Weights(path, name, card)
     return list(found.values())
 

@@ -1,6 +1,6 @@
 """Gradio: the same core and the same viewer as the Streamlit app, and endpoints for programs.
 
-Start it with ``python demo/gradio_app.py``; GRADIO_SERVER_NAME and GRADIO_SERVER_PORT say where it listens.
+Start it with ``python -m unet demo --gradio``; GRADIO_SERVER_NAME and GRADIO_SERVER_PORT say where it listens.
 
     from gradio_client import Client, handle_file
     client = Client("http://localhost:7860")
@@ -14,6 +14,7 @@ import base64
 import html
 import io
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Callable
@@ -29,9 +30,9 @@ from gradio.processing_utils import save_file_to_cache
 from gradio.utils import get_upload_folder
 from numpy.typing import NDArray
 
-# Run as a script, this folder is on the path; the package `demo` is found from the one above.
-if (checkout := str(Path(__file__).resolve().parents[1])) not in sys.path:
-    sys.path.append(checkout)
+# Run as a script, this folder is on the path; the package `demo` is found from the one above, before any other `demo`.
+if "demo" not in sys.modules:
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from demo import core, explorer, give_memory_back, quality  # noqa: E402
 from unet import Segmenter, explain, render  # noqa: E402
@@ -603,4 +604,9 @@ def result(label: str) -> list[gr.Image | gr.JSON]:
 
 
 if __name__ == "__main__":
-    build().queue(max_size=64).launch(max_file_size=f"{core.LARGEST_UPLOAD}mb", footer_links=["api"])
+    port = os.environ.get("GRADIO_SERVER_PORT", "7860")
+    blocks = build().queue(max_size=64)
+    try:  # of a named port Gradio takes that or none; otherwise it would silently listen on another
+        blocks.launch(server_port=int(port), max_file_size=f"{core.LARGEST_UPLOAD}mb", footer_links=["api"])
+    except OSError:
+        sys.exit(f"expected port {port} to be free, got one that is taken; name another with GRADIO_SERVER_PORT")

@@ -191,13 +191,14 @@ def read_sizes(root: Path | None = None) -> list[Size]:
     """The networks in experiments/sizes.csv; an empty list where there is no such file.
 
     Args:
-        root: the folder that holds ``experiments``; by default the checkout.
+        root: the folder that holds ``experiments``; by default ``core.ROOT``, or what came with an installed app.
 
     Raises:
         ReportError: the file is damaged.
     """
-    path = (root or core.ROOT) / "experiments" / "sizes.csv"
-    if not path.is_file():
+    places = [folder / "experiments" / "sizes.csv" for folder in ([root] if root else [core.ROOT, core.HERE.parent])]
+    path = next((place for place in places if place.is_file()), None)
+    if path is None:
         return []
     text, sizes = _read_text(path), []
     try:

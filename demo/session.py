@@ -29,7 +29,7 @@ from unet.segmenter import Mask, Probability, Segmenter
 
 VERSION = 1  # of state.json
 
-LARGEST_ZIP = 200  # MB, packed and unpacked; .streamlit/config.toml repeats it for the server
+LARGEST_ZIP = 200  # MB, packed and unpacked; demo/.streamlit/config.toml repeats it for the server
 LARGEST_TOTAL = 20_000_000  # pixels of all pictures together; a ZIP has about 8 bytes for each
 MOST_ENTRIES = 5_000
 LARGEST_DIRECTORY = 2_000_000  # bytes of a ZIP's table of contents, about 100 an entry

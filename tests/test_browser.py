@@ -453,8 +453,7 @@ def test_eight_visitors_at_once_see_their_own(browser, streamlit, segmenter):
 @pytest.fixture
 def judged(tmp_path):
     """The address of the app in a checkout of its own, among whose weights are some with a report."""
-    for folder in ("demo", ".streamlit"):
-        shutil.copytree(ROOT / folder, tmp_path / folder)
+    shutil.copytree(ROOT / "demo", tmp_path / "demo")
     torch.manual_seed(0)
     weights = tmp_path / "weights" / "judged.safetensors"
     card = {**test_how_good.CARD, "training": {"seconds": 90.0, "history": test_how_good.HISTORY}}

@@ -45,7 +45,8 @@ ARROWS: dict[str, set[str]] = {
     },
     "unet.bench": {"unet.segmenter", "unet.model", "unet.image", "unet.synthetic"},
     "unet.__init__": {"unet.segmenter"},
-    "unet.__main__": {"unet.cli", "unet.command"},
+    "unet.__main__": {"unet.cli", "unet.command", "unet.launch"},
+    "unet.launch": {"unet.command"},
     "train": {"unet.command", "unet.training", "unet.options", "unet.data", "unet.files"},
     "demo.core": {
         "unet.segmenter", "unet.render", "unet.synthetic", "unet.metrics", "unet.files", "unet.image",

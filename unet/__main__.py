@@ -13,6 +13,10 @@ def main() -> int:
         "interrupted before anything was done", [n for n in ENDS if signal.getsignal(n) is not signal.SIG_IGN]
     )
     escape_streams()
+    if sys.argv[1:2] == ["demo"]:
+        from unet import launch
+
+        return launch.main(sys.argv[2:], ending)
     from unet import cli
 
     name = sys.argv[1] if len(sys.argv) > 1 else "unet"

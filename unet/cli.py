@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: after ``--help`` and ``--version`` (0), and after words that are no command (2).
     """
-    commands = {"predict": _predict, "evaluate": _evaluate, "bench": _bench}
+    commands = {"predict": _predict, "evaluate": _evaluate, "bench": _bench, "demo": _demo}
     name = "unet"
     try:
         arguments = _parser().parse_args(argv)
@@ -155,6 +155,8 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="rounds, of which the median counts (default: %(default)s)",
     )
+
+    commands.add_parser("demo", help="start the app, to be opened in a browser", add_help=False)
     return parser
 
 
@@ -456,6 +458,10 @@ def _bench(arguments: argparse.Namespace) -> int:
     )
     print(f"{bench.processor()}, {torch.get_num_threads()} threads, torch {torch.__version__}")
     return 0
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    raise UsageError("it needs a process of its own; start it with python -m unet demo")  # unet.launch does
 
 
 def _load(weights: Path | None, fast: bool = False) -> Segmenter:
