@@ -21,7 +21,9 @@ def main(argv: Sequence[str], ending: Ending) -> int:
     Returns:
         The exit status.
     """
-    parser = argparse.ArgumentParser(prog="python -m unet demo", description="Start the app, to be opened in a browser.")
+    parser = argparse.ArgumentParser(
+        prog="python -m unet demo", description="Start the app, to be opened in a browser."
+    )
     add_options(parser)
     arguments = parser.parse_args(argv)
     front = "gradio" if arguments.gradio else "streamlit"
