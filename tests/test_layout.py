@@ -20,6 +20,7 @@ ARROWS: dict[str, set[str]] = {
     "unet.synthetic": set(),
     "unet.files": {"unet.image"},
     "unet.augment": {"unet.image"},
+    "unet.pairing": set(),
     "unet.data": {"unet.files"},
     "unet.checkpoint": {"unet.model"},
     "unet.segmenter": {"unet.image", "unet.checkpoint", "unet.model", "unet.metrics"},

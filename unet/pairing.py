@@ -1,0 +1,210 @@
+"""Which names mean the same: a picture and its mask, a tile and its line in a table.  Names in, places in a list out.
+
+Nothing here opens a file.  The same name may be written in several ways: with or without a suffix, in capitals, in
+another Unicode form (macOS takes ``é`` apart), with blanks around it, with a folder before it.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+_MASK = "_mask"  # the Carvana challenge's way: the mask of x.jpg is x_mask.gif
+_FOLDERS = ("images", "masks")
+_SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9]{2,3}$")  # of a picture file; not the 0001 in line.0001
+
+
+def canonical(name: str) -> str:
+    """A name in the one Unicode form (NFC) in which names are compared and kept."""
+    return unicodedata.normalize("NFC", name)
+
+
+def home(path: PurePosixPath) -> PurePosixPath:
+    """The folder a picture and its mask share: without the ``images`` or ``masks`` (in any case) it ends with.
+
+    Example:
+        >>> home(PurePosixPath("lineA/Masks/1.png"))
+        PurePosixPath('lineA')
+    """
+    folder = PurePosixPath(canonical(str(path.parent)))
+    return folder.parent if folder.name.casefold() in _FOLDERS else folder
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """What ``pair`` found; the numbers are places in the lists it was given.
+
+    Attributes:
+        pairs: every image in order, and its mask; None where it has none, or where nobody can say which it is.
+        unpaired: the masks that belong to no image.
+        ambiguous: a sentence for each name that stands for several files; their names as they were given, so what
+            prints a sentence must make it printable.
+    """
+
+    pairs: list[tuple[int, int | None]]
+    unpaired: list[int] = field(default_factory=list)
+    ambiguous: list[str] = field(default_factory=list)
+
+
+def pair(images: Sequence[PurePosixPath], masks: Sequence[PurePosixPath]) -> Pairs:
+    """The mask of each image, by folder and name; what fits two ways is never decided here.
+
+    ``A/images/1.png`` pairs with ``A/masks/1.png`` or ``A/1.tif`` and never with ``B/masks/1.png``; suffixes do not
+    matter.  ``x_mask.png`` is the mask of ``x.png`` unless there is an image ``x_mask`` too.
+
+    Args:
+        images: paths below the folder or zip that was read.
+        masks: likewise.
+
+    Returns:
+        The pairs.  An image with two masks (``x.png`` and ``x.tif``, or ``x`` and ``x_mask``) gets none, and a sentence
+        says so; so does each of two images of one name in one folder.
+    """
+    named: dict[tuple[PurePosixPath, str], list[int]] = {}
+    for index, path in enumerate(images):
+        named.setdefault((home(path), canonical(path.stem)), []).append(index)
+    found: dict[tuple[PurePosixPath, str], list[int]] = {}
+    unpaired: list[int] = []
+    for index, path in enumerate(masks):
+        key = (home(path), canonical(path.stem))
+        if key not in named:
+            key = (key[0], _without_mask(key[1]) or key[1])
+        if key in named:
+            found.setdefault(key, []).append(index)
+        else:
+            unpaired.append(index)
+    ambiguous = []
+    mask_of: dict[int, int] = {}
+    for key, of_name in named.items():
+        candidates = found.get(key, [])
+        if len(of_name) > 1:
+            first, second, *_ = (images[index] for index in of_name)
+            ambiguous.append(f"{second}: expected one file of each name, there is {first} too")
+        if len(candidates) > 1:
+            first, second, *_ = (masks[index] for index in candidates)
+            ambiguous.append(f"{images[of_name[0]]}: expected one mask, there are {first} and {second}; keep one")
+        if len(of_name) == len(candidates) == 1:
+            mask_of[of_name[0]] = candidates[0]
+    return Pairs([(index, mask_of.get(index)) for index in range(len(images))], unpaired, ambiguous)
+
+
+def is_mask_beside(paths: Sequence[PurePosixPath]) -> set[int]:
+    """The places of those that are masks of others in the same folder: ``x_mask.gif`` beside ``x.jpg``."""
+    known = {(canonical(str(path.parent)), canonical(path.stem)) for path in paths}
+    return {
+        index
+        for index, path in enumerate(paths)
+        if (stem := _without_mask(canonical(path.stem))) and (canonical(str(path.parent)), stem) in known
+    }
+
+
+def _without_mask(stem: str) -> str:
+    """The name a mask's name is made of; empty where it is none."""
+    return stem[: -len(_MASK)] if stem.casefold().endswith(_MASK) else ""
+
+
+def names_of(paths: Sequence[PurePosixPath]) -> list[str]:
+    """What to call each tile: its stem, and the folder before it where two folders hold the same stem.
+
+    Example:
+        >>> names_of([PurePosixPath(name) for name in ("a/images/1.png", "b/images/1.png", "b/images/2.png")])
+        ['a/1', 'b/1', '2']
+    """
+    homes: dict[str, set[PurePosixPath]] = {}
+    for path in paths:
+        homes.setdefault(canonical(path.stem), set()).add(home(path))
+    return [str(home(path) / stem) if len(homes[stem := canonical(path.stem)]) > 1 else stem for path in paths]
+
+
+@dataclass(frozen=True)
+class Joined:
+    """What ``join`` found.
+
+    Attributes:
+        known: of each name that was found, the known name it stands for.
+        ambiguous: of each name that may stand for several, all of those.
+    """
+
+    known: dict[str, str]
+    ambiguous: dict[str, list[str]]
+
+
+def join(names: Iterable[str], known: Collection[str], table: bool = False) -> Joined:
+    """Which known name each name stands for: the same one, or else the only one written alike.
+
+    Args:
+        names: as somebody wrote them.
+        known: the names to find.
+        table: ``names`` come from a table, where a spreadsheet may have taken the zeros off the front of a number, and
+            whoever wrote it may have put a folder before a name, or left it out.
+
+    Returns:
+        What stands for what.  An exact match comes first; after that blanks, Unicode forms, suffixes of pictures and
+        capitals are forgiven, in this order, and what one name fits more strictly no other stands for.  A name that
+        fits several known ones is not guessed.
+
+    Example:
+        >>> join(["00a.png", " 00B ", "c"], ["00a", "00b", "00d"]).known
+        {'00a.png': '00a', ' 00B ': '00b'}
+    """
+    left = dict.fromkeys(names)
+    result: dict[str, str] = {}
+    ambiguous: dict[str, list[str]] = {}
+    for of_name, of_known in _TABLE_FORMS if table else _FORMS:
+        written: dict[str, list[str]] = {}
+        for name in known:
+            for key in of_known(name):
+                written.setdefault(key, []).append(name)
+        taken = set(result.values())  # by a stricter form
+        for name in list(left):
+            fitting = next((written[key] for key in of_name(name) if key in written), [])
+            if fitting:
+                del left[name]
+            if len(fitting) > 1:
+                ambiguous[name] = sorted(fitting)
+            elif fitting and fitting[0] not in taken:
+                result[name] = fitting[0]
+    return Joined(result, ambiguous)
+
+
+def _exact(name: str) -> list[str]:
+    return [name]
+
+
+def _tidy(name: str) -> list[str]:
+    return [canonical(name).replace("\ufeff", "").strip()]
+
+
+def _plain(name: str) -> list[str]:
+    """Without suffix, and without the folders that every tile is in."""
+    parts = [part.strip() for part in re.split(r"[/\\]", _SUFFIX.sub("", _tidy(name)[0]))]
+    return ["/".join(part for part in parts if part.casefold() not in _FOLDERS)]
+
+
+def _folded(name: str) -> list[str]:
+    return [canonical(_plain(name)[0].casefold())]
+
+
+def _number(name: str) -> list[str]:
+    """Of a whole number its digits from the first that is not 0, and nothing of any other name."""
+    folded = _folded(name)[0]
+    return [folded.lstrip("0") or "0"] if folded.isdecimal() else []
+
+
+def _ends(name: str) -> list[str]:
+    """The name from each of its folders on; a ``<`` marks those that are not the whole of it."""
+    parts = _folded(name)[0].split("/")
+    return ["/".join(parts), *("<" + "/".join(parts[start:]) for start in range(len(parts)))]
+
+
+def _within(name: str) -> list[str]:
+    """What ``_ends`` must say of a known name that ends with this one, or that this one ends with."""
+    parts = _folded(name)[0].split("/")
+    return ["<" + "/".join(parts), *("/".join(parts[start:]) for start in range(1, len(parts)))]
+
+
+# How a name and how a known name is written, from the strictest to the most forgiving.
+_Form = Callable[[str], list[str]]
+_FORMS: list[tuple[_Form, _Form]] = [(form, form) for form in (_exact, _tidy, _plain, _folded)]
+_TABLE_FORMS = [*_FORMS, (_number, _number), (_within, _ends)]
