@@ -3,7 +3,7 @@
 import signal
 import sys
 
-from unet.command import ENDS, Ending, escape_streams
+from unet.command import ENDS, Ending, escape_streams, version
 
 
 def main() -> int:
@@ -13,6 +13,9 @@ def main() -> int:
         "interrupted before anything was done", [n for n in ENDS if signal.getsignal(n) is not signal.SIG_IGN]
     )
     escape_streams()
+    if sys.argv[1:] == ["--version"]:  # at once
+        print(version())
+        return 0
     if sys.argv[1:2] == ["demo"]:
         from unet import launch
 
