@@ -106,7 +106,8 @@ def test_the_demo_shows_the_shipped_weights_and_ctrl_c_ends_it(installed, tmp_pa
             "salt-unet", "salt-unet-tiny",
         ]  # fmt: skip
         page.close()
-        assert listens_on(port) == {"127.0.0.1"}  # by the settings beside the app
+        if sys.platform == "linux":
+            assert listens_on(port) == {"127.0.0.1"}  # by the settings beside the app
         demo.send_signal(signal.SIGINT)
         said, _ = demo.communicate(timeout=20)
     assert demo.returncode == 0
