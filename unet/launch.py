@@ -7,19 +7,22 @@ import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NoReturn
 
 from unet.command import Ending
 
 
 def main(argv: Sequence[str], ending: Ending) -> int:
-    """Runs the app until Ctrl-C.  PyTorch is not to be loaded yet: the app does so in a way of its own.
+    """Runs the app until Ctrl-C, and ends the process with it.
+
+    PyTorch is not to be loaded yet: the app does so in a way of its own.
 
     Args:
         argv: the words after ``demo``.
         ending: of this process.
 
     Returns:
-        The exit status.
+        The exit status of what could not start.
     """
     parser = argparse.ArgumentParser(
         prog="python -m unet demo", description="Start the app, to be opened in a browser."
@@ -35,11 +38,14 @@ def main(argv: Sequence[str], ending: Ending) -> int:
     if arguments.gradio:
         if arguments.port is not None:
             os.environ["GRADIO_SERVER_PORT"] = str(arguments.port)
-        return ending.run("demo: stopped", lambda: _run(app() / "gradio_app.py"))
+        _leave(ending.run("demo: stopped", lambda: _run(app() / "gradio_app.py")))
     port = [] if arguments.port is None else ["--server.port", str(arguments.port)]
     sys.argv = ["streamlit", "run", str(app() / "app.py"), *port, *arguments.options]
     # Until it serves, a signal ends the process on the spot; then Streamlit answers signals itself.
-    runpy.run_module("streamlit", run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module("streamlit", run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        _leave(end.code if isinstance(end.code, int) else 1 if end.code else 0)
     return 0
 
 
@@ -72,3 +78,10 @@ def _run(script: Path) -> int:
     sys.argv = [str(script)]
     runpy.run_path(str(script), run_name="__main__")
     return 0
+
+
+def _leave(status: int) -> NoReturn:
+    """Ends the process as it is: Python would end threads that are inside PyTorch, and C++ takes that for a crash."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(status)
