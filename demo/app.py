@@ -19,9 +19,9 @@ import gc
 import hashlib
 import sys
 from collections.abc import Callable, Collection, Container
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
-from pathlib import Path, PurePath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import NamedTuple
 
 import streamlit as st
@@ -34,10 +34,10 @@ if "demo" not in sys.modules:
 from demo import core, session  # noqa: E402
 from unet import Segmenter  # noqa: E402
 from unet.checkpoint import CheckpointError  # noqa: E402
-from unet.files import PictureError  # noqa: E402
+from unet.files import SUFFIXES, PictureError  # noqa: E402
+from unet.pairing import is_mask_beside, pair  # noqa: E402
 
-PICTURES = ["png", "jpg", "jpeg", "tif", "tiff", "npy"]
-MASKS = ["png", "tif", "tiff", "npy"]
+PICTURES = [suffix.removeprefix(".") for suffix in SUFFIXES]
 NAMED = 8  # files that one sentence names
 EXPLORE = ""  # where the default page is found
 
@@ -52,6 +52,13 @@ class Sent(NamedTuple):
     identity: str
     size: int
     content: Callable[[], bytes]
+
+
+class Unpacked(NamedTuple):
+    """What came in a ZIP: its pictures with their masks, and sentences about what nobody sees."""
+
+    pairs: list[tuple[Sent, Sent | None]]
+    said: list[str]
 
 
 class Known(NamedTuple):
@@ -202,11 +209,11 @@ def take_uploads(problems: list[str]) -> dict[str, session.Source]:
     )
     masks = st.file_uploader(
         "Their ground-truth masks",
-        type=MASKS,
+        type=PICTURES,
         accept_multiple_files=True,
         max_upload_size=core.LARGEST_UPLOAD,
         key="masks",
-        help="Named as their pictures (fault7.png beside fault7.jpg); every value but 0 is salt.",
+        help="Named as their pictures (fault7.png or fault7_mask.png for fault7.jpg); every value but 0 is salt.",
     )
     pairs = with_truths(files, masks, problems)
     if too_many := pairs[core.MOST_FILES :]:
@@ -226,7 +233,7 @@ def take_uploads(problems: list[str]) -> dict[str, session.Source]:
         marked = Known()
         if truth is not None:
             both = f"{picture.identity} {truth.identity}"
-            marked = now[both] = before.get(both) or look_into_truth(truth, known.shape)
+            marked = now[both] = before.get(both) or look_into_truth(picture, truth)
             if marked.fault:
                 problems.append(core.markdown(truth.name, marked.fault))
         label = unused(picture.name, choices.keys() | core.SAMPLES.keys())
@@ -249,25 +256,25 @@ def with_truths(
     files: list[UploadedFile], masks: list[UploadedFile], problems: list[str]
 ) -> list[tuple[Sent, Sent | None]]:
     """Every picture that was sent, those inside ZIPs as well, with the mask that belongs to it."""
-    truths = {core.stem(file.name): sent(file) for file in masks}
-    alone = dict(truths)
+    alone = [file for file in files if not session.is_zip(file.name)]
+    beside = is_mask_beside([PurePosixPath(file.name) for file in alone])
+    pictures = [sent(file) for index, file in enumerate(alone) if index not in beside]
+    truths = [*(sent(file) for file in masks), *(sent(alone[index]) for index in sorted(beside))]
+    found = pair([PurePosixPath(one.name) for one in pictures], [PurePosixPath(one.name) for one in truths])
+    pairs = [(pictures[index], None if mask is None else truths[mask]) for index, mask in found.pairs]
+    problems += [core.literal(sentence) for sentence in found.ambiguous]
+    for index in found.unpaired:
+        name = truths[index].name
+        sentence = f"{name}: a mask without its picture; drop {core.stem(name)}.png as well"
+        problems.append(core.markdown(name, sentence))
+
     before, now = state.get("unpacked", {}), {}
-    pairs: list[tuple[Sent, Sent | None]] = []
     for file in files:
-        if not session.is_zip(file.name):
-            stem = core.stem(file.name)
-            pairs.append((sent(file), truths.get(stem)))
-            alone.pop(stem, None)
-            continue
-        found = now[file.file_id] = before[file.file_id] if file.file_id in before else unpack(file)
-        if isinstance(found, str):
-            problems.append(found)
-        else:
-            pairs += found
+        if session.is_zip(file.name):
+            inside = now[file.file_id] = before[file.file_id] if file.file_id in before else unpack(file)
+            pairs += inside.pairs
+            problems += inside.said
     state.unpacked = now
-    for stem, mask in alone.items():
-        sentence = f"{mask.name}: a mask without its picture; drop {stem}.png as well"
-        problems.append(core.markdown(mask.name, sentence))
     return pairs
 
 
@@ -276,15 +283,15 @@ def sent(file: UploadedFile) -> Sent:
     return Sent(file.name, PurePath(file.name).suffix.lower(), file.file_id, file.size, file.getvalue)
 
 
-def unpack(file: UploadedFile) -> list[tuple[Sent, Sent | None]] | str:
-    """The pictures in a ZIP that has just arrived, with their masks, or a sentence why there are none.
+def unpack(file: UploadedFile) -> Unpacked:
+    """The pictures in a ZIP that has just arrived, with their masks, and what there is to say of the others.
 
     A session asks for what it was about; its samples are here already.
     """
     try:
         found = session.read(file.getvalue(), file.name)
     except session.SessionError as error:
-        return core.markdown(file.name, str(error))
+        return Unpacked([], [core.markdown(file.name, str(error))])
     pairs: list[tuple[Sent, Sent | None]] = []
     for number, kept in enumerate(found.pictures):
         if is_sample(kept):
@@ -303,7 +310,7 @@ def unpack(file: UploadedFile) -> list[tuple[Sent, Sent | None]] | str:
             state.wanted_upload = wanted[0]
         else:
             state.wanted_picture = found.state.picture
-    return pairs
+    return Unpacked(pairs, [core.markdown(file.name, f"{file.name}: {sentence}") for sentence in found.left_out])
 
 
 def is_sample(kept: session.Kept) -> bool:
@@ -327,21 +334,20 @@ def look_into(picture: Sent) -> Known:
     return Known(opened.digest, opened.grey.shape)
 
 
-def look_into_truth(mask: Sent, shape: tuple[int, ...]) -> Known:
-    """The same for the mask of a picture of size ``shape``."""
+def look_into_truth(picture: Sent, mask: Sent) -> Known:
+    """The same for the mask of a picture."""
     try:
-        truth = core.open_truth(mask.name, mask.content(), shape)
+        truth = open_sent(picture, mask).truth
     except PictureError as error:
         return Known(fault=str(error))
+    assert truth is not None  # it came with a mask
     return Known(hashlib.sha256(truth.tobytes()).hexdigest(), truth.shape)
 
 
 def open_sent(picture: Sent, mask: Sent | None) -> core.Opened:
-    """An uploaded picture with its mask; both were looked into when they came."""
+    """An uploaded picture with its mask; raises ``PictureError`` where one of them is no good."""
     opened = core.open_upload(picture.name, picture.content())
-    if mask is None:
-        return opened
-    return replace(opened, truth=core.open_truth(mask.name, mask.content(), opened.grey.shape))
+    return opened if mask is None else core.with_truth(opened, mask.name, mask.content())
 
 
 def unused(label: str, taken: Container[str]) -> str:

@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 
 from unet import metrics, render, synthetic
 from unet.checkpoint import Card, CheckpointError, read_card
-from unet.files import PictureError, PictureFile, decode, find_pictures
-from unet.image import Grey, grey, salt
+from unet.data import doubts
+from unet.files import PictureError, PictureFile, find_pictures, read_mask, read_picture
+from unet.image import Grey, grey
+from unet.margin import margin
 from unet.segmenter import Mask, Probability, shipped_weights
 
 HERE = Path(__file__).parent
@@ -48,6 +50,7 @@ class Opened:
         grey: (H, W) float32 in [0, 1].
         truth: (H, W) bool, True = salt, where it is known.
         note: where it comes from, in a few words.
+        guessed: what of it, or of its truth, was guessed or left out, in plain sentences.
     """
 
     name: str
@@ -55,11 +58,17 @@ class Opened:
     grey: Grey
     truth: Mask | None = None
     note: str = ""
+    guessed: tuple[str, ...] = ()
 
     @property
     def pixels(self) -> NDArray[np.uint8]:
         """The picture as it is drawn: (H, W) uint8."""
         return np.rint(self.grey * 255).astype(np.uint8)
+
+    @cached_property
+    def margin(self) -> Mask:
+        """What of it is no section: (H, W) bool."""
+        return margin(self.grey)
 
     @cached_property
     def digest(self) -> str:
@@ -123,8 +132,8 @@ def survey_tiles(card: Card, root: Path | None = None, count: int = 8) -> list[T
 def open_tile(tile: Tile) -> Opened:
     """A survey tile with its label; raises ``PictureError`` where the archive is damaged."""
     note = "survey tile the network was validated on, not trained" if tile.held_out else "survey tile"
-    picture = grey(tile.picture.read())
-    return Opened(tile.name, tile.name, picture, salt(tile.mask.read()), note)
+    picture, mask = tile.picture.read_picture(), tile.mask.read_mask()
+    return Opened(tile.name, tile.name, picture.grey, mask.salt, note, (*picture.notes, *mask.notes))
 
 
 def open_upload(name: str, content: bytes) -> Opened:
@@ -132,7 +141,7 @@ def open_upload(name: str, content: bytes) -> Opened:
 
     Args:
         name: the file's name; only shown, never trusted.
-        content: the whole file: PNG, JPEG, TIFF or NPY.
+        content: the whole file, of any kind that ``unet.files`` reads.
 
     Returns:
         The picture, without a truth.
@@ -140,42 +149,32 @@ def open_upload(name: str, content: bytes) -> Opened:
     Raises:
         PictureError: no picture, or one the network cannot take; one sentence that names the file.
     """
-    picture = decode(content, name)
-    height, width = picture.shape[:2] if picture.ndim >= 2 else (0, 0)
-    if height * width > LARGEST_PIXELS:
-        raise PictureError(
-            f"{name}: {height:,} x {width:,} is more than the {LARGEST_PIXELS:,} pixels this page takes; "
-            "cut it into smaller pictures, or use python -m unet predict"
-        )
-    try:
-        values = grey(picture)
-    except ValueError as error:
-        raise PictureError(f"{name}: {error}") from None
-    return Opened(name, PurePath(name).stem, values, note="your picture")
+    reading = read_picture(content, name, LARGEST_PIXELS)
+    return Opened(name, PurePath(name).stem, reading.grey, note="your picture", guessed=reading.notes)
 
 
-def open_truth(name: str, content: bytes, shape: tuple[int, ...]) -> Mask:
-    """A visitor's ground-truth mask.
+def with_truth(opened: Opened, name: str, content: bytes) -> Opened:
+    """A picture with a visitor's ground-truth mask of it.
 
     Args:
-        name: the file's name.
+        opened: the picture.
+        name: the mask file's name.
         content: the whole file; every value but 0 is salt.
-        shape: (H, W) of the picture it belongs to.
-
-    Returns:
-        (H, W) bool, True = salt.
 
     Raises:
-        PictureError: no picture, or another size than the picture's; one sentence that names the file.
+        PictureError: no picture, another size than the picture's, or nothing in it that is not salt though it has
+            several values; one sentence that names the file.
     """
-    mask = decode(content, name)
-    if mask.dtype.kind not in "buif":
-        raise PictureError(f"{name}: expected numbers, got {mask.dtype}; every value but 0 is salt")
-    truth = salt(mask)
-    if truth.shape != shape:
-        sizes = [" x ".join(f"{side:,}" for side in size) for size in (shape, truth.shape)]
+    mask = read_mask(content, name)
+    shape = opened.grey.shape
+    if mask.salt.shape != shape:
+        sizes = [" x ".join(f"{side:,}" for side in size) for size in (shape, mask.salt.shape)]
         raise PictureError(f"{name}: expected a mask of its picture's size {sizes[0]}, got {sizes[1]}")
-    return truth
+    try:
+        notes = (*mask.notes, *(doubts(mask.salt, set(mask.values)) if mask.salt.any() else ()))
+    except ValueError as error:
+        raise PictureError(f"{name}: {error}") from None
+    return replace(opened, truth=mask.salt, guessed=(*opened.guessed, *(f"ground truth: {note}" for note in notes)))
 
 
 def stem(name: str) -> str:
@@ -285,8 +284,9 @@ class Finding:
     Attributes:
         mask: (H, W) bool.
         pixels: how many are salt.
-        share: of all pixels, 0 to 1.
+        share: of all pixels of the section, 0 to 1: a margin is none of it.
         highest: the highest probability anywhere.
+        left_out: how many pixels are margin.
         iou, dice, competition: against the truth, 0 to 1; None where it is not known.
     """
 
@@ -295,6 +295,7 @@ class Finding:
     pixels: int
     share: float
     highest: float
+    left_out: int = 0
     iou: float | None = None
     dice: float | None = None
     competition: float | None = None
@@ -303,22 +304,27 @@ class Finding:
     def sentence(self) -> str:
         """The finding in words, the same that the viewer's read-out shows."""
         start = f"threshold {self.threshold:.2f} · salt {100 * self.share:.1f} %"
+        if self.left_out:
+            start += " without the margin"
         if not self.pixels:
             return f"{start} · nothing passes the threshold; highest probability {self.highest:.2f}"
         return f"{start} · {self.pixels:,} pixels"
 
 
-def find(probability: Probability, threshold: float, truth: Mask | None = None) -> Finding:
+def find(probability: Probability, threshold: float, truth: Mask | None = None, margin: Mask | None = None) -> Finding:
     """Applies a threshold, by the one rule of the project: salt is what lies above it.
 
     Args:
         probability: (H, W) float32 in [0, 1].
         threshold: in [0, 1].
         truth: (H, W) bool, to be scored against.
+        margin: (H, W) bool, what of the picture is no section; None where everything is.
     """
     mask = metrics.mask(probability, threshold)
     pixels = int(np.count_nonzero(mask))
-    finding = Finding(threshold, mask, pixels, pixels / mask.size, float(probability.max()))
+    left_out = 0 if margin is None else int(np.count_nonzero(margin))
+    share = pixels / max(1, mask.size - left_out)
+    finding = Finding(threshold, mask, pixels, share, float(probability.max()), left_out)
     if truth is None:
         return finding
     counts = metrics.confusion(mask, truth)

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Sequence
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -32,6 +32,9 @@ STYLES = ("viewer", "picture", "network", "cuts")
 AT_ONCE = threading.Semaphore(2)  # questions: every one uses all cores, and a gradient takes 200 MB
 MOST_SAMPLES = 16  # noisy copies of a picture that one question may ask for
 TWELVE_BITS = 4095
+
+
+_Value = TypeVar("_Value", bound=np.generic)
 
 
 class QuestionError(ValueError):
@@ -148,6 +151,8 @@ def message(
                 "grey": opened.pixels,
                 "probability": probability,
                 "truth": opened.truth,
+                "margin": opened.margin if opened.margin.any() else None,
+                "guessed": opened.guessed,
             },
             "network": {
                 "sites": [
@@ -208,10 +213,14 @@ def _answered(request: Any, opened: core.Opened, segmenter: Segmenter, key: str)
     part = window(opened.grey, top, left)
     if request.get("random"):
         segmenter = random_twin(segmenter)
-    return ANSWERS[kind](request, part, segmenter)
+    found = ANSWERS[kind](request, part, segmenter)
+    if kind == "cuts":  # a window may cut a margin so that nobody could tell it is one
+        outside = window(opened.margin, top, left)
+        found["high"][:, outside] = found["low"][:, outside] = 0
+    return found
 
 
-def window(picture: Grey, top: int = 0, left: int = 0) -> Grey:
+def window(picture: NDArray[_Value], top: int = 0, left: int = 0) -> NDArray[_Value]:
     """The part of a picture that is opened up: from a row and a column on, at most 128 pixels a side."""
     return picture[top : top + TILE, left : left + TILE]
 

@@ -18,7 +18,6 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import replace
 from functools import lru_cache, wraps
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -36,7 +35,7 @@ if "demo" not in sys.modules:
 
 from demo import core, explorer, give_memory_back, quality  # noqa: E402
 from unet import Segmenter, explain, render  # noqa: E402
-from unet.files import PictureError  # noqa: E402
+from unet.files import SUFFIXES, PictureError  # noqa: E402
 from unet.image import Grey  # noqa: E402
 from unet.segmenter import TILE, Mask, Probability  # noqa: E402
 
@@ -67,7 +66,6 @@ PAGE_STYLE = """
 @media (max-width: 640px) { .gradio-container .main.fillable { padding: 12px; } }
 """
 
-PICTURES = [".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npy"]
 HOUR, DAY = 3600, 86_400  # files of visitors are looked through every hour, and deleted after a day
 LONGEST_NAME = 40  # characters of a name from outside that a sentence repeats
 
@@ -133,8 +131,7 @@ def opened_from(path: str | None, mask: str | None, sample: str | None) -> core.
         opened = core.open_upload(Path(path).name, Path(path).read_bytes())
         if mask is None:
             return opened
-        truth = core.open_truth(Path(mask).name, Path(mask).read_bytes(), opened.grey.shape)
-        return replace(opened, truth=truth)
+        return core.with_truth(opened, Path(mask).name, Path(mask).read_bytes())
     except PictureError as error:
         raise refusal(str(error)) from None
 
@@ -275,23 +272,25 @@ def predict(
     """The mask of one picture.
 
     Args:
-        picture: a PNG, JPEG, TIFF or NPY file.
+        picture: a PNG, JPEG, TIFF, BMP, GIF, WebP, PNM or NPY file.
         threshold: salt is where the probability lies above it, 0 to 1; by default the card's.
         weights: a label as the page lists them; by default the shipped ones.
         sample: which invented section to take where there is no picture.
 
     Returns:
-        An image, 255 where there is salt, of the picture's size, and what was found:
-        threshold, salt_share (0 to 1), salt_pixels, highest_probability.
+        An image, 255 where there is salt, of the picture's size, and what was found: threshold, salt_share (0 to 1,
+        of the picture without its margin), salt_pixels, highest_probability, and guessed, sentences about what of the
+        picture was guessed or left out.
     """
     chosen = weights_of(weights)
     found = look(picture, None, None if picture else sample, chosen.key)
-    finding = core.find(found.probability, checked(threshold, load(chosen.key)))
+    finding = core.find(found.probability, checked(threshold, load(chosen.key)), margin=found.opened.margin)
     report = {
         "threshold": finding.threshold,
         "salt_share": finding.share,
         "salt_pixels": finding.pixels,
         "highest_probability": finding.highest,
+        "guessed": list(found.opened.guessed),
     }
     return mask_image(finding.mask), report
 
@@ -308,7 +307,7 @@ def trace(
     """What a place in the network computes for one picture.
 
     Args:
-        picture: a PNG, JPEG, TIFF or NPY file.
+        picture: a PNG, JPEG, TIFF, BMP, GIF, WebP, PNM or NPY file.
         site: encoder1, ..., bottleneck, skip1, up1, decoder1, ..., logits.
         top: of a picture larger than 128 pixels a side, the first row of the window that is opened.
         left: the same for columns.
@@ -360,7 +359,7 @@ def ablate(
     The network was trained with all of them: this shows what it relies on, not what one without them would learn.
 
     Args:
-        picture: a PNG, JPEG, TIFF or NPY file.
+        picture: a PNG, JPEG, TIFF, BMP, GIF, WebP, PNM or NPY file.
         cuts: any of skip1, skip2, ... and bottleneck.
         fill: what stands in their place: zero, mean (of each channel), or a sample's name, which lends its own.
         threshold: salt is where the probability lies above it, 0 to 1; by default the card's.
@@ -386,7 +385,9 @@ def ablate(
     )
     before = segmenter.trace(part).probability
     after = segmenter.trace(part, {name: instead[name] for name in cuts or []}).probability
-    findings = {"before": core.find(before, threshold), "after": core.find(after, threshold)}
+    margin = explorer.window(opened.margin, top, left)
+    before[margin] = after[margin] = 0
+    findings = {when: core.find(p, threshold, margin=margin) for when, p in (("before", before), ("after", after))}
     change = np.abs(after - before)
     report = {
         "cuts": [name for name in known if name in (cuts or [])],
@@ -417,7 +418,7 @@ def explain_pixel(
     """Which pixels the network's answer in a pixel or a box depends on.
 
     Args:
-        picture: a PNG, JPEG, TIFF or NPY file.
+        picture: a PNG, JPEG, TIFF, BMP, GIF, WebP, PNM or NPY file.
         row: of the pixel, or the first one of the box, from 0 at the top.
         column: the same, from 0 at the left.
         height: of the box.
@@ -571,7 +572,7 @@ def build() -> gr.Blocks:
 
 def upload(label: str) -> gr.File:
     """A place for a visitor's file; a listener gets its path in Gradio's cache, which Gradio has checked."""
-    place = gr.File(label=label, file_types=PICTURES, height=150, min_width=200)
+    place = gr.File(label=label, file_types=list(SUFFIXES), height=150, min_width=200)
     # Its own way to that path leaves an empty temporary file behind at every question.
     place.preprocess = lambda payload: None if payload is None else payload.path
     return place

@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from demo import core
-from unet import render, rle
-from unet.files import SUFFIXES, printable
+from unet import files, pairing, render, rle
+from unet.files import FORMATS, SUFFIXES, printable
 from unet.segmenter import Mask, Probability, Segmenter
 
 VERSION = 1  # of state.json
@@ -110,10 +110,14 @@ class Kept:
 
 
 class Session(NamedTuple):
-    """What a ZIP holds; ``state`` is None for one that only holds pictures."""
+    """What a ZIP holds; ``state`` is None for one that only holds pictures.
+
+    ``left_out`` are sentences about what of it nobody sees.
+    """
 
     pictures: list[Kept]
     state: State | None
+    left_out: list[str]
 
 
 def read_view(value: object) -> View:
@@ -231,7 +235,7 @@ def write(file: IO[bytes], state: State, names: Sequence[str], taken: Iterable[T
     rows, pictures = [], []
     with zipfile.ZipFile(file, "w") as archive:
         for stem, one in zip(stems(names), taken, strict=True):
-            finding = core.find(one.probability, state.threshold, one.opened.truth)
+            finding = core.find(one.probability, state.threshold, one.opened.truth, one.opened.margin)
             suffix = one.suffix if one.suffix in SUFFIXES else ".png"
             entry = {"name": one.name, "picture": f"pictures/{stem}{suffix}", "truth": None}
             # An upload stays as it came: how much it would shrink is what a bomb is known by when it comes back.
@@ -278,8 +282,8 @@ def is_zip(name: str) -> bool:
 def read(content: bytes, name: str) -> Session:
     """What a visitor's ZIP holds: a session, or otherwise pictures.
 
-    Without a state.json, the pictures are those in a folder ``images`` where there is one, and otherwise all;
-    those in a folder ``masks`` are the truths, named as their pictures.
+    Without a state.json, pictures and truths are told apart and paired as in a data set: by the folders ``images`` and
+    ``masks`` of each survey, or by names such as ``x_mask.png``.
 
     Args:
         content: the whole ZIP.
@@ -294,15 +298,15 @@ def read(content: bytes, name: str) -> Session:
     try:
         with zipfile.ZipFile(_Guarded(content)) as archive:
             reader = _Reader(archive, len(content))
-            pictures, state = _session(reader) if "state.json" in reader.entries else (_pictures(reader), None)
+            found = _session(reader) if "state.json" in reader.entries else _pictures(reader)
     except SessionError as error:
         raise SessionError(f"{name}: {error}") from None
     except Exception as error:  # zipfile raises many types on broken archives, and all mean the same
         text = printable(str(error))[:100] or type(error).__name__
         raise SessionError(f"{name}: not a ZIP that can be read ({text})") from None
-    if not pictures and state is None:
-        raise SessionError(f"{name}: no pictures in it, and no state.json")
-    return Session(pictures, state)
+    if not found.pictures and found.state is None:
+        raise SessionError(f"{name}: no pictures in it that can be read ({FORMATS}), and no state.json")
+    return found
 
 
 class _Guarded(io.BytesIO):
@@ -377,7 +381,7 @@ class _Reader:
         ]
 
 
-def _session(reader: _Reader) -> tuple[list[Kept], State]:
+def _session(reader: _Reader) -> Session:
     try:
         content = json.loads(reader.read("state.json", LARGEST_STATE))
     except (ValueError, RecursionError) as error:
@@ -411,23 +415,42 @@ def _session(reader: _Reader) -> tuple[list[Kept], State]:
             found.append((_text(entry.get("name"), f"{where} name"), picture, truth))
     except SessionError as error:
         raise SessionError(f"its state.json is not one of this program ({error})") from None
-    return reader.kept(found), state
+    return Session(reader.kept(found), state, [])
 
 
-def _pictures(reader: _Reader) -> list[Kept]:
+def _pictures(reader: _Reader) -> Session:
     # Some archives from Windows separate folders by backslashes.
-    named = [(PurePosixPath(name.replace("\\", "/")), name) for name in reader.entries]
-    usable = sorted(
-        pair
-        for pair in named
-        if pair[0].suffix.lower() in SUFFIXES
-        and not pair[0].name.startswith(".")
-        and "__MACOSX" not in pair[0].parts  # what macOS adds
+    entries = sorted((PurePosixPath(name.replace("\\", "/")), name) for name in reader.entries)
+    entries = [(path, name) for path, name in entries if path.name and not files.is_hidden(path)]
+    paths = [path for path, _ in entries]
+    pictures = files.choose(paths)
+    beside = pairing.is_mask_beside([paths[index] for index in pictures])
+    images = [index for place, index in enumerate(pictures) if place not in beside]
+    masks = files.choose(paths, files.MASKS) + [pictures[place] for place in sorted(beside)]
+    found = pairing.pair([paths[index] for index in images], [paths[index] for index in masks])
+    names = [paths[index].name for index in images]
+    twice = {name for name in names if names.count(name) > 1}
+    shown = [
+        str(pairing.home(paths[index]) / name) if name in twice else name
+        for index, name in zip(images, names, strict=True)
+    ]
+    said = list(found.ambiguous)
+    if found.unpaired:
+        first = paths[masks[found.unpaired[0]]]
+        said.append(f"left out {len(found.unpaired):,} masks without a picture, first {first}")
+    if others := files.left_out(paths):
+        said.append(f"left out {len(others):,} of its files, first {paths[others[0]]}; expected {FORMATS}")
+    kept = reader.kept(
+        [
+            (
+                printable(name)[-LONGEST_TEXT:],
+                entries[images[image]][1],
+                None if mask is None else entries[masks[mask]][1],
+            )
+            for name, (image, mask) in zip(shown, found.pairs, strict=True)
+        ]
     )
-    masks = {path.stem: name for path, name in usable if path.parent.name == "masks"}
-    images = [pair for pair in usable if pair[0].parent.name == "images"]
-    images = images or [pair for pair in usable if pair[0].parent.name != "masks"]
-    return reader.kept([(printable(path.name)[-LONGEST_TEXT:], name, masks.get(path.stem)) for path, name in images])
+    return Session(kept, None, [printable(sentence)[:LONGEST_TEXT] for sentence in said])
 
 
 # --- JSON, field by field -----------------------------------------------------------------------------------
@@ -511,7 +534,7 @@ class Row(NamedTuple):
 
 def row(opened: core.Opened, probability: Probability, threshold: float) -> Row:
     """What a strip shows of one picture at a threshold."""
-    found = core.find(probability, threshold, opened.truth)
+    found = core.find(probability, threshold, opened.truth, opened.margin)
     return Row(
         found.pixels,
         found.share,
@@ -659,5 +682,5 @@ class Collection:
 
     def results(self, threshold: float) -> bytes:
         """The table of results alone."""
-        found = (core.find(one.probability, threshold, one.opened.truth) for one in self.taken())
+        found = (core.find(one.probability, threshold, one.opened.truth, one.opened.margin) for one in self.taken())
         return results_csv(map(result, stems(list(self.sources)), self.sources, found))

@@ -90,7 +90,7 @@ def test_an_upload_keeps_its_name_and_its_grey():
     ("content", "reason"),
     [
         (b"", "empty"),
-        (b"hello, I am text", "not a PNG, JPEG, TIFF or NPY"),
+        (b"hello, I am text", "not a PNG, JPEG, TIFF"),
         (png(np.random.default_rng(0).integers(0, 255, (64, 64), np.uint8))[:900], "damaged or cut short"),
         (npy(np.full((20, 20), np.nan)), "NaN"),
         (npy(np.full((20, 20), 300.0)), "from_amplitude"),
@@ -104,25 +104,54 @@ def test_an_upload_that_cannot_be_used_is_named(content, reason):
         core.open_upload("bad.png", content)
 
 
+OPENED = core.Opened("a.png", "a", np.random.default_rng(0).random((16, 17), np.float32))
+
+
 @pytest.mark.parametrize("salt", [np.uint8(255), np.uint8(1), np.uint16(65535)])
 def test_every_value_but_zero_is_salt(salt):
     mask = np.zeros((16, 17), salt.dtype)
     mask[3, 4] = salt
 
-    truth = core.open_truth("t.png", png(mask), (16, 17))
+    opened = core.with_truth(OPENED, "t.png", png(mask))
 
-    assert truth.dtype == np.bool_
-    assert np.argwhere(truth).tolist() == [[3, 4]]
+    assert opened.truth.dtype == np.bool_
+    assert np.argwhere(opened.truth).tolist() == [[3, 4]]
+    assert opened.guessed == ()
+
+
+def test_a_mask_that_looks_wrong_is_refused_or_said():
+    levels = np.arange(16 * 17).reshape(16, 17) % 3
+    with pytest.raises(PictureError, match=r"^t.png: .* 1 and 2, .*save 0 where there is no salt"):
+        core.with_truth(OPENED, "t.png", png((1 + levels % 2).astype(np.uint8)))
+    (said,) = core.with_truth(OPENED, "t.png", png(levels.astype(np.uint8))).guessed
+    assert said.startswith("ground truth: ")
+    assert "more than two values, 0, 1 and 2" in said
+    (said,) = core.with_truth(OPENED, "t.png", png(np.full((16, 17), 255, np.uint8))).guessed
+    assert "255 throughout" in said
+    assert core.with_truth(OPENED, "t.png", png(np.zeros((16, 17), np.uint8))).guessed == ()
 
 
 def test_a_mask_of_another_size_is_named_with_both_sizes():
-    with pytest.raises(PictureError, match=r"t.png: expected .* size 101 x 101, got 16 x 17"):
-        core.open_truth("t.png", png(np.zeros((16, 17), np.uint8)), (101, 101))
+    with pytest.raises(PictureError, match=r"t.png: expected .* size 16 x 17, got 16 x 16"):
+        core.with_truth(OPENED, "t.png", png(np.zeros((16, 16), np.uint8)))
 
 
 def test_a_mask_of_words_is_refused():
-    with pytest.raises(PictureError, match="expected numbers"):
-        core.open_truth("t.npy", npy(np.full((16, 16), "salt")), (16, 16))
+    with pytest.raises(PictureError, match="real numbers"):
+        core.with_truth(OPENED, "t.npy", npy(np.full((16, 17), "salt")))
+
+
+def test_a_margin_has_no_part_in_the_share_of_salt():
+    probability = np.zeros((10, 10), np.float32)
+    probability[:, 6:] = 0.9
+    margin = np.zeros((10, 10), bool)
+    margin[:, :2] = True
+
+    finding = core.find(probability, 0.5, margin=margin)
+
+    assert (finding.pixels, finding.share, finding.left_out) == (40, 0.5, 20)
+    assert finding.sentence == "threshold 0.50 · salt 50.0 % without the margin · 40 pixels"
+    assert core.find(np.zeros((4, 4), np.float32), 0.5, margin=np.ones((4, 4), bool)).share == 0
 
 
 def test_survey_tiles_are_those_the_weights_were_validated_on(tmp_path):

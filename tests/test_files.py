@@ -129,9 +129,9 @@ class TestRefusals:
         ("content", "reason"),
         [
             (b"", "the file is empty"),
-            (b"GIF89a" + bytes(50), "not a PNG, JPEG, TIFF or NPY picture"),
-            (b"not a picture", "not a PNG, JPEG, TIFF or NPY picture"),
-            (encoded(GREY8, "GIF"), "not a PNG, JPEG, TIFF or NPY picture"),
+            (b"GIF89a" + bytes(50), "not a PNG, JPEG, TIFF, BMP, GIF, WebP, PNM or NPY picture"),
+            (b"not a picture", "not a PNG, JPEG, TIFF, BMP, GIF, WebP, PNM or NPY picture"),
+            (encoded(GREY8, "ICO"), "not a PNG, JPEG, TIFF, BMP, GIF, WebP, PNM or NPY picture"),
             (encoded(NOISE)[:-60], "damaged or cut short"),
             (encoded(COLOUR, "JPEG")[:400], "damaged or cut short"),
             (encoded(COLOUR, "TIFF")[:900], "damaged or cut short"),

@@ -124,7 +124,7 @@ def test_a_session_comes_back_as_it_went():
     assert found.pictures[1].picture == original
     assert found.pictures[1].truth is None
     np.testing.assert_array_equal(core.open_upload("a", found.pictures[0].picture).pixels, taken().opened.pixels)
-    np.testing.assert_array_equal(core.open_truth("a", found.pictures[0].truth, SHAPE), TRUTH)
+    np.testing.assert_array_equal(core.read_mask(found.pictures[0].truth, "a").salt, TRUTH)
 
 
 @pytest.mark.parametrize("name", core.SAMPLES)
@@ -135,7 +135,7 @@ def test_a_sample_comes_back_bit_by_bit(name):
     (kept,) = session.read(packed(one), "s.zip").pictures
 
     assert core.open_upload(name, kept.picture).digest == opened.digest
-    np.testing.assert_array_equal(core.open_truth(name, kept.truth, opened.grey.shape), opened.truth)
+    np.testing.assert_array_equal(core.read_mask(kept.truth, name).salt, opened.truth)
 
 
 def test_a_zip_holds_the_files_it_promises():
@@ -189,7 +189,7 @@ def test_a_zip_is_written_where_nothing_can_be_rewound():
 def test_a_session_without_a_view_or_pictures_comes_back():
     state = session.State("Salt stock", "salt-unet", "", 1.0)
 
-    assert session.read(packed(state=state), "s.zip") == ([], state)
+    assert session.read(packed(state=state), "s.zip") == ([], state, [])
 
 
 # --- A ZIP of pictures

@@ -25,11 +25,14 @@ from unet import bench, metrics, report
 from unet.checkpoint import Card
 from unet.command import version
 from unet.data import Tiles, load_tiles, read_sections
-from unet.files import MissingError, PictureError, PictureFile, find_pictures, printable
+from unet.files import FORMATS, MissingError, PictureError, PictureFile, find_left_out, find_pictures, printable
 from unet.judging import scores
 from unet.material import unseen_sections
-from unet.prediction import CHUNK, ClashError, plan, predict, refusal, write
+from unet.pairing import is_mask_beside
+from unet.prediction import CHUNK, ClashError, Way, is_submission_of, others, plan, predict, refusal, write
 from unet.segmenter import BATCH, Probability, Segmenter, shipped_weights
+
+NAMED = 8  # files that one sentence names
 
 
 class UsageError(Exception):
@@ -78,8 +81,8 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         type=Path,
         metavar="INPUT",
-        help="a picture (PNG, JPEG, TIFF, NPY), or a folder or .zip of pictures; where that has images/, "
-        "only images/ is read",
+        help=f"a picture ({FORMATS}), or a folder or .zip of pictures, folders in it included; where there are "
+        "folders called images, only those are read",
     )
     command.add_argument("--out", required=True, type=Path, metavar="DIR", help="the folder for the masks")
     _add_weights(command)
@@ -107,9 +110,10 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--skip-existing",
         action="store_true",
-        help="leave out pictures whose files are already in DIR, to go on after an interruption; give the "
-        "same options as before, because those files are taken as they are",
+        help="leave out pictures whose files are already in DIR, to go on after an interruption; those that were made "
+        "of another picture or in another way are made again",
     )
+    _add_overwrite(command)
 
     command = commands.add_parser(
         "evaluate",
@@ -169,6 +173,12 @@ def _add_weights(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_overwrite(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--overwrite", action="store_true", help="replace files that are there already and that this did not write"
+    )
+
+
 def _add_tta(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--tta",
@@ -193,14 +203,15 @@ def _positive(text: str) -> int:
 
 def _predict(arguments: argparse.Namespace) -> int:
     begin = time.perf_counter()
-    pictures, problems = _collect(arguments.inputs)
+    pictures, problems, left_out = _collect(arguments.inputs)
     try:
         jobs = plan(pictures, arguments.out, arguments.probability)
     except ClashError as error:
         raise UsageError(error) from None
     segmenter = _load(arguments.weights, arguments.fast)
     _make_folder(arguments.out)
-    if arguments.csv is not None:
+    encode = arguments.csv is not None
+    if encode:
         _check_file(arguments.csv)
         taken = [
             *arguments.inputs,
@@ -209,6 +220,11 @@ def _predict(arguments: argparse.Namespace) -> int:
         ]
         if arguments.csv.resolve() in {path.resolve() for path in taken}:
             raise UsageError(f"{arguments.csv}: is a picture or a mask itself; choose another name for the CSV file")
+    if not arguments.overwrite:
+        there = others(jobs, arguments.skip_existing, encode)
+        if encode and arguments.csv.exists() and not is_submission_of(arguments.csv, arguments.out):
+            there.append(arguments.csv)
+        _refuse_to_replace(there)
     for problem in problems:
         _say(problem)
 
@@ -216,45 +232,70 @@ def _predict(arguments: argparse.Namespace) -> int:
         task = progress.add_task("predict", total=len(jobs))
         outcome = predict(
             jobs,
-            segmenter,
-            segmenter.threshold if arguments.threshold is None else arguments.threshold,
+            Way(segmenter, segmenter.threshold if arguments.threshold is None else arguments.threshold, arguments.tta),
             report=lambda sentence: progress.console.out(sentence, highlight=False),
             advance=lambda count: progress.advance(task, count),
-            tta=arguments.tta,
             skip_existing=arguments.skip_existing,
-            encode=arguments.csv is not None,
+            encode=encode,
         )
-    if arguments.csv is not None:
+    if encode:
         _write_submission(arguments.csv, outcome.runs)
 
+    for note, names in outcome.notes.items():
+        _say(f"{names[0]}: {note}" if len(names) == 1 else f"{len(names):,} pictures, first {names[0]}: {note}")
     seconds = time.perf_counter() - begin
     share = outcome.network_seconds / seconds
     summary = f"{outcome.done:,} pictures in {seconds:.1f} s, {share:.0%} of it in the network"
     failed = outcome.failed + len(problems)
     if outcome.skipped:
         summary += f"; {outcome.skipped:,} were there already"
+    if outcome.stale:
+        summary += f"; {outcome.stale:,} were there, but made of something else or in another way"
     if failed:
         summary += f"; {failed:,} could not be done"
+    if left_out:
+        summary += f"; {left_out:,} files were left out"
     _say(summary)
-    return 1 if failed else 0
+    return 1 if failed or left_out else 0
 
 
-def _collect(inputs: Sequence[Path]) -> tuple[list[PictureFile], list[str]]:
-    """The pictures of all inputs, and a sentence for each input or picture that cannot be used."""
+def _refuse_to_replace(there: Sequence[Path]) -> None:
+    if there:
+        which = f"{there[0]} and {len(there) - 1:,} more files are" if len(there) > 1 else f"{there[0]} is"
+        raise UsageError(
+            f"{which} there already and not as this program wrote it; choose another place, or pass --overwrite"
+        )
+
+
+def _collect(inputs: Sequence[Path]) -> tuple[list[PictureFile], list[str], int]:
+    """The pictures of all inputs, a sentence for each that cannot be used, and how many files were left out."""
     pictures: list[PictureFile] = []
     problems: list[str] = []
     empty: list[str] = []
+    count = 0
     for path in inputs:
         try:
-            found = find_pictures(path)
+            found, left_out = find_pictures(path), find_left_out(path)
         except MissingError as error:
             raise UsageError(error) from None
         except PictureError as error:
             problems.append(str(error))
             continue
         if not found:
-            empty.append(f"{path}: no PNG, JPEG, TIFF or NPY pictures in it")
-        for picture in found:
+            empty.append(f"{path}: no pictures in it that can be read ({FORMATS})")
+        if left_out:
+            count += len(left_out)
+            more = f" and {len(left_out) - NAMED:,} more" if len(left_out) > NAMED else ""
+            _say(
+                f"{', '.join(left_out[:NAMED])}{more}: left out; expected {FORMATS}, and where there are folders "
+                "called images only what lies in those"
+            )
+        masks = is_mask_beside([picture.inside for picture in found])
+        if masks:
+            _say(f"{path}: {len(masks):,} masks beside their pictures, first {found[min(masks)].name}, were left out")
+        for index, picture in enumerate(found):
+            if index in masks:
+                continue
             reason = refusal(picture.stem)
             if reason is None:
                 pictures.append(picture)
@@ -262,7 +303,7 @@ def _collect(inputs: Sequence[Path]) -> tuple[list[PictureFile], list[str]]:
                 problems.append(f"{picture.name}: {reason}")
     if empty and not pictures and not problems:
         raise UsageError("; ".join(empty))
-    return pictures, empty + problems
+    return pictures, empty + problems, count
 
 
 def _write_submission(path: Path, runs: dict[str, str]) -> None:

@@ -14,7 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from unet.image import SPREAD, Padding, Picture
+from unet.image import SPREAD, Padding, Picture, grey
+from unet.margin import margin
 from unet.model import UNet, UNetConfig
 from unet.segmenter import Segmenter
 from unet.synthetic import sections
@@ -103,7 +104,7 @@ def cut_table(segmenter: Segmenter, image: Picture, fill: Fill = "zero") -> NDAr
                 doubled = name.replace("up", "skip") in uppermost
                 return tensor.repeat_interleave(2, dim=0) if doubled else tensor
 
-            tables.append(_probability(segmenter, x, padding, segmenter.model(x, tap)))
+            tables.append(_probability(segmenter, image, padding, segmenter.model(x, tap)))
     return np.concatenate(tables)
 
 
@@ -132,7 +133,7 @@ def channel_effects(segmenter: Segmenter, image: Picture, site: str) -> NDArray[
 
     effects = []
     with torch.inference_mode():
-        whole = _probability(segmenter, x, padding, segmenter.model(x))
+        whole = _probability(segmenter, image, padding, segmenter.model(x))
         for rows in torch.split(keep, AT_ONCE):
 
             def tap(name: str, tensor: Tensor, rows: Tensor = rows) -> Tensor:
@@ -140,7 +141,7 @@ def channel_effects(segmenter: Segmenter, image: Picture, site: str) -> NDArray[
                     return tensor * rows
                 return tensor.expand(len(rows), -1, -1, -1) if name in batched else tensor
 
-            silenced = _probability(segmenter, x, padding, segmenter.model(x, tap))
+            silenced = _probability(segmenter, image, padding, segmenter.model(x, tap))
             effects.append(np.abs(silenced - whole).mean(axis=(1, 2)))
     return np.concatenate(effects)
 
@@ -245,7 +246,7 @@ def explain_pixel(
         if samples:
             gradient, influence = _smooth(segmenter, x, padding, box, samples, noise, seed)
         top, left, height, width = box
-        probability = _probability(segmenter, x, padding, logits.detach())[0]
+        probability = _probability(segmenter, image, padding, logits.detach())[0]
     return Explanation(
         gradient=gradient.cpu().numpy(),
         influence=influence.cpu().numpy(),
@@ -356,10 +357,11 @@ def _filled(tensor: Tensor, fill: Literal["zero", "mean"]) -> Tensor:
     raise ValueError(f"expected 'zero', 'mean' or a picture to fill with, got {fill!r}")
 
 
-def _probability(segmenter: Segmenter, x: Tensor, padding: Padding, logits: Tensor) -> NDArray[np.float32]:
-    """(N, 1, h, w) logits of the padded picture ``x`` -> (N, H, W) probabilities, by the segmenter's own rules."""
-    probability = padding.crop(segmenter.sigmoid(logits[:, 0]).cpu().numpy())
-    return np.zeros_like(probability) if x.min() == x.max() else np.ascontiguousarray(probability)
+def _probability(segmenter: Segmenter, image: Picture, padding: Padding, logits: Tensor) -> NDArray[np.float32]:
+    """(N, 1, h, w) logits of the padded picture -> (N, H, W) probabilities, by the segmenter's own rules."""
+    probability = np.ascontiguousarray(padding.crop(segmenter.sigmoid(logits[:, 0]).cpu().numpy()))
+    probability[:, margin(grey(image))] = 0
+    return probability
 
 
 def _check(box: Box, height: int, width: int) -> None:

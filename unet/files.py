@@ -12,40 +12,38 @@ import struct
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError, _imaging
 
-from unet.image import Grey, Picture, grey, salt
+from unet import declared, image
+from unet.declared import BLURRED, Decoded
+from unet.image import Grey, Picture, Reading, salt
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npy")
+FORMATS = "PNG, JPEG, TIFF, BMP, GIF, WebP, PNM or NPY"
+SUFFIXES = (
+    ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".bmp", ".gif", ".webp",
+    ".pgm", ".ppm", ".pbm", ".pnm", ".npy",
+)  # fmt: skip
+IMAGES, MASKS = "images", "masks"  # what folders are called
+BESIDE = (".txt", ".csv", ".json", ".md", ".xml", ".yml", ".yaml", ".log", ".html", ".ini", ".db")  # no pictures
 LARGEST_PIXELS = 50_000_000  # a section of 25,000 traces by 2,000 samples
 LARGEST_BYTES = 400_000_000  # the same as float64
-LARGEST_COUNT = 200_000  # entries of one zip
+LARGEST_COUNT = 200_000  # files of one folder or zip
 
 _PNG = b"\x89PNG\r\n\x1a\n"
-_FORMATS = ("PNG", "JPEG", "TIFF")
-_MODES = {
-    "1": "L",
-    "LA": "L",
-    "P": "RGB",
-    "PA": "RGB",
-    "RGBA": "RGB",  # alpha says nothing about the rock
-    "RGBX": "RGB",
-    "CMYK": "RGB",
-    "YCbCr": "RGB",
-}
+_FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP", "PPM")
 _ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # Python unpacks the others whole, however large that is
 _LONGEST_REASON = 200  # characters: some libraries quote the file itself
 _NPY_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+MOST_VALUES = 16  # of a mask that are told apart
 
-
-_Value = TypeVar("_Value", bound=np.generic)
+_Read = TypeVar("_Read")
 
 
 class PictureError(ValueError):
@@ -54,6 +52,22 @@ class PictureError(ValueError):
 
 class MissingError(PictureError):
     """Nothing stands where pictures were looked for, or it may not be opened."""
+
+
+@dataclass(frozen=True)
+class Mask:
+    """A ground-truth mask.
+
+    Attributes:
+        salt: (H, W) bool.
+        values: the different values in its file, at most ``MOST_VALUES``: numbers, indices of a palette, or the red,
+            green and blue of colours.
+        notes: what of it was guessed, in plain sentences.
+    """
+
+    salt: NDArray[np.bool_]
+    values: frozenset[float | tuple[int, ...]]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,52 +80,114 @@ class PictureFile:
             as the name of a new file.
         content: reads its bytes.
         path: where it is on disk; None in a zip.
+        inside: where it is below the folder or in the zip that was listed.
     """
 
     name: str
     stem: str
     content: Callable[[], bytes]
     path: Path | None = None
+    inside: PurePosixPath = PurePosixPath()
 
     def read(self) -> Picture:
         """The picture itself, as ``decode`` gives it; raises ``PictureError``."""
-        try:
-            content = self.content()
-        except Exception as error:  # broken archives raise many types, and all mean the same
-            raise PictureError(f"{self.name}: cannot be read ({_reason(error)})") from None
-        return decode(content, self.name)
+        return decode(self.load(), self.name)
+
+    def read_picture(self) -> Reading:
+        """The picture as (H, W) float32 in [0, 1], and what of it was guessed; raises as ``read_picture``."""
+        return read_picture(self.load(), self.name)
 
     def read_grey(self) -> Grey:
-        """The picture as (H, W) float32 in [0, 1]; raises ``PictureError`` also for what ``grey`` refuses."""
-        return self._read_as(grey)
+        """The picture alone."""
+        return self.read_picture().grey
+
+    def read_mask(self) -> Mask:
+        """The mask in it; raises as ``read_mask``."""
+        return read_mask(self.load(), self.name)
 
     def read_salt(self) -> NDArray[np.bool_]:
-        """The salt of a mask, (H, W) bool; raises ``PictureError`` also for what ``salt`` refuses."""
-        return self._read_as(salt)
+        """Its salt alone."""
+        return self.read_mask().salt
 
-    def _read_as(self, meaning: Callable[[Picture], NDArray[_Value]]) -> NDArray[_Value]:
-        picture = self.read()
+    def load(self) -> bytes:
+        """The file itself; raises ``PictureError``."""
         try:
-            return meaning(picture)
-        except ValueError as error:
-            raise PictureError(f"{self.name}: {error}") from None
+            return self.content()
+        except Exception as error:  # broken archives raise many types, and all mean the same
+            raise PictureError(f"{self.name}: cannot be read ({_reason(error)})") from None
+
+
+def read_picture(content: bytes, name: str, largest: int = LARGEST_PIXELS) -> Reading:
+    """The grey of a picture file, and what of it was guessed or left out.
+
+    Raises:
+        PictureError: more than the ``largest`` pixels that a page takes, or what ``decode`` or ``unet.image.grey`` does
+            not take.
+    """
+    decoded = _decoded(content, name)
+    if decoded.array.ndim >= 2:
+        _check_size(decoded.array.shape[0], decoded.array.shape[1], name, largest)
+    reading = _understood(image.read, decoded.array, name)
+    return Reading(reading.grey, (*decoded.notes, *reading.notes))
+
+
+def read_mask(content: bytes, name: str) -> Mask:
+    """The salt of a mask file, by the organisers' rule: every value but 0, of a palette every index but 0.
+
+    Raises:
+        PictureError: what ``decode`` or ``unet.image.salt`` does not take.
+    """
+    decoded = _decoded(content, name)
+    array, notes = decoded.array, decoded.notes
+    if decoded.indices is not None:
+        array, notes = decoded.indices, (*notes, *decoded.palette_notes)
+    marked = _understood(salt, array, name)
+    values = _values(array)
+    if decoded.lossy and len(values) > 2:  # its zeros are not all zero any more
+        brightness = array if array.ndim == 2 else array[..., :3].max(axis=2)
+        marked = np.asarray(brightness > brightness.max() / 2)
+        values, notes = frozenset({0.0, float(brightness.max())}), (*notes, BLURRED)
+    return Mask(marked, values, notes)
+
+
+def _values(mask: Picture) -> frozenset[float | tuple[int, ...]]:
+    if mask.ndim == 3 and (mask[..., :3] == mask[..., :1]).all():
+        mask = mask[..., 0]
+    if mask.ndim == 2:
+        return frozenset(np.unique(mask)[:MOST_VALUES].tolist())
+    colours = np.unique(mask[..., :3].reshape(-1, 3), axis=0)[:MOST_VALUES].tolist()
+    return frozenset(tuple(colour) for colour in colours)
+
+
+def _understood(meaning: Callable[[Picture], _Read], picture: Picture, name: str) -> _Read:
+    try:
+        return meaning(picture)
+    except ValueError as error:
+        raise PictureError(f"{name}: {error}") from None
 
 
 def decode(content: bytes, name: str) -> Picture:
-    """The array in the bytes of a PNG, JPEG, TIFF or NPY file.
+    """The array in the bytes of a PNG, JPEG, TIFF, BMP, GIF, WebP, PNM or NPY file.
 
     Args:
         content: the whole file; what it is is read from the bytes, never from its name.
         name: what to call the file in an error.
 
     Returns:
-        From a picture (H, W) or (H, W, 3), uint8 or uint16 (float32 from a floating-point TIFF): alpha is
-        dropped, palettes and CMYK become RGB, an EXIF rotation is applied, of an animation the first frame is
-        taken.  From NPY whatever array it holds; ``unet.image.grey`` says whether that is a picture.
+        From a picture (H, W) or (H, W, 3), uint8 or uint16, spread out to the white that the file declares (from a
+        TIFF of signed numbers int8 or int16, of floating point float32): alpha is dropped, palettes and CMYK become
+        RGB, an EXIF rotation is applied, of an animation the first frame is taken.  From NPY whatever array it holds;
+        ``unet.image.grey`` says whether that is a picture.
 
     Raises:
-        PictureError: empty, truncated, no picture, or larger than 50 million pixels.
+        PictureError: empty, truncated, no picture, of a kind or with several pages that are not read, or larger than
+            50 million pixels.
     """
+    return _decoded(content, name).array
+
+
+def _decoded(content: bytes, name: str) -> Decoded:
+    """The same with what the file declares."""
     if not content:
         raise PictureError(f"{name}: the file is empty")
     try:
@@ -120,37 +196,38 @@ def decode(content: bytes, name: str) -> Picture:
             warnings.filterwarnings("ignore", module="PIL")
             warnings.filterwarnings("ignore", message="Reading `.npy`|invalid ")  # of an NPY's header
             if content.startswith(np.lib.format.MAGIC_PREFIX):
-                return _decode_npy(content, name)
+                return Decoded(_decode_npy(content, name))
             return _decode_picture(content, name)
     except PictureError:
         raise
-    except UnidentifiedImageError:
-        raise PictureError(f"{name}: not a PNG, JPEG, TIFF or NPY picture, or damaged at its head") from None
     except Exception as error:  # decoders raise many types on broken files, and all mean the same
         raise PictureError(f"{name}: damaged or cut short ({_reason(error)})") from None
 
 
-def _decode_picture(content: bytes, name: str) -> Picture:
-    if content.startswith(_PNG):
-        _check_png(content, name)
+def _decode_picture(content: bytes, name: str) -> Decoded:
+    significant = _check_png(content, name) if content.startswith(_PNG) else None
     try:
         with Image.open(io.BytesIO(content), formats=_FORMATS) as picture:
             _check_size(picture.height, picture.width, name)
+            declared.check_pages(picture, lambda reason: PictureError(f"{name}: {reason}"))
             _check_cover(picture, name)
             picture.load()
             ImageOps.exif_transpose(picture, in_place=True)
-            return _to_array(picture, name)
+            return declared.read(picture, significant, lambda reason: PictureError(f"{name}: {reason}"))
     except Image.DecompressionBombError:  # far beyond our own limit
         raise PictureError(f"{name}: {_TOO_LARGE}") from None
+    except UnidentifiedImageError:
+        reason = declared.unread_tiff(content) or f"not a {FORMATS} picture, or damaged at its head"
+        raise PictureError(f"{name}: {reason}") from None
 
 
-def _check_png(content: bytes, name: str) -> None:
-    """Raises ``PictureError`` for what Pillow lets pass, or notices too late.
+def _check_png(content: bytes, name: str) -> int | None:
+    """How many bits are in use, where the file says so; raises ``PictureError`` for what Pillow notices too late.
 
     It skips the checksums of pixels, so that a flipped bit would go unseen, and of an animation it takes memory for
     the whole picture as soon as it is opened, however large the header says it is.
     """
-    place, whole = len(_PNG), memoryview(content)
+    place, whole, significant = len(_PNG), memoryview(content), None
     while place + 12 <= len(content):
         length, kind = struct.unpack(">I4s", whole[place : place + 8])
         end = place + 8 + length
@@ -163,8 +240,11 @@ def _check_png(content: bytes, name: str) -> None:
         if kind == b"IHDR":
             width, height = struct.unpack(">II", whole[place + 8 : place + 16])
             _check_size(height, width, name)
+        if kind == b"sBIT" and length:  # of several channels the finest, an alpha not counted
+            channels = bytes(whole[place + 8 : end])
+            significant = max(channels[:-1] if length in (2, 4) else channels)
         if kind == b"IEND":
-            return
+            return significant or None
         place = end + 4
     raise PictureError(f"{name}: damaged or cut short (no end)")
 
@@ -175,21 +255,6 @@ def _check_cover(picture: Image.Image, name: str) -> None:
     covered = sum((right - left) * (lower - upper) for left, upper, right, lower in boxes)
     if covered < picture.width * picture.height:
         raise PictureError(f"{name}: cut short (it holds a part of its {picture.height:,} x {picture.width:,} pixels)")
-
-
-def _to_array(picture: Image.Image, name: str) -> Picture:
-    if picture.mode.startswith("I;16"):  # of either byte order
-        return np.asarray(picture).astype(np.uint16)
-    if picture.mode == "I":
-        values = np.asarray(picture)
-        if values.min() < 0 or values.max() > 65535:
-            raise PictureError(f"{name}: 32-bit integers outside 0 to 65535; save it as 8-bit, 16-bit or NPY")
-        return values.astype(np.uint16)
-    if picture.mode in ("L", "RGB", "F"):
-        return np.array(picture)
-    if picture.mode not in _MODES:
-        raise PictureError(f"{name}: colours of the kind {picture.mode} are not read; save it as grey or RGB")
-    return np.array(picture.convert(_MODES[picture.mode]))
 
 
 def _decode_npy(content: bytes, name: str) -> Picture:
@@ -227,9 +292,14 @@ _quiet_pillow()
 _TOO_LARGE = f"more than {LARGEST_PIXELS:,} pixels; cut it into smaller pictures"
 
 
-def _check_size(height: int, width: int, name: str) -> None:
+def _check_size(height: int, width: int, name: str, largest: int = LARGEST_PIXELS) -> None:
     if height * width > LARGEST_PIXELS:
         raise PictureError(f"{name}: {height:,} x {width:,} is {_TOO_LARGE}")
+    if height * width > largest:
+        raise PictureError(
+            f"{name}: {height:,} x {width:,} is more than the {largest:,} pixels this page takes; "
+            "cut it into smaller pictures, or use python -m unet predict"
+        )
 
 
 def find_pictures(path: Path, folder: str | None = None) -> list[PictureFile]:
@@ -239,24 +309,58 @@ def find_pictures(path: Path, folder: str | None = None) -> list[PictureFile]:
     pictures is kept: opening it anew for each of 18,000 would take far longer than reading them.
 
     Args:
-        path: a picture file, a folder or a .zip.
-        folder: read only this folder in it, for example ``masks``; by default ``images`` where there is one,
-            and otherwise every picture directly in the folder, or anywhere in the zip.
+        path: a picture file, a folder or a .zip; folders in it are looked through alike.
+        folder: read only what lies in folders of this name, for example ``masks``; by default what lies in those
+            called ``images``, and where there is none, every picture that lies in none called ``masks``.
 
     Returns:
         The pictures found; an empty list where there are none.
 
     Raises:
         MissingError: nothing stands at ``path``, or it may not be opened.
-        PictureError: a zip that is damaged or has too many entries.
+        PictureError: a zip that is damaged, or too many files.
     """
+    found = _listed(path)
+    if found is None:
+        return [_on_disk(path)] if folder is None else []
+    return [found[index] for index in choose([file.inside for file in found], folder)]
+
+
+def choose(paths: Sequence[PurePosixPath], folder: str | None = None) -> list[int]:
+    """Which paths are read as pictures; as ``find_pictures``, which says what ``folder`` does."""
+    pictures = [index for index, path in enumerate(paths) if path.suffix.lower() in SUFFIXES]
+    if folder is not None:
+        return [index for index in pictures if _is_in(paths[index], folder)]
+    pictures = [index for index in pictures if not _is_in(paths[index], MASKS)]
+    return [index for index in pictures if _is_in(paths[index], IMAGES)] or pictures
+
+
+def left_out(paths: Sequence[PurePosixPath]) -> list[int]:
+    """Which paths are not read though somebody may have meant them to be.
+
+    Not among them are texts and tables (``BESIDE``), and what lies in folders called ``masks``.
+    """
+    taken = set(choose(paths))
+    return [
+        index
+        for index, path in enumerate(paths)
+        if index not in taken and not _is_in(path, MASKS) and path.suffix.lower() not in BESIDE
+    ]
+
+
+def find_left_out(path: Path) -> list[str]:
+    """The names of the files of a folder or a zip that ``left_out`` tells of; raises as ``find_pictures``."""
+    found = _listed(path) or []
+    return [found[index].name for index in left_out([file.inside for file in found])]
+
+
+def _listed(path: Path) -> list[PictureFile] | None:
+    """Every file of a folder or a zip that is not hidden, sorted by name; None for a file of its own."""
     try:
         if path.is_dir():
-            return _in_folder(path, folder)
+            return _in_folder(path)
         if path.is_file():
-            if path.suffix.lower() == ".zip":
-                return _in_zip(path, folder)
-            return [_on_disk(path)] if folder is None else []
+            return _in_zip(path) if path.suffix.lower() == ".zip" else None
         if path.exists():
             raise MissingError(f"{printable(path)}: neither a file nor a folder")
     except OSError as error:
@@ -264,45 +368,74 @@ def find_pictures(path: Path, folder: str | None = None) -> list[PictureFile]:
     raise MissingError(f"{printable(path)}: no such file or folder")
 
 
-def _on_disk(path: Path) -> PictureFile:
+def _on_disk(path: Path, inside: PurePosixPath | None = None) -> PictureFile:
     def content() -> bytes:
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             _limit(size)
             return file.read(size)
 
-    return PictureFile(printable(path), path.stem, content, path)
+    return PictureFile(printable(path), path.stem, content, path, inside or PurePosixPath(path.name))
 
 
-def _in_folder(root: Path, folder: str | None) -> list[PictureFile]:
-    inner = root / (folder or "images")
-    if not inner.is_dir():
-        if folder is not None:
-            return []
-        inner = root
-    return [_on_disk(path) for path in sorted(inner.iterdir()) if _is_picture(path) and path.is_file()]
+def _in_folder(root: Path) -> list[PictureFile]:
+    def refuse(error: OSError) -> NoReturn:
+        raise error
+
+    found: list[PictureFile] = []
+    seen: set[str] = set()
+    for folder, folders, names in os.walk(root, onerror=refuse, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in seen:  # by a link to a folder around it
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = [name for name in folders if not _is_hidden(name)]
+        paths = [Path(folder, name) for name in names if not _is_hidden(name)]
+        found += [_on_disk(path, _below(path, root)) for path in paths if path.is_file()]
+        _check_count(root, len(found))
+    return sorted(found, key=lambda file: file.inside)
 
 
-def _in_zip(path: Path, folder: str | None) -> list[PictureFile]:
+def _below(path: Path, root: Path) -> PurePosixPath:
+    return PurePosixPath(path.relative_to(root).as_posix())
+
+
+def _in_zip(path: Path) -> list[PictureFile]:
     try:
         archive = zipfile.ZipFile(path)  # closed with the last PictureFile that holds it
     except Exception as error:  # zipfile raises many types on broken archives
         raise PictureError(f"{printable(path)}: not a readable zip ({_reason(error)})") from None
     entries = archive.infolist()
-    if len(entries) > LARGEST_COUNT:
-        raise PictureError(
-            f"{printable(path)}: {len(entries):,} entries, more than {LARGEST_COUNT:,}; split the archive"
-        )
+    _check_count(path, len(entries))
     # Some archives from Windows separate folders by backslashes.
     named = [(PurePosixPath(e.filename.replace("\\", "/")), e) for e in entries if not e.filename.endswith("/")]
-    pictures = [pair for pair in named if _is_picture(pair[0]) and "__MACOSX" not in pair[0].parts]
-    pictures.sort(key=lambda pair: pair[0])
-    chosen = [(inside, entry) for inside, entry in pictures if inside.parent.name == (folder or "images")]
-    if folder is None and not chosen:
-        chosen = pictures
+    named = [pair for pair in named if pair[0].name and not is_hidden(pair[0])]
+    named.sort(key=lambda pair: pair[0])
     return [
-        PictureFile(printable(f"{path}:{inside}"), inside.stem, _zip_reader(archive, entry)) for inside, entry in chosen
+        PictureFile(printable(f"{path}:{inside}"), inside.stem, _zip_reader(archive, entry), None, inside)
+        for inside, entry in named
     ]
+
+
+def _check_count(path: Path, count: int) -> None:
+    if count > LARGEST_COUNT:
+        raise PictureError(f"{printable(path)}: {count:,} entries, more than {LARGEST_COUNT:,}; split it up")
+
+
+def _is_in(path: PurePosixPath, folder: str) -> bool:
+    """Whether a file lies in a folder of this name, in capitals or not, at any depth."""
+    return any(part.casefold() == folder for part in path.parts[:-1])
+
+
+def is_hidden(path: PurePosixPath) -> bool:
+    """Whether a file, or a folder it is in, is none of the user's: macOS adds such to zips."""
+    return any(_is_hidden(part) for part in path.parts)
+
+
+def _is_hidden(name: str) -> bool:
+    """Whether a file or a folder is none of the user's; ``..`` in a zip is only a name to be tamed."""
+    return (name.startswith(".") and name not in (".", "..")) or name == "__MACOSX"
 
 
 def _zip_reader(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Callable[[], bytes]:
@@ -319,10 +452,6 @@ def _zip_reader(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Callable[[]
 def _limit(size: int) -> None:
     if size > LARGEST_BYTES:
         raise ValueError(f"larger than {LARGEST_BYTES // 10**6} MB")
-
-
-def _is_picture(path: Path | PurePosixPath) -> bool:
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
 
 
 def printable(text: Path | str) -> str:

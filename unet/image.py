@@ -5,11 +5,15 @@ Every picture that meets the network, in training or in an app, comes through he
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-Picture = NDArray[np.generic]  # (H, W), (H, W, 3) or (H, W, 4); uint8, uint16 or float in [0, 1]
+from unet.colour import unmapped
+from unet.margin import margin
+
+Picture = NDArray[np.generic]  # (H, W), (H, W, 1), (H, W, 3) or (H, W, 4); uint8, uint16, int8 or float in [0, 1]
 Grey = NDArray[np.float32]  # (H, W), in [0, 1]
 
 SMALLEST = 16  # pixels a side: below this there is nothing to pad from
@@ -21,28 +25,49 @@ RULE = {"grey": "0..1", "mean": MEAN, "spread": SPREAD, "padding": "reflect"}
 
 _PIECE = 1_000_000  # pixels that are converted at a time
 _LUMINANCE = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601; the three add up to 1, so grey stays grey
-_WHITE = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}
+# Black and white; signed bytes are how interpreters store seismic, their 0 in the middle.
+_RANGE = {np.dtype(np.uint8): (0.0, 255.0), np.dtype(np.uint16): (0.0, 65535.0), np.dtype(np.int8): (-128.0, 127.0)}
+_FAR_BELOW = 0.25  # of white: a picture whose brightest value is no higher has probably fewer bits than it says
+
+SIGNED = "signed bytes: -128 was taken as black, 127 as white"
+DARK = "the brightest value is far below white; if the numbers have fewer bits than their type, scale them first"
+UNKNOWN_COLOURS = "strong colours of no colour map that is known here: their brightness was taken; save it as grey"
+MARGIN = "an area of one grey at the edge is no section, and never salt"
+
+
+class Reading(NamedTuple):
+    """A picture as grey, and what of it was guessed or left out: plain sentences, the same for every such picture."""
+
+    grey: Grey
+    notes: tuple[str, ...]
 
 
 def grey(picture: Picture) -> Grey:
     """The grey values of a picture.
 
     Args:
-        picture: (H, W), or (H, W, 3) RGB, or (H, W, 4) RGB and an alpha that is ignored; uint8 (0 to 255), uint16
-            (0 to 65535) or floating point in [0, 1]; rows are time or depth samples, columns are traces.
+        picture: (H, W), (H, W, 1), (H, W, 3) RGB, or (H, W, 4) RGB and an alpha that is ignored; uint8 (0 to 255),
+            uint16 (0 to 65535), int8 (-128 to 127) or floating point in [0, 1]; rows are time or depth samples,
+            columns are traces.  RGB in the colours of a map that ``unet.colour`` knows becomes the place in that map,
+            any other its luminance.
 
     Returns:
         (H, W) float32 in [0, 1].
 
     Raises:
-        ValueError: another shape or type, fewer than 16 pixels a side, NaN or infinite values, or a float that
-            is not in [0, 1].
+        ValueError: another shape or type, fewer than 16 pixels a side, NaN, infinite or masked values, or a float
+            that is not in [0, 1].
 
     Example:
         >>> grey(np.full((16, 16), 51, np.uint8))[0, 0]
         np.float32(0.2)
     """
-    picture = np.asarray(picture)
+    return read(picture).grey
+
+
+def read(picture: Picture) -> Reading:
+    """The same with what was guessed; see ``grey``."""
+    picture = _array(picture)
     if picture.size == 0:
         raise ValueError(f"expected a picture, got an empty array of shape {picture.shape}")
     if picture.ndim not in (2, 3) or (picture.ndim == 3 and picture.shape[2] not in (3, 4)):
@@ -55,23 +80,67 @@ def grey(picture: Picture) -> Grey:
         raise ValueError(f"expected a picture of at least {SMALLEST} x {SMALLEST} pixels, got {height} x {width}")
     if picture.ndim == 3:
         picture = picture[..., :3]
-    white = _WHITE.get(picture.dtype.newbyteorder("="))
-    if white is None:
+    limits = _RANGE.get(picture.dtype.newbyteorder("="))
+    if limits is None:
         if not np.issubdtype(picture.dtype, np.floating):
             raise ValueError(
-                f"expected uint8, uint16 or floating point in [0, 1], got {_named(picture.dtype)}; "
+                f"expected uint8, uint16, int8 or floating point in [0, 1], got {_named(picture.dtype)}; "
                 "for seismic amplitudes call unet.image.from_amplitude first"
             )
         _check_float(picture)
-        white = 1.0
+        limits = 0.0, 1.0
+    notes = [SIGNED] if picture.dtype == np.int8 else []
+    values, colours = None, ""
+    if picture.ndim == 3:
+        values, colours = unmapped(_bytes(picture, limits))
+        if values is not None:
+            notes.append(f"the colours of the map {colours} were turned back into grey, its low end black")
+        elif colours:
+            notes.append(UNKNOWN_COLOURS)
+    if values is None:
+        values = _scaled(picture, limits)
+    low, high = float(values.min()), float(values.max())
+    if low < high <= _FAR_BELOW:
+        notes.append(DARK)
+    if low < high and margin(values).any():
+        notes.append(MARGIN)
+    return Reading(values, tuple(notes))
+
+
+def _array(picture: Picture) -> Picture:
+    """A picture or a mask as an array of its own numbers; (H, W, 1) becomes (H, W).
+
+    Raises:
+        ValueError: some of it is masked, or it is a Pillow image that holds numbers of colours, not colours.
+    """
+    if np.ma.is_masked(picture):
+        raise ValueError("expected finite values, got masked ones; replace them first, as array.filled(value) does")
+    if getattr(picture, "mode", None) in ("P", "PA"):
+        raise ValueError("expected grey or RGB, got a Pillow image with a palette; call its convert('RGB') first")
+    array: Picture = np.asarray(picture)
+    return array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array
+
+
+def _scaled(picture: Picture, limits: tuple[float, float]) -> Grey:
+    """The luminance of a picture, (H, W) in [0, 1]."""
+    (height, width), (black, white) = picture.shape[:2], limits
     values = np.empty((height, width), np.float32)
     rows = max(1, _PIECE // width)
     for top in range(0, height, rows):  # float64 takes many times the memory of what most pictures are made of
-        scaled = picture[top : top + rows].astype(np.float64) / white
+        scaled = (picture[top : top + rows].astype(np.float64) - black) / (white - black)
         if scaled.ndim == 3:
             scaled = scaled @ _LUMINANCE
         values[top : top + rows] = np.clip(scaled, 0.0, 1.0)  # the clip only takes back rounding
     return values
+
+
+def _bytes(picture: Picture, limits: tuple[float, float]) -> NDArray[np.uint8]:
+    """The colours of a picture in 8 bits, which is as fine as colour maps are."""
+    black, white = limits
+    if (black, white) == (0, 255):
+        return picture.astype(np.uint8, copy=False)
+    scaled: NDArray[np.float32] = (picture.astype(np.float32) - np.float32(black)) * np.float32(255 / (white - black))
+    return np.rint(scaled).astype(np.uint8)
 
 
 def _check_float(picture: Picture) -> None:
@@ -93,19 +162,19 @@ def salt(mask: Picture) -> NDArray[np.bool_]:
     """The salt of a mask picture, by the organisers' rule: every value but 0, in 8 bits and in 16.
 
     Args:
-        mask: (H, W), (H, W, 3) or (H, W, 4) with an alpha that is ignored, any real type.
+        mask: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) with an alpha that is ignored, any real type.
 
     Returns:
         (H, W) bool, True = salt.
 
     Raises:
-        ValueError: another shape or type, or NaN or infinite values, of which nobody knows what they say.
+        ValueError: another shape or type, or NaN, infinite or masked values, of which nobody knows what they say.
 
     Example:
         >>> salt(np.array([[0, 1, 65535]], np.uint16))
         array([[False,  True,  True]])
     """
-    mask = np.asarray(mask)
+    mask = _array(mask)
     if mask.ndim not in (2, 3) or (mask.ndim == 3 and mask.shape[2] not in (3, 4)):
         raise ValueError(f"expected a mask of shape (H, W), (H, W, 3) or (H, W, 4), got {mask.shape}")
     if mask.dtype.kind not in "buif":
@@ -136,13 +205,13 @@ def from_amplitude(amplitudes: NDArray[np.generic], low: float, high: float) -> 
         >>> from_amplitude(np.array([[-9.0, 0.0, 1.0]]), low=-2, high=2)
         array([[0.  , 0.5 , 0.75]], dtype=float32)
     """
-    values = np.asarray(amplitudes)
-    if values.ndim != 2 or values.size == 0 or values.dtype.kind not in "buif":
-        raise ValueError(f"expected real amplitudes of shape (H, W), got {_named(values.dtype)}, shape {values.shape}")
+    given = _array(amplitudes)
+    if given.ndim != 2 or given.size == 0 or given.dtype.kind not in "buif":
+        raise ValueError(f"expected real amplitudes of shape (H, W), got {_named(given.dtype)}, shape {given.shape}")
     low, high = float(low), float(high)
     if not (low < high and math.isfinite(high - low)):
         raise ValueError(f"expected limits low < high, got {low} and {high}; take them from the whole survey")
-    values = values.astype(np.float64)
+    values = given.astype(np.float64)
     if not np.isfinite(values).all():
         raise ValueError("expected finite amplitudes, got NaN or infinity; replace dead samples, for example by 0")
     with np.errstate(over="ignore"):  # what is too far off to subtract or divide is as white or black as can be

@@ -2,8 +2,13 @@
 
 What is in memory is bounded, however many pictures there are.  Every file is written whole or not at all, and
 a run that was stopped and started again leaves the same bytes as one that never was.
+
+A mask carries, as text in its PNG, that this program wrote it and what it was made of.  So a file of somebody else's is
+never replaced unasked, and one that was made of another picture or by other weights is never taken for finished.
 """
 
+import csv
+import hashlib
 import io
 import os
 import re
@@ -15,11 +20,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from unet import metrics, rle
 from unet.checkpoint import write_atomically
-from unet.files import PictureError, PictureFile, find_pictures
+from unet.files import PictureError, PictureFile, read_mask, read_picture
 from unet.image import Grey
 from unet.segmenter import Mask, Probability, Segmenter
 
@@ -28,12 +33,16 @@ CHUNK_PIXELS = 8_000_000  # and their pixels, when they are large
 WRITERS = 8  # files written at the same time
 LONGEST_STEM = 240  # bytes: file systems take 255, and ".png.tmp" comes on top
 
+PROGRAM = "salt-unet"
+# Keywords of the texts in a mask: who wrote it (the name is PNG's own), of what, and the SHA-256 of the NPY beside it.
+SOFTWARE, MADE_OF, PROBABILITY = "Software", "salt-unet made of", "salt-unet probability"
+
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f/\\\ud800-\udfff]")  # control characters, separators, bytes that are no text
 _UNSAFE_ON_WINDOWS = re.compile(r'[<>:"|?*]|^(con|prn|aux|nul|com\d|lpt\d)(\.|$)', re.IGNORECASE)
 
 
 class ClashError(ValueError):
-    """Two pictures that would be written to one file, or a file that would overwrite a picture."""
+    """Two pictures that would be written to one file, or a file that would overwrite one of somebody else's."""
 
 
 @dataclass(frozen=True)
@@ -58,15 +67,35 @@ class Outcome:
         done: pictures whose files were written.
         skipped: pictures whose files were there before.
         failed: pictures that could not be read.
+        stale: pictures done although their files were there, which had been made of something else.
         network_seconds: time spent in ``Segmenter.probabilities``.
         runs: stem -> run-length encoding of its mask, for pictures done and skipped; only where asked for.
+        notes: what was guessed or left out -> the names of the pictures of which that is true.
     """
 
     done: int = 0
     skipped: int = 0
     failed: int = 0
+    stale: int = 0
     network_seconds: float = 0.0
     runs: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, list[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Way:
+    """How masks are made: the network, the threshold above which there is salt, and whether with flip TTA."""
+
+    segmenter: Segmenter
+    threshold: float
+    tta: bool = False
+
+    def made_of(self, content: bytes) -> str:
+        """Names the mask that comes of a file: two masks with one name are the same mask."""
+        card = self.segmenter.card
+        network = f"{card['sha256']} {self.segmenter.temperature!r} {self.segmenter.fast}"
+        words = f"{network} {self.threshold!r} {self.tta} {hashlib.sha256(content).hexdigest()}"
+        return hashlib.sha256(words.encode()).hexdigest()
 
 
 def refusal(stem: str, windows: bool = os.name == "nt") -> str | None:
@@ -106,13 +135,52 @@ def plan(pictures: Sequence[PictureFile], out: Path, probability: bool) -> list[
     return jobs
 
 
+def others(jobs: Sequence[Job], skip_existing: bool, encode: bool) -> list[Path]:
+    """The files in the way of jobs that this program did not write, or that were changed since.
+
+    Args:
+        jobs: from ``plan``.
+        skip_existing: a job whose files are all there replaces none of somebody else's,
+        encode: unless its mask is to be read and cannot be.
+    """
+    found: list[Path] = []
+    for job in jobs:
+        there = [path for path in job.outputs if os.path.lexists(path)]
+        if not there:
+            continue
+        texts = _texts(job.mask)
+        if skip_existing and len(there) == len(job.outputs) and texts.get(SOFTWARE) != PROGRAM:
+            if encode and _encoded(job.mask) is None:
+                found.append(job.mask)
+            continue
+        if job.mask in there and texts.get(SOFTWARE) != PROGRAM:
+            found.append(job.mask)
+        if job.probability in there and texts.get(PROBABILITY) != _digest(job.probability):
+            found.append(job.probability)
+    return found
+
+
+def is_submission_of(path: Path, folder: Path) -> bool:
+    """Whether all that a CSV file holds is the run-lengths of masks in ``folder`` that this program wrote."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            header, *rows = csv.reader(file)
+        runs = dict(rows)  # a ValueError where a row has more than an id and a mask
+        if header != ["id", "rle_mask"] or any(refusal(stem) for stem in runs):
+            return False
+        masks = {stem: folder / f"{stem}.png" for stem in runs}
+        return all(
+            _texts(mask).get(SOFTWARE) == PROGRAM and _encoded(mask) == runs[stem] for stem, mask in masks.items()
+        )
+    except (OSError, ValueError, csv.Error):
+        return False
+
+
 def predict(
     jobs: Sequence[Job],
-    segmenter: Segmenter,
-    threshold: float,
+    way: Way,
     report: Callable[[str], None],
     advance: Callable[[int], None],
-    tta: bool = False,
     skip_existing: bool = False,
     encode: bool = False,
 ) -> Outcome:
@@ -120,12 +188,11 @@ def predict(
 
     Args:
         jobs: from ``plan``; their folder exists.
-        segmenter: the network.
-        threshold: salt is where the probability is above it.
+        way: how masks are made.
         report: called with one sentence for each picture that cannot be read.
         advance: called with the number of pictures just finished.
-        tta: as in ``Segmenter.probabilities``.
-        skip_existing: leave pictures alone whose files are all there.
+        skip_existing: leave pictures alone whose files are all there, and were made of that picture in this way or by
+            somebody else.
         encode: fill ``Outcome.runs``.
 
     Raises:
@@ -137,7 +204,9 @@ def predict(
     with ThreadPoolExecutor(WRITERS) as writers:
         for start in range(0, len(jobs), CHUNK):
             chunk = jobs[start : start + CHUNK]
-            finished = [job for job in chunk if skip_existing and _is_finished(job, runs)]
+            there = [job for job in chunk if skip_existing and all(path.is_file() for path in job.outputs)]
+            finished = [job for job in there if _is_finished(job, way, runs)]
+            outcome.stale += len(there) - len(finished)
             outcome.skipped += len(finished)
             advance(len(finished))
             if len(finished) == len(chunk):
@@ -151,58 +220,111 @@ def predict(
 
             # A chunk that was stopped half-way goes through the network whole: the last bits of a probability
             # depend on what is computed together, and that must not depend on where an earlier run stopped.
-            for group in _read(chunk, fail):
+            for group in _read(chunk, way, fail):
                 begin = time.perf_counter()
-                values = segmenter.probabilities([grey for _, grey in group], tta)
+                values = way.segmenter.probabilities([one.grey for one in group], way.tta)
                 outcome.network_seconds += time.perf_counter() - begin
-                todo = [(job, p) for (job, _), p in zip(group, values, strict=True) if job not in finished]
-                masks = writers.map(lambda pair: _write(pair[0], pair[1], threshold), todo)
-                for (job, _), mask in zip(todo, masks, strict=True):
+                todo = [(one, p) for one, p in zip(group, values, strict=True) if one.job not in finished]
+                masks = writers.map(lambda pair: _write(pair[0], pair[1], way.threshold), todo)
+                for (one, _), mask in zip(todo, masks, strict=True):
                     if runs is not None:
-                        runs[job.picture.stem] = rle.encode(mask)
+                        runs[one.job.picture.stem] = rle.encode(mask)
+                    for note in one.notes:
+                        outcome.notes.setdefault(note, []).append(one.job.picture.name)
                     outcome.done += 1
                     advance(1)
     return outcome
 
 
-def _is_finished(job: Job, runs: dict[str, str] | None) -> bool:
-    """Whether all files of a job are there and, with ``runs``, the mask can be read back into them."""
-    if not all(path.is_file() for path in job.outputs):
-        return False
-    if runs is not None:
+@dataclass(frozen=True)
+class _Input:
+    """A picture that was read: its job, its grey, what the mask will be made of, and what was guessed."""
+
+    job: Job
+    grey: Grey
+    made_of: str
+    notes: tuple[str, ...]
+
+
+def _is_finished(job: Job, way: Way, runs: dict[str, str] | None) -> bool:
+    """Whether the files of a job, all of them there, are what it would write; they are where somebody else wrote them.
+
+    With ``runs`` the mask is read back into them; one that cannot be read is done again.
+    """
+    texts = _texts(job.mask)
+    if texts.get(SOFTWARE) == PROGRAM:
         try:
-            runs[job.picture.stem] = rle.encode(find_pictures(job.mask)[0].read_grey() > 0.5)
-        except PictureError:  # not what this program wrote: do it again
+            if texts.get(MADE_OF) != way.made_of(job.picture.load()):
+                return False
+        except PictureError:  # reported when it is read
             return False
+        if job.probability is not None and texts.get(PROBABILITY) != _digest(job.probability):
+            return False
+    if runs is not None:
+        encoded = _encoded(job.mask)
+        if encoded is None:
+            return False
+        runs[job.picture.stem] = encoded
     return True
 
 
-def _read(chunk: Sequence[Job], fail: Callable[[Job, PictureError], None]) -> Iterator[list[tuple[Job, Grey]]]:
+def _encoded(mask: Path) -> str | None:
+    """The run-lengths of a mask file; None where it cannot be read."""
+    try:
+        return rle.encode(read_mask(mask.read_bytes(), str(mask)).salt)
+    except (OSError, PictureError):
+        return None
+
+
+def _texts(mask: Path) -> dict[str, str]:
+    """The texts in a PNG; none where it is no such file."""
+    try:
+        with Image.open(mask, formats=["PNG"]) as picture:
+            return {str(key): text for key, text in picture.info.items() if isinstance(text, str)}
+    except Exception:  # of broken pictures it raises many types, and all mean the same
+        return {}
+
+
+def _digest(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return ""
+
+
+def _read(chunk: Sequence[Job], way: Way, fail: Callable[[Job, PictureError], None]) -> Iterator[list[_Input]]:
     """The pictures of a chunk in groups of bounded size; those that cannot be read go to ``fail``."""
-    group: list[tuple[Job, Grey]] = []
+    group: list[_Input] = []
     for job in chunk:
         try:
-            values = job.picture.read_grey()
+            content = job.picture.load()
+            reading = read_picture(content, job.picture.name)
         except PictureError as error:
             fail(job, error)
             continue
-        if group and sum(v.size for _, v in group) + values.size > CHUNK_PIXELS:
+        if group and sum(one.grey.size for one in group) + reading.grey.size > CHUNK_PIXELS:
             yield group
             group = []
-        group.append((job, values))
+        group.append(_Input(job, reading.grey, way.made_of(content), reading.notes))
     if group:
         yield group
 
 
-def _write(job: Job, probability: Probability, threshold: float) -> Mask:
+def _write(one: _Input, probability: Probability, threshold: float) -> Mask:
     mask = metrics.mask(probability, threshold)
-    if job.probability is not None:
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text(SOFTWARE, PROGRAM)
+    texts.add_text(MADE_OF, one.made_of)
+    array = io.BytesIO()
+    if one.job.probability is not None:
         # Into memory first: on a full disk np.save says "2356 requested and 1012 written", and not why.
-        array = io.BytesIO()
         np.save(array, probability, allow_pickle=False)
-        write(job.probability, lambda file: file.write(array.getbuffer()))
+        texts.add_text(PROBABILITY, hashlib.sha256(array.getbuffer()).hexdigest())
     picture = Image.fromarray(mask.astype(np.uint8) * np.uint8(255))
-    write(job.mask, lambda file: picture.save(file, format="PNG"))
+    # The mask first: it says that the file beside it will be this program's.
+    write(one.job.mask, lambda file: picture.save(file, format="PNG", pnginfo=texts))
+    if one.job.probability is not None:
+        write(one.job.probability, lambda file: file.write(array.getbuffer()))
     return mask
 
 

@@ -6,7 +6,7 @@ A ``Segmenter`` never changes after it was made: any number of threads may share
 
 import copy
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from unet import checkpoint, metrics
 from unet.checkpoint import Card
-from unet.image import RULE, Grey, Padding, Picture, grey, normalise
+from unet.image import RULE, SMALLEST, Grey, Padding, Picture, grey, normalise
+from unet.margin import margin, section
 from unet.model import UNet
 
 TILE = 128  # pixels a side that go through the network in one piece; larger pictures are cut into tiles of this
@@ -113,34 +114,37 @@ class Segmenter:
         """How probable salt is, at every pixel of every picture.
 
         Args:
-            images: (H, W), (H, W, 3) or (H, W, 4) each; uint8, uint16 or float in [0, 1]; any sizes from 16 pixels.
+            images: as for ``unet.image.grey``, of any sizes from 16 pixels a side.
                 Up to 128 pixels a side a picture goes through the network in one piece; a larger one in overlapping
                 tiles, blended with weights that fall off smoothly towards each tile's edge.
             tta: test-time augmentation: average with what the network says of the mirrored picture, at twice the cost.
             batch_size: how many tiles go through the network at once.
 
         Returns:
-            (H, W) float32 in [0, 1] each, in the order of ``images``.  A picture of one single grey has no structure
-            to see, and its probability is 0 everywhere.
+            (H, W) float32 in [0, 1] each, in the order of ``images``; 0 in what ``unet.margin`` finds to be no
+            section, and so everywhere in a picture of one single grey.  The network sees the section without it.
 
         Raises:
             ValueError: what ``unet.image.grey`` does not take.
         """
         greys = [grey(image) for image in images]
+        margins = [margin(values) for values in greys]
         results = [np.zeros_like(values) for values in greys]
+        sections: dict[int, Grey] = {}
         whole: dict[tuple[int, ...], list[int]] = {}
-        for index, values in enumerate(greys):
-            if values.min() == values.max():
-                continue
-            if max(values.shape) > TILE:
-                results[index] = self._blended(values, tta, batch_size)
+        for index, (values, outside) in enumerate(zip(greys, margins, strict=True)):
+            if not outside.all():
+                sections[index] = values[section(outside, SMALLEST)]
+                whole.setdefault(sections[index].shape, []).append(index)
+        for shape, indices in whole.items():
+            answers: Iterable[Probability]
+            if max(shape) > TILE:
+                answers = (self._blended(sections[index], tta, batch_size) for index in indices)
             else:
-                whole.setdefault(values.shape, []).append(index)
-        for indices in whole.values():
-            for start in range(0, len(indices), batch_size):
-                batch = indices[start : start + batch_size]
-                for index, values in zip(batch, self._forward([greys[i] for i in batch], tta), strict=True):
-                    results[index] = values
+                answers = self._in_batches([sections[index] for index in indices], tta, batch_size)
+            for index, answer in zip(indices, answers, strict=True):
+                results[index][section(margins[index], SMALLEST)] = answer
+                results[index][margins[index]] = 0
         return results
 
     def trace(self, image: Picture, edit: Mapping[str, float | Tensor] | None = None) -> Trace:
@@ -152,14 +156,16 @@ class Segmenter:
                 place; ``{"skip1": 0.0}`` shows what the network says without that skip.
 
         Returns:
-            The activations of every site, after the edit, and the probability.  The site ``logits`` is what the
-            network computed: the probability is the sigmoid of it divided by the card's temperature.
+            The activations of every site, after the edit, and the probability; a margin goes through the network too.
+            The site ``logits`` is what the network computed: the probability is the sigmoid of it divided by the card's
+            temperature, and 0 in the margin.
 
         Raises:
             ValueError: a picture that is too large or that ``unet.image.grey`` does not take, an unknown site, a
                 factor or a tensor that is not finite, or a tensor of another shape than the site's.
         """
-        x, padding = self.network_input(image)
+        values = grey(image)
+        x, padding = self.network_input(values)
         edit = edit or {}
         self._check(edit, padding)
         sites: dict[str, NDArray[np.float32]] = {}
@@ -174,9 +180,8 @@ class Segmenter:
         with torch.inference_mode():
             logits = self.model(x, tap)
             probability = padding.crop(self.sigmoid(logits[0, 0]).cpu().numpy())
-        if x.min() == x.max():  # as in probabilities: nothing to see
-            probability = np.zeros_like(probability)
-        return Trace(sites, np.ascontiguousarray(probability), padding)
+        probability = np.where(margin(values), np.float32(0), probability)
+        return Trace(sites, probability, padding)
 
     def network_input(self, image: Picture) -> tuple[Tensor, Padding]:
         """What the network reads of one picture that goes through it in one piece.
@@ -229,6 +234,11 @@ class Segmenter:
         """Equal (h, w) greys -> (N, 1, h, w) network input on the model's device."""
         x = torch.from_numpy(normalise(np.stack(padded)))[:, None]
         return x.to(next(self.model.parameters()).device).contiguous(memory_format=torch.channels_last)
+
+    def _in_batches(self, greys: list[Grey], tta: bool, batch_size: int) -> Iterator[Probability]:
+        """The probabilities of pictures of one size, each in one piece."""
+        for start in range(0, len(greys), batch_size):
+            yield from self._forward(greys[start : start + batch_size], tta)
 
     def _forward(self, greys: list[Grey], tta: bool) -> NDArray[np.float32]:
         """(N, H, W) probabilities of N pictures of one size, in one piece."""

@@ -1,5 +1,5 @@
 import { svg } from "./dom.js";
-import { averagePrecision, confusion, countAbove, iou, thresholdCurves } from "./scores.js";
+import { averagePrecision, confusion, countAbove, iou, shareOf, thresholdCurves } from "./scores.js";
 
 // The finding against the threshold: how much is salt, or with a truth how good that is.
 
@@ -43,7 +43,8 @@ export function curvesView(host, explorer) {
   const y = (share) => bottom - (share / top) * (bottom - PLOT_MARGIN.top);
 
   function compute() {
-    curves = thresholdCurves(explorer.shown.probability, explorer.picture.truth);
+    const { truth, section } = explorer.picture;
+    curves = thresholdCurves(explorer.shown.probability, truth, section);
     const judged = curves.iou !== null;
     // Where little is salt, the axis ends above what there is: the curve would be lost at the bottom.
     top = judged ? 1 : [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1].find((share) => share >= curves.area[0]) ?? 1;
@@ -108,8 +109,8 @@ export function curvesView(host, explorer) {
     if (curves.thresholds[i] === threshold) {
       return { area: curves.area[i], iou: curves.iou?.[i], score: curves.score?.[i] };
     }
-    const { probability } = explorer.shown, { truth } = explorer.picture;
-    if (!truth) return { area: countAbove(probability, threshold) / probability.length };
+    const { probability } = explorer.shown, { truth, section } = explorer.picture;
+    if (!truth) return { area: shareOf(countAbove(probability, threshold), section) };
     const counts = confusion(probability, truth, threshold);
     return { iou: iou(counts), score: averagePrecision(counts) };
   }

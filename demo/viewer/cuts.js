@@ -4,7 +4,7 @@
 
 import { h } from "./dom.js";
 import { colorScale, paintPixels, paintValues } from "./color.js";
-import { confusion, iou } from "./scores.js";
+import { confusion, iou, sectionOf, shareOf } from "./scores.js";
 
 const CUT_FRAME = 8; // ms the thumbnails may take of a frame; when they take longer they wait for a pause
 const CUT_PAUSE = 150; // ms
@@ -207,6 +207,7 @@ export function cutsView(host, explorer) {
       picture, ...part, truth,
       grey: windowOf(picture.grey, picture, part),
       salt: truth ? truth.reduce((sum, value) => sum + value, 0) : 0,
+      section: sectionOf(picture.margin && windowOf(picture.margin, picture, part), part.height * part.width),
       plain: colors.subarray(0, 256),
       tinted: colors.subarray(256),
       image: new ImageData(part.width, part.height),
@@ -241,7 +242,7 @@ export function cutsView(host, explorer) {
         }
       } else for (let i = 0; i < target.length; i++) target[i] = plain[grey[i]];
       context.putImageData(image, 0, 0);
-      const share = known ? `salt ${((100 * count) / target.length).toFixed(1)} %` : "salt …";
+      const share = known ? `salt ${(100 * shareOf(count, ground.section)).toFixed(1)} %` : "salt …";
       const value = known && truth ? `IoU ${iou({ tp: hits, fp: count - hits, fn: ground.salt - hits }).toFixed(2)}` : "";
       if (salt.textContent !== share) salt.textContent = share;
       if (score.textContent !== value) score.textContent = value;
@@ -285,7 +286,7 @@ export function cutsView(host, explorer) {
       size += Math.abs(cut[i] - whole[i]);
     }
     const pixels = whole.length;
-    const percent = (count) => (100 * count) / pixels;
+    const percent = (count) => 100 * shareOf(count, ground.section);
     const lines = [line("Salt area", `${percent(counts.whole).toFixed(1)} %`, `${percent(counts.cut).toFixed(1)} %`,
       `${cutSigned(percent(counts.cut) - percent(counts.whole), 1)} points`)];
     if (ground.truth) {

@@ -1,4 +1,4 @@
-import { averagePrecision, confusion, countAbove, iou } from "./scores.js";
+import { averagePrecision, confusion, countAbove, iou, shareOf } from "./scores.js";
 
 // The picture: its salt at a threshold that follows the finger, what is right and wrong of it, and what other panels
 // lay over it.  Everything is drawn and counted here; only what was chosen goes to the explorer.
@@ -13,6 +13,7 @@ const PICTURE_MARKUP = `
     <output data-testid="salt-readout" aria-live="off"></output>
     <output class="scores" data-testid="salt-scores" aria-live="off"></output>
   </p>
+  <p class="guessed" data-testid="salt-guessed" hidden></p>
   <p class="cursor" data-testid="salt-cursor"></p>
   <p class="altered" data-testid="salt-altered" hidden></p>
   <p class="over" data-testid="salt-overlay" hidden><span></span> <button type="button">Take it off</button></p>
@@ -85,7 +86,7 @@ export function pictureView(host, explorer) {
   const named = (name) => find(`[data-testid=salt-${name}]`);
   const stage = find(".stage"), canvas = named("viewer"), divider = named("divider"), grip = named("grip");
   const readout = named("readout"), scores = named("scores"), cursor = named("cursor"), legend = named("legend");
-  const altered = named("altered"), over = named("overlay");
+  const altered = named("altered"), over = named("overlay"), guessed = named("guessed");
   const slider = named("threshold"), exact = named("threshold-exact"), opacity = named("opacity");
   const truthBox = named("truth"), plainBox = named("plain"), swipe = named("swipe");
   const windowRow = named("window-row"), windowColumn = named("window-column");
@@ -119,6 +120,8 @@ export function pictureView(host, explorer) {
   function open() {
     picture = explorer.picture;
     const { width, height, grey } = picture;
+    guessed.hidden = !picture.guessed.length;
+    guessed.textContent = picture.guessed.map((note) => `Note: ${note}.`).join(" ");
     // Every pixel a square of device pixels: edges stay sharp, and outlines run between pixels.
     const longest = Math.max(width, height);
     const scale = longest > 2048 ? 2048 / longest : Math.max(1, Math.round(800 / longest));
@@ -511,8 +514,9 @@ export function pictureView(host, explorer) {
       counts = null;
       count = countAbove(probability, threshold);
     }
-    const share = (100 * count) / probability.length;
-    const start = `threshold ${threshold.toFixed(2)} · salt ${share.toFixed(1)} %`;
+    const share = 100 * shareOf(count, picture.section);
+    const margin = picture.margin ? " without the margin" : "";
+    const start = `threshold ${threshold.toFixed(2)} · salt ${share.toFixed(1)} %${margin}`;
     readout.textContent = count
       ? `${start} · ${whole.format(count)} pixels`
       : `${start} · nothing passes the threshold; highest probability ${highest.toFixed(2)}`;

@@ -6,6 +6,16 @@
 const HUNDREDTHS = Float64Array.from({ length: 99 }, (_, i) => (i + 1) / 100);
 const HUNDREDTHS_32 = Float32Array.from(HUNDREDTHS);
 
+// A share of pixels, 0 where there are none.
+export function shareOf(count, pixels) {
+  return pixels ? count / pixels : 0;
+}
+
+// How many of so many pixels are section, by a Uint8Array that is not 0 in the margin; null where there is none.
+export function sectionOf(margin, pixels) {
+  return margin ? margin.reduce((sum, value) => sum + (value ? 0 : 1), 0) : pixels;
+}
+
 // How many pixels are salt.
 export function countAbove(probability, threshold) {
   const limit = Math.fround(threshold);
@@ -47,8 +57,9 @@ export function averagePrecision({ tp, fp, fn }) {
 
 // How the finding depends on the threshold, at 0.01, 0.02, ..., 0.99, from one pass over the pixels:
 // {thresholds, area, iou, score, best}, shares from 0 to 1.  `best` is the threshold with the highest IoU on this very
-// picture, the middle one of equals.  Without a truth (null) iou, score and best are null.
-export function thresholdCurves(probability, truth) {
+// picture, the middle one of equals.  Without a truth (null) iou, score and best are null.  `pixels` is how many of them
+// are section; a margin is none.
+export function thresholdCurves(probability, truth, pixels) {
   const count = HUNDREDTHS.length;
   // How many pixels have exactly so many thresholds below them: those are salt at these thresholds.
   const every = new Uint32Array(count + 1), right = new Uint32Array(count + 1);
@@ -71,7 +82,7 @@ export function thresholdCurves(probability, truth) {
   for (let i = count - 1, positive = 0, tp = 0; i >= 0; i--) {
     positive += every[i + 1];
     tp += right[i + 1];
-    area[i] = positive / probability.length;
+    area[i] = shareOf(positive, pixels);
     if (!truth) continue;
     const counts = { tp, fp: positive - tp, fn: salt - tp };
     curves.iou[i] = iou(counts);

@@ -7,6 +7,7 @@
 
 import { h } from "./dom.js";
 import { fromBase64, unpack } from "./pack.js";
+import { sectionOf } from "./scores.js";
 import { pictureView } from "./picture.js";
 import { curvesView } from "./curves.js";
 import { networkView } from "./network.js";
@@ -276,7 +277,9 @@ function build(root) {
     link = message.link;
     const fresh = message.picture && message.key !== explorer.picture?.key;
     if (fresh) {
-      explorer.picture = { ...message.picture, key: message.key, chosen: message.chosen };
+      const { margin, probability } = message.picture;
+      const section = sectionOf(margin, probability.length);
+      explorer.picture = { ...message.picture, section, key: message.key, chosen: message.chosen };
       explorer.network = message.network;
       explorer.palette = message.palette;
       forget();

@@ -1,0 +1,183 @@
+"""What a picture file declares of its numbers, honoured: bits, sign, which end is white, pages, palettes.
+
+Pillow hands over many numbers as they are stored.  Twelve bits would be divided by the white of sixteen and come out
+black, signed bytes would wrap, and all pages but the first would be lost without a word.
+"""
+
+import io
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, TiffImagePlugin
+
+from unet.image import Picture
+
+# TIFF 6.0, and its supplements.
+NEW_SUBFILE_TYPE, BITS, PHOTOMETRIC, MAX_VALUE, SAMPLE_FORMAT = 254, 258, 262, 281, 339
+REDUCED_OR_MASK = 0b101  # pages that are another page made smaller, or its mask
+WHITE_IS_ZERO = 0
+UNSIGNED, SIGNED, FLOATING = 1, 2, 3
+FORMATS = {UNSIGNED: "unsigned", SIGNED: "signed", FLOATING: "floating-point"}
+MOST_PAGES = 100  # that are looked at
+
+FIRST_FRAME = "an animation: its first frame was taken"
+WHOLE_NUMBERS = "32-bit integers: 65535 was taken as white"
+BLURRED = "a mask with losses: what is above half of its largest value was taken as salt"
+NOT_DARKEST = "a mask with a palette is read by its indices; index 0, not salt, is not the darkest colour of this one"
+
+_MODES = {
+    "1": "L",
+    "LA": "L",
+    "P": "RGB",
+    "PA": "RGB",
+    "RGBA": "RGB",  # alpha says nothing about the rock
+    "RGBX": "RGB",
+    "CMYK": "RGB",
+    "YCbCr": "RGB",
+}
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What a file holds.
+
+    Attributes:
+        array: its numbers; what they may be ``unet.image.grey`` and ``salt`` say.
+        notes: what of it was guessed or left out, in plain sentences.
+        indices: (H, W) uint8 of a picture with a palette, whose ``array`` has its colours.
+        palette_notes: what there is to say where the indices are read as a mask.
+        lossy: whether its compression changes numbers.
+    """
+
+    array: Picture
+    notes: tuple[str, ...] = ()
+    indices: NDArray[np.uint8] | None = None
+    palette_notes: tuple[str, ...] = ()
+    lossy: bool = False
+
+
+def read(picture: Image.Image, significant: int | None, refuse: Callable[[str], Exception]) -> Decoded:
+    """The numbers of an opened picture, scaled to the white that it declares.
+
+    Args:
+        picture: opened by Pillow and upright, its size checked.
+        significant: bits that the file says are in use (a PNG's sBIT); None where it says nothing.
+        refuse: makes the exception for a reason.
+
+    Returns:
+        (H, W) or (H, W, 3), uint8 or uint16; int8 or int16 from a TIFF of signed numbers, float32 from one of floating
+        point.  Alpha is dropped, palettes and CMYK become RGB.
+    """
+    notes: list[str] = []
+    if picture.format in ("PNG", "GIF", "WEBP") and getattr(picture, "n_frames", 1) > 1:
+        notes.append(FIRST_FRAME)
+    lossy = picture.format in ("JPEG", "WEBP")
+    if isinstance(picture, TiffImagePlugin.TiffImageFile):
+        return Decoded(_of_tiff(picture, refuse, notes), tuple(notes), *_indices(picture))
+    array = _of_mode(picture, refuse)
+    depth = 8 * array.itemsize
+    if significant is not None and significant < depth:
+        array = _of_bits(array, significant, notes)
+    return Decoded(array, tuple(notes), *_indices(picture), lossy)
+
+
+def unread_tiff(content: bytes) -> str:
+    """What is unusual about a TIFF that Pillow does not know how to read; empty where it is none, or damaged."""
+    try:
+        header = content[:8]
+        tags = TiffImagePlugin.ImageFileDirectory_v2(header)
+        order = "<" if header.startswith(b"II") else ">"
+        stream = io.BytesIO(content)
+        stream.seek(struct.unpack(order + "I", header[4:])[0])
+        tags.load(stream)
+        bits, kind, white = _bits(tags), _format(tags), tags.get(PHOTOMETRIC)
+    except Exception:  # of a damaged one it raises many types
+        return ""
+    if not bits:
+        return ""
+    named = f"{'+'.join(map(str, bits))} bits, {FORMATS.get(kind, 'of another format')}, photometric {white}"
+    return f"a TIFF of this kind is not read ({named}); save it as 8-bit or 16-bit grey, or as NPY"
+
+
+def check_pages(picture: Image.Image, refuse: Callable[[str], Exception]) -> None:
+    """Refuses a TIFF with a second page, unless that is the first one made smaller, or its mask."""
+    if not isinstance(picture, TiffImagePlugin.TiffImageFile):
+        return
+    for page in range(1, MOST_PAGES):
+        try:
+            picture.seek(page)
+        except EOFError:
+            break
+        if not picture.tag_v2.get(NEW_SUBFILE_TYPE, 0) & REDUCED_OR_MASK:
+            raise refuse("several pages; save each as a file of its own")
+    picture.seek(0)
+
+
+def _of_tiff(picture: TiffImagePlugin.TiffImageFile, refuse: Callable[[str], Exception], notes: list[str]) -> Picture:
+    tags = picture.tag_v2
+    bits, kind, inverted = _bits(tags), _format(tags), tags.get(PHOTOMETRIC) == WHITE_IS_ZERO
+    mode = picture.mode
+    if kind == SIGNED and bits == (16,):
+        return np.asarray(picture).astype(np.int16)
+    array = _of_mode(picture, refuse)
+    if kind == SIGNED and bits == (8,):
+        return array.view(np.int8)
+    if kind == SIGNED and mode != "I":
+        raise refuse("signed numbers in colours are not read; save it as 8-bit or 16-bit grey")
+    if inverted and array.dtype.kind == "f":
+        raise refuse("floating point whose 0 is white is not read; save it as NPY, with 0 as black")
+    if mode == "I":
+        notes.append(WHOLE_NUMBERS)
+    if mode.startswith("I;16") and bits[:1] < (16,):
+        array = _of_bits(array, bits[0], notes)
+    elif mode.startswith("I;16") and isinstance(highest := tags.get(MAX_VALUE), tuple) and 255 <= highest[0] < 65535:
+        array = _of_bits(array, int(highest[0]).bit_length(), notes)
+    if inverted and mode.startswith("I;16"):  # fewer bits Pillow turns around itself
+        array = np.subtract(65535, array, dtype=np.uint16)
+    return array
+
+
+def _of_bits(array: Picture, bits: int, notes: list[str]) -> Picture:
+    """uint8 or uint16 with the white of ``bits`` -> the same type with its own, unless they are spread out already."""
+    white, own = 2**bits - 1, 2 ** (8 * array.itemsize) - 1
+    if array.size == 0 or array.max() > white:  # as PNG asks for: the bits in use are the upper ones
+        return array
+    notes.append(f"{bits} bits are in use: {white} was taken as white")
+    spread: Picture = ((array.astype(np.uint32) * own + white // 2) // white).astype(array.dtype)
+    return spread
+
+
+def _of_mode(picture: Image.Image, refuse: Callable[[str], Exception]) -> Picture:
+    if picture.mode.startswith("I;16"):  # of either byte order
+        return np.asarray(picture).astype(np.uint16)
+    if picture.mode == "I":
+        values = np.asarray(picture)
+        if values.min() < 0 or values.max() > 65535:
+            raise refuse("32-bit integers outside 0 to 65535; save it as 8-bit, 16-bit or NPY")
+        return values.astype(np.uint16)
+    if picture.mode in ("L", "RGB", "F"):
+        return np.array(picture)
+    if picture.mode not in _MODES:
+        raise refuse(f"colours of the kind {picture.mode} are not read; save it as grey or RGB")
+    return np.array(picture.convert(_MODES[picture.mode]))
+
+
+def _indices(picture: Image.Image) -> tuple[NDArray[np.uint8] | None, tuple[str, ...]]:
+    """The indices of a picture with a palette, and what to say of them as a mask."""
+    if picture.mode != "P":
+        return None, ()
+    indices = np.array(picture)
+    colours = np.array(picture.getpalette("RGB") or [0, 0, 0]).reshape(-1, 3).sum(1)
+    used = [int(colours[index]) for index in np.unique(indices) if 0 < index < len(colours)]
+    return indices, (NOT_DARKEST,) if used and colours[0] > min(used) else ()
+
+
+def _bits(tags: TiffImagePlugin.ImageFileDirectory_v2) -> tuple[int, ...]:
+    return tuple(tags.get(BITS, (1,)))
+
+
+def _format(tags: TiffImagePlugin.ImageFileDirectory_v2) -> int:
+    return int(tags.get(SAMPLE_FORMAT, (UNSIGNED,))[0])

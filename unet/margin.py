@@ -1,0 +1,69 @@
+"""What of a picture is no section: margins of one grey, and what is printed in them.
+
+Exported figures come with white around them, surveys with traces that were never recorded, drawn in one grey.  A
+network trained on sections says something there too, and it means nothing.
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+# In the 3,573 labelled TGS tiles 127 have an area like this, 630,791 pixels in all; not one of them is salt.  Areas of
+# one grey that cover no whole side are mostly salt there: a body without any reflection.
+LEVEL = 1 / 255  # how far greys of one margin may lie apart: a JPEG's are not quite alike
+CORNER = 0.01  # of all pixels: a black or white area at a corner from this size on is a margin as well
+ISLAND = 0.1  # of the largest part between margins: what is smaller is lettering, or a colour bar
+
+
+def margin(values: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """The pixels that belong to no section.
+
+    Args:
+        values: (H, W) float32 in [0, 1].
+
+    Returns:
+        (H, W) bool: areas of one grey that cover a whole side, or that are black or white and lie at a corner, and
+        small parts that lie between them.  All of a picture of one single grey.
+
+    Example:
+        >>> picture = np.linspace(0.2, 0.8, 400, dtype=np.float32).reshape(20, 20)
+        >>> picture[:, :3] = 1
+        >>> margin(picture).sum(axis=1)[:2]
+        array([3, 3])
+    """
+    height, width = values.shape
+    sides = {(0, 0): (values[0], values[:, 0]), (width - 1, height - 1): (values[-1], values[:, -1])}
+    filled = np.zeros((height + 2, width + 2), np.uint8)
+    for corner, lines in sides.items():
+        if any(float(line.max()) - float(line.min()) <= LEVEL for line in lines):
+            _fill(values, corner, LEVEL, filled)
+    for corner in ((x, y) for x in (0, width - 1) for y in (0, height - 1)):
+        if values[corner[::-1]] in (0, 1) and not filled[corner[1] + 1, corner[0] + 1]:
+            area = np.zeros_like(filled)
+            if _fill(values, corner, 0, area) >= CORNER * values.size:
+                filled |= area
+    outside = filled[1:-1, 1:-1].astype(bool)
+    if outside.any() and not outside.all():
+        _, parts, statistics, _ = cv2.connectedComponentsWithStats((~outside).astype(np.uint8), connectivity=8)
+        areas = statistics[:, cv2.CC_STAT_AREA]
+        areas[0] = 0  # the margin itself
+        outside |= (areas < ISLAND * areas.max())[parts]
+    return outside
+
+
+def section(outside: NDArray[np.bool_], smallest: int) -> tuple[slice, slice]:
+    """The rows and the columns of a picture that hold what ``margin`` left of it.
+
+    Args:
+        outside: (H, W) bool, as ``margin`` gives it, not all of it True.
+        smallest: pixels a side; where fewer are left, all rows and columns are meant.
+    """
+    rows, columns = (np.flatnonzero(~outside.all(axis=axis)) for axis in (1, 0))
+    found = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+    return found if min(side.stop - side.start for side in found) >= smallest else (slice(None), slice(None))
+
+
+def _fill(values: NDArray[np.float32], corner: tuple[int, int], level: float, filled: NDArray[np.uint8]) -> int:
+    """Marks what is connected with a corner (x, y) and hardly differs from it; returns how many pixels that are."""
+    flags = 4 | cv2.FLOODFILL_MASK_ONLY | cv2.FLOODFILL_FIXED_RANGE
+    return cv2.floodFill(np.ascontiguousarray(values), filled, corner, 0, level, level, flags)[0]
