@@ -29,7 +29,8 @@ def wheel(tmp_path_factory):
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, place / "source")
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir"]
-    subprocess.run([*command, place, place / "source"], check=True, capture_output=True)
+    result = subprocess.run([*command, place, place / "source"], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
     return next(place.glob("*.whl"))
 
 
@@ -38,7 +39,8 @@ def installed(wheel, tmp_path_factory):
     """The environment of a process that finds the wheel before the checkout."""
     place = tmp_path_factory.mktemp("installed")
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", place, wheel]
-    subprocess.run(command, check=True, capture_output=True)
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
     return {**os.environ, "PYTHONPATH": str(place), "OMP_NUM_THREADS": "1"}
 
 
