@@ -1,4 +1,7 @@
+import shutil
+import unicodedata
 import zipfile
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -6,8 +9,19 @@ import pytest
 
 from tests.conftest import TGS
 from unet import data
-from unet.data import DataError, load_tiles, read_sections, split_tiles
-from unet.files import PictureError
+from unet.checkpoint import read_card
+from unet.data import (
+    DataError,
+    load_tiles,
+    load_unlabelled,
+    match_sections,
+    read_sections,
+    sections_file,
+    shown,
+    split_tiles,
+)
+from unet.files import PictureError, find_pictures
+from unet.segmenter import shipped_weights
 
 IDS = [f"{i:03}" for i in range(200)]
 
@@ -39,15 +53,43 @@ def check(tiles, grey, salt):
     np.testing.assert_array_equal(tiles.masks, salt[[1, 2, 0]])
 
 
+def zipped(folder):
+    """A zip of a folder, beside it."""
+    path = folder.parent / f"{folder.name}.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in folder.rglob("*.png"):
+            archive.write(file, file.relative_to(folder))
+    return path
+
+
 def test_folders_and_zips_give_the_same_tiles(tgs_like):
     root, grey, salt = tgs_like
     check(load_tiles(root), grey, salt)
     check(load_tiles(root / "train"), grey, salt)
-    with zipfile.ZipFile(root / "train.zip", "w") as archive:
-        for file in (root / "train").rglob("*.png"):
-            archive.write(file, file.relative_to(root / "train"))
+    archive = zipped(root / "train")
+    check(load_tiles(archive), grey, salt)
+    shutil.rmtree(root / "train")
     check(load_tiles(root), grey, salt)
-    check(load_tiles(root / "train.zip"), grey, salt)
+
+
+def test_of_two_places_neither_is_taken_silently(tgs_like):
+    root, grey, salt = tgs_like
+    folder, archive = root / "train", zipped(root / "train")
+    with pytest.raises(DataError, match=f"got both, .* --data {folder} or --data {archive}$"):
+        load_tiles(root)
+    check(load_tiles(folder), grey, salt)
+    check(load_tiles(archive), grey, salt)
+    shutil.copytree(folder, root, dirs_exist_ok=True)
+    shutil.rmtree(folder)
+    with pytest.raises(DataError, match=r"got train\.zip and images/ with masks/, .* --data .*train\.zip, or move it"):
+        load_tiles(root)
+    archive.unlink()
+    check(load_tiles(root), grey, salt)
+
+    (root / "test").mkdir()
+    zipped(root / "test")
+    with pytest.raises(DataError, match=r"expected one of test\.zip and test/, got both"):
+        load_unlabelled(root, [])
 
 
 def test_a_subset_keeps_the_order_asked_for(tgs_like):
@@ -163,6 +205,167 @@ def test_sections_that_are_none_are_named(tmp_path, content, sentence):
     (tmp_path / "sections.csv").write_bytes(content)
     with pytest.raises(DataError, match=rf"sections\.csv: {sentence}"):
         read_sections(tmp_path)
+
+
+def lines(tmp_path, *folders):
+    """A data set of several lines, a tile 1 in each, and its pictures."""
+    pictures = {
+        folder: np.random.default_rng(n).integers(1, 256, (16, 16), np.uint8) for n, folder in enumerate(folders)
+    }
+    for folder, image in pictures.items():
+        write(tmp_path / folder, "1", image, (image > 99).astype(np.uint8))
+    return pictures
+
+
+def test_lines_that_count_alike_keep_their_own_masks(tmp_path):
+    pictures = lines(tmp_path / "survey", "lineA", "lineB")
+    write(tmp_path / "survey" / "lineB", "2", pictures["lineA"], pictures["lineA"])
+    for place in (tmp_path / "survey", zipped(tmp_path / "survey")):
+        tiles = load_tiles(place)
+        assert tiles.ids == ["2", "lineA/1", "lineB/1"]
+        for row, folder in ((1, "lineA"), (2, "lineB")):
+            np.testing.assert_array_equal(tiles.images[row], pictures[folder])
+            np.testing.assert_array_equal(tiles.masks[row], pictures[folder] > 99)
+
+
+@pytest.mark.parametrize("folders", [("images", "masks"), ("Images", "MASKS"), (".", ".")])
+def test_masks_named_as_carvanas(tmp_path, folders):
+    image = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    for folder, name, array in ((folders[0], "é", image), (folders[1], "e\u0301_mask", (image > 99).astype(np.uint8))):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        assert cv2.imwrite(str(tmp_path / folder / f"{name}.png"), array)
+    tiles = load_tiles(tmp_path)
+    assert tiles.ids == [unicodedata.normalize("NFC", "é")]
+    np.testing.assert_array_equal(tiles.masks[0], image > 99)
+
+
+def test_two_masks_of_one_image_are_refused_and_a_mask_of_none_is_told(tgs_like):
+    root, grey, salt = tgs_like
+    write(root / "train", "lonely", None, grey[0])
+    tiles = load_tiles(root)
+    check(tiles, grey, salt)
+    assert "1 masks belong to no image and are left out, first masks/lonely.png" in tiles.notes
+    write(root / "train", "a_mask", None, grey[0])
+    with pytest.raises(DataError, match=r"images/a\.png: expected one mask, there are .*a\.png and .*a_mask\.png"):
+        load_tiles(root)
+
+
+def written(tmp_path, *values):
+    """Two tiles, each with a mask of these values."""
+    image = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    for name in "ab":
+        mask = np.resize(np.array(values, np.uint8), (16, 16, *np.shape(values)[1:]))
+        write(tmp_path, name, image, mask)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("values", "named"), [((1, 2), "1 and 2"), (((84, 1, 68), (37, 231, 253)), r"\(68, 1, 84\) and \(253, 231, 37\)")]
+)
+def test_masks_in_which_nothing_is_0_are_refused(tmp_path, values, named):
+    with pytest.raises(DataError, match=f"they hold {named}, .*; save 0 where there is no salt"):
+        load_tiles(written(tmp_path, *values))
+
+
+@pytest.mark.parametrize(
+    ("values", "note"),
+    [
+        ((255,), "no mask holds a pixel without salt: all of them are 255 throughout"),
+        ((0,), "no mask holds a pixel of salt: all of them are 0 throughout"),
+        ((0, 1, 255), "the masks hold more than two values, 0, 1 and 255: every one but 0 counts as salt"),
+        (range(9), "the masks hold more than two values, 0, 1, 2, 3, 4, 5 and others: every one but 0 counts as salt"),
+        ((0, 7), None),
+    ],
+)
+def test_what_is_doubtful_in_masks_is_told(tmp_path, values, note):
+    tiles = load_tiles(written(tmp_path, *values))
+    assert tiles.notes == tiles.subset(["b"]).notes == (() if note is None else (note,))
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_sections_as_a_spreadsheet_leaves_them(tmp_path, separator):
+    rows = [
+        ("\ufeffSection ", " ID", "note"),
+        ("4 ", " x.png", ""),
+        ("", "y", "gone"),
+        ("4", "x.png", ""),
+        ("", "", ""),
+    ]
+    (tmp_path / "sections.csv").write_text("\r\n".join(separator.join(row) for row in rows), encoding="utf-8")
+    assert read_sections(tmp_path) == {"x.png": "4", "y": ""}
+    (tmp_path / "sections.csv").write_text("id,section\nx,3\nx,7\n")
+    with pytest.raises(DataError, match=r"x is in section 3 and in section 7; expected one"):
+        read_sections(tmp_path)
+
+
+def test_sections_are_found_beside_what_is_read(tmp_path, monkeypatch):
+    lines(tmp_path, "train")
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "sections.csv"
+    file.write_text("id,section\n1,4\n")
+    for root in (Path(), Path("train"), zipped(tmp_path / "train")):
+        if root == Path():
+            assert sections_file(Path("train")).samefile(file)
+            continue
+        assert shown(sections_file(root)) == "sections.csv"
+        assert read_sections(root) == {"1": "4"}
+    (tmp_path / "train" / "sections.csv").write_text("id,section\n1,5\n")
+    with pytest.raises(DataError, match=r"differs from .*sections\.csv, which lies beside the tiles; keep one"):
+        read_sections(tmp_path / "train")
+
+
+def test_sections_join_however_their_names_are_written():
+    ids = ["00a00", "01a01", "007", "Öl-1", "x"]
+    table = {
+        "00A00.png": "1",
+        " 01a01": "1",
+        "7": "2",
+        unicodedata.normalize("NFD", "Öl-1.TIF"): "2",
+        "x": "",
+        "y": "1",
+    }
+    found = match_sections(ids, table)
+    assert found.of == {"00a00": "1", "01a01": "1", "007": "2", "Öl-1": "2"}
+    assert found.others == {"y": "1"}
+    assert (found.lines, found.blank, found.ambiguous) == (6, 1, 0)
+    for seed in range(9):
+        split = split_tiles(ids, table, 0.3, seed)
+        sides = {name: side for side, names in (("train", split.train), ("val", split.val)) for name in names}
+        assert sides["00a00"] == sides["01a01"]
+        assert sides["007"] == sides["Öl-1"]
+        assert split.left_out == (["y"] if sides["00a00"] == "val" else [])
+    assert split.sections["lines_used"] == split.sections["tiles_in_one"] == 4
+
+
+def test_what_contradicts_itself_in_a_table_is_not_guessed():
+    found = match_sections(["a", "b", "Ab", "aB"], {"a.png": "1", "a.PNG ": "2", "ab": "3", "b": "4"})
+    assert found.of == {"b": "4"}
+    assert found.ambiguous == 3
+    assert found.summary(4)["notes"] == [
+        "3 lines fit several tiles, or others contradict them: they are not used",
+        "fewer than half of the tiles lie in a known section; neighbours among the others may stand on both sides of a "
+        "split, and scores may be too good",
+    ]
+
+
+def test_what_must_not_teach_is_left_out_however_its_name_is_written(tmp_path):
+    image = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    for name in ("a", "b", "c", "D", "007"):
+        write(tmp_path, name, image, None)
+    found = load_unlabelled(tmp_path, ["a.png", "7"], ["d", "e"])
+    assert found.ids == ["b", "c"]
+    assert found.notes == (
+        "2 tiles without labels lie in sections that validate, and are left out",
+        "1 of the pictures have labels, and are left out",
+    )
+
+
+@pytest.mark.data
+def test_the_split_of_the_shipped_weights_is_drawn_again():
+    ids = sorted(file.stem for file in find_pictures(TGS / "train.zip"))
+    split, said = split_tiles(ids, read_sections(TGS)), read_card(shipped_weights())["split"]
+    assert split.sha256 == said["sha256"]
+    assert split.left_out == said["left_out"]
 
 
 @pytest.mark.data

@@ -5,8 +5,8 @@ stopped and resumed sees what one that never stopped sees, and a tile is augment
 several meets it.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -15,14 +15,28 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from unet import pairing
 from unet.augment import augment
-from unet.data import DEFAULT, DataError, Split, Tiles, load_tiles, read_sections, split_tiles
+from unet.data import (
+    DEFAULT,
+    DataError,
+    Split,
+    Tiles,
+    labelled_place,
+    read_sections,
+    read_tiles,
+    sections_file,
+    shown,
+    split_tiles,
+)
+from unet.files import printable
 from unet.image import Padding
 from unet.synthetic import sections
 
 Images = NDArray[np.uint8]  # (N, H, W)
 Targets = NDArray[np.uint8]  # (N, H, W), 0 = not salt, 255 = salt, between = a teacher's probability
 
+INVENTED = "synthetic"  # the source of a run that has no other
 UNSEEN_SEED = 1_000_000_000  # synthetic sections from here on judge a network; training draws from 0 upwards
 UNSEEN_COUNT = 200
 
@@ -43,15 +57,32 @@ class Pool:
 
 @dataclass(frozen=True)
 class Material:
-    """What a run learns from and is judged by; ``train`` is None where everything is invented."""
+    """What a run learns from and is judged by.
+
+    Attributes:
+        train: None where everything is invented.
+        val: the tiles that judge it.
+        unseen: the invented sections that judge every network.
+        split: None where everything is invented.
+        source: the zip or the folder that was read; None where everything is invented.
+        notes: what was left out, guessed or looks wrong in the data, in plain sentences.
+    """
 
     train: Pool | None
     val: Tiles
     unseen: Tiles
     split: Split | None
+    source: Path | None = None
+    notes: tuple[str, ...] = ()
 
 
-def load_material(root: Path | None, val_share: float, seed: int, split: Split | None = None) -> Material:
+def load_material(
+    root: Path | None,
+    val_share: float,
+    seed: int,
+    split: Split | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Material:
     """Loads and splits the data.
 
     Args:
@@ -59,27 +90,81 @@ def load_material(root: Path | None, val_share: float, seed: int, split: Split |
         val_share: the share of tiles to hold back.
         seed: of the split.
         split: one to repeat instead of drawing one; tiles it does not know are left out.
+        say: called with a sentence for everything that somebody should know of it: what is read, what takes its
+            place where it is not there, and the notes.
 
     Raises:
-        DataError: ``root`` has no tiles, too few for both sides, or not all that ``split`` names.
+        DataError: ``root`` has no tiles, too few for both sides, none with salt or none without, not all that
+            ``split`` names, or a ``sections.csv`` that names none of them.
+        PictureError: a file that cannot be read.
     """
-    if root is None and DEFAULT.exists():
-        root = DEFAULT
-    unseen = unseen_sections()
-    if root is None:
-        return Material(None, unseen, unseen, None)
-    tiles = load_tiles(root)
-    if split is None:
-        split = split_tiles(tiles.ids, read_sections(root), val_share, seed)
-    missing = sorted({*split.train, *split.val} - set(tiles.ids))
-    if missing:
-        raise DataError(f"{root}: {len(missing)} tiles of the split to repeat are not there, first {missing[0]}")
+    if root is None and not DEFAULT.exists():
+        say(f"no --data, and {DEFAULT.absolute()} is not there: learning from invented sections alone")
+        return material_of(None, None)
+    root = root or DEFAULT
+    place = labelled_place(root)
+    say(f"reading {shown(place)}")
+    tiles = read_tiles(place)
+    for note in tiles.notes:
+        say(f"warning: {note}")
+    if tiles.masks.all() or not tiles.masks.any():
+        raise DataError(f"{shown(place)}: expected masks with salt and without to learn from; {tiles.notes[-1]}")
+    split = _drawn(root, tiles.ids, val_share, seed, say) if split is None else _repeated(place, split, tiles.ids)
+    unused = len(tiles.ids) - len(split.train) - len(split.val)
+    if unused:
+        say(f"{unused:,} tiles that the split does not know are left out")
     if not split.val or not split.train:
         raise DataError(
-            f"{root}: {len(tiles.ids)} tiles leave {len(split.train)} to train and {len(split.val)} to validate; "
-            "give more tiles or another --val-share"
+            f"{shown(root)}: {len(tiles.ids)} tiles leave {len(split.train)} to train and {len(split.val)} to "
+            "validate; give more tiles or another --val-share"
         )
-    return Material(Pool.labelled(tiles.subset(split.train)), tiles.subset(split.val), unseen, split)
+    return material_of(tiles, split, place.absolute(), tiles.notes)
+
+
+def material_of(
+    tiles: Tiles | None, split: Split | None, source: Path | None = None, notes: tuple[str, ...] = ()
+) -> Material:
+    """The material for one split of some tiles; without tiles everything is invented."""
+    unseen = unseen_sections()
+    if tiles is None or split is None:
+        return Material(None, unseen, unseen, None)
+    return Material(Pool.labelled(tiles.subset(split.train)), tiles.subset(split.val), unseen, split, source, notes)
+
+
+def _drawn(root: Path, ids: list[str], val_share: float, seed: int, say: Callable[[str], None]) -> Split:
+    """A split of its own, by the sections of ``root`` where they are known."""
+    table, file = read_sections(root), sections_file(root)
+    split = split_tiles(ids, table, val_share, seed)
+    if table is None or file is None:
+        return split
+    found = split.sections
+    if not found["tiles_in_one"]:
+        first = f", such as {printable(next(iter(table)))}" if table else ""
+        raise DataError(
+            f"{shown(file)}: none of its {len(table):,} lines{first} names a tile, such as {printable(ids[0])}; "
+            "expected the names of tiles in the column id"
+        )
+    say(
+        f"{shown(file)}: {found['lines_used']:,} of its {found['lines']:,} lines name tiles, and "
+        f"{found['tiles_in_one']:,} of {found['tiles']:,} tiles lie in a known section"
+    )
+    for note in found["notes"]:
+        say(f"warning: {shown(file)}: {note}")
+    return replace(split, sections={"file": shown(file), **found})
+
+
+def _repeated(place: Path, split: Split, ids: list[str]) -> Split:
+    """The split with the names that its tiles have here."""
+    wanted = [*split.train, *split.val]
+    known = pairing.join(wanted, ids).known
+    missing = sorted(set(wanted) - known.keys())
+    if missing:
+        raise DataError(
+            f"{shown(place)}: {len(missing)} tiles of the split to repeat are not there, first {printable(missing[0])}"
+        )
+    if len(set(known.values())) < len(wanted):
+        raise DataError(f"{shown(place)}: some tiles have two names in the split to repeat; expected one for each")
+    return replace(split, train=[known[name] for name in split.train], val=[known[name] for name in split.val])
 
 
 def unseen_sections() -> Tiles:

@@ -1,6 +1,7 @@
 """Every option of a training run, as one documented dataclass: train.py makes its command line of it."""
 
 import math
+import sys
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -15,26 +16,31 @@ class TrainingConfig:
     """Trains a U-Net and writes its weights and card to runs/NAME/."""
 
     data: Path | None = None
-    """Folder with the TGS data (train.zip or train/, and sections.csv). Default: data/tgs-salt if it is there;
-    otherwise the network learns from invented sections alone."""
+    """Folder with the TGS data (train.zip or train/, and sections.csv), or the zip or folder of tiles itself, with
+    sections.csv in it or beside it. Default: data/tgs-salt below the current folder if it is there; otherwise the
+    network learns from invented sections alone, which the first line says. What was read is always said. With --resume:
+    where the same tiles are now."""
     name: str = "salt-unet"
     """Name of the run: everything is written to runs/NAME."""
     split: Path | None = None
     """A card (NAME.json) whose split of the tiles to repeat, instead of drawing one by --val-share and --seed."""
     teacher: tuple[Path, ...] = ()
     """Weights of one or more networks whose mean opinion labels the --unlabelled tiles, once, when the run begins. They
-    must not have learned from the tiles that validate this run."""
+    must not have learned from the tiles that validate this run. With --resume: where the same weights are now."""
     unlabelled: Path | None = None
-    """Folder or zip with the tiles for the teacher; by default test.zip or test/ in --data. Tiles in sections that
-    validate are left out."""
+    """Folder or zip with the tiles for the teacher; by default test.zip or test/ in --data or beside it. Tiles in
+    sections that validate are left out. With --resume: where the same tiles are now."""
     unlabelled_share: float = 0.7
     """Share of every epoch that the teacher labelled, the next ones in turn, and less where there are too few to fill
     it without taking one twice; needs --teacher."""
     start_from: Path | None = None
     """Weights (NAME.safetensors with its card) to begin with instead of random ones; their shape is kept."""
     resume: bool = False
-    """Go on from the last complete checkpoint of this run, with the options it was started with. On as many processes
-    and threads as before it ends with the same weights, bit for bit; it may go on with more or fewer."""
+    """Go on from the last complete checkpoint of this run, with the options it was started with, and with the same
+    tiles, split and teachers, which the checkpoint knows byte for byte: where they changed the run is refused, and
+    --data, --unlabelled and --teacher say where they are now. Other options given beside it are named and not used. On
+    as many processes and threads as before it ends with the same weights, bit for bit; it may go on with more or
+    fewer."""
     epochs: int = 60
     """How often every training tile is seen."""
     batch_size: int = 32
@@ -78,7 +84,7 @@ class TrainingConfig:
             raise ValueError(f"coarse must lie between 0.2 and 1, got {self.coarse}")
         if self.teacher and self.synthetic_share + self.unlabelled_share >= 1:
             raise ValueError("synthetic_share and unlabelled_share leave no room for the labelled tiles; lower one")
-        if self.unlabelled is not None and not self.teacher:
+        if self.unlabelled is not None and not self.teacher and not self.resume:  # which has its teachers
             raise ValueError("unlabelled tiles teach nothing by themselves; name a --teacher too")
         if self.synthetic_share == 1:
             raise ValueError("synthetic_share 1 leaves no room for the data; point --data to no data instead")
@@ -108,6 +114,38 @@ class TrainingConfig:
                 kept[name] = Path(kept[name])
         kept["teacher"] = tuple(Path(path) for path in kept.get("teacher", ()))
         return cls(**{**kept, "model": UNetConfig(**kept["model"])})
+
+
+def differing(given: TrainingConfig, own: TrainingConfig) -> list[str]:
+    """The options given beside --resume that are not those of the run and change nothing, as they were given."""
+    asked, kept, usual = (_flat(config) for config in (given, own, TrainingConfig()))
+    words = {word.split("=", 1)[0].replace("_", "-") for word in sys.argv} if _is_command() else set()
+    where = {"name", "resume", "data"} | ({"teacher", "unlabelled"} if own.teacher else set())  # these are used
+    return [
+        f"--{name} {_plain(value)}"
+        for name in asked
+        if (value := asked[name]) != kept[name] and name not in where
+        # An option that has its usual value may have been given all the same.
+        if value != usual[name] or f"--{name}" in words
+    ]
+
+
+def _is_command() -> bool:
+    """Whether the words of this process are options of a run, and not those of some program that trains."""
+    return Path(sys.argv[0]).name == "train.py"
+
+
+def _flat(config: TrainingConfig) -> dict[str, Any]:
+    """Every option under its name on the command line."""
+    values = config.to_json()
+    shape = values.pop("model")
+    return {name.replace("_", "-"): value for name, value in values.items()} | {
+        f"model.{name.replace('_', '-')}": value for name, value in shape.items()
+    }
+
+
+def _plain(value: object) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def learning_rate(config: TrainingConfig, progress: float) -> float:

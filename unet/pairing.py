@@ -21,14 +21,18 @@ def canonical(name: str) -> str:
 
 
 def home(path: PurePosixPath) -> PurePosixPath:
-    """The folder a picture and its mask share: without the ``images`` or ``masks`` (in any case) it ends with.
+    """The folder a picture and its mask share: all of the path but its last ``images`` or ``masks``, in any case.
 
     Example:
         >>> home(PurePosixPath("lineA/Masks/1.png"))
         PurePosixPath('lineA')
     """
-    folder = PurePosixPath(canonical(str(path.parent)))
-    return folder.parent if folder.name.casefold() in _FOLDERS else folder
+    parts = [canonical(part) for part in path.parent.parts]
+    for place in reversed(range(len(parts))):
+        if parts[place].casefold() in _FOLDERS:
+            del parts[place]
+            break
+    return PurePosixPath(*parts)
 
 
 @dataclass(frozen=True)
@@ -128,6 +132,10 @@ class Joined:
 
     known: dict[str, str]
     ambiguous: dict[str, list[str]]
+
+    def possible(self) -> set[str]:
+        """Every known name that one of the names stands for, or may stand for."""
+        return {*self.known.values(), *(name for names in self.ambiguous.values() for name in names)}
 
 
 def join(names: Iterable[str], known: Collection[str], table: bool = False) -> Joined:

@@ -20,6 +20,7 @@ LICENCE = (
     "Trained on tiles of the TGS Salt Identification Challenge, whose rules allow non-commercial, research and "
     "educational use; read them before any other use of these weights."
 )
+MIT = "MIT, as the code: learned from invented sections only."
 
 
 def origin(
@@ -29,6 +30,7 @@ def origin(
     processes: int,
     precision: str,
     parents: dict[str, Any],
+    sources: dict[str, Any],
 ) -> Card:
     """The card's entries that say where weights come from.
 
@@ -40,6 +42,7 @@ def origin(
         precision: the number format of the forward pass.
         parents: ``started_from`` and ``taught_by``: what is known of the weights the run began with, and of its
             teachers; None and empty where it has none.
+        sources: ``data`` and ``unlabelled``: what was read, as ``unet.record.summary`` says it.
     """
     split = material.split
     return {
@@ -54,10 +57,12 @@ def origin(
             "train": split.train,
             "val": split.val,
             "left_out": split.left_out,
+            "sections": split.sections,
         },
         "training": {
             "command": _command(processes),
             "options": config.to_json(),
+            **sources,
             **parents,
             "epochs": len(history),
             "seconds": round(history[-1]["seconds"], 1),
@@ -72,14 +77,24 @@ def origin(
             "threads": torch.get_num_threads(),
             "machine": f"{platform.machine()}, {os.cpu_count()} cores, {torch.backends.cpu.get_cpu_capability()}",
         },
-        "licence": LICENCE if split is not None else "MIT, as the code: learned from invented sections only.",
+        "licence": _licence(split is not None, parents),
     }
 
 
 def lineage(card: Card) -> dict[str, Any]:
     """What a card tells its descendants: its name, its tensors, its training; not every epoch of it again."""
     training = {key: value for key, value in (card.get("training") or {}).items() if key != "history"}
-    return {"name": card.get("name"), "sha256": card["sha256"], "training": training}
+    return {"name": card.get("name"), "sha256": card["sha256"], "licence": card.get("licence"), "training": training}
+
+
+def _licence(tiles: bool, parents: dict[str, Any]) -> str:
+    """Of what was learned from tiles, by these weights or by those they come from."""
+    before = parents["started_from"]
+    if tiles:
+        return LICENCE
+    if before is None:
+        return MIT
+    return before["licence"] or f"That of the weights it began with, {before['name']}, whose card names none."
 
 
 def _command(processes: int) -> str:

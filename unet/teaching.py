@@ -5,6 +5,9 @@ not their masks, so what a teacher is unsure of is not taught as certain.
 """
 
 import hashlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +20,13 @@ from rich.console import Console
 from rich.progress import Progress
 from safetensors import SafetensorError
 
+from unet import pairing
 from unet.checkpoint import Card, write_atomically
-from unet.data import Split
+from unet.data import Split, shown
 from unet.material import Images, Pool, Targets
-from unet.segmenter import Segmenter
+from unet.segmenter import BATCH, Segmenter
 
-CHUNK = 256  # tiles between two steps of the progress bar
+CHUNK = BATCH  # tiles that a teacher looks at together
 
 
 class TeacherError(ValueError):
@@ -38,11 +42,45 @@ def check_teacher(path: Path, card: Card, split: Split) -> None:
     learned = (card.get("split") or {}).get("train")
     if not learned:
         raise TeacherError(f"{path}: its card does not list the tiles it learned from, so nobody can say it is honest")
-    seen = set(learned) & set(split.val)
+    seen = pairing.join(learned, split.val).possible()
     if seen:
         raise TeacherError(
             f"{path} learned from {len(seen)} of the tiles that judge this run; train it on the same --split"
         )
+
+
+def same_teachers(kept: list[dict[str, str]], given: tuple[Path, ...]) -> tuple[list[Segmenter], list[dict[str, str]]]:
+    """The teachers a run began with.
+
+    Args:
+        kept: ``path`` and ``sha256`` of each.
+        given: where they are now; empty if they are where they were.
+
+    Returns:
+        The teachers in the order of ``kept``, and ``path`` and ``sha256`` of each as it is now.
+
+    Raises:
+        TeacherError: one is not there, or not the same.
+        CheckpointError: one cannot be read.
+    """
+    found: dict[str, tuple[Path, Segmenter]] = {}
+    for path in [path.absolute() for path in given] or [Path(one["path"]) for one in kept]:
+        if not path.exists():
+            raise TeacherError(f"{shown(path)}: this teacher of the run is not there; say with --teacher where it is")
+        teacher = Segmenter.load(path, fast=True)
+        found[teacher.card["sha256"]] = path, teacher
+    wanted = [one["sha256"] for one in kept]
+    others = [shown(path) for digest, (path, _) in found.items() if digest not in wanted]
+    missing = [shown(Path(one["path"])) for one in kept if one["sha256"] not in found]
+    if others or missing:
+        which = f"{others[0]} is not a teacher that" if others else f"{missing[0]} is missing, a teacher that"
+        raise TeacherError(
+            f"{which} this run began with; give all of the same weights with --teacher, or begin another run under "
+            "another --name"
+        )
+    return [found[digest][1] for digest in wanted], [
+        {"path": str(found[digest][0]), "sha256": digest} for digest in wanted
+    ]
 
 
 def taught(
@@ -50,24 +88,27 @@ def taught(
 ) -> Pool:
     """Tiles with the mean of what the teachers say of them and of their mirrored pictures.
 
-    Every process predicts its share, and all of them get the whole.  The labels are kept in ``cache``, so that a
-    resumed run does not ask again.
+    Every process predicts its share, and all of them get the whole.  The last bits of a probability depend on what is
+    computed together and on how many threads compute it, and half a grey level may hang on them; so the same tiles are
+    always computed together, on one thread, and the labels are the same however many processes and threads there are.
+    They are kept in ``cache``, so that a resumed run does not ask again.
 
     Args:
         teachers: one or more.
         ids: names of the tiles.
         images: (N, H, W) uint8.
-        cache: a .safetensors file; used if it is whole and was made by these teachers of these tiles, and written if
-            not.
+        cache: a .safetensors file; used if it is whole and was made by these teachers of these tiles, names and
+            pixels, and written if not.
         fabric: the processes that share the work.
         console: where the first process shows progress.
     """
-    digest = hashlib.sha256("\n".join([*(teacher.card["sha256"] for teacher in teachers), "", *ids]).encode())
+    digest = hashlib.sha256("\n".join([*(teacher.card["sha256"] for teacher in teachers), "", *ids, ""]).encode())
+    digest.update(np.ascontiguousarray(images).data)
     made_of = digest.hexdigest()
     targets = _read(cache, made_of)
     if targets is None:
         if fabric.is_global_zero and cache.exists():
-            console.print(f"{cache} is damaged, or of other teachers or tiles: asking again", markup=False)
+            console.print(f"{cache} is damaged, or of other teachers, tiles or pixels: asking again", markup=False)
         targets = _ask(teachers, images, fabric, console)
         if fabric.is_global_zero:
             _write(cache, safetensors.numpy.save({"targets": targets}, _mark(made_of, targets)))
@@ -99,25 +140,46 @@ def _mark(made_of: str, targets: Targets) -> dict[str, str]:
 
 def _ask(teachers: list[Segmenter], images: Images, fabric: Fabric, console: Console) -> Targets:
     count, processes = len(images), fabric.world_size
-    # Shares of one size, so that they can be gathered: the last ones may look at a tile twice.
-    share = np.arange(fabric.global_rank, -(-count // processes) * processes, processes) % count
-    mine = np.empty((len(share), *images.shape[1:]), np.uint8)
-    with Progress(console=console, disable=not (console.is_terminal and fabric.is_global_zero)) as progress:
-        bar = progress.add_task("asking the teachers", total=len(share))
-        for start in range(0, len(share), CHUNK):
-            rows = share[start : start + CHUNK]
-            total: NDArray[np.float32] = sum(
-                (np.stack(teacher.probabilities(list(images[rows]), tta=True)) for teacher in teachers),
-                start=np.zeros((len(rows), *images.shape[1:]), np.float32),
-            )
-            mine[start : start + len(rows)] = np.rint(255 * total / len(teachers)).astype(np.uint8)
-            progress.update(bar, completed=start + len(rows))
-    share_of = fabric.to_device(torch.from_numpy(mine))
+    chunks = -(-count // CHUNK)
+    mine = range(fabric.global_rank, chunks, processes)
+    # Shares of one size, so that they can be gathered: the last of some processes may stay empty.
+    labels = np.zeros((-(-chunks // processes), CHUNK, *images.shape[1:]), np.uint8)
+
+    def ask(chunk: int) -> Targets:
+        tiles = list(images[chunk * CHUNK : (chunk + 1) * CHUNK])
+        total: NDArray[np.float32] = sum(
+            (np.stack(teacher.probabilities(tiles, tta=True)) for teacher in teachers),
+            start=np.zeros((len(tiles), *images.shape[1:]), np.float32),
+        )
+        return np.rint(255 * total / len(teachers)).astype(np.uint8)
+
+    hidden = not (console.is_terminal and fabric.is_global_zero)
+    with _one_thread_each() as pool, Progress(console=console, disable=hidden) as progress:
+        for place, found in enumerate(
+            progress.track(pool.map(ask, mine), len(mine), description="asking the teachers")
+        ):
+            labels[place, : len(found)] = found
+    share_of = fabric.to_device(torch.from_numpy(labels))
     parts = [torch.empty_like(share_of) for _ in range(processes)]
     if processes > 1:
         torch.distributed.all_gather(parts, share_of)
     else:
         parts = [share_of]
-    # Process r looked at tiles r, r + processes, ...: the shares interleave.
-    together: Targets = torch.stack(parts, dim=1).reshape(-1, *mine.shape[1:])[:count].cpu().numpy()
+    # Process r looked at chunks r, r + processes, ...: the shares interleave.
+    together: Targets = torch.stack(parts, dim=1).reshape(-1, *images.shape[1:])[:count].cpu().numpy()
     return together
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[ThreadPoolExecutor]:
+    """As many workers as PyTorch has threads, each of which computes on one.
+
+    That is no slower than all threads on one batch, and what comes of it does not depend on how many there are.
+    """
+    threads = torch.get_num_threads()
+    pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)  # Ctrl-C does not wait for the tiles that are left
+        torch.set_num_threads(threads)

@@ -1,7 +1,8 @@
 """The training loop: options in, weights and a card out, stopped and resumed at any moment.
 
 A run that was stopped and resumed ends with the weights of one that never stopped: ``unet.material`` draws nothing from
-what ran before, and everything else that changes is in the run's checkpoint.
+what ran before, everything else that changes is in the run's checkpoint, and so is what tells whether the tiles and
+the teachers are still those it began with (``unet.record``).
 
 Several processes divide every batch among them, and their gradients are averaged: but for the batch norm, whose
 statistics each process takes from its own share, a step is that of one process with the whole batch.  The first process
@@ -33,22 +34,24 @@ from torch import Tensor
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from unet import checkpoint, pretrained
+from unet import checkpoint, pairing, pretrained, record
 from unet.checkpoint import Card, write_atomically
-from unet.data import DEFAULT, Split, load_unlabelled
+from unet.data import DEFAULT, Split, load_unlabelled, shown, unlabelled_place, unlabelled_root
+from unet.files import printable
 from unet.image import RULE
 from unet.judging import judged, judging_split, scores
 from unet.losses import symmetric_lovasz
 from unet.material import Material, Pool, batches, epoch_order, epoch_tiles, load_material, shrunk
 from unet.model import UNet, channels_last
-from unet.options import TrainingConfig, learning_rate
+from unet.options import TrainingConfig, differing, learning_rate
 from unet.provenance import lineage, origin
+from unet.record import Record
 from unet.segmenter import Segmenter, computes_bfloat16
-from unet.teaching import check_teacher, taught
+from unet.teaching import check_teacher, same_teachers, taught
 
 # What a run goes on from after an even and after an odd number of epochs: while one is written, the other stays.
 CHECKPOINTS = ("resume-even.pt", "resume-odd.pt")
-_STATE = {"config", "model", "average", "optimizer", "history"}  # and what is in each
+_STATE = {"config", "model", "average", "optimizer", "history"}  # and what is in each, besides what it learns from
 
 
 class TrainingError(RuntimeError):
@@ -66,22 +69,24 @@ def train(config: TrainingConfig, console: Console | None = None) -> Path:
         The path of the weights; the card stands beside them.
 
     Raises:
-        TrainingError: the run exists already and ``resume`` is not set, its checkpoints are damaged, its folder cannot
-            be written, the loss is not finite any more, or another process of the run is gone.
-        DataError: the data is not there or not as expected.
+        TrainingError: the run exists already and ``resume`` is not set, its checkpoints are damaged or of an earlier
+            version, its folder cannot be written, the loss is not finite any more, or another process of the run is
+            gone.
+        DataError: the data is not there or not as expected, or not what the run began with.
         CheckpointError: the weights to start from, a teacher or a split's card cannot be read.
-        TeacherError: a teacher learned from tiles that judge this run.
+        TeacherError: a teacher learned from tiles that judge this run, or is not the one the run began with.
     """
     console = console or Console(stderr=True)
-    config, state, found = _start(config)
+    given = config
+    config, state, found = _start(given)
     fabric = launched(config)
     if fabric.is_global_zero:
-        if found:
-            console.print(found, markup=False, highlight=False, soft_wrap=True)
+        for line in found:
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
         with _writing(config.folder), tempfile.TemporaryFile(dir=config.folder):
             pass  # better refused now than after the first epoch
     try:
-        run = Run(config, state, fabric, console)
+        run = Run(config, given, state, fabric, console)
         with run.progress:
             while len(run.history) < run.config.epochs:
                 run.epoch()
@@ -97,18 +102,42 @@ def train(config: TrainingConfig, console: Console | None = None) -> Path:
 class Run:
     """A training between two epochs: the network, its moving average, the optimizer, and what they learn from."""
 
-    def __init__(self, config: TrainingConfig, state: dict[str, Any] | None, fabric: Fabric, console: Console) -> None:
+    def __init__(
+        self,
+        config: TrainingConfig,
+        given: TrainingConfig,
+        state: dict[str, Any] | None,
+        fabric: Fabric,
+        console: Console,
+    ) -> None:
+        """``given`` are the options of this call: of a resumed run they say where its data and teachers are now."""
         self.fabric, self.console = fabric, console
         fabric.seed_everything(config.seed, verbose=False)
-        split = None if config.split is None else _read_split(config.split)
-        self.material = load_material(config.data, config.val_share, config.seed, split)
+        kept: Record | None = None if state is None else state["learns_from"]
+        if kept is None:
+            split = None if config.split is None else _read_split(config.split)
+            self.material = load_material(config.data, config.val_share, config.seed, split, self.say)
+            self.learns_from = record.of_material(self.material)
+        else:
+            self.material, said = record.material_again(kept, given.data)
+            for line in said:
+                self.say(line)
+            source = {} if self.material.source is None else {"source": str(self.material.source)}
+            self.learns_from = kept | source
         if (split := self.material.split) is not None:
             self.say(f"{len(split.train)} tiles to train, {len(split.val)} to validate ({split.by})")
 
-        self.model, before = _first_weights(config, self.material)
-        self.config = replace(config, model=self.model.config)  # weights to start from bring their own shape
-        self.taught, teachers = _taught(self.config, self.material, fabric, console)
-        self.parents = {"started_from": before and lineage(before), "taught_by": [lineage(card) for card in teachers]}
+        if kept is None:
+            self.model, before = _first_weights(config, self.material)
+            config = replace(config, model=self.model.config)  # weights to start from bring their own shape
+        else:
+            self.model = channels_last(UNet(config.model))
+        self.config = config
+        self.taught, cards = self._ask_teachers(kept, given)
+        if kept is None:
+            self.learns_from["parents"] = {
+                "started_from": before and lineage(before), "taught_by": [lineage(card) for card in cards],
+            }  # fmt: skip
 
         decay = get_ema_multi_avg_fn(config.ema_decay)  # type: ignore[no-untyped-call]
         self.average = AveragedModel(self.model, multi_avg_fn=decay, use_buffers=True).to(fabric.device)
@@ -134,7 +163,41 @@ class Run:
     def say(self, text: str) -> None:
         """One line, from the first process only."""
         if self.fabric.is_global_zero:
-            self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+            self.console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
+
+    def _ask_teachers(self, kept: Record | None, given: TrainingConfig) -> tuple[Pool | None, list[Card]]:
+        """The unlabelled tiles with the teachers' targets, if there are teachers, and the teachers' cards."""
+        if not self.config.teacher:
+            return None, []
+        if (split := self.material.split) is None:
+            raise TrainingError("a teacher needs tiles to look at, and there are none; name their folder with --data")
+        if kept is None:
+            teachers = [Segmenter.load(path, fast=True) for path in self.config.teacher]
+            for path, teacher in zip(self.config.teacher, teachers, strict=True):
+                check_teacher(path, teacher.card, split)
+            root = unlabelled_root(self.config.unlabelled, self.config.data or DEFAULT)
+            place = unlabelled_place(root)
+            self.say(f"reading {shown(place)}")
+            # Neither what judges nor what has labels of its own, should the folder hold those too.
+            pictures = load_unlabelled(root, split.left_out, [*split.val, *split.train])
+            self.learns_from["unlabelled"] = record.of_unlabelled(place.absolute(), pictures)
+        else:
+            teachers, self.learns_from["teachers"] = same_teachers(kept["teachers"], given.teacher)
+            place, pictures = record.unlabelled_again(kept["unlabelled"], given.unlabelled)
+            self.say(f"reading {shown(place)}")
+            self.learns_from["unlabelled"] = kept["unlabelled"] | {"source": str(place)}
+        for note in pictures.notes:
+            self.say(note)
+        cache = self.config.folder / "taught.safetensors"
+        pool = taught(teachers, pictures.ids, pictures.images, cache, self.fabric, self.console)
+        self.say(f"{len(pool.ids)} tiles without labels, labelled by {len(teachers)} teacher(s)")
+        cards = [teacher.card for teacher in teachers]
+        if kept is None:
+            self.learns_from["teachers"] = [
+                {"path": str(path.absolute()), "sha256": card["sha256"]}
+                for path, card in zip(self.config.teacher, cards, strict=True)
+            ]
+        return pool, cards
 
     def epoch(self) -> None:
         """Learns for one epoch, validates, and keeps everything a later process needs to go on."""
@@ -237,7 +300,11 @@ class Run:
 
     def _origin(self) -> Card:
         precision = str(self.fabric._precision.precision)
-        return origin(self.config, self.material, self.history, self.fabric.world_size, precision, self.parents)
+        parents: dict[str, Any] = self.learns_from["parents"]
+        sources = {"data": record.summary(self.learns_from)}
+        if "unlabelled" in self.learns_from:
+            sources["unlabelled"] = record.summary(self.learns_from["unlabelled"])
+        return origin(self.config, self.material, self.history, self.fabric.world_size, precision, parents, sources)
 
     def _keep(self) -> None:
         """The metrics of the run's epochs, and everything it goes on from, each file whole or not at all.
@@ -251,6 +318,7 @@ class Run:
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "history": self.history,
+            "learns_from": self.learns_from,
         }
         buffer = io.BytesIO()
         torch.save(state, buffer)
@@ -269,30 +337,39 @@ def loss_of(logits: Tensor, target: Tensor, fine: bool) -> Tensor:
     return functional.binary_cross_entropy_with_logits(logits, target)
 
 
-def _start(config: TrainingConfig) -> tuple[TrainingConfig, dict[str, Any] | None, str]:
+def _start(config: TrainingConfig) -> tuple[TrainingConfig, dict[str, Any] | None, list[str]]:
     """The options to run with, the state to go on from if there is one, and what there is to say of it."""
     folder = config.folder
     paths = [path for name in CHECKPOINTS if (path := folder / name).exists()]
     if not config.resume:
         if paths or _weights(config).exists():
             raise TrainingError(f"{folder} holds a run already; pass --resume to go on, or another --name")
-        return config, None, ""
+        return config, None, []
     if not paths:
-        return config, None, f"{folder} holds no complete checkpoint: starting from the beginning"
+        return replace(config, resume=False), None, [
+            f"{folder} holds no complete checkpoint: starting from the beginning, with the options given now"
+        ]  # fmt: skip
     states = {path.name: read_checkpoint(path) for path in paths}
     damaged = " and ".join(name for name, state in states.items() if state is None)
     whole = [(len(state["history"]), name) for name, state in states.items() if state is not None]
+    again = f"begin again under another --name, or from the weights there with --start-from {_weights(config)}"
     if not whole:
-        raise TrainingError(
-            f"{folder}: {damaged} cannot be gone on from, damaged on disk; begin again under another --name, "
-            f"or from the weights there with --start-from {_weights(config)}"
-        )
+        raise TrainingError(f"{folder}: {damaged} cannot be gone on from, damaged on disk; {again}")
     epochs, name = max(whole)
     state = states[name]
     assert state is not None  # the whole ones were chosen
+    if "learns_from" not in state:
+        raise TrainingError(
+            f"{folder}: {name} is of an earlier version, whose checkpoints do not keep what a run learns from, so "
+            f"nobody can say whether the data is still the same; {again}"
+        )
     warning = f"{damaged} is damaged on disk, {name} is whole; " if damaged else ""
-    found = f"{folder}: {warning}going on after epoch {epochs} with the run's own options"
-    return replace(TrainingConfig.from_json(state["config"]), name=config.name), state, found  # it may be a copy
+    said = [f"{folder}: {warning}going on after epoch {epochs} with the run's own options"]
+    own = replace(TrainingConfig.from_json(state["config"]), name=config.name)  # the folder may be a copy
+    unused = differing(config, own)
+    if unused:
+        said.append(f"not used, because a resumed run keeps its own options: {', '.join(unused)}")
+    return own, state, said
 
 
 def read_checkpoint(path: Path) -> dict[str, Any] | None:
@@ -344,7 +421,7 @@ def _read_split(path: Path) -> Split:
     split = checkpoint.read_card(path).get("split")
     if not isinstance(split, dict) or not {"train", "val", "by"} <= split.keys():
         raise TrainingError(f"{path}: this card lists no split of tiles to repeat")
-    return Split(split["train"], split["val"], split["by"], split.get("left_out", []))
+    return Split(split["train"], split["val"], split["by"], split.get("left_out", []), split.get("sections", {}))
 
 
 def _first_weights(config: TrainingConfig, material: Material) -> tuple[UNet, Card | None]:
@@ -355,34 +432,13 @@ def _first_weights(config: TrainingConfig, material: Material) -> tuple[UNet, Ca
             model.encoder.load_state_dict(pretrained.imagenet_state())
         return channels_last(model), None
     model, card = checkpoint.load(config.start_from)
-    seen = set((card.get("split") or {}).get("train", [])) & set(material.val.ids)
+    seen = pairing.join((card.get("split") or {}).get("train", []), material.val.ids).possible()
     if seen:
         raise TrainingError(
             f"{config.start_from} was trained on {len(seen)} of the tiles that would judge this run; "
             "use the --split of its card"
         )
     return model.requires_grad_(True), card
-
-
-def _taught(
-    config: TrainingConfig, material: Material, fabric: Fabric, console: Console
-) -> tuple[Pool | None, list[Card]]:
-    """The unlabelled tiles with the teachers' targets, if there are teachers, and the teachers' cards."""
-    if not config.teacher:
-        return None, []
-    if material.split is None:
-        raise TrainingError("a teacher needs tiles to look at, and there are none; name their folder with --data")
-    place = config.unlabelled or config.data or DEFAULT
-    teachers = [Segmenter.load(path, fast=True) for path in config.teacher]
-    for path, teacher in zip(config.teacher, teachers, strict=True):
-        check_teacher(path, teacher.card, material.split)
-    # Neither what judges nor what has labels of its own, should the folder hold those too.
-    split = material.split
-    ids, images = load_unlabelled(place, [*split.left_out, *split.val, *split.train])
-    pool = taught(teachers, ids, images, config.folder / "taught.safetensors", fabric, console)
-    if fabric.is_global_zero:
-        console.print(f"{len(ids)} tiles without labels, labelled by {len(teachers)} teacher(s)", highlight=False)
-    return pool, [teacher.card for teacher in teachers]
 
 
 def launched(config: TrainingConfig) -> Fabric:

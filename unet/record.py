@@ -1,0 +1,121 @@
+"""What a run learns from, as its checkpoint keeps it: ids, split, places and a digest of every tile.
+
+A resumed run goes on with exactly that, wherever it lies by then, or with nothing.
+"""
+
+import hashlib
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from unet.data import DataError, Split, Unlabelled, labelled_place, read_tiles, read_unlabelled, shown, unlabelled_place
+from unet.material import INVENTED, Material, material_of
+
+Record = dict[str, Any]  # of plain values and tensors, which ``torch.load(weights_only=True)`` takes
+
+
+def digests(*arrays: NDArray[np.generic]) -> Tensor:
+    """The SHA-256 of each row of arrays of equal length together: (N, 32) uint8."""
+    rows = [hashlib.sha256(b"".join(part.tobytes() for part in row)).digest() for row in zip(*arrays, strict=True)]
+    return torch.from_numpy(np.frombuffer(b"".join(rows), np.uint8).reshape(-1, 32).copy())
+
+
+def of_material(material: Material) -> Record:
+    """The labelled tiles: where they are, their split, and a digest of each, of those that train before the others."""
+    if material.train is None or material.split is None:
+        return {"source": INVENTED}
+    images, truths = (
+        np.concatenate([train, val])
+        for train, val in (
+            (material.train.images, material.val.images),
+            (material.train.targets > 0, material.val.masks),
+        )
+    )
+    return {
+        "source": str(material.source),
+        "split": asdict(material.split),
+        "digests": digests(images, truths),
+        "notes": list(material.notes),
+    }
+
+
+def of_unlabelled(place: Path, pictures: Unlabelled) -> Record:
+    """The tiles without labels: where they are, their ids, and a digest of each."""
+    return {"source": str(place), "ids": pictures.ids, "digests": digests(pictures.images)}
+
+
+def material_again(kept: Record, data: Path | None) -> tuple[Material, list[str]]:
+    """What a run began with, from where it was or from ``data``, and what there is to say of it.
+
+    Raises:
+        DataError: it is not there any more, or not the same.
+        PictureError: a file that cannot be read.
+    """
+    if kept["source"] == INVENTED:
+        if data is not None:
+            raise DataError(
+                f"this run learns from invented sections and cannot go on with {shown(data)}; "
+                "begin another under another --name"
+            )
+        return material_of(None, None), ["learning from invented sections alone, as the run began"]
+    place = _still_there(kept["source"], "data", None if data is None else labelled_place(data))
+    split = Split(**kept["split"])
+    ids = [*split.train, *split.val]
+    try:
+        tiles = read_tiles(place, ids)
+    except DataError as error:
+        raise DataError(f"{error}; {_as_it_began('data')}") from None
+    tiles = tiles.subset(ids)
+    _refuse_changed(place, "data", ids, digests(tiles.images, tiles.masks), kept["digests"])
+    said = [f"reading {shown(place)}", *tiles.notes]
+    return material_of(tiles, split, place, tuple(kept["notes"])), said
+
+
+def unlabelled_again(kept: Record, root: Path | None) -> tuple[Path, Unlabelled]:
+    """The tiles without labels that a run began with, and where they are; raises as ``material_again``."""
+    place = _still_there(kept["source"], "unlabelled", None if root is None else unlabelled_place(root))
+    try:
+        pictures = read_unlabelled(place, kept["ids"])
+    except DataError as error:
+        raise DataError(f"{error}; {_as_it_began('unlabelled')}") from None
+    _refuse_changed(place, "unlabelled", kept["ids"], digests(pictures.images), kept["digests"])
+    return place, pictures
+
+
+def _still_there(source: str, option: str, given: Path | None) -> Path:
+    place = given or Path(source)
+    if not place.exists():
+        raise DataError(
+            f"{shown(place)}: no such file or folder any more, and this run learns from it; {_as_it_began(option)}"
+        )
+    return place.absolute()
+
+
+def _refuse_changed(place: Path, option: str, ids: list[str], found: Tensor, kept: Tensor) -> None:
+    changed = [name for name, same in zip(ids, (found == kept).all(dim=1).tolist(), strict=True) if not same]
+    if changed:
+        raise DataError(
+            f"{shown(place)}: {len(changed):,} of {len(ids):,} tiles are not what they were when this run began, "
+            f"first {changed[0]}; {_as_it_began(option)}"
+        )
+
+
+def _as_it_began(option: str) -> str:
+    return f"say with --{option} where those are that it began with, or begin another run under another --name"
+
+
+def summary(kept: Record) -> dict[str, Any]:
+    """What a card says of it: the place, as short as it can be, how many tiles, and one digest of them all."""
+    if kept["source"] == INVENTED:
+        return {"source": INVENTED}
+    return {
+        "source": shown(Path(kept["source"])),
+        "tiles": len(kept["digests"]),
+        "sha256": hashlib.sha256(kept["digests"].numpy().tobytes()).hexdigest(),
+        "notes": kept.get("notes", []),
+    }
