@@ -144,7 +144,7 @@ class TestPredict:
             "nan.npy": "finite values",
             "thin.png": "at least 16 x 16 pixels, got 1 x 50",
             "bad.zip": "not a readable zip",
-            "bare": "no PNG, JPEG, TIFF or NPY pictures in it",
+            "bare": "no pictures in it that can be read (PNG, JPEG,",
         }.items():
             assert [line for line in problems if f"{name}: " in line and reason in line], name
         assert len(problems) == 6
@@ -190,11 +190,11 @@ class TestPredict:
         for name in ("s1.png", "s4.png"):
             (out / name).unlink()
         os.utime(out / "s0.png", ns=(1, 1))
-        (out / "s2.png").write_bytes(b"damaged")
+        (out / "s2.png").write_bytes(whole["s2.png"][:-20])  # damaged; what it says of itself is whole
         status, err = run(folder, "--out", out, "--csv", tmp_path / "again.csv", "--skip-existing")
         assert status == 0
         assert err.startswith("3 pictures in")  # the CSV needs s2, so it is done again
-        assert err.endswith("; 2 were there already\n")
+        assert "; 2 were there already; 1 were there, but made of something else" in err
         assert contents(out) == whole
         assert (out / "s0.png").stat().st_mtime_ns == 1
         assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
@@ -205,6 +205,74 @@ class TestPredict:
         assert err.startswith("5 pictures in")
         _, err = run(folder, "--out", tmp_path / "out", "--probability", "--skip-existing")
         assert err.startswith("0 pictures in")
+
+    def test_skip_existing_makes_again_what_was_made_of_something_else(self, run, folder, tmp_path):
+        out = tmp_path / "out"
+        run(folder, "--out", out, "--probability")
+        before = contents(out)
+        Image.fromarray(synthetic.section(7, 40, 50)[0]).save(folder / "s1.png")
+        assert "1 were there, but made of something else" in run(folder, "--out", out, "--skip-existing")[1]
+        assert {name for name, content in contents(out).items() if content != before[name]} == {"s1.png"}
+        assert run(folder, "--out", out, "--skip-existing")[1].startswith("0 pictures in")
+        assert run(folder, "--out", out, "--skip-existing", "--tta")[1].startswith("5 pictures in")
+        assert run(folder, "--out", out, "--skip-existing", "--tta", "--threshold", "0.3")[1].startswith("5 pictures")
+
+    def test_what_this_program_did_not_write_is_replaced_only_when_asked(self, run, folder, tmp_path):
+        out = tmp_path / "masks"
+        out.mkdir()
+        Image.fromarray(np.full((40, 50), 255, np.uint8)).save(out / "s1.png")  # somebody's label
+        np.save(out / "s4.npy", np.zeros(3))
+        (tmp_path / "labels.csv").write_text("id,rle_mask\ns0,1 2\n")
+        before = contents(out)
+        words = ("--out", out, "--probability", "--csv", tmp_path / "labels.csv")
+        assert "s1.png and 2 more files are there already" in refused(run, folder, *words)
+        assert "--overwrite" in refused(run, folder, "--out", out)
+        assert contents(out) == before
+        assert (tmp_path / "labels.csv").read_text() == "id,rle_mask\ns0,1 2\n"
+        assert run(folder, "--out", out, "--skip-existing")[1].startswith("4 pictures in")
+        assert contents(out)["s1.png"] == before["s1.png"]
+        assert run(folder, *words, "--overwrite")[0] == 0
+        assert len(submission(tmp_path / "labels.csv")) == 6
+        done = contents(out)
+        assert run(folder, *words)[0] == 0  # all of it is its own now, the CSV too
+        assert contents(out) == done
+        np.save(out / "s0.npy", np.zeros(3))
+        assert "s0.npy is there already" in refused(run, folder, *words)
+
+    def test_what_is_left_out_is_said(self, run, folder, tmp_path):
+        (folder / "line").mkdir()
+        for name, kind in (("b.bmp", "BMP"), ("w.webp", "WEBP"), ("j.jfif", "JPEG"), ("line/g.gif", "GIF")):
+            Image.open(folder / "s0.png").save(folder / name, kind)
+        (folder / "notes.txt").write_text("a text is no picture")
+        status, err = run(folder, "--out", tmp_path / "out")
+        assert (status, err.count("\n")) == (0, 1)
+        assert {"b.png", "w.png", "j.png", "g.png"} < contents(tmp_path / "out").keys()
+        np.savez(folder / "line" / "n.npz", a=np.zeros((40, 50)))
+        (folder / "cube.sgy").write_bytes(b"")
+        status, err = run(folder, "--out", tmp_path / "out")
+        assert status == 1
+        assert f"{folder / 'cube.sgy'}, {folder / 'line' / 'n.npz'}: left out; expected PNG, JPEG," in err
+        assert err.endswith("; 2 files were left out\n")
+
+    def test_masks_beside_their_pictures_are_no_pictures(self, run, folder, tmp_path):
+        Image.open(folder / "s0.png").save(folder / "s0_mask.gif")
+        status, err = run(folder, "--out", tmp_path / "out")
+        assert status == 0
+        assert f"1 masks beside their pictures, first {folder / 's0_mask.gif'}, were left out" in err
+        assert len(contents(tmp_path / "out")) == 5
+
+    def test_what_was_guessed_is_said_once_for_all_pictures(self, run, tmp_path):
+        image, _ = synthetic.section(5, 40, 50)
+        for name, array in {"a": image, "b": image[::-1]}.items():
+            np.save(tmp_path / f"{name}.npy", (array.astype(np.int16) - 128).astype(np.int8))
+        np.save(tmp_path / "c.npy", np.pad(image, ((0, 0), (20, 0)), constant_values=255))
+        status, err = run(*(tmp_path / f"{name}.npy" for name in "abc"), "--out", tmp_path / "out", "--threshold", "0.01")
+        assert status == 0
+        assert f"2 pictures, first {tmp_path / 'a.npy'}: signed bytes: -128 was taken as black" in err
+        assert f"{tmp_path / 'c.npy'}: an area of one grey at the edge" in err
+        mask = np.asarray(Image.open(tmp_path / "out" / "c.png"))
+        assert not mask[:, :20].any()
+        assert mask[:, 20:].any()
 
     def test_a_full_disk_ends_with_one_sentence(self, run, folder, tmp_path, monkeypatch):
         def full(path, write):
@@ -224,7 +292,7 @@ class TestPredictRefuses:
 
     def test_no_pictures_at_all(self, run, tmp_path):
         (tmp_path / "bare").mkdir()
-        assert "no PNG, JPEG, TIFF or NPY pictures in it" in refused(run, tmp_path / "bare", "--out", "out")
+        assert "no pictures in it that can be read (PNG, JPEG, TIFF," in refused(run, tmp_path / "bare", "--out", "out")
 
     @pytest.mark.parametrize("name", ["s0.tif", "S0.npy"])
     def test_one_stem_twice(self, run, folder, tmp_path, name):

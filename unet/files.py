@@ -8,6 +8,7 @@ import ctypes
 import io
 import logging
 import os
+import posixpath
 import struct
 import warnings
 import zipfile
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError, _imaging
 
 from unet import declared, image
-from unet.declared import BLURRED, Decoded
+from unet.declared import BLURRED, FIRST_FRAME, Decoded
 from unet.image import Grey, Picture, Reading, salt
 
 FORMATS = "PNG, JPEG, TIFF, BMP, GIF, WebP, PNM or NPY"
@@ -138,7 +139,7 @@ def read_mask(content: bytes, name: str) -> Mask:
         PictureError: what ``decode`` or ``unet.image.salt`` does not take.
     """
     decoded = _decoded(content, name)
-    array, notes = decoded.array, decoded.notes
+    array, notes = decoded.array, tuple(note for note in decoded.notes if note == FIRST_FRAME)  # no matter how bright
     if decoded.indices is not None:
         array, notes = decoded.indices, (*notes, *decoded.palette_notes)
     marked = _understood(salt, array, name)
@@ -210,7 +211,8 @@ def _decode_picture(content: bytes, name: str) -> Decoded:
         with Image.open(io.BytesIO(content), formats=_FORMATS) as picture:
             _check_size(picture.height, picture.width, name)
             declared.check_pages(picture, lambda reason: PictureError(f"{name}: {reason}"))
-            _check_cover(picture, name)
+            if picture.format == "TIFF":
+                _check_cover(picture, name)
             picture.load()
             ImageOps.exif_transpose(picture, in_place=True)
             return declared.read(picture, significant, lambda reason: PictureError(f"{name}: {reason}"))
@@ -425,7 +427,7 @@ def _check_count(path: Path, count: int) -> None:
 
 def _is_in(path: PurePosixPath, folder: str) -> bool:
     """Whether a file lies in a folder of this name, in capitals or not, at any depth."""
-    return any(part.casefold() == folder for part in path.parts[:-1])
+    return any(part.casefold() == folder for part in posixpath.normpath(path.parent).split("/"))
 
 
 def is_hidden(path: PurePosixPath) -> bool:

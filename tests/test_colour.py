@@ -1,0 +1,74 @@
+import cv2
+import numpy as np
+import pytest
+
+from unet import Segmenter
+from unet.colour import tables, unmapped
+from unet.image import UNKNOWN_COLOURS, grey, read
+from unet.synthetic import section
+
+IMAGE, SALT = section(2_000_000_014, 101, 101)
+
+# Colours that matplotlib 3.11 gives at 0, 64, 128, 192 and 255 of 255, times 255 and rounded.
+MATPLOTLIB = {
+    "bwr": [(0, 0, 255), (128, 128, 255), (255, 254, 254), (255, 126, 126), (255, 0, 0)],
+    "seismic": [(0, 0, 76), (1, 1, 255), (255, 253, 253), (254, 0, 0), (128, 0, 0)],
+    "RdBu": [(103, 0, 31), (229, 131, 104), (246, 247, 247), (104, 171, 208), (5, 48, 97)],
+    "jet of matplotlib": [(0, 0, 128), (0, 128, 255), (125, 255, 122), (255, 148, 0), (128, 0, 0)],
+    "viridis": [(68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37)],
+    "turbo": [(48, 18, 59), (40, 188, 235), (164, 252, 60), (251, 126, 33), (122, 4, 3)],
+}
+
+
+@pytest.mark.parametrize("name", MATPLOTLIB)
+def test_the_tables_are_matplotlibs(name):
+    expected = np.array(MATPLOTLIB[name], int)
+    assert np.abs(tables()[name][[0, 64, 128, 192, 255]].astype(int) - expected).max() <= 1
+
+
+def test_opencvs_jet_is_its_own():
+    ramp = np.arange(256, dtype=np.uint8)[:, None]
+    np.testing.assert_array_equal(tables()["jet"], cv2.applyColorMap(ramp, cv2.COLORMAP_JET)[:, 0, ::-1])
+
+
+@pytest.mark.parametrize("name", sorted(tables()))
+def test_a_section_in_colours_is_the_section_again(name):
+    coloured = tables()[name][IMAGE]
+    values, found = unmapped(coloured)
+    assert found == name
+    np.testing.assert_allclose(values * 255, IMAGE, atol=4)  # a map may have one colour at several places
+    assert "colour" in read(coloured).notes[0]
+
+
+@pytest.mark.parametrize("name", ["bwr", "seismic", "RdBu", "jet of matplotlib"])
+def test_a_jpeg_of_colours_is_near_the_section(name):
+    coloured = tables()[name][cv2.resize(IMAGE, (303, 303), interpolation=cv2.INTER_CUBIC)]
+    _, content = cv2.imencode(".jpg", coloured[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
+    values, found = unmapped(cv2.imdecode(content, cv2.IMREAD_COLOR)[..., ::-1])
+    assert found == name
+    assert np.abs(cv2.resize(values, (101, 101), interpolation=cv2.INTER_AREA) * 255 - IMAGE).mean() < 6
+
+
+def test_the_network_finds_the_same_salt_in_colours():
+    segmenter = Segmenter.load()
+    expected = segmenter.mask(IMAGE)
+    for name in ("seismic", "RdBu", "viridis"):
+        assert (segmenter.mask(tables()[name][IMAGE]) != expected).sum() <= 2  # viridis has one colour twice
+
+
+def test_other_colours_are_told_and_grey_is_left_alone():
+    generator = np.random.default_rng(0)
+    values, found = unmapped(generator.integers(0, 256, (60, 60, 3), dtype=np.uint8))
+    assert (values, found) == (None, "unknown")
+    lines = np.repeat(IMAGE[..., None], 3, axis=2)
+    np.testing.assert_array_equal(grey(lines), grey(IMAGE))
+    lines[:, 50] = 255, 0, 0  # somebody drew a fault
+    assert unmapped(lines) == (None, "")
+    assert UNKNOWN_COLOURS in read(generator.integers(0, 256, (60, 60, 3), dtype=np.uint8)).notes
+
+
+def test_other_types_of_numbers_have_the_same_colours():
+    coloured = tables()["seismic"][IMAGE]
+    expected = grey(coloured)
+    for dressed in (coloured / 255, coloured.astype(np.uint16) * 257, np.dstack([coloured, IMAGE])):
+        np.testing.assert_array_equal(grey(dressed), expected)

@@ -1,0 +1,98 @@
+import cv2
+import numpy as np
+import pytest
+
+from tests.conftest import TGS
+from unet import Segmenter
+from unet.data import load_tiles
+from unet.image import MARGIN, read
+from unet.margin import margin, section
+from unet.synthetic import section as synthetic_section
+
+IMAGE, SALT = synthetic_section(2_000_000_014, 101, 101)
+VALUES = (IMAGE / 255).astype(np.float32)
+
+
+def figure(scale=1):
+    """A section in a white figure with a frame, a tick's label and a colour bar; and where the section is."""
+    page = np.ones((150, 190), np.float32)
+    inside = slice(20, 121), slice(30, 131)
+    page[18:123, 28:133] = 0  # the frame
+    page[inside] = VALUES
+    page[60:64, 10:20] = 0.2  # a label
+    page[20:121, 150:158] = np.linspace(1, 0, 101)[:, None]  # a colour bar
+    return page, inside
+
+
+def test_a_figures_margin_its_labels_and_its_colour_bar():
+    page, inside = figure()
+    outside = margin(page)
+    assert not outside[inside].any()
+    outside[18:123, 28:133] = True
+    assert outside.all()
+
+
+@pytest.mark.parametrize("grey", [0.0, 0.47, 1.0])
+def test_a_band_beside_the_section(grey):
+    for rows, columns in (((0, 0), (0, 25)), ((0, 0), (25, 0)), ((12, 0), (0, 0)), ((0, 12), (0, 0))):
+        padded = np.pad(VALUES, (rows, columns), constant_values=grey)
+        inside = np.pad(np.ones_like(VALUES, bool), (rows, columns))
+        np.testing.assert_array_equal(margin(padded) & ~inside, ~inside)
+        assert (margin(padded) & inside).mean() < 0.05  # darkest pixels of the section that touch a black band
+
+
+def test_a_corner_that_was_never_recorded():
+    rows, columns = np.indices(VALUES.shape)
+    corner = rows + columns < 40
+    for grey in (0, 1):
+        np.testing.assert_array_equal(margin(np.where(corner, np.float32(grey), VALUES)), corner)
+    assert not margin(np.where(corner, np.float32(0.4), VALUES)).any()  # it might be a body of salt
+    assert not margin(np.where(rows + columns < 5, np.float32(0), VALUES)).any()
+
+
+def test_a_section_has_none_and_one_grey_is_nothing_else():
+    for seed in range(20):
+        assert not margin((synthetic_section(seed)[0] / 255).astype(np.float32)).any()
+    assert margin(np.full((20, 30), 0.3, np.float32)).all()
+
+
+def test_the_network_sees_the_section_and_says_nothing_of_the_margin():
+    page, inside = figure()
+    segmenter = Segmenter.load()
+    probability = segmenter.probability(page)
+    assert not probability[margin(page)].any()
+    framed = page[18:123, 28:133]
+    seen = ~margin(framed)  # by itself the frame is a margin
+    np.testing.assert_allclose(probability[18:123, 28:133][seen], segmenter.trace(framed).probability[seen], atol=1e-6)
+    found = probability[inside] > segmenter.threshold
+    assert (found & SALT).sum() / (found | SALT).sum() > 0.9
+    assert MARGIN in read(page).notes
+    assert not segmenter.trace(page).probability[margin(page)].any()
+
+
+def test_a_sliver_of_section_is_seen_with_its_margin():
+    outside = np.ones((40, 40), bool)
+    outside[3:10, 5:35] = False
+    assert section(outside, 7) == (slice(3, 10), slice(5, 35))
+    assert section(outside, 16) == (slice(None), slice(None))
+
+
+def test_a_jpegs_margin_is_not_quite_one_grey():
+    page, inside = figure()
+    _, content = cv2.imencode(".jpg", np.rint(page * 255), [cv2.IMWRITE_JPEG_QUALITY, 90])
+    outside = margin((cv2.imdecode(content, cv2.IMREAD_GRAYSCALE) / 255).astype(np.float32))
+    assert outside[:10].all()
+    assert outside[:, -20:].all()
+    assert not outside[inside].any()
+
+
+@pytest.mark.data
+def test_no_margin_of_the_real_tiles_is_labelled_salt():
+    tiles = load_tiles(TGS)
+    found = 0
+    for image, mask in zip(tiles.images, tiles.masks, strict=True):
+        if image.min() < image.max():
+            outside = margin((image / 255).astype(np.float32))
+            found += bool(outside.any())
+            assert not mask[outside].any()
+    assert found > 100
