@@ -40,7 +40,23 @@ def test_two_masks_for_one_image_are_reported_and_none_wins(masks):
 def test_two_images_of_one_name_are_reported_and_neither_gets_the_mask():
     found = pair(paths("images/x.png", "images/x.jpg"), paths("masks/x.png"))
     assert found.pairs == [(0, None), (1, None)]
-    assert found.ambiguous == ["images/x.jpg: expected one file of each name, there is images/x.png too"]
+    assert found.twice == ["images/x.jpg: expected one file of each name, there is images/x.png too"]
+    assert found.ambiguous == ["masks/x.png: expected one picture of its name, got images/x.png and images/x.jpg"]
+    assert pair(paths("x.png", "x.jpg"), []).ambiguous == []
+
+
+@pytest.mark.parametrize(
+    ("images", "masks", "expected"),
+    [
+        (["photos/x.png", "y.png"], ["masks/x_mask.png"], [0, None]),
+        (["a/images/x.png", "b/images/y.png"], ["masks/y.png", "masks/x.png"], [1, 0]),
+        (["a/images/x.png", "b/images/x.png"], ["masks/x.png"], [None, None]),  # of which?
+        (["photos/x.png"], ["masks/x.png", "masks/x_mask.png"], [None]),
+        (["a/images/x.png"], ["b/masks/x.png"], [None]),  # another line's
+    ],
+)
+def test_a_folder_of_masks_around_the_images_serves_names_that_are_there_once(images, masks, expected):
+    assert [mask for _, mask in pair(paths(*images), paths(*masks)).pairs] == expected
 
 
 def test_masks_lying_beside_their_images_are_told_from_them():

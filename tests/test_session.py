@@ -211,7 +211,32 @@ def test_a_zip_of_pictures_opens_the_folder_images_with_its_masks():
         "s.zip",
     )
 
-    assert found == ([session.Kept("a.PNG", ".png", b"A", b"M"), session.Kept("b.png", ".png", b"B", None)], None)
+    assert found.pictures == [session.Kept("a.PNG", ".png", b"A", b"M"), session.Kept("b.png", ".png", b"B", None)]
+    assert found.state is None
+    assert [sentence.split(";")[0] for sentence in found.left_out] == [
+        "left out 1 of its files, first train/other/c.png"
+    ]
+
+
+def test_two_lines_with_the_same_names_keep_their_own_masks():
+    files = {f"line{line}/{part}/1.png": (line + part).encode() for line in "AB" for part in ("images", "masks")}
+    found = session.read(zipped(files | {"lineC/masks/1.png": b"nobody's"}), "s.zip")
+    assert [(kept.name, kept.picture, kept.truth) for kept in found.pictures] == [
+        ("lineA/1.png", b"Aimages", b"Amasks"),
+        ("lineB/1.png", b"Bimages", b"Bmasks"),
+    ]
+    assert found.left_out == ["left out 1 masks without a picture, first lineC/masks/1.png"]
+
+
+def test_names_in_two_unicode_forms_are_one():
+    composed, apart = "\u00d6l.png", "O\u0308l.png"
+    found = session.read(zipped({f"images/{composed}": b"I", f"masks/{apart}": b"M"}), "s.zip")
+    assert [(kept.name, kept.truth) for kept in found.pictures] == [(composed, b"M")]
+
+
+def test_a_mask_beside_its_picture_is_its_truth():
+    found = session.read(zipped({"a.jpg": b"I", "a_mask.gif": b"M", "b.png": b"B"}), "s.zip")
+    assert [(kept.name, kept.truth) for kept in found.pictures] == [("a.jpg", b"M"), ("b.png", None)]
 
 
 def test_a_zip_without_a_folder_images_opens_all_but_the_masks():

@@ -107,7 +107,7 @@ def read_tiles(place: Path, only: Collection[str] | None = None) -> Tiles:
             "x_mask.png beside x.png; found no pictures there"
         )
     found = pairing.pair([file.inside for file in images], [file.inside for file in masks])
-    _refuse_ambiguous(place, found.ambiguous)
+    _refuse_ambiguous(place, [*found.twice, *found.ambiguous])
     names = pairing.names_of([file.inside for file in images])
     ids = sorted(names if only is None else only)
     _refuse_missing(place, ids, names)
@@ -351,7 +351,7 @@ def _unlabelled_files(place: Path) -> dict[str, PictureFile]:
     """The pictures of a place by name, without masks that lie beside them."""
     images, _ = _images_and_masks(place)
     paths = [file.inside for file in images]
-    _refuse_ambiguous(place, pairing.pair(paths, []).ambiguous)
+    _refuse_ambiguous(place, pairing.pair(paths, []).twice)
     return dict(zip(pairing.names_of(paths), images, strict=True))
 
 

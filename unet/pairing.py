@@ -6,6 +6,7 @@ another Unicode form (macOS takes ``é`` apart), with blanks around it, with a f
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -13,6 +14,10 @@ from pathlib import PurePosixPath
 _MASK = "_mask"  # the Carvana challenge's way: the mask of x.jpg is x_mask.gif
 _FOLDERS = ("images", "masks")
 _SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9]{2,3}$")  # of a picture file; not the 0001 in line.0001
+
+
+# Places in a list of paths, by the folder that pictures and their masks share and by the stem.
+_Places = dict[tuple[PurePosixPath, str], list[int]]
 
 
 def canonical(name: str) -> str:
@@ -42,20 +47,23 @@ class Pairs:
     Attributes:
         pairs: every image in order, and its mask; None where it has none, or where nobody can say which it is.
         unpaired: the masks that belong to no image.
-        ambiguous: a sentence for each name that stands for several files; their names as they were given, so what
-            prints a sentence must make it printable.
+        ambiguous: a sentence for each image of which nobody can say which mask is its.
+        twice: a sentence for each name that two images of one folder have.  In both the names are as they were given,
+            so what prints a sentence must make it printable.
     """
 
     pairs: list[tuple[int, int | None]]
     unpaired: list[int] = field(default_factory=list)
     ambiguous: list[str] = field(default_factory=list)
+    twice: list[str] = field(default_factory=list)
 
 
 def pair(images: Sequence[PurePosixPath], masks: Sequence[PurePosixPath]) -> Pairs:
     """The mask of each image, by folder and name; what fits two ways is never decided here.
 
     ``A/images/1.png`` pairs with ``A/masks/1.png`` or ``A/1.tif`` and never with ``B/masks/1.png``; suffixes do not
-    matter.  ``x_mask.png`` is the mask of ``x.png`` unless there is an image ``x_mask`` too.
+    matter.  ``x_mask.png`` is the mask of ``x.png`` unless there is an image ``x_mask`` too.  Where a name is there
+    once, its mask may also lie in a folder around that of the image: ``photos/1.png`` pairs with ``masks/1.png``.
 
     Args:
         images: paths below the folder or zip that was read.
@@ -65,10 +73,10 @@ def pair(images: Sequence[PurePosixPath], masks: Sequence[PurePosixPath]) -> Pai
         The pairs.  An image with two masks (``x.png`` and ``x.tif``, or ``x`` and ``x_mask``) gets none, and a sentence
         says so; so does each of two images of one name in one folder.
     """
-    named: dict[tuple[PurePosixPath, str], list[int]] = {}
+    named: _Places = {}
     for index, path in enumerate(images):
         named.setdefault((home(path), canonical(path.stem)), []).append(index)
-    found: dict[tuple[PurePosixPath, str], list[int]] = {}
+    found: _Places = {}
     unpaired: list[int] = []
     for index, path in enumerate(masks):
         key = (home(path), canonical(path.stem))
@@ -78,19 +86,45 @@ def pair(images: Sequence[PurePosixPath], masks: Sequence[PurePosixPath]) -> Pai
             found.setdefault(key, []).append(index)
         else:
             unpaired.append(index)
-    ambiguous = []
+    unpaired = _pair_from_around(masks, unpaired, named, found)
+    ambiguous, twice = [], []
     mask_of: dict[int, int] = {}
     for key, of_name in named.items():
         candidates = found.get(key, [])
         if len(of_name) > 1:
             first, second, *_ = (images[index] for index in of_name)
-            ambiguous.append(f"{second}: expected one file of each name, there is {first} too")
+            twice.append(f"{second}: expected one file of each name, there is {first} too")
+            if candidates:
+                ambiguous.append(f"{masks[candidates[0]]}: expected one picture of its name, got {first} and {second}")
         if len(candidates) > 1:
             first, second, *_ = (masks[index] for index in candidates)
             ambiguous.append(f"{images[of_name[0]]}: expected one mask, there are {first} and {second}; keep one")
         if len(of_name) == len(candidates) == 1:
             mask_of[of_name[0]] = candidates[0]
-    return Pairs([(index, mask_of.get(index)) for index in range(len(images))], unpaired, ambiguous)
+    return Pairs([(index, mask_of.get(index)) for index in range(len(images))], unpaired, ambiguous, twice)
+
+
+def _pair_from_around(masks: Sequence[PurePosixPath], unpaired: list[int], named: _Places, found: _Places) -> list[int]:
+    """Pairs masks with images in folders below theirs where a name is there once, and returns those that are left."""
+    homes: dict[str, list[PurePosixPath]] = {}
+    for folder, stem in named:
+        homes.setdefault(stem, []).append(folder)
+    alike = Counter(stem for path in masks for stem in _stems(path))
+    left = []
+    for index in unpaired:
+        fitting = [(folder, stem) for stem in _stems(masks[index]) for folder in homes.get(stem, [])]
+        once = len(fitting) == 1 and all(alike[stem] == 1 for stem in _stems(masks[index]))
+        if once and home(masks[index]) in fitting[0][0].parents:
+            found[fitting[0]] = [index]
+        else:
+            left.append(index)
+    return left
+
+
+def _stems(mask: PurePosixPath) -> set[str]:
+    """What the image of a mask may be called."""
+    stem = canonical(mask.stem)
+    return {stem, _without_mask(stem) or stem}
 
 
 def is_mask_beside(paths: Sequence[PurePosixPath]) -> set[int]:
