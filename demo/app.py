@@ -83,9 +83,14 @@ def spare_the_libraries() -> None:
 
 
 @st.cache_resource(max_entries=4, show_spinner="Looking for survey tiles")
-def survey_tiles(key: tuple[str, int, str], _weights: core.Weights) -> list[core.Tile]:
-    """Real tiles the chosen weights were not trained on, where the data are there."""
-    return core.survey_tiles(_weights.card)
+def survey_tiles(
+    key: tuple[str, int, str], stamp: tuple[str, int] | None, _weights: core.Weights
+) -> tuple[list[core.Tile], str]:
+    """Real tiles the chosen weights were not trained on, where the data are there, or why they cannot be used."""
+    try:
+        return core.survey_tiles(_weights.card), ""
+    except ValueError as error:  # DataError or PictureError
+        return [], str(error)
 
 
 # --- What a link or a session asks for ----------------------------------------------------------------------
@@ -189,7 +194,9 @@ def choose_weights() -> Segmenter:
     if "wanted_threshold" in state:
         state.threshold = state.pop("wanted_threshold")
         state.moved = True
-    state.tiles = survey_tiles(weights.key, weights)
+    state.tiles, fault = survey_tiles(weights.key, core.survey_stamp(), weights)
+    if fault:
+        st.caption(f"No survey tiles: {core.literal(fault)}")
     return segmenter
 
 
@@ -364,9 +371,10 @@ def choose_picture(uploads: dict[str, session.Source]) -> core.Opened:
     choices = dict(uploads)
     for name in core.SAMPLES:
         choices[name] = session.Source(key=("sample", name), open=partial(core.sample, name))
+    stamp = core.survey_stamp()
     for tile in state.tiles:
         label = unused(f"Survey tile {tile.name}", choices)
-        choices[label] = session.Source(key=("tile", tile.name), open=partial(core.open_tile, tile))
+        choices[label] = session.Source(key=("tile", tile.name, stamp), open=partial(core.open_tile, tile))
 
     if "arrived" in state:
         state.picture = state.arrived

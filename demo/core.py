@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from unet import metrics, render, synthetic
 from unet.checkpoint import Card, CheckpointError, read_card
-from unet.data import doubts
-from unet.files import PictureError, PictureFile, find_pictures, read_mask, read_picture
+from unet.data import DEFAULT, DataError, doubts, find_tiles, labelled_place
+from unet.files import PictureError, PictureFile, read_mask, read_picture
 from unet.image import Grey, grey
 from unet.margin import margin
 from unet.segmenter import Mask, Probability, shipped_weights
@@ -111,22 +111,34 @@ def survey_tiles(card: Card, root: Path | None = None, count: int = 8) -> list[T
 
     Args:
         card: of the chosen weights; where it names validation tiles, only those are taken.
-        root: the folder that holds train.zip; by default data/tgs-salt in ``ROOT``.
+        root: the folder with the data; by default data/tgs-salt in ``ROOT``.
         count: how many at most, spread evenly over the ids.
 
     Returns:
         The tiles, sorted by id; an empty list where there are no data.
+
+    Raises:
+        DataError, PictureError: there are, and they cannot be used; a sentence says why.
     """
-    archive = (root or ROOT / "data" / "tgs-salt") / "train.zip"
-    if not archive.is_file():
+    root = root or ROOT / DEFAULT
+    if not root.exists():
         return []
-    images = {file.stem: file for file in find_pictures(archive, "images")}
-    masks = {file.stem: file for file in find_pictures(archive, "masks")}
+    found = find_tiles(labelled_place(root))
+    images, masks = found.images, found.masks
     both = images.keys() & masks.keys()
     held_out = sorted(both & set((card.get("split") or {}).get("val", [])))
     ids = held_out or sorted(both)
     chosen = ids[:: max(1, len(ids) // count)][:count]
     return [Tile(name, images[name], masks[name], bool(held_out)) for name in chosen]
+
+
+def survey_stamp(root: Path | None = None) -> tuple[str, int] | None:
+    """Changes when other survey tiles are there; None where there are none, or where nobody can say which."""
+    try:
+        place = labelled_place(root or ROOT / DEFAULT)
+        return str(place), place.stat().st_mtime_ns
+    except (DataError, OSError):
+        return None
 
 
 def open_tile(tile: Tile) -> Opened:

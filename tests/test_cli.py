@@ -266,7 +266,8 @@ class TestPredict:
         for name, array in {"a": image, "b": image[::-1]}.items():
             np.save(tmp_path / f"{name}.npy", (array.astype(np.int16) - 128).astype(np.int8))
         np.save(tmp_path / "c.npy", np.pad(image, ((0, 0), (20, 0)), constant_values=255))
-        status, err = run(*(tmp_path / f"{name}.npy" for name in "abc"), "--out", tmp_path / "out", "--threshold", "0.01")
+        inputs = [tmp_path / f"{name}.npy" for name in "abc"]
+        status, err = run(*inputs, "--out", tmp_path / "out", "--threshold", "0.01")
         assert status == 0
         assert f"2 pictures, first {tmp_path / 'a.npy'}: signed bytes: -128 was taken as black" in err
         assert f"{tmp_path / 'c.npy'}: an area of one grey at the edge" in err
@@ -484,6 +485,15 @@ class TestEvaluate:
             assert cli.main(["evaluate", str(data), "--weights", str(path), "--json", str(file)]) == 2
             assert "belongs to the weights; choose another name" in capsys.readouterr().err
             assert file.read_bytes() == before
+
+    def test_a_report_replaces_a_report_and_nothing_else(self, run, data, tmp_path):
+        (tmp_path / "a.json").write_text('{"mine": 1}')
+        words = (data, "--json", tmp_path / "a.json")
+        assert "a.json is there already" in refused(run, *words, name="evaluate")
+        assert (tmp_path / "a.json").read_text() == '{"mine": 1}'
+        assert run(*words, "--overwrite", name="evaluate")[0] == 0
+        assert run(*words, name="evaluate")[0] == 0
+        assert json.loads((tmp_path / "a.json").read_text())["split"] == "val"
 
     def test_sections_that_are_none(self, run, data):
         (data / "sections.csv").write_text("tile,line\n")

@@ -9,6 +9,7 @@ from PIL import Image
 
 from demo import core
 from unet import Segmenter, checkpoint, render
+from unet.data import DataError
 from unet.files import PictureError
 from unet.image import RULE
 from unet.model import UNet, UNetConfig
@@ -168,6 +169,18 @@ def test_survey_tiles_are_those_the_weights_were_validated_on(tmp_path):
     assert [(t.name, t.held_out) for t in unknown] == [("a", False), ("c", False)]
     assert core.open_tile(unknown[0]).truth.all()
     assert core.survey_tiles({}, tmp_path / "nowhere") == []
+
+
+def test_survey_tiles_of_a_folder_and_of_two_places(tmp_path):
+    for part in ("images", "masks"):
+        (tmp_path / "train" / part).mkdir(parents=True)
+        (tmp_path / "train" / part / "a.png").write_bytes(png(np.full((20, 20), 9, np.uint8)))
+    assert [tile.name for tile in core.survey_tiles({}, tmp_path)] == ["a"]
+    assert core.survey_stamp(tmp_path)[0] == str(tmp_path / "train")
+    (tmp_path / "train.zip").write_bytes(b"")
+    with pytest.raises(DataError, match=r"expected one of train.zip and train/, got both"):
+        core.survey_tiles({}, tmp_path)
+    assert core.survey_stamp(tmp_path) is None
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import torch
@@ -21,10 +21,19 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from unet import bench, metrics, report
+from unet import bench, metrics, pairing, report
 from unet.checkpoint import Card
 from unet.command import version
-from unet.data import Tiles, load_tiles, read_sections
+from unet.data import (
+    Tiles,
+    labelled_place,
+    match_sections,
+    read_sections,
+    read_tiles,
+    sections_file,
+    sections_said,
+    shown,
+)
 from unet.files import FORMATS, MissingError, PictureError, PictureFile, find_left_out, find_pictures, printable
 from unet.judging import scores
 from unet.material import unseen_sections
@@ -142,6 +151,7 @@ def _parser() -> argparse.ArgumentParser:
         help="also write the whole report to FILE: scores with and without --tta, and all else the way the card's "
         "claim is made",
     )
+    _add_overwrite(command)
 
     command = commands.add_parser(
         "bench",
@@ -321,13 +331,19 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         _check_file(arguments.json)
         if arguments.json.resolve() in (path.resolve(), path.with_suffix(".json").resolve()):
             raise UsageError(f"{arguments.json}: belongs to the weights; choose another name for the report")
+        if not arguments.overwrite and arguments.json.exists() and not _is_report(arguments.json):
+            _refuse_to_replace([arguments.json])
     try:
-        everything = load_tiles(arguments.data)
-        sections = read_sections(arguments.data)
+        place = labelled_place(arguments.data)
+        everything = read_tiles(place)
+        sections, said = _known_sections(arguments.data, everything.ids)
     except ValueError as error:  # DataError or PictureError
         raise UsageError(error) from None
     split = arguments.split
     tiles, missing = _choose(everything, segmenter.card, split)
+    _say(f"read {shown(place)}")
+    for line in (*(f"warning: {note}" for note in everything.notes), *said):
+        _say(line)
     if missing:
         _say(f"{missing:,} tiles of split {split} are not in {arguments.data}, and are left out")
 
@@ -367,9 +383,27 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         _print_groups("By sections.csv", known)
     _print_worst(report.worst(tiles.ids, probabilities, masks, segmenter.threshold, count=5))
     if split == "all":
-        seen = len(set(tiles.ids) & set(_split_ids(segmenter.card, "train")))
+        seen = len(pairing.join(_split_ids(segmenter.card, "train"), tiles.ids).possible())
         print(f"The weights were trained on {seen:,} of these tiles.")
     return 0
+
+
+def _known_sections(root: Path, ids: list[str]) -> tuple[Collection[str] | None, list[str]]:
+    """The tiles whose seismic section is known, None where that is so of none, and what there is to say of them."""
+    table, file = read_sections(root), sections_file(root)
+    if table is None or file is None:
+        return None, []
+    matched = match_sections(ids, table)
+    return matched.of.keys() or None, sections_said(file, matched.summary(len(ids)))
+
+
+def _is_report(path: Path) -> bool:
+    """Whether a file is a report that this command wrote."""
+    try:
+        content = json.loads(path.read_bytes())
+        return isinstance(content, dict) and content.keys() >= {"weights", "sha256", "split", "scores", "worst"}
+    except (OSError, ValueError, RecursionError):
+        return False
 
 
 def _predicted(tiles: Tiles, ways: Sequence[tuple[Segmenter, bool]]) -> list[list[Probability]]:
@@ -411,8 +445,8 @@ def _choose(tiles: Tiles, card: Card, split: str) -> tuple[Tiles, int]:
     if split == "all":
         return tiles, 0
     wanted = _split_ids(card, split)
-    there = set(tiles.ids)
-    ids = [name for name in wanted if name in there]
+    known = pairing.join(wanted, tiles.ids).known
+    ids = list(dict.fromkeys(known[name] for name in wanted if name in known))
     if not ids:
         raise UsageError(
             f"none of the {len(wanted):,} tiles that the card lists as split {split} is in the data; "
