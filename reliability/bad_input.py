@@ -217,7 +217,12 @@ def pictures(folder: Path) -> list[PictureInput]:
         "alpha-grey.png": encoded(Image.merge("LA", [Image.fromarray(GREY), Image.fromarray(NOISE)])),
         "alpha-nan.npy": npy(np.dstack([EXPECTED, EXPECTED, EXPECTED, nan])),
         "animated.png": encoded(GREY, save_all=True, append_images=[other]),
-        "animated-pages.tif": encoded(GREY, "TIFF", save_all=True, append_images=[other]),
+        "animated.gif": encoded(GREY, "GIF", save_all=True, append_images=[other]),
+        "plain.bmp": encoded(GREY, "BMP"),
+        "lossless.webp": encoded(GREY, "WEBP", lossless=True),
+        "plain.pgm": encoded(GREY, "PPM"),
+        "signed.npy": npy((GREY.astype(int) - 128).astype(np.int8)),
+        "one-channel.npy": npy(GREY[..., None]),
         "renamed-png.jpg": encoded(GREY),
         "renamed-npy.png": npy(wide),
         "CAPITALS.PNG": encoded(GREY),
@@ -255,10 +260,10 @@ def pictures(folder: Path) -> list[PictureInput]:
     object_array = npy_header("{'descr': '|O', 'fortran_order': False, 'shape': (20, 20), }\n")
     refused = {
         "empty.png": (b"", "the file is empty"),
-        "text.png": (b"not a picture", "not a PNG, JPEG, TIFF or NPY picture"),
-        "page.png": (b"<html><script>alert(1)</script></html>", "not a PNG, JPEG, TIFF or NPY picture"),
-        "gif.png": (encoded(GREY, "GIF", save_all=True, append_images=[other]), "not a PNG"),
-        "bmp.png": (encoded(GREY, "BMP"), "not a PNG"),
+        "text.png": (b"not a picture", "not a PNG, JPEG, TIFF"),
+        "page.png": (b"<html><script>alert(1)</script></html>", "not a PNG, JPEG, TIFF"),
+        "icon.png": (encoded(GREY, "ICO"), "not a PNG"),
+        "pages.tif": (encoded(GREY, "TIFF", save_all=True, append_images=[other]), "several pages"),
         "zip.png": (b"PK\x05\x06" + bytes(18), "not a PNG"),
         "pickle.npy": (pickled(folder / "unpickled"), "not a PNG"),
         "objects.npy": (object_array + pickled(folder / "unpickled"), "holds Python objects, which are never loaded"),
@@ -367,7 +372,7 @@ def scenes(many: int) -> list[Scene]:
     good, twin = encoded(GREY), encoded(255 - GREY)
     crc, packed = zlib.crc32(good), zlib.compress(good)[2:-4]
     one = {"a": EXPECTED}
-    none = ("no PNG, JPEG, TIFF or NPY pictures in it",)
+    none = ("no pictures in it that can be read",)
 
     def entries(names: Mapping[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> Callable[[Path], list[Path]]:
         return lambda inside: [zipped(inside / "a.zip", names, method)]

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from unet import files
-from unet.files import PictureError, decode, find_pictures
+from unet.files import PictureError, decode, find_left_out, find_pictures
 
 GREY = np.arange(20 * 30, dtype=np.uint16).reshape(20, 30)
 GREY8 = (GREY % 256).astype(np.uint8)
@@ -252,6 +252,33 @@ class TestFolders:
         assert [p.stem for p in find_pictures(tmp_path, "masks")] == ["masks"]
         assert find_pictures(tmp_path, "nothing") == []
 
+    def test_folders_in_folders_are_looked_through_as_in_a_zip(self, tmp_path):
+        names = ["0.png", "line1/1.png", "line1/deep/2.PNG", "line1/.hidden/3.png", "masks/4.png", "cube.sgy", "a.txt"]
+        for name in names:
+            (tmp_path / "folder" / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "folder" / name).write_bytes(encoded(GREY8))
+        path = zip_of(tmp_path / "a.zip", dict.fromkeys(names, encoded(GREY8)))
+        for place in (tmp_path / "folder", path):
+            assert [picture.stem for picture in find_pictures(place)] == ["0", "1", "2"]
+            assert [name.endswith("cube.sgy") for name in find_left_out(place)] == [True]
+
+    def test_what_lies_outside_images_is_left_out_and_named(self, tmp_path):
+        for name in ("Images/a.png", "images/line/b.png", "c.png", "Masks/a.png", "images/d.npz"):
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_bytes(encoded(GREY8))
+        assert [picture.stem for picture in find_pictures(tmp_path)] == ["a", "b"]
+        assert find_left_out(tmp_path) == [str(tmp_path / "c.png"), str(tmp_path / "images/d.npz")]
+
+    def test_a_folder_called_images_may_be_a_link_elsewhere(self, tmp_path):
+        (tmp_path / "disk").mkdir()
+        (tmp_path / "disk" / "a.png").write_bytes(encoded(GREY8))
+        (tmp_path / "data").mkdir()
+        (tmp_path / "data" / "images").symlink_to("../disk")
+        assert [picture.stem for picture in find_pictures(tmp_path / "data")] == ["a"]
+        (tmp_path / "disk" / "images").symlink_to(".")
+        with pytest.raises(PictureError, match="is a link a circle"):
+            find_pictures(tmp_path / "data")
+
     def test_a_picture_has_no_folders(self, tmp_path):
         path = tmp_path / "a.png"
         path.write_bytes(encoded(GREY8))
@@ -259,7 +286,11 @@ class TestFolders:
 
     def test_what_is_neither_a_file_nor_a_folder(self, tmp_path):
         os.mkfifo(tmp_path / "pipe.png")
-        assert find_pictures(tmp_path) == []
+        (tmp_path / "up.png").symlink_to("..")  # not followed
+        for picture in find_pictures(tmp_path):
+            with pytest.raises(PictureError, match=r"(pipe|up)\.png: cannot be read \(not a file"):
+                picture.read()
+        assert len(find_pictures(tmp_path)) == 2
         with pytest.raises(PictureError, match="neither a file nor a folder"):
             find_pictures(tmp_path / "pipe.png")
 
@@ -272,7 +303,9 @@ class TestFolders:
     def test_a_broken_link_and_a_file_that_is_gone(self, tmp_path):
         (tmp_path / "link.png").symlink_to(tmp_path / "gone")
         (tmp_path / "a.png").write_bytes(encoded(GREY8))
-        (picture,) = find_pictures(tmp_path)
+        picture, broken = find_pictures(tmp_path)
+        with pytest.raises(PictureError, match=r"link\.png: cannot be read \(No such file or directory\)"):
+            broken.read()
         (tmp_path / "a.png").unlink()
         with pytest.raises(PictureError, match=r"a\.png: cannot be read \(No such file or directory\)"):
             picture.read()

@@ -197,7 +197,7 @@ def test_what_cannot_be_asked_gets_a_sentence(client, large, endpoint, given, se
 def test_what_is_no_picture_is_named(client, tmp_path, endpoint):
     (tmp_path / "broken.png").write_bytes(b"\x89PNG and no more")
     more = {"/ablate": {"cuts": []}, "/explain_pixel": {"row": 0, "column": 0}}.get(endpoint, {})
-    with pytest.raises(AppError, match="broken.png: not a PNG, JPEG, TIFF or NPY picture"):
+    with pytest.raises(AppError, match="broken.png: not a PNG, JPEG, TIFF"):
         client.predict(handle_file(tmp_path / "broken.png"), **more, api_name=endpoint)
 
 

@@ -36,6 +36,7 @@ BESIDE = (".txt", ".csv", ".json", ".md", ".xml", ".yml", ".yaml", ".log", ".htm
 LARGEST_PIXELS = 50_000_000  # a section of 25,000 traces by 2,000 samples
 LARGEST_BYTES = 400_000_000  # the same as float64
 LARGEST_COUNT = 200_000  # files of one folder or zip
+DEEPEST = 20  # folders in folders
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP", "PPM")
@@ -372,6 +373,8 @@ def _listed(path: Path) -> list[PictureFile] | None:
 
 def _on_disk(path: Path, inside: PurePosixPath | None = None) -> PictureFile:
     def content() -> bytes:
+        if path.exists() and not path.is_file():  # a pipe would never end
+            raise ValueError("not a file, or a link to none")
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             _limit(size)
@@ -385,22 +388,18 @@ def _in_folder(root: Path) -> list[PictureFile]:
         raise error
 
     found: list[PictureFile] = []
-    seen: set[str] = set()
     for folder, folders, names in os.walk(root, onerror=refuse, followlinks=True):
-        real = os.path.realpath(folder)
-        if real in seen:  # by a link to a folder around it
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = [name for name in folders if not _is_hidden(name)]
-        paths = [Path(folder, name) for name in names if not _is_hidden(name)]
-        found += [_on_disk(path, _below(path, root)) for path in paths if path.is_file()]
+        # A link leads anywhere, also to a folder around this one: only those that say what they are for are followed.
+        linked = [
+            name for name in folders if Path(folder, name).is_symlink() and name.casefold() not in (IMAGES, MASKS)
+        ]
+        folders[:] = [name for name in folders if name not in linked and not _is_hidden(name)]
+        paths = [Path(folder, name) for name in [*names, *linked] if not _is_hidden(name)]
+        found += [_on_disk(path, PurePosixPath(path.relative_to(root).as_posix())) for path in paths]
+        if len(PurePosixPath(folder).relative_to(root).parts) > DEEPEST:
+            raise PictureError(f"{printable(root)}: folders in folders, more than {DEEPEST} deep; is a link a circle?")
         _check_count(root, len(found))
     return sorted(found, key=lambda file: file.inside)
-
-
-def _below(path: Path, root: Path) -> PurePosixPath:
-    return PurePosixPath(path.relative_to(root).as_posix())
 
 
 def _in_zip(path: Path) -> list[PictureFile]:
