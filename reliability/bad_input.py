@@ -217,10 +217,10 @@ def pictures(folder: Path) -> list[PictureInput]:
         "alpha-grey.png": encoded(Image.merge("LA", [Image.fromarray(GREY), Image.fromarray(NOISE)])),
         "alpha-nan.npy": npy(np.dstack([EXPECTED, EXPECTED, EXPECTED, nan])),
         "animated.png": encoded(GREY, save_all=True, append_images=[other]),
-        "animated.gif": encoded(GREY, "GIF", save_all=True, append_images=[other]),
-        "plain.bmp": encoded(GREY, "BMP"),
+        "frames.gif": encoded(GREY, "GIF", save_all=True, append_images=[other]),
+        "bitmap.bmp": encoded(GREY, "BMP"),
         "lossless.webp": encoded(GREY, "WEBP", lossless=True),
-        "plain.pgm": encoded(GREY, "PPM"),
+        "portable.pgm": encoded(GREY, "PPM"),
         "signed.npy": npy((GREY.astype(int) - 128).astype(np.int8)),
         "one-channel.npy": npy(GREY[..., None]),
         "renamed-png.jpg": encoded(GREY),
@@ -446,10 +446,14 @@ def scenes(many: int) -> list[Scene]:
 
     cannot = "characters that cannot be in a file name"
     return [
-        Scene("a good zip", entries({"images/a.png": good, "masks/a.png": b"", "b.png": b""}), one),
+        Scene("a good zip", entries({"images/a.png": good, "masks/a.png": b"", "notes.txt": b""}), one),
+        Scene("pictures outside images", entries({"images/a.png": good, "b.png": twin}), one, ["b.png: left out"], 1),
+        Scene(
+            "files of other kinds", entries({"a.png": good, "b.npz": b"", "c.sgy": b""}), one, ["c.sgy: left out"], 1
+        ),
         Scene("a Mac's zip", entries({"a.png": good, "__MACOSX/._a.png": b"", "._b.png": b""}), one),
         Scene("an empty zip", entries({}), words=none, status=2),
-        Scene("a zip without pictures", entries({"a.txt": b"", "b.zip": b"PK"}), words=none, status=2),
+        Scene("a zip without pictures", entries({"a.txt": b"", "b.csv": b"PK"}), words=none, status=2),
         Scene("an empty folder", lambda inside: [inside], words=none, status=2),
         Scene("a zip cut short", cut, words=["not a readable zip"], status=1),
         Scene("a zip of no bytes", content(b""), words=["not a readable zip"], status=1),
@@ -478,9 +482,13 @@ def scenes(many: int) -> list[Scene]:
         Scene("a zip's name in a code page", raw(b"\x81.png", packed, len(good), crc), {"ü": EXPECTED}),
         Scene("a file's name that is no UTF-8", not_utf8, one, [cannot], status=1),
         Scene(
-            "links, a pipe and a folder called .png", links, {**one, "linked": ((255 - GREY) / 255).astype(np.float32)}
+            "links, a pipe and a folder called .png",
+            links,
+            {**one, "linked": ((255 - GREY) / 255).astype(np.float32)},
+            [f"{name}.png: cannot be read" for name in ("pipe", "gone", "loop", "zero", "up")],
+            status=1,
         ),
-        Scene("links planted in the output folder", planted, one),
+        Scene("links planted in the output folder", planted, words=["a.png is there already"], status=2),
         Scene("a link in a zip", linked_entry, words=["not a PNG"], status=1),
         Scene("a zip with a password", raw(b"a.png", packed, len(good), crc, flags=1), words=["password"], status=1),
         Scene("a wrong checksum", raw(b"a.png", packed, len(good), crc ^ 1), words=["Bad CRC-32"], status=1),
@@ -792,7 +800,7 @@ def data_inputs() -> list[DataInput]:
         ("a mask too many", plain(images, {**masks, "c.png": b""}), both),
         ("masks behind links", linked, {"a": SALT}),
         ("a mask missing", plain(images, {"a.png": mask}), None, "1 images have no mask"),
-        ("a mask behind a link to nothing", broken_link, None, "1 images have no mask"),
+        ("a mask behind a link to nothing", broken_link, None, "b.png: cannot be read"),
         ("no masks", plain(images, {}), None, "2 images have no mask"),
         ("no images", plain({}, masks), None, "found no pictures there"),
         ("a name of control characters", plain({"\x1b[31m\n.png": image}, {}), None, "\\x1b[31m\\n"),

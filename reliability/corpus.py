@@ -56,12 +56,15 @@ from reliability.bad_input import (
 )
 from unet import cli, metrics
 from unet.data import Tiles, load_tiles, read_sections
+from unet.declared import FIRST_FRAME, WHOLE_NUMBERS
 from unet.files import PictureFile, find_pictures
-from unet.image import Grey
+from unet.image import DARK, MARGIN, SIGNED, UNKNOWN_COLOURS, Grey
 from unet.segmenter import Segmenter
 
 Verdict = Literal["right", "sentence", "stands"]
 
+# What is said of pictures that are read all the same.
+NOTES = (SIGNED, DARK, UNKNOWN_COLOURS, MARGIN, FIRST_FRAME, WHOLE_NUMBERS, "was taken as white", "its low end black")
 LONGEST_SENTENCE = 1000  # characters: a path, a name and a reason
 REFUSED_MB = 300  # what a bomb that is refused may take beyond an ordinary picture: of a data set, the first picture
 LARGEST_MB = 2500  # what the largest picture that is read may take in all
@@ -319,6 +322,7 @@ def check_predict(
     lines = said.err.splitlines()
     if lines and re.match(r"[\d,]+ pictures in ", lines[-1]):
         lines = lines[:-1]
+    lines = [line for line in lines if not line.endswith(NOTES)]
     expected = ((1, 2) if words else (0,)) if status is None else (status,)
     if said.status not in expected:
         raise Broken(f"exit status {said.status}, expected {expected}; {said.err[-500:]}")
@@ -539,7 +543,7 @@ def check_evaluate(tally: Tally, door: str, weights: Path, inputs: Sequence[Data
             if given.masks is None:
                 check_refusal(said, "evaluate", [given.words])
                 return "sentence"
-            if said.status != 0 or said.err:
+            if said.status != 0 or not all(line.startswith(("read ", "warning: ")) for line in said.err.splitlines()):
                 raise Broken(f"exit status {said.status}: {said.err[-500:]}")
             masks = [given.masks[name] for name in sorted(given.masks)]
             scores = metrics.evaluate([probability] * len(masks), masks, THRESHOLD)

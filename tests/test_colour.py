@@ -62,6 +62,9 @@ def test_other_colours_are_told_and_grey_is_left_alone():
     assert (values, found) == (None, "unknown")
     lines = np.repeat(IMAGE[..., None], 3, axis=2)
     np.testing.assert_array_equal(grey(lines), grey(IMAGE))
+    red = np.zeros((60, 60, 3), np.uint8)
+    red[..., 0] = 255 - IMAGE[:60, :60] % 3
+    assert unmapped(red) == (None, "unknown")  # though all of it lies on bwr
     lines[:, 50] = 255, 0, 0  # somebody drew a fault
     assert unmapped(lines) == (None, "")
     assert UNKNOWN_COLOURS in read(generator.integers(0, 256, (60, 60, 3), dtype=np.uint8)).notes

@@ -228,7 +228,7 @@ def _predict(arguments: argparse.Namespace) -> int:
             *(p.path for p in pictures if p.path),
             *(path for job in jobs for path in job.outputs),
         ]
-        if arguments.csv.resolve() in {path.resolve() for path in taken}:
+        if os.path.realpath(arguments.csv) in {os.path.realpath(path) for path in taken}:
             raise UsageError(f"{arguments.csv}: is a picture or a mask itself; choose another name for the CSV file")
     if not arguments.overwrite:
         there = others(jobs, arguments.skip_existing, encode)

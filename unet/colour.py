@@ -17,6 +17,7 @@ Colours = NDArray[np.uint8]  # (..., 3) RGB
 STRONG = 32  # levels of 255 between the largest and the smallest of a pixel's three: more is no tint of a scanner
 SHARE = 0.05  # of the pixels that are strongly coloured; fewer are lines that somebody drew
 NEAR = 40.0  # distance in RGB: a JPEG keeps colours coarsely, and a map is a thin line through the cube
+FEWEST = 8  # colours of a map that are there; fewer are labels, or a drawing
 MOST = 0.9  # of the coloured pixels that are so near to a map
 _SAMPLED = 20_000  # pixels that decide which map it is
 _PIECE = 1_000_000  # pixels that are turned back at a time
@@ -52,8 +53,12 @@ def unmapped(picture: NDArray[np.generic]) -> tuple[NDArray[np.float32] | None, 
     if len(strong) < SHARE * len(sampled):
         return None, ""
     colours = np.unique(strong, axis=0, return_inverse=True)
-    distances = {name: _nearest(colours[0], table)[1][colours[1].ravel()] for name, table in tables().items()}
-    fitting = {name: float(d.mean()) for name, d in distances.items() if np.mean(d <= NEAR) >= MOST}
+    fitting = {}
+    for name, table in tables().items():
+        places, distances = _nearest(colours[0], table)
+        near = distances[colours[1].ravel()]
+        if np.mean(near <= NEAR) >= MOST and len(set(places.tolist())) >= FEWEST:
+            fitting[name] = float(near.mean())
     if not fitting:
         return None, "unknown"
     # Every colour of bwr is one of seismic too: of maps that fit alike, the first.

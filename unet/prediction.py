@@ -120,7 +120,7 @@ def plan(pictures: Sequence[PictureFile], out: Path, probability: bool) -> list[
             a picture that would be overwritten.
     """
     folder = Path(os.path.realpath(out))  # which leaves a link to itself to the disk to refuse
-    sources = {picture.path.resolve() for picture in pictures if picture.path}
+    sources = {Path(os.path.realpath(picture.path)) for picture in pictures if picture.path}
     stems: dict[str, PictureFile] = {}
     jobs = []
     for picture in pictures:
