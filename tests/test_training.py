@@ -1,3 +1,5 @@
+import hashlib
+import io
 import json
 import os
 import shutil
@@ -17,13 +19,15 @@ from tests.conftest import ROOT
 from train import main
 from unet import Segmenter, checkpoint, metrics
 from unet.checkpoint import write_atomically
+from unet.data import DataError
+from unet.image import RULE
 from unet.material import epoch_order
 from unet.model import UNetConfig
 from unet.options import TrainingConfig, learning_rate
 from unet.segmenter import computes_bfloat16
 from unet.synthetic import sections
-from unet.teaching import TeacherError
-from unet.training import TrainingError, train
+from unet.teaching import CHUNK, TeacherError, share_of, whole_of
+from unet.training import Run, TrainingError, read_checkpoint, train
 
 TINY = {"epochs": 3, "batch_size": 8, "sections_per_epoch": 16, "model": UNetConfig(width=2, depth=2)}
 QUIET = Console(quiet=True)
@@ -161,6 +165,208 @@ def test_a_student_learns_from_its_teacher(tgs, capsys):
         train(TrainingConfig(name="nothing", teacher=(teacher,), **TINY), QUIET)
 
 
+RESUMED = "runs/a/a.safetensors"
+
+
+def stopped(monkeypatch, epochs=1, **options):
+    """A run ``a`` that was stopped after some of its epochs, and the digest it would have ended with."""
+    whole = train(TrainingConfig(name="whole", **options), QUIET)
+    with monkeypatch.context() as patch:
+        epoch = Run.epoch
+
+        def stop(run):
+            if len(run.history) == epochs:
+                raise KeyboardInterrupt
+            epoch(run)
+
+        patch.setattr(Run, "epoch", stop)
+        with pytest.raises(KeyboardInterrupt):
+            train(TrainingConfig(name="a", **options), QUIET)
+    return checkpoint.read_card(whole)["sha256"]
+
+
+def resumed(capsys, name="a", **options):
+    """The digest that a resumed run ends with, and what it says."""
+    path = train(TrainingConfig(name=name, resume=True, **options), Console(stderr=True))
+    return checkpoint.read_card(path)["sha256"], " ".join(capsys.readouterr().err.split())
+
+
+def test_a_resumed_run_goes_on_with_the_tiles_it_began_with_and_no_others(tgs, monkeypatch, capsys):
+    digest = stopped(monkeypatch, data=tgs, **TINY)
+    split = checkpoint.read_card(Path(RESUMED))["split"]
+    # New sections would draw another split, and there are new tiles too.
+    (tgs / "sections.csv").write_text("id,section\n" + "".join(f"{i:02},{i % 2}\n" for i in range(40)))
+    for part in ("images", "masks"):
+        shutil.copy(tgs / "train" / part / "00.png", tgs / "train" / part / "new.png")
+    ended, said = resumed(capsys)
+    assert ended == digest
+    assert "1 other tiles there are not used" in said
+    card = checkpoint.read_card(Path(RESUMED))
+    assert card["split"] == split
+    assert card["training"]["data"]["source"] == "tgs/train"
+    assert card["training"]["data"]["tiles"] == 40
+
+
+def test_the_tiles_of_a_run_may_move_but_not_change(tgs, monkeypatch, capsys):
+    digest = stopped(monkeypatch, data=tgs, **TINY)
+    shutil.copytree("runs/a", "runs/b")
+    moved = Path(shutil.move(tgs, "elsewhere"))
+    with pytest.raises(DataError, match=r"^tgs/train: no such file or folder any more, .* --data where those are"):
+        train(TrainingConfig(name="a", resume=True), QUIET)
+    ended, said = resumed(capsys, data=moved / "train")
+    assert ended == digest
+    assert "reading elsewhere/train" in said
+
+    mask = moved / "train/masks/07.png"
+    cv2.imwrite(str(mask), 255 - cv2.imread(str(mask), 0))
+    with pytest.raises(DataError, match=r"1 of 40 tiles are not what they were .*began, first 07; say with"):
+        train(TrainingConfig(name="b", resume=True, data=moved), QUIET)
+    for part in ("images", "masks"):
+        (moved / "train" / part / "08.png").unlink()
+    with pytest.raises(DataError, match=r"1 of 40 tiles are not there, first 08; say with --data where"):
+        train(TrainingConfig(name="b", resume=True, data=moved), QUIET)
+
+
+def test_a_run_on_invented_sections_stays_one(tgs, monkeypatch, capsys):
+    digest = stopped(monkeypatch, **TINY)
+    shutil.copytree(tgs, "data/tgs-salt")
+    ended, said = resumed(capsys)
+    assert ended == digest
+    assert "learning from invented sections alone, as the run began" in said
+    assert checkpoint.read_card(Path(RESUMED))["training"]["data"] == {"source": "synthetic"}
+    with pytest.raises(DataError, match=r"learns from invented sections and cannot go on with tgs; begin another"):
+        train(TrainingConfig(name="a", resume=True, data=tgs), QUIET)
+
+
+def test_what_taught_a_run_is_in_its_checkpoint(tgs, monkeypatch, capsys):
+    options = {"data": tgs, **TINY, "epochs": 1}
+    teacher, other = (train(TrainingConfig(name=name, **options), QUIET) for name in ("teacher", "other"))
+    first = train(TrainingConfig(name="first", **options), QUIET)
+    options = {"data": tgs, "teacher": (teacher,), "start_from": first, **TINY, "epochs": 2}
+    digest = stopped(monkeypatch, **options)
+    before = checkpoint.read_card(Path(RESUMED))["training"]
+    shutil.copytree("runs/a", "runs/b")
+    shutil.rmtree("runs/first")  # the weights it began with are not read again
+    Path("runs/teacher").rename("runs/moved")
+    with pytest.raises(TeacherError, match=r"^runs/teacher/teacher.safetensors: this teacher .* with --teacher where"):
+        train(TrainingConfig(name="a", resume=True), QUIET)
+    picture = tgs / "test/images/50.png"
+    shutil.copy(picture, tgs / "test/images/new.png")
+    shutil.move(tgs / "test", "pictures")
+    moved = {"teacher": (Path("runs/moved/teacher.safetensors"),), "unlabelled": Path("pictures")}
+    ended, said = resumed(capsys, **moved)
+    assert ended == digest
+    assert "reading pictures" in said
+    assert "other tiles there are not used" in said
+    after = checkpoint.read_card(Path(RESUMED))["training"]
+    assert [after[key] for key in ("taught_by", "started_from")] == [before[k] for k in ("taught_by", "started_from")]
+
+    weights, card = (other.with_suffix(suffix) for suffix in (".safetensors", ".json"))
+    network, entries = checkpoint.load(weights)
+    network.head.bias.data += 1
+    checkpoint.save(weights, network, entries)
+    with pytest.raises(TeacherError, match=r"^runs/other/other.safetensors is not a teacher that this run began with"):
+        train(TrainingConfig(name="b", resume=True, **moved | {"teacher": (other,)}), QUIET)
+    picture = Path("pictures/images/50.png")
+    cv2.imwrite(str(picture), 255 - cv2.imread(str(picture), 0))
+    with pytest.raises(DataError, match=r"pictures: 1 of \d+ tiles are not what they were .* first 50; say with --unl"):
+        train(TrainingConfig(name="b", resume=True, **moved), QUIET)
+
+
+def test_a_checkpoint_of_an_earlier_version_is_not_called_damaged(monkeypatch):
+    stopped(monkeypatch, **TINY)
+    path = Path("runs/a/resume-odd.pt")
+    state = read_checkpoint(path)
+    del state["learns_from"]
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    path.write_bytes(hashlib.sha256(buffer.getvalue()).digest() + buffer.getvalue())
+    with pytest.raises(TrainingError, match=r"resume-odd.pt is of an earlier version, .*--start-from runs/a/a.safet"):
+        train(TrainingConfig(name="a", resume=True), QUIET)
+
+
+def test_options_that_a_resumed_run_does_not_use_are_named(monkeypatch, capsys):
+    digest = stopped(monkeypatch, **TINY)
+    monkeypatch.setattr(sys, "argv", ["/somewhere/train.py", "--resume", "--batch_size=32", "--seed", "0"])
+    shape = UNetConfig(width=2, depth=3)
+    ended, said = resumed(capsys, epochs=9, split=Path("a card.json"), model=shape)
+    assert ended == digest
+    assert "not used, because a resumed run keeps its own options: --split a card.json, --epochs 9, " in said
+    assert "--batch-size 32, --model.depth 3 " in said + " "
+    assert "--seed" not in said
+
+
+def test_pictures_exported_anew_are_labelled_anew(tgs):
+    options = {"data": tgs, **TINY, "epochs": 1}
+    teacher = train(TrainingConfig(name="teacher", **options), QUIET)
+    train(TrainingConfig(name="a", teacher=(teacher,), **options), QUIET)
+    cache = Path("runs/a/taught.safetensors")
+    before = cache.read_bytes()
+    for checkpoints in Path("runs/a").glob("a.*"), Path("runs/a").glob("*.pt"):
+        for path in checkpoints:
+            path.unlink()
+    for path in (tgs / "test/images").iterdir():
+        cv2.imwrite(str(path), 255 - cv2.imread(str(path), 0))
+    train(TrainingConfig(name="a", teacher=(teacher,), **options), QUIET)
+    assert cache.read_bytes() != before
+
+
+def test_without_data_the_first_line_says_what_was_looked_for_and_what_happens(tmp_path, capsys):
+    train(TrainingConfig(name="a", **TINY | {"epochs": 1}), Console(stderr=True))
+    first = " ".join(capsys.readouterr().err.split())
+    assert first.startswith(
+        f"no --data, and {tmp_path}/data/tgs-salt is not there: learning from invented sections alone"
+    )
+
+
+@pytest.mark.parametrize(("value", "named"), [(255, "a pixel without salt"), (0, "a pixel of salt")])
+def test_masks_that_teach_nothing_are_refused(tgs, value, named):
+    for path in (tgs / "train/masks").iterdir():
+        cv2.imwrite(str(path), np.full((101, 101), value, np.uint8))
+    with pytest.raises(DataError, match=rf"expected masks with salt and without to learn from; no mask holds {named}"):
+        train(TrainingConfig(data=tgs, name="a", **TINY), QUIET)
+
+
+def test_weights_from_tiles_keep_their_licence(tgs):
+    options = TINY | {"epochs": 1}
+    first = train(TrainingConfig(data=tgs, name="first", **options), QUIET)
+    second = train(TrainingConfig(name="second", start_from=first, **options), QUIET)
+    assert checkpoint.read_card(second)["licence"] == checkpoint.read_card(first)["licence"]
+    assert "MIT" not in checkpoint.read_card(second)["licence"]
+
+
+def test_a_label_does_not_depend_on_how_many_share_the_work(small_model, picture):
+    """Batches of one composition, on one thread each: then it holds on every processor, whatever its instructions."""
+    images = np.stack([np.roll(picture, 3 * i, axis=1) for i in range(2 * CHUNK + 5)])
+    teachers = [Segmenter(small_model, {"threshold": 0.5, "input": RULE}, fast=True)]
+    seen = []
+    network = teachers[0]._network.forward
+
+    def recorded(x):
+        seen.append((x.shape[0], torch.get_num_threads()))
+        return network(x)
+
+    teachers[0]._network.forward = recorded
+    labels = _labels(teachers, images, processes=1)
+    assert sorted(seen) == [(5, 1)] * 2 + [(CHUNK, 1)] * 4
+    for processes in (2, 3, 5):
+        np.testing.assert_array_equal(labels, _labels(teachers, images, processes))
+    assert torch.get_num_threads() == 1
+    torch.set_num_threads(2)
+    try:
+        np.testing.assert_array_equal(labels, _labels(teachers, images, 1))
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)
+    assert {threads for _, threads in seen} == {1}
+
+
+def _labels(teachers, images, processes):
+    """The labels that processes together make, one after the other."""
+    shares = [share_of(teachers, images, rank, processes, QUIET) for rank in range(processes)]
+    return whole_of(shares, len(images))
+
+
 def test_a_network_learns():
     """A few seconds must beat calling everything salt (IoU 0.25) and calling nothing salt (IoU 0)."""
     options = {"epochs": 4, "batch_size": 16, "sections_per_epoch": 256, "model": UNetConfig(width=4, depth=3)}
@@ -239,7 +445,8 @@ def test_two_processes_share_one_run(tgs):
     assert card["training"]["command"].startswith("torchrun --standalone --nproc-per-node=2 ")
     alone = train(TrainingConfig(data=tgs, name="alone", teacher=(teacher,), **TINY | {"epochs": 1}), QUIET)
     labels = [path.parent / "taught.safetensors" for path in (Path("runs/both/both.safetensors"), alone)]
-    assert labels[0].read_bytes() == labels[1].read_bytes()  # two halves make the whole
+    # Two halves make the whole, on every processor: the same tiles are computed together, on one thread.
+    assert labels[0].read_bytes() == labels[1].read_bytes()
 
 
 @pytest.mark.parametrize(

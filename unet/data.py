@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unet import pairing
-from unet.files import PictureFile, find_pictures, printable
+from unet.files import FORMATS, PictureFile, find_left_out, find_pictures, printable
 
 DEFAULT = Path("data/tgs-salt")
 LARGEST_PIXELS = 1_000_000_000  # of all tiles together: 24 times those of the challenge
@@ -100,6 +100,31 @@ def read_tiles(place: Path, only: Collection[str] | None = None) -> Tiles:
         place: as ``labelled_place`` finds it.
         only: the ids of those to read, by default all; a DataError says how many of them are not there.
     """
+    found = find_tiles(place)
+    ids = sorted(found.images if only is None else only)
+    _refuse_missing(place, ids, found.images)
+    missing = sorted(set(ids) - found.masks.keys())
+    if missing:
+        raise DataError(
+            f"{printable(place)}: {len(missing):,} images have no mask of the same name in masks/ or beside them, "
+            f"first {printable(missing[0])}"
+        )
+    pictures, guessed = _read_all(found.images, ids)
+    truths, said = _read_masks(place, found.masks, ids, pictures.shape)
+    return Tiles(ids, pictures, truths, (*_unused(len(found.images) - len(ids)), *found.notes, *guessed, *said))
+
+
+@dataclass(frozen=True)
+class TileFiles:
+    """Files of tiles, not yet read: id -> image, id -> mask of those that have one, and ``notes`` as of ``Tiles``."""
+
+    images: dict[str, PictureFile]
+    masks: dict[str, PictureFile]
+    notes: tuple[str, ...]
+
+
+def find_tiles(place: Path) -> TileFiles:
+    """The images and masks of a zip or a folder, by the rules of ``load_tiles``; raises as there."""
     images, masks = _images_and_masks(place)
     if not images or not (masks or images[0].inside.parent.name):
         raise DataError(
@@ -109,23 +134,14 @@ def read_tiles(place: Path, only: Collection[str] | None = None) -> Tiles:
     found = pairing.pair([file.inside for file in images], [file.inside for file in masks])
     _refuse_ambiguous(place, [*found.twice, *found.ambiguous])
     names = pairing.names_of([file.inside for file in images])
-    ids = sorted(names if only is None else only)
-    _refuse_missing(place, ids, names)
-    wanted = set(ids)
-    missing = sorted(names[image] for image, mask in found.pairs if mask is None and names[image] in wanted)
-    if missing:
-        raise DataError(
-            f"{printable(place)}: {len(missing):,} images have no mask of the same name in masks/ or beside them, "
-            f"first {printable(missing[0])}"
-        )
-    notes = _unused(len(names) - len(ids))
+    notes = []
     if found.unpaired:
         first = printable(min(str(masks[index].inside) for index in found.unpaired))
         notes.append(f"{len(found.unpaired):,} masks belong to no image and are left out, first {first}")
+    if left_out := find_left_out(place):
+        notes.append(f"{len(left_out):,} files are left out, first {left_out[0]}; expected {FORMATS}")
     mask_of = {names[image]: masks[mask] for image, mask in found.pairs if mask is not None}
-    pictures, guessed = _read_all(dict(zip(names, images, strict=True)), ids)
-    truths, said = _read_masks(mask_of, ids, pictures.shape)
-    return Tiles(ids, pictures, truths, (*notes, *guessed, *said))
+    return TileFiles(dict(zip(names, images, strict=True)), mask_of, tuple(notes))
 
 
 def _images_and_masks(place: Path) -> tuple[list[PictureFile], list[PictureFile]]:
@@ -177,7 +193,7 @@ def _read_all(files: dict[str, PictureFile], ids: list[str]) -> tuple[NDArray[np
 
 
 def _read_masks(
-    files: dict[str, PictureFile], ids: list[str], shape: tuple[int, ...]
+    place: Path, files: dict[str, PictureFile], ids: list[str], shape: tuple[int, ...]
 ) -> tuple[NDArray[np.bool_], list[str]]:
     """Masks of one size, (N, H, W) bool, and what of them was guessed or looks wrong."""
     guessed = _Guessed("masks")
@@ -191,7 +207,10 @@ def _read_masks(
             )
         truths[row] = mask.salt
         values |= mask.values
-    return truths, [*guessed.sentences(), *doubts(truths, values)]
+    try:
+        return truths, [*guessed.sentences(), *doubts(truths, values)]
+    except DataError as error:
+        raise DataError(f"{printable(place)}: {error}") from None
 
 
 def doubts(truths: NDArray[np.bool_], values: set[float | tuple[int, ...]]) -> list[str]:
@@ -411,6 +430,15 @@ class Sections:
             )
         used = self.lines - len(self.others) - self.blank - self.ambiguous
         return {"lines": self.lines, "lines_used": used, "tiles": tiles, "tiles_in_one": len(self.of), "notes": notes}
+
+
+def sections_said(file: Path, summary: dict[str, Any]) -> list[str]:
+    """A ``Sections.summary`` as lines to print; the first says how much of the table is used, the others warn."""
+    return [
+        f"{shown(file)}: {summary['lines_used']:,} of its {summary['lines']:,} lines name tiles, and "
+        f"{summary['tiles_in_one']:,} of {summary['tiles']:,} tiles lie in a known section",
+        *(f"warning: {shown(file)}: {note}" for note in summary["notes"]),
+    ]
 
 
 def match_sections(ids: Collection[str], table: dict[str, str]) -> Sections:

@@ -5,6 +5,7 @@ stopped and resumed sees what one that never stopped sees, and a tile is augment
 several meets it.
 """
 
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +27,7 @@ from unet.data import (
     read_sections,
     read_tiles,
     sections_file,
+    sections_said,
     shown,
     split_tiles,
 )
@@ -109,7 +111,14 @@ def load_material(
         say(f"warning: {note}")
     if tiles.masks.all() or not tiles.masks.any():
         raise DataError(f"{shown(place)}: expected masks with salt and without to learn from; {tiles.notes[-1]}")
-    split = _drawn(root, tiles.ids, val_share, seed, say) if split is None else _repeated(place, split, tiles.ids)
+    notes = tiles.notes
+    if split is None:
+        split, more = _drawn(root, tiles.ids, val_share, seed, say)
+        for note in more:
+            say(f"warning: {note}")
+        notes += more
+    else:
+        split = _repeated(place, split, tiles.ids)
     unused = len(tiles.ids) - len(split.train) - len(split.val)
     if unused:
         say(f"{unused:,} tiles that the split does not know are left out")
@@ -118,7 +127,7 @@ def load_material(
             f"{shown(root)}: {len(tiles.ids)} tiles leave {len(split.train)} to train and {len(split.val)} to "
             "validate; give more tiles or another --val-share"
         )
-    return material_of(tiles, split, place.absolute(), tiles.notes)
+    return material_of(tiles, split, place.absolute(), notes)
 
 
 def material_of(
@@ -131,12 +140,16 @@ def material_of(
     return Material(Pool.labelled(tiles.subset(split.train)), tiles.subset(split.val), unseen, split, source, notes)
 
 
-def _drawn(root: Path, ids: list[str], val_share: float, seed: int, say: Callable[[str], None]) -> Split:
-    """A split of its own, by the sections of ``root`` where they are known."""
+def _drawn(
+    root: Path, ids: list[str], val_share: float, seed: int, say: Callable[[str], None]
+) -> tuple[Split, tuple[str, ...]]:
+    """A split of its own, by the sections of ``root`` where they are known, and what is doubtful in it."""
     table, file = read_sections(root), sections_file(root)
-    split = split_tiles(ids, table, val_share, seed)
+    with warnings.catch_warnings(record=True) as caught:  # said as the other notes are, and kept with them
+        warnings.simplefilter("always")
+        split = split_tiles(ids, table, val_share, seed)
     if table is None or file is None:
-        return split
+        return split, tuple(str(warning.message) for warning in caught)
     found = split.sections
     if not found["tiles_in_one"]:
         first = f", such as {printable(next(iter(table)))}" if table else ""
@@ -144,13 +157,9 @@ def _drawn(root: Path, ids: list[str], val_share: float, seed: int, say: Callabl
             f"{shown(file)}: none of its {len(table):,} lines{first} names a tile, such as {printable(ids[0])}; "
             "expected the names of tiles in the column id"
         )
-    say(
-        f"{shown(file)}: {found['lines_used']:,} of its {found['lines']:,} lines name tiles, and "
-        f"{found['tiles_in_one']:,} of {found['tiles']:,} tiles lie in a known section"
-    )
-    for note in found["notes"]:
-        say(f"warning: {shown(file)}: {note}")
-    return replace(split, sections={"file": shown(file), **found})
+    say(sections_said(file, found)[0])
+    notes = tuple(f"{shown(file)}: {note}" for note in found["notes"])
+    return replace(split, sections={"file": shown(file), **found}), notes
 
 
 def _repeated(place: Path, split: Split, ids: list[str]) -> Split:

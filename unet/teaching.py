@@ -139,10 +139,32 @@ def _mark(made_of: str, targets: Targets) -> dict[str, str]:
 
 
 def _ask(teachers: list[Segmenter], images: Images, fabric: Fabric, console: Console) -> Targets:
-    count, processes = len(images), fabric.world_size
-    chunks = -(-count // CHUNK)
-    mine = range(fabric.global_rank, chunks, processes)
-    # Shares of one size, so that they can be gathered: the last of some processes may stay empty.
+    """The labels of all tiles, of which this process makes its share."""
+    shown_by = console if fabric.is_global_zero else Console(quiet=True)
+    mine = share_of(teachers, images, fabric.global_rank, fabric.world_size, shown_by)
+    if fabric.world_size == 1:
+        return whole_of([mine], len(images))
+    sent = fabric.to_device(torch.from_numpy(mine))
+    parts = [torch.empty_like(sent) for _ in range(fabric.world_size)]
+    torch.distributed.all_gather(parts, sent)
+    return whole_of([part.cpu().numpy() for part in parts], len(images))
+
+
+def share_of(teachers: list[Segmenter], images: Images, rank: int, processes: int, console: Console) -> Targets:
+    """The labels that one of several processes makes.
+
+    Args:
+        teachers: one or more.
+        images: (N, H, W) uint8, of all processes.
+        rank: which of them this is, from 0.
+        processes: how many there are.
+        console: where progress is shown, if it is a terminal.
+
+    Returns:
+        (rounds, ``CHUNK``, H, W) uint8 of chunks ``rank``, ``rank + processes``, ...; of one size for all, so that they
+        can be gathered: the last chunk of some stays empty.
+    """
+    chunks = -(-len(images) // CHUNK)
     labels = np.zeros((-(-chunks // processes), CHUNK, *images.shape[1:]), np.uint8)
 
     def ask(chunk: int) -> Targets:
@@ -153,20 +175,17 @@ def _ask(teachers: list[Segmenter], images: Images, fabric: Fabric, console: Con
         )
         return np.rint(255 * total / len(teachers)).astype(np.uint8)
 
-    hidden = not (console.is_terminal and fabric.is_global_zero)
-    with _one_thread_each() as pool, Progress(console=console, disable=hidden) as progress:
-        for place, found in enumerate(
-            progress.track(pool.map(ask, mine), len(mine), description="asking the teachers")
-        ):
-            labels[place, : len(found)] = found
-    share_of = fabric.to_device(torch.from_numpy(labels))
-    parts = [torch.empty_like(share_of) for _ in range(processes)]
-    if processes > 1:
-        torch.distributed.all_gather(parts, share_of)
-    else:
-        parts = [share_of]
-    # Process r looked at chunks r, r + processes, ...: the shares interleave.
-    together: Targets = torch.stack(parts, dim=1).reshape(-1, *images.shape[1:])[:count].cpu().numpy()
+    mine = range(rank, chunks, processes)
+    with _one_thread_each() as pool, Progress(console=console, disable=not console.is_terminal) as progress:
+        found = progress.track(pool.map(ask, mine), len(mine), description="asking the teachers")
+        for place, of_chunk in enumerate(found):
+            labels[place, : len(of_chunk)] = of_chunk
+    return labels
+
+
+def whole_of(shares: list[Targets], count: int) -> Targets:
+    """The labels of all tiles in their order, (N, H, W), out of the shares of all processes: they interleave."""
+    together: Targets = np.stack(shares, axis=1).reshape(-1, *shares[0].shape[2:])[:count]
     return together
 
 

@@ -12,6 +12,7 @@ alone validates, on every tile once, and it alone writes.
 import hashlib
 import io
 import json
+import logging
 import math
 import os
 import signal
@@ -443,6 +444,7 @@ def _first_weights(config: TrainingConfig, material: Material) -> tuple[UNet, Ca
 
 def launched(config: TrainingConfig) -> Fabric:
     """Devices, processes and precision; under torchrun the launcher's environment says how many there are."""
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # the card says all that it would tell
     precision: Any = config.precision
     if precision == "auto":
         pays = torch.cuda.is_bf16_supported() if torch.cuda.is_available() else computes_bfloat16()
