@@ -221,7 +221,7 @@ def pictures(folder: Path) -> list[PictureInput]:
         "bitmap.bmp": encoded(GREY, "BMP"),
         "lossless.webp": encoded(GREY, "WEBP", lossless=True),
         "portable.pgm": encoded(GREY, "PPM"),
-        "signed.npy": npy((GREY.astype(int) - 128).astype(np.int8)),
+        "signed-bytes.npy": npy((GREY.astype(int) - 128).astype(np.int8)),
         "one-channel.npy": npy(GREY[..., None]),
         "renamed-png.jpg": encoded(GREY),
         "renamed-npy.png": npy(wide),
@@ -431,8 +431,7 @@ def scenes(many: int) -> list[Scene]:
 
     def planted(inside: Path) -> list[Path]:
         (inside / "out").mkdir()
-        for name in ("a.png", "a.png.tmp"):
-            (inside / "out" / name).symlink_to("../../bystander.png")
+        (inside / "out" / "a.png.tmp").symlink_to("../../bystander.png")
         (inside / "a.tif").write_bytes(encoded(GREY, "TIFF"))
         return [inside / "a.tif"]
 
@@ -488,7 +487,7 @@ def scenes(many: int) -> list[Scene]:
             [f"{name}.png: cannot be read" for name in ("pipe", "gone", "loop", "zero", "up")],
             status=1,
         ),
-        Scene("links planted in the output folder", planted, words=["a.png is there already"], status=2),
+        Scene("a link planted in the output folder", planted, one),
         Scene("a link in a zip", linked_entry, words=["not a PNG"], status=1),
         Scene("a zip with a password", raw(b"a.png", packed, len(good), crc, flags=1), words=["password"], status=1),
         Scene("a wrong checksum", raw(b"a.png", packed, len(good), crc ^ 1), words=["Bad CRC-32"], status=1),
