@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -23,7 +24,7 @@ from unet.data import DataError
 from unet.image import RULE
 from unet.material import epoch_order
 from unet.model import UNetConfig
-from unet.options import TrainingConfig, learning_rate
+from unet.options import TrainingConfig, differing, learning_rate
 from unet.segmenter import computes_bfloat16
 from unet.synthetic import sections
 from unet.teaching import CHUNK, TeacherError, share_of, whole_of
@@ -168,14 +169,14 @@ def test_a_student_learns_from_its_teacher(tgs, capsys):
 RESUMED = "runs/a/a.safetensors"
 
 
-def stopped(monkeypatch, epochs=1, **options):
-    """A run ``a`` that was stopped after some of its epochs, and the digest it would have ended with."""
+def stopped(monkeypatch, **options):
+    """Stops a run ``a`` after its first epoch; the digest it would have ended with."""
     whole = train(TrainingConfig(name="whole", **options), QUIET)
     with monkeypatch.context() as patch:
         epoch = Run.epoch
 
         def stop(run):
-            if len(run.history) == epochs:
+            if len(run.history) == 1:
                 raise KeyboardInterrupt
             epoch(run)
 
@@ -230,8 +231,9 @@ def test_the_tiles_of_a_run_may_move_but_not_change(tgs, monkeypatch, capsys):
 def test_a_run_on_invented_sections_stays_one(tgs, monkeypatch, capsys):
     digest = stopped(monkeypatch, **TINY)
     shutil.copytree(tgs, "data/tgs-salt")
-    ended, said = resumed(capsys)
+    ended, said = resumed(capsys, seed=9)
     assert ended == digest
+    assert "not used, because a resumed run keeps its own options: --seed 9 " in said
     assert "learning from invented sections alone, as the run began" in said
     assert checkpoint.read_card(Path(RESUMED))["training"]["data"] == {"source": "synthetic"}
     with pytest.raises(DataError, match=r"learns from invented sections and cannot go on with tgs; begin another"):
@@ -273,8 +275,8 @@ def test_what_taught_a_run_is_in_its_checkpoint(tgs, monkeypatch, capsys):
         train(TrainingConfig(name="b", resume=True, **moved), QUIET)
 
 
-def test_a_checkpoint_of_an_earlier_version_is_not_called_damaged(monkeypatch):
-    stopped(monkeypatch, **TINY)
+def test_a_checkpoint_of_an_earlier_version_is_not_called_damaged():
+    train(TrainingConfig(name="a", **TINY | {"epochs": 1}), QUIET)
     path = Path("runs/a/resume-odd.pt")
     state = read_checkpoint(path)
     del state["learns_from"]
@@ -285,15 +287,16 @@ def test_a_checkpoint_of_an_earlier_version_is_not_called_damaged(monkeypatch):
         train(TrainingConfig(name="a", resume=True), QUIET)
 
 
-def test_options_that_a_resumed_run_does_not_use_are_named(monkeypatch, capsys):
-    digest = stopped(monkeypatch, **TINY)
+def test_options_that_a_resumed_run_does_not_use_are_named(monkeypatch):
+    own = TrainingConfig(name="a", data=Path("x"), **TINY)
+    assert differing(replace(own, resume=True, data=Path("elsewhere")), own) == []
+    given = TrainingConfig(
+        name="a", resume=True, epochs=9, split=Path("a card.json"), model=UNetConfig(width=2, depth=3)
+    )
+    assert differing(given, own) == ["--split a card.json", "--epochs 9", "--model.depth 3"]
+    # A usual value is no option given, unless the command says so.
     monkeypatch.setattr(sys, "argv", ["/somewhere/train.py", "--resume", "--batch_size=32", "--seed", "0"])
-    shape = UNetConfig(width=2, depth=3)
-    ended, said = resumed(capsys, epochs=9, split=Path("a card.json"), model=shape)
-    assert ended == digest
-    assert "not used, because a resumed run keeps its own options: --split a card.json, --epochs 9, " in said
-    assert "--batch-size 32, --model.depth 3 " in said + " "
-    assert "--seed" not in said
+    assert differing(TrainingConfig(name="a", resume=True), own) == ["--batch-size 32"]
 
 
 def test_pictures_exported_anew_are_labelled_anew(tgs):
