@@ -87,7 +87,7 @@ def train(config: TrainingConfig, console: Console | None = None) -> Path:
         with _writing(config.folder), tempfile.TemporaryFile(dir=config.folder):
             pass  # better refused now than after the first epoch
     try:
-        run = Run(config, given, state, fabric, console)
+        run = Run(config, state, fabric, console, given)
         with run.progress:
             while len(run.history) < run.config.epochs:
                 run.epoch()
@@ -106,12 +106,13 @@ class Run:
     def __init__(
         self,
         config: TrainingConfig,
-        given: TrainingConfig,
         state: dict[str, Any] | None,
         fabric: Fabric,
         console: Console,
+        given: TrainingConfig | None = None,
     ) -> None:
         """``given`` are the options of this call: of a resumed run they say where its data and teachers are now."""
+        given = given or config
         self.fabric, self.console = fabric, console
         fabric.seed_everything(config.seed, verbose=False)
         kept: Record | None = None if state is None else state["learns_from"]
