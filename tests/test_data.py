@@ -10,17 +10,10 @@ import pytest
 from tests.conftest import TGS
 from unet import data
 from unet.checkpoint import read_card
-from unet.data import (
-    DataError,
-    load_tiles,
-    load_unlabelled,
-    match_sections,
-    read_sections,
-    sections_file,
-    shown,
-    split_tiles,
-)
+from unet.data import DataError, load_tiles, load_unlabelled, read_sections, split_tiles
 from unet.files import PictureError, find_pictures
+from unet.places import sections_file, shown
+from unet.sections import match_sections
 from unet.segmenter import shipped_weights
 
 IDS = [f"{i:03}" for i in range(200)]

@@ -24,21 +24,14 @@ from rich.text import Text
 from unet import bench, metrics, pairing, report
 from unet.checkpoint import Card
 from unet.command import version
-from unet.data import (
-    Tiles,
-    labelled_place,
-    match_sections,
-    read_sections,
-    read_tiles,
-    sections_file,
-    sections_said,
-    shown,
-)
+from unet.data import Tiles, read_tiles
 from unet.files import FORMATS, MissingError, PictureError, PictureFile, find_left_out, find_pictures, printable
 from unet.judging import scores
 from unet.material import unseen_sections
 from unet.pairing import is_mask_beside
+from unet.places import labelled_place, sections_file, shown
 from unet.prediction import CHUNK, ClashError, Way, is_submission_of, others, plan, predict, refusal, write
+from unet.sections import match_sections, read_sections, sections_said
 from unet.segmenter import BATCH, Probability, Segmenter, shipped_weights
 
 NAMED = 8  # files that one sentence names

@@ -18,21 +18,11 @@ from torch import Tensor
 
 from unet import pairing
 from unet.augment import augment
-from unet.data import (
-    DEFAULT,
-    DataError,
-    Split,
-    Tiles,
-    labelled_place,
-    read_sections,
-    read_tiles,
-    sections_file,
-    sections_said,
-    shown,
-    split_tiles,
-)
+from unet.data import Tiles, read_tiles
 from unet.files import printable
 from unet.image import Padding
+from unet.places import DEFAULT, DataError, labelled_place, sections_file, shown
+from unet.sections import Split, read_sections, sections_said, split_tiles
 from unet.synthetic import sections
 
 Images = NDArray[np.uint8]  # (N, H, W)

@@ -13,8 +13,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from unet.data import DataError, Split, Unlabelled, labelled_place, read_tiles, read_unlabelled, shown, unlabelled_place
+from unet.data import Unlabelled, read_tiles, read_unlabelled
 from unet.material import INVENTED, Material, material_of
+from unet.places import DataError, labelled_place, shown, unlabelled_place
+from unet.sections import Split
 
 Record = dict[str, Any]  # of plain values and tensors, which ``torch.load(weights_only=True)`` takes
 

@@ -22,8 +22,9 @@ from safetensors import SafetensorError
 
 from unet import pairing
 from unet.checkpoint import Card, write_atomically
-from unet.data import Split, shown
 from unet.material import Images, Pool, Targets
+from unet.places import shown
+from unet.sections import Split
 from unet.segmenter import BATCH, Segmenter
 
 CHUNK = BATCH  # tiles that a teacher looks at together

@@ -37,7 +37,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from unet import checkpoint, pairing, pretrained, record
 from unet.checkpoint import Card, write_atomically
-from unet.data import DEFAULT, Split, load_unlabelled, shown, unlabelled_place, unlabelled_root
+from unet.data import load_unlabelled
 from unet.files import printable
 from unet.image import RULE
 from unet.judging import judged, judging_split, scores
@@ -45,8 +45,10 @@ from unet.losses import symmetric_lovasz
 from unet.material import Material, Pool, batches, epoch_order, epoch_tiles, load_material, shrunk
 from unet.model import UNet, channels_last
 from unet.options import TrainingConfig, differing, learning_rate
+from unet.places import DEFAULT, shown, unlabelled_place, unlabelled_root
 from unet.provenance import lineage, origin
 from unet.record import Record
+from unet.sections import Split
 from unet.segmenter import Segmenter, computes_bfloat16
 from unet.teaching import check_teacher, same_teachers, taught
 

@@ -1,0 +1,107 @@
+"""Where the data is: the zip or folder of a data set, and the table beside it; of two candidates neither is taken."""
+
+from pathlib import Path
+
+from unet.files import printable
+
+DEFAULT = Path("data/tgs-salt")
+LARGEST_SECTIONS = 100_000_000  # bytes of sections.csv: five million tiles
+
+
+class DataError(ValueError):
+    """Data that is not there or not as expected; the message says what to do."""
+
+
+def labelled_place(root: Path) -> Path:
+    """Where ``load_tiles`` reads: ``train.zip`` or ``train/`` in ``root``, and otherwise ``root`` itself.
+
+    Raises:
+        DataError: nothing is there, or both are, or one of them beside ``images/`` and ``masks/``.
+    """
+    place = _place(root, "train")
+    if place != root and {"images", "masks"} <= _folders(root):
+        raise DataError(
+            f"{printable(root)}: expected one place with tiles, got {printable(place.name)} and images/ with masks/, "
+            f"which may differ; name the first, as in --data {printable(place)}, or move it away to read the others"
+        )
+    return place
+
+
+def _place(root: Path, name: str) -> Path:
+    """Where tiles are: ``name``.zip or ``name``/ in ``root`` if one is there, and otherwise ``root`` itself."""
+    try:
+        found = [place for place in (root / f"{name}.zip", root / name) if place.exists()]
+        if len(found) > 1:
+            zipped, folder = (printable(place) for place in found)
+            option = "--data" if name == "train" else "--unlabelled"
+            raise DataError(
+                f"{printable(root)}: expected one of {name}.zip and {name}/, got both, which may differ; "
+                f"name the one to read, as in {option} {folder} or {option} {zipped}"
+            )
+        if found or root.exists():
+            return (found or [root])[0]
+    except OSError as error:  # a name that is too long, a folder that is closed
+        raise DataError(f"{printable(root)}: cannot be opened ({error.strerror})") from None
+    raise DataError(f"{printable(root)}: no such file or folder; see the README for how to get the data")
+
+
+def _folders(root: Path) -> set[str]:
+    """The names of the folders in a folder, in small letters."""
+    return {path.name.casefold() for path in root.iterdir() if path.is_dir()} if root.is_dir() else set()
+
+
+def unlabelled_place(root: Path) -> Path:
+    """Where ``load_unlabelled`` reads: ``test.zip`` or ``test/`` in ``root``, and otherwise ``root`` itself.
+
+    Raises:
+        DataError: nothing is there, or both are.
+    """
+    return _place(root, "test")
+
+
+def unlabelled_root(unlabelled: Path | None, data: Path) -> Path:
+    """Where pictures without labels are looked for: as told, or in ``data``, or beside it where it is a place itself.
+
+    Raises:
+        DataError: as ``labelled_place`` and ``unlabelled_place``.
+    """
+    if unlabelled is not None:
+        return unlabelled
+    beside = data.absolute().parent
+    if labelled_place(data) == data == unlabelled_place(data) and unlabelled_place(beside) != beside:
+        return beside
+    return data
+
+
+def sections_file(root: Path) -> Path | None:
+    """The ``sections.csv`` in ``root``, or else beside the zip or folder that its labelled tiles are read from.
+
+    Raises:
+        DataError: two of them that are not the same, or they cannot be looked for.
+    """
+    beside = labelled_place(root).absolute().parent  # not resolved: a link keeps its own neighbours
+    try:
+        places = [root / "sections.csv"]
+        if not (beside.exists() and root.exists() and beside.samefile(root)):
+            places.append(beside / "sections.csv")
+        found = [place for place in places if place.is_file()]
+        if len(found) > 1 and content_of(found[0]) != content_of(found[1]):
+            raise DataError(
+                f"{printable(found[0])}: differs from {printable(found[1])}, which lies beside the tiles; keep one"
+            )
+    except OSError as error:
+        raise DataError(f"{printable(root)}: cannot be opened ({error.strerror})") from None
+    return found[0] if found else None
+
+
+def content_of(path: Path) -> bytes:
+    """The bytes of a table; a DataError where there are more than a table of tiles has."""
+    if path.stat().st_size > LARGEST_SECTIONS:
+        raise DataError(f"{printable(path)}: larger than {LARGEST_SECTIONS:,} bytes")
+    return path.read_bytes()
+
+
+def shown(path: Path) -> str:
+    """A path as a reader can use it and no longer than needed: from the current folder where it is below that."""
+    whole, here = path.absolute(), Path.cwd()
+    return printable(whole.relative_to(here).as_posix() if whole.is_relative_to(here) else whole)
