@@ -147,7 +147,7 @@ def test_a_command_names_a_tile_that_the_terminal_cannot_write(encoding, small_w
     environment = {**os.environ, "PYTHONIOENCODING": encoding}
     command = [sys.executable, "-m", "unet", *words]
     result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment)
-    assert (result.returncode, result.stderr) == (0, "")
+    assert (result.returncode, result.stderr) == (0, f"read {tmp_path}\n")
     assert "\\u5c71" in result.stdout
 
 

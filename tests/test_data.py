@@ -92,6 +92,15 @@ def test_a_subset_keeps_the_order_asked_for(tgs_like):
     np.testing.assert_array_equal(subset.images, grey[[0, 1]])
 
 
+def test_an_image_of_a_kind_that_is_not_read_is_told(tgs_like):
+    root, *_ = tgs_like
+    np.savez(root / "train" / "images" / "d.npz", np.zeros((20, 24)))
+    (root / "train" / "model.bin").write_bytes(b"")  # nobody's image
+    (note,) = (note for note in load_tiles(root).notes if "left out" in note)
+    assert "1 files are left out" in note
+    assert "d.npz" in note
+
+
 def test_a_missing_mask_is_named(tgs_like):
     root, *_ = tgs_like
     (root / "train" / "masks" / "b.png").unlink()

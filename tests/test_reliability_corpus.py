@@ -86,7 +86,8 @@ class TestAJudgeNotices:
         tally = Tally()
         corpus.check_weights(tally, weights, [WeightsInput("good ones", lambda path: None, "damaged")])
         good = {"a.png": encoded(GREY)}
-        other = DataInput("good ones", lambda inside: bad_input.data_set(inside / "d", good, good), {"a": GREY < 5})
+        mask = {"a.png": encoded((GREY > 128).astype(np.uint8))}
+        other = DataInput("good ones", lambda inside: bad_input.data_set(inside / "d", good, mask), {"a": GREY < 5})
         corpus.check_data(tally, [other])
         corpus.check_evaluate(tally, "", weights, [other], corpus.in_this_process)
         assert [reason.split(": ")[1] for reason in tally.broken] == [

@@ -40,6 +40,7 @@ HTML = """<!doctype html><html lang="en"><head><title>Panels</title><meta name="
     state: { threshold: 0.5, pixel: null, box: null, cuts: [], fill: "zero", random: false, overlay: null, frames: [] },
     picture: {
       ...given.picture, grey: bytes(given.picture.grey), truth: given.picture.truth && bytes(given.picture.truth),
+      margin: null,
     },
     network: given.network,
     palette: { sequential: bytes(given.sequential), diverging: bytes(given.diverging), salt: given.salt },

@@ -90,7 +90,9 @@ def text(array):
 
 
 @contextmanager
-def picture_page(browser, grey, probability, truth=None, *, state=None, viewport=(700, 1000), dark=False, **context):
+def picture_page(
+    browser, grey, probability, truth=None, *, picture=None, state=None, viewport=(700, 1000), dark=False, **context
+):
     """A page with picture and curves; ``explorer``, ``calls``, ``touch`` and ``show`` are its globals."""
     height, width = probability.shape
     data = {
@@ -103,6 +105,10 @@ def picture_page(browser, grey, probability, truth=None, *, state=None, viewport
             "truth": None if truth is None else text(truth.astype(np.uint8)),
             "probability": text(probability.astype("<f4")),
             "chosen": 0.42,
+            "margin": None,
+            "section": height * width,
+            "guessed": [],
+            **(picture or {}),
         },
         "state": {**STATE, **(state or {})},
         "network": {"sites": [], "parts": ["skip1", "bottleneck"], "field": 200, "samples": [], "parameters": 1},
@@ -222,8 +228,8 @@ def test_scores_are_the_library_s_own(browser, section):
             found = page.evaluate(
                 """({ p, t, at }) => {
                     const probability = decode.f4(p), truth = decode.u1(t);
-                    const { area, iou, score, best } = scores.thresholdCurves(probability, truth);
-                    const bare = scores.thresholdCurves(probability, null);
+                    const { area, iou, score, best } = scores.thresholdCurves(probability, truth, truth.length);
+                    const bare = scores.thresholdCurves(probability, null, truth.length);
                     return {
                         area: [...area], iou: [...iou], score: [...score], best,
                         bare: [[...bare.area], bare.iou, bare.score, bare.best],
@@ -755,6 +761,20 @@ def test_the_curves_say_what_is_best_and_that_it_is_hindsight(browser, section):
         page.set_viewport_size({"width": 390, "height": 800})
         settle(page)
         assert curves.bounding_box()["width"] <= 370
+
+
+def test_a_margin_has_no_part_in_the_area_and_what_was_guessed_is_told(browser, section):
+    image, _, probability = section
+    pixels = probability.size // 2
+    given = {"margin": "", "section": pixels, "guessed": ["<b>signed bytes</b>", "a margin"]}
+    with picture_page(browser, image, probability, picture=given, state={"threshold": 0.3}) as page:
+        count = np.count_nonzero(metrics.mask(probability, 0.3))
+        share = f"salt {100 * count / pixels:.1f} %"
+        expect(page.get_by_test_id("salt-guessed")).to_have_text("Note: <b>signed bytes</b>. Note: a margin.")
+        expect(page.get_by_test_id("salt-curve-values")).to_contain_text(share.removeprefix("salt "))
+        expect(page.get_by_test_id("salt-readout")).to_contain_text(share)
+    with picture_page(browser, image, probability) as page:
+        expect(page.get_by_test_id("salt-guessed")).to_be_hidden()
 
 
 def test_without_a_truth_the_curve_is_the_area(browser, section):

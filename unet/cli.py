@@ -278,7 +278,7 @@ def _collect(inputs: Sequence[Path]) -> tuple[list[PictureFile], list[str], int]
     count = 0
     for path in inputs:
         try:
-            found, left_out = find_pictures(path), find_left_out(path)
+            found, left_out = find_pictures(path), [file.name for file in find_left_out(path)]
         except MissingError as error:
             raise UsageError(error) from None
         except PictureError as error:

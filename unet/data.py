@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unet import pairing
-from unet.files import FORMATS, PictureFile, find_left_out, find_pictures, printable
+from unet.files import FORMATS, IMAGES, PictureFile, find_left_out, find_pictures, is_in, printable
 from unet.places import DEFAULT as DEFAULT
 from unet.places import DataError as DataError
 from unet.places import labelled_place as labelled_place
@@ -119,7 +119,7 @@ def find_tiles(place: Path) -> TileFiles:
     if found.unpaired:
         first = printable(min(str(masks[index].inside) for index in found.unpaired))
         notes.append(f"{len(found.unpaired):,} masks belong to no image and are left out, first {first}")
-    if left_out := find_left_out(place):
+    if left_out := [file.name for file in find_left_out(place) if is_in(file.inside, IMAGES)]:
         notes.append(f"{len(left_out):,} files are left out, first {left_out[0]}; expected {FORMATS}")
     mask_of = {names[image]: masks[mask] for image, mask in found.pairs if mask is not None}
     return TileFiles(dict(zip(names, images, strict=True)), mask_of, tuple(notes))

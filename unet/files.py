@@ -333,9 +333,9 @@ def choose(paths: Sequence[PurePosixPath], folder: str | None = None) -> list[in
     """Which paths are read as pictures; as ``find_pictures``, which says what ``folder`` does."""
     pictures = [index for index, path in enumerate(paths) if path.suffix.lower() in SUFFIXES]
     if folder is not None:
-        return [index for index in pictures if _is_in(paths[index], folder)]
-    pictures = [index for index in pictures if not _is_in(paths[index], MASKS)]
-    return [index for index in pictures if _is_in(paths[index], IMAGES)] or pictures
+        return [index for index in pictures if is_in(paths[index], folder)]
+    pictures = [index for index in pictures if not is_in(paths[index], MASKS)]
+    return [index for index in pictures if is_in(paths[index], IMAGES)] or pictures
 
 
 def left_out(paths: Sequence[PurePosixPath]) -> list[int]:
@@ -347,14 +347,14 @@ def left_out(paths: Sequence[PurePosixPath]) -> list[int]:
     return [
         index
         for index, path in enumerate(paths)
-        if index not in taken and not _is_in(path, MASKS) and path.suffix.lower() not in BESIDE
+        if index not in taken and not is_in(path, MASKS) and path.suffix.lower() not in BESIDE
     ]
 
 
-def find_left_out(path: Path) -> list[str]:
-    """The names of the files of a folder or a zip that ``left_out`` tells of; raises as ``find_pictures``."""
+def find_left_out(path: Path) -> list[PictureFile]:
+    """The files of a folder or a zip that ``left_out`` tells of; raises as ``find_pictures``."""
     found = _listed(path) or []
-    return [found[index].name for index in left_out([file.inside for file in found])]
+    return [found[index] for index in left_out([file.inside for file in found])]
 
 
 def _listed(path: Path) -> list[PictureFile] | None:
@@ -424,7 +424,7 @@ def _check_count(path: Path, count: int) -> None:
         raise PictureError(f"{printable(path)}: {count:,} entries, more than {LARGEST_COUNT:,}; split it up")
 
 
-def _is_in(path: PurePosixPath, folder: str) -> bool:
+def is_in(path: PurePosixPath, folder: str) -> bool:
     """Whether a file lies in a folder of this name, in capitals or not, at any depth."""
     return any(part.casefold() == folder for part in posixpath.normpath(path.parent).split("/"))
 
