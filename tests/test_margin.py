@@ -4,9 +4,10 @@ import pytest
 
 from tests.conftest import TGS
 from unet import Segmenter
-from unet.data import load_tiles
+from unet.data import find_tiles, read_tiles
 from unet.image import MARGIN, read
 from unet.margin import margin, section
+from unet.places import labelled_place
 from unet.synthetic import section as synthetic_section
 
 IMAGE, SALT = synthetic_section(2_000_000_014, 101, 101)
@@ -88,11 +89,12 @@ def test_a_jpegs_margin_is_not_quite_one_grey():
 
 @pytest.mark.data
 def test_no_margin_of_the_real_tiles_is_labelled_salt():
-    tiles = load_tiles(TGS)
+    place = labelled_place(TGS)
+    tiles = read_tiles(place, sorted(find_tiles(place).images)[::3])
     found = 0
     for image, mask in zip(tiles.images, tiles.masks, strict=True):
         if image.min() < image.max():
             outside = margin((image / 255).astype(np.float32))
             found += bool(outside.any())
             assert not mask[outside].any()
-    assert found > 100
+    assert found > 30

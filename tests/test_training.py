@@ -18,7 +18,7 @@ from rich.console import Console
 
 from tests.conftest import ROOT
 from train import main
-from unet import Segmenter, checkpoint, metrics
+from unet import Segmenter, checkpoint, material, metrics
 from unet.checkpoint import write_atomically
 from unet.data import DataError
 from unet.image import RULE
@@ -32,12 +32,14 @@ from unet.training import Run, TrainingError, read_checkpoint, train
 
 TINY = {"epochs": 3, "batch_size": 8, "sections_per_epoch": 16, "model": UNetConfig(width=2, depth=2)}
 QUIET = Console(quiet=True)
+UNSEEN = 20
 OPTIONS = ["--epochs=3", "--batch-size=8", "--sections-per-epoch=24", "--model.width=2", "--model.depth=2"]
 
 
 @pytest.fixture(autouse=True)
 def _in_an_empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(material, "UNSEEN_COUNT", UNSEEN)  # to be drawn and looked at after every epoch
 
 
 def test_the_learning_rate_rises_falls_and_ends_at_nothing():
@@ -74,8 +76,8 @@ def test_a_run_from_nothing_to_weights_that_say_what_they_are():
     segmenter = Segmenter.load(path)
     card = segmenter.card
     claim = card["claim"]
-    assert (claim["split"], claim["count"], claim["tta"]) == ("synthetic", 200, True)
-    images, masks = sections(200, 1_000_000_000)
+    assert (claim["split"], claim["count"], claim["tta"]) == ("synthetic", UNSEEN, True)
+    images, masks = sections(UNSEEN, 1_000_000_000)
     again = metrics.evaluate(segmenter.probabilities(list(images), tta=True), list(masks), claim["threshold"])
     assert again["mAP"] == pytest.approx(claim["value"], abs=1e-4)
     assert card["threshold"] == claim["threshold"]
