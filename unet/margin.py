@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 # In the 3,573 labelled TGS tiles 127 have an area like this, 627,311 pixels in all; not one of them is salt.  Areas of
 # one grey that cover no whole side are mostly salt there: a body without any reflection.
 LEVEL = 1 / 255  # of the whole range: so far greys of one margin may lie apart, as a JPEG's do
-CORNER = 0.01  # of all pixels: a black or white area at a corner from this size on is a margin as well
+CORNER = 0.02  # of all pixels: a black or white area at a corner from this size on is a margin as well
 ISLAND = 0.1  # of the largest part between margins: what is smaller is lettering, or a colour bar
 
 
