@@ -173,6 +173,9 @@ function build(root) {
   let answers = new Map();
   let number = 0;
   let leaving = false;
+  let home = location.pathname;
+  // A page that takes long to come leaves this one standing; a question from it would blank the new one.
+  const gone = () => leaving || !box.isConnected || location.pathname !== home;
 
   function ask(request) {
     const { top, left } = explorer.window ?? { top: 0, left: 0 };
@@ -192,7 +195,7 @@ function build(root) {
 
   function send() {
     const first = waiting[0];
-    if (!first || leaving || !box.isConnected) return;
+    if (!first || gone()) return;
     clearTimeout(first.timer);
     if (first.tries++ === TRIES) return finish((question) => question.reject(new Error("The server does not answer.")));
     first.timer = setTimeout(send, PATIENCE * 2 ** (first.tries - 1));
@@ -268,6 +271,7 @@ function build(root) {
   function receive(packed, given) {
     callbacks = given;
     leaving = false;
+    home = location.pathname;
     const bytes = typeof packed === "string" ? fromBase64(packed) : packed;
     order = order.then(() => unpack(bytes)).then(open);
     return order;
@@ -338,7 +342,7 @@ function build(root) {
   // The server hears of the state when it has nothing else to do: Streamlit would stop its answer half-way.
   function tell({ atOnce = false } = {}) {
     const text = viewText(state);
-    if ((waiting.length && !atOnce) || leaving || text === told || !box.isConnected) return;
+    if ((waiting.length && !atOnce) || gone() || text === told) return;
     told = text;
     callbacks.settled(JSON.parse(text));
   }
