@@ -420,7 +420,8 @@ def _session(reader: _Reader) -> Session:
 
 def _pictures(reader: _Reader) -> Session:
     # Some archives from Windows separate folders by backslashes.
-    entries = sorted((PurePosixPath(name.replace("\\", "/")), name) for name in reader.entries)
+    entries = [(PurePosixPath(name.replace("\\", "/")), name) for name in reader.entries]
+    entries.sort(key=lambda entry: entry[0].parts)
     entries = [(path, name) for path, name in entries if path.name and not files.is_hidden(path)]
     paths = [path for path, _ in entries]
     pictures = files.choose(paths)

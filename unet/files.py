@@ -399,7 +399,7 @@ def _in_folder(root: Path) -> list[PictureFile]:
         if len(PurePosixPath(folder).relative_to(root).parts) > DEEPEST:
             raise PictureError(f"{printable(root)}: folders in folders, more than {DEEPEST} deep; is a link a circle?")
         _check_count(root, len(found))
-    return sorted(found, key=lambda file: file.inside)
+    return sorted(found, key=lambda file: file.inside.parts)  # paths compare otherwise in other Pythons
 
 
 def _in_zip(path: Path) -> list[PictureFile]:
@@ -412,7 +412,7 @@ def _in_zip(path: Path) -> list[PictureFile]:
     # Some archives from Windows separate folders by backslashes.
     named = [(PurePosixPath(e.filename.replace("\\", "/")), e) for e in entries if not e.filename.endswith("/")]
     named = [pair for pair in named if pair[0].name and not is_hidden(pair[0])]
-    named.sort(key=lambda pair: pair[0])
+    named.sort(key=lambda pair: pair[0].parts)
     return [
         PictureFile(printable(f"{path}:{inside}"), inside.stem, _zip_reader(archive, entry), None, inside)
         for inside, entry in named
