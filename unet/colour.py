@@ -19,6 +19,7 @@ SHARE = 0.05  # of the pixels that are strongly coloured; fewer are lines that s
 NEAR = 40.0  # distance in RGB: a JPEG keeps colours coarsely, and a map is a thin line through the cube
 FEWEST = 8  # colours of a map that are there; fewer are labels, or a drawing
 MOST = 0.9  # of the coloured pixels that are so near to a map
+LUMINANCE = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601; the three add up to 1, so grey stays grey
 _SAMPLED = 20_000  # pixels that decide which map it is
 _PIECE = 1_000_000  # pixels that are turned back at a time
 
@@ -66,8 +67,8 @@ def unmapped(picture: NDArray[np.generic]) -> tuple[NDArray[np.float32] | None, 
     values = np.empty(len(pixels), np.float32)
     for start in range(0, len(pixels), _PIECE):
         found, inverse = np.unique(_packed(pixels[start : start + _PIECE]), return_inverse=True)
-        places, _ = _nearest(_unpacked(found), tables()[name])
-        values[start : start + _PIECE] = (places / 255).astype(np.float32)[inverse.ravel()]
+        shares = _places(_unpacked(found), tables()[name]) / 255
+        values[start : start + _PIECE] = shares.astype(np.float32)[inverse.ravel()]
     return values.reshape(picture.shape[:2]), name
 
 
@@ -97,6 +98,18 @@ def tables() -> dict[str, Colours]:
         "jet of matplotlib": of(*_JET),
     }
     return drawn | {name: np.ascontiguousarray(table, np.uint8) for name, table in opencv.items()}
+
+
+def _places(colours: Colours, table: Colours) -> NDArray[np.float64]:
+    """(N, 3) colours -> where they are in a map, 0 to 255.
+
+    A map that grows lighter all the way is read by its lightness, of which a JPEG keeps more than of its colours.
+    """
+    lightness = table @ LUMINANCE
+    if np.diff(lightness).min() > -0.5:  # in whole numbers of colours it may stand still
+        places: NDArray[np.float64] = np.interp(colours @ LUMINANCE, np.maximum.accumulate(lightness), np.arange(256.0))
+        return places
+    return _nearest(colours, table)[0].astype(np.float64)
 
 
 def _nearest(colours: NDArray[np.generic], table: Colours) -> tuple[NDArray[np.int64], NDArray[np.float32]]:

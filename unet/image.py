@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from unet.colour import unmapped
+from unet.colour import LUMINANCE, unmapped
 from unet.margin import margin
 
 Picture = NDArray[np.generic]  # (H, W), (H, W, 1), (H, W, 3) or (H, W, 4); uint8, uint16, int8 or float in [0, 1]
@@ -24,7 +24,6 @@ MEAN, SPREAD = 0.47, 0.16
 RULE = {"grey": "0..1", "mean": MEAN, "spread": SPREAD, "padding": "reflect"}
 
 _PIECE = 1_000_000  # pixels that are converted at a time
-_LUMINANCE = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601; the three add up to 1, so grey stays grey
 # Black and white; signed bytes are how interpreters store seismic, their 0 in the middle.
 _RANGE = {np.dtype(np.uint8): (0.0, 255.0), np.dtype(np.uint16): (0.0, 65535.0), np.dtype(np.int8): (-128.0, 127.0)}
 _FAR_BELOW = 0.25  # of white: a picture whose brightest value is no higher has probably fewer bits than it says
@@ -129,7 +128,7 @@ def _scaled(picture: Picture, limits: tuple[float, float]) -> Grey:
     for top in range(0, height, rows):  # float64 takes many times the memory of what most pictures are made of
         scaled = (picture[top : top + rows].astype(np.float64) - black) / (white - black)
         if scaled.ndim == 3:
-            scaled = scaled @ _LUMINANCE
+            scaled = scaled @ LUMINANCE
         values[top : top + rows] = np.clip(scaled, 0.0, 1.0)  # the clip only takes back rounding
     return values
 
