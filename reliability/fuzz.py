@@ -79,14 +79,15 @@ def doors(place: Path) -> dict[Door, Callable[[bytes], None]]:
     """
     from unet import checkpoint
     from unet.data import load_tiles
-    from unet.files import PictureFile, find_pictures
+    from unet.files import Mask, PictureFile, find_pictures
 
     def image(content: bytes) -> None:
         for whole in {content, mended(content)}:
             file = PictureFile("fuzz.png", "fuzz", lambda whole=whole: whole)  # type: ignore[misc]
-            for read in (file.read_grey, file.read_salt):
+            for read in (file.read_grey, file.read_mask):
                 with documented("fuzz.png: "):
-                    values = read()
+                    found = read()
+                    values = found.salt if isinstance(found, Mask) else found
                     assert values.ndim == 2
                     assert values.dtype == bool or (values.min() >= 0 and values.max() <= 1)
 

@@ -766,12 +766,14 @@ def test_the_curves_say_what_is_best_and_that_it_is_hindsight(browser, section):
 def test_a_margin_has_no_part_in_the_area_and_what_was_guessed_is_told(browser, section):
     image, _, probability = section
     pixels = probability.size // 2
-    given = {"margin": "", "section": pixels, "guessed": ["<b>signed bytes</b>", "a margin"]}
+    given = {"margin": "a margin", "section": pixels, "guessed": ["<b>signed bytes</b>", "a margin"]}
     with picture_page(browser, image, probability, picture=given, state={"threshold": 0.3}) as page:
         count = np.count_nonzero(metrics.mask(probability, 0.3))
         share = f"salt {100 * count / pixels:.1f} %"
         expect(page.get_by_test_id("salt-guessed")).to_have_text("Note: <b>signed bytes</b>. Note: a margin.")
-        expect(page.get_by_test_id("salt-curve-values")).to_contain_text(share.removeprefix("salt "))
+        expect(page.get_by_test_id("salt-curve-values")).to_contain_text(
+            f"{share.removeprefix('salt ')} of the picture without its margin is salt"
+        )
         expect(page.get_by_test_id("salt-readout")).to_contain_text(share)
     with picture_page(browser, image, probability) as page:
         expect(page.get_by_test_id("salt-guessed")).to_be_hidden()

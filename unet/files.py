@@ -107,10 +107,6 @@ class PictureFile:
         """The mask in it; raises as ``read_mask``."""
         return read_mask(self.load(), self.name)
 
-    def read_salt(self) -> NDArray[np.bool_]:
-        """Its salt alone."""
-        return self.read_mask().salt
-
     def load(self) -> bytes:
         """The file itself; raises ``PictureError``."""
         try:

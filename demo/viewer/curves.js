@@ -120,7 +120,10 @@ export function curvesView(host, explorer) {
     place("now", threshold);
     const now = valuesAt(threshold);
     let sentence = `At ${threshold.toFixed(2)}: `;
-    if (curves.iou === null) sentence += `${(100 * now.area).toFixed(1)} % of the picture is salt.`;
+    if (curves.iou === null) {
+      const part = explorer.picture.margin ? "picture without its margin" : "picture";
+      sentence += `${(100 * now.area).toFixed(1)} % of the ${part} is salt.`;
+    }
     else sentence += `IoU ${now.iou.toFixed(2)}, competition's score ${now.score.toFixed(2)}.`;
     find(".values").textContent = sentence;
     find("li.now span + span").textContent = `now, ${threshold.toFixed(2)}`;
