@@ -45,7 +45,7 @@ reliability: .venv/developer  ## the long forms of what RELIABILITY.md promises:
 	$(PYTHON) -m reliability.load --predictions 2000
 	$(PYTHON) -m reliability.load --uploads
 
-train: .venv/demo  ## train on data/tgs-salt, or on invented sections where it is absent
+train: .venv/demo  ## train on data/tgs-salt, or on synthetic sections where it is absent
 	$(PYTHON) train.py
 
 bench: .venv/demo  ## speed of the shipped network beside a U-Net of the usual size

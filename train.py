@@ -2,7 +2,7 @@
 
 import sys
 
-from unet.command import Ending, escape_streams, version
+from unet.cli.process import Ending, escape_streams, version
 
 
 def main() -> int:
@@ -19,17 +19,17 @@ def main() -> int:
     import tyro
     from rich.console import Console
 
-    from unet.data import DataError
-    from unet.files import PictureError, printable
-    from unet.options import TrainingConfig
-    from unet.training import TrainingError, train
+    from unet.data.tiles import DataError
+    from unet.files.images import ImageError, printable
+    from unet.training.config import TrainingConfig
+    from unet.training.loop import TrainingError, train
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
 
     def work() -> int:
         try:
             train(tyro.cli(TrainingConfig), console)
-        except (TrainingError, DataError, PictureError, OSError) as error:
+        except (TrainingError, DataError, ImageError, OSError) as error:
             console.print(f"error: {printable(str(error))}", markup=False)
             return 1
         except ValueError as error:

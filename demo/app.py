@@ -1,10 +1,10 @@
-"""Streamlit: the ways between pages, and what every page shares: a picture, weights, a threshold.
+"""Streamlit: the ways between pages, and what every page shares: an image, weights, a threshold.
 
 Start it with ``python -m unet demo``.  In ``st.session_state`` pages find what is shared:
 
-    opened      the picture
-    choices     label -> ``session.Source`` of every picture there is; ``uploads_open`` has the labels of uploads
-    picture     the label of the one that is open; a page that sets it opens another
+    opened      the image
+    choices     label -> ``session.Source`` of every image there is; ``uploads_open`` has the labels of uploads
+    image     the label of the one that is open; a page that sets it opens another
     weights_label  of the chosen weights; what is set is chosen
     segmenter   the network; ``weights`` is what caches are keyed by, ``weights_name`` what a link calls it
     threshold   of salt; it follows the viewer
@@ -34,10 +34,10 @@ if "demo" not in sys.modules:
 from demo import core, session  # noqa: E402
 from unet import Segmenter  # noqa: E402
 from unet.checkpoint import CheckpointError  # noqa: E402
-from unet.files import SUFFIXES, PictureError  # noqa: E402
-from unet.pairing import is_mask_beside, pair  # noqa: E402
+from unet.data.pairing import is_mask_beside, pair  # noqa: E402
+from unet.files.images import SUFFIXES, ImageError  # noqa: E402
 
-PICTURES = [suffix.removeprefix(".") for suffix in SUFFIXES]
+IMAGES = [suffix.removeprefix(".") for suffix in SUFFIXES]
 NAMED = 8  # files that one sentence names
 EXPLORE = ""  # where the default page is found
 
@@ -55,7 +55,7 @@ class Sent(NamedTuple):
 
 
 class Unpacked(NamedTuple):
-    """What came in a ZIP: its pictures with their masks, and sentences about what nobody sees."""
+    """What came in a ZIP: its images with their masks, and sentences about what nobody sees."""
 
     pairs: list[tuple[Sent, Sent | None]]
     said: list[str]
@@ -71,7 +71,7 @@ class Known(NamedTuple):
 
 @st.cache_resource(max_entries=4, show_spinner="Loading the weights")
 def load_segmenter(key: tuple[str, int, str]) -> Segmenter:
-    """One network for all visitors: it keeps nothing of a picture, so nobody sees another's."""
+    """One network for all visitors: it keeps nothing of an image, so nobody sees another's."""
     return Segmenter.load(key[0])
 
 
@@ -89,7 +89,7 @@ def survey_tiles(
     """Real tiles the chosen weights were not trained on, where the data are there, or why they cannot be used."""
     try:
         return core.survey_tiles(_weights.card), ""
-    except ValueError as error:  # DataError or PictureError
+    except ValueError as error:  # DataError or ImageError
         return [], str(error)
 
 
@@ -101,7 +101,7 @@ def begin() -> None:
     state.view, state.revision, state.said = None, 0, []
     given = st.query_params
     if "sample" in given:
-        state.wanted_picture = given["sample"]
+        state.wanted_image = given["sample"]
     if "weights" in given:
         state.wanted_weights = given["weights"], None
     if "threshold" in given:
@@ -117,7 +117,7 @@ def begin() -> None:
 
 
 def reopen(found: session.State) -> None:
-    """A session that has just arrived asks for its weights, threshold and view; its picture is opened by name."""
+    """A session that has just arrived asks for its weights, threshold and view; its image is opened by name."""
     state.wanted_weights = found.weights, found.sha256
     state.wanted_threshold = found.threshold
     state.view = None if found.view is None else asdict(found.view)
@@ -127,7 +127,7 @@ def reopen(found: session.State) -> None:
 def find_wanted(found: dict[str, core.Weights], name: str, sha256: str | None) -> str | None:
     """The label of the weights that a link or a session asks for, those of the same tensors first."""
     named = [label for label, weights in found.items() if weights.name == name]
-    same = [label for label, weights in found.items() if weights.card["sha256"] == sha256]
+    same = [label for label, weights in found.items() if weights.card.sha256 == sha256]
     if same:
         return next((label for label in same if label in named), same[0])
     shown = core.literal(name[: session.LONGEST_TEXT])
@@ -200,59 +200,59 @@ def choose_weights() -> Segmenter:
     return segmenter
 
 
-# --- Pictures -----------------------------------------------------------------------------------------------
+# --- Images -----------------------------------------------------------------------------------------------
 
 
 def take_uploads(problems: list[str]) -> dict[str, session.Source]:
-    """Label -> source of every uploaded picture that can be used; sentences about the others."""
+    """Label -> source of every uploaded image that can be used; sentences about the others."""
     files = st.file_uploader(
-        "Your pictures",
-        type=[*PICTURES, "zip"],
+        "Your images",
+        type=[*IMAGES, "zip"],
         accept_multiple_files=True,
         max_upload_size=session.LARGEST_ZIP,
         key="uploads",
         help=f"One or many, up to {core.MOST_FILES}, of {core.LARGEST_UPLOAD} MB each and at least 16 x 16 pixels; or "
-        "a ZIP of pictures, or of a session you took away. They stay in this session.",
+        "a ZIP of images, or of a session you took away. They stay in this session.",
     )
     masks = st.file_uploader(
         "Their ground-truth masks",
-        type=PICTURES,
+        type=IMAGES,
         accept_multiple_files=True,
         max_upload_size=core.LARGEST_UPLOAD,
         key="masks",
-        help="Named as their pictures (fault7.png or fault7_mask.png for fault7.jpg); every value but 0 is salt.",
+        help="Named as their images (fault7.png or fault7_mask.png for fault7.jpg); every value but 0 is salt.",
     )
     pairs = with_truths(files, masks, problems)
     if too_many := pairs[core.MOST_FILES :]:
-        names = ", ".join(core.literal(picture.name) for picture, _ in too_many[:NAMED])
+        names = ", ".join(core.literal(image.name) for image, _ in too_many[:NAMED])
         others = f" and {len(too_many) - NAMED} more" if len(too_many) > NAMED else ""
-        problems.append(f"More than {core.MOST_FILES} pictures; these were left out: {names}{others}")
+        problems.append(f"More than {core.MOST_FILES} images; these were left out: {names}{others}")
 
     # Each file is looked into once, when it arrives; what is kept of it is small.
     before, now = state.get("known", {}), {}
     choices: dict[str, session.Source] = {}
     arrived: dict[str, str] = {}
-    for picture, truth in pairs[: core.MOST_FILES]:
-        known = now[picture.identity] = before.get(picture.identity) or look_into(picture)
+    for image, truth in pairs[: core.MOST_FILES]:
+        known = now[image.identity] = before.get(image.identity) or look_into(image)
         if known.fault:
-            problems.append(core.markdown(picture.name, known.fault))
+            problems.append(core.markdown(image.name, known.fault))
             continue
         marked = Known()
         if truth is not None:
-            both = f"{picture.identity} {truth.identity}"
-            marked = now[both] = before.get(both) or look_into_truth(picture, truth)
+            both = f"{image.identity} {truth.identity}"
+            marked = now[both] = before.get(both) or look_into_truth(image, truth)
             if marked.fault:
                 problems.append(core.markdown(truth.name, marked.fault))
-        label = unused(picture.name, choices.keys() | core.SAMPLES.keys())
+        label = unused(image.name, choices.keys() | core.SAMPLES.keys())
         choices[label] = session.Source(
             key=(known.digest, marked.digest),
-            open=partial(open_sent, picture, truth if marked.digest else None),
+            open=partial(open_sent, image, truth if marked.digest else None),
             pixels=known.shape[0] * known.shape[1],
-            original=picture.content,
-            suffix=picture.suffix,
+            original=image.content,
+            suffix=image.suffix,
         )
-        if picture.identity not in before:
-            arrived[picture.identity] = label
+        if image.identity not in before:
+            arrived[image.identity] = label
     state.known = now
     if arrived:
         state.arrived = arrived.get(state.pop("wanted_upload", ""), next(iter(arrived.values())))
@@ -262,17 +262,17 @@ def take_uploads(problems: list[str]) -> dict[str, session.Source]:
 def with_truths(
     files: list[UploadedFile], masks: list[UploadedFile], problems: list[str]
 ) -> list[tuple[Sent, Sent | None]]:
-    """Every picture that was sent, those inside ZIPs as well, with the mask that belongs to it."""
+    """Every image that was sent, those inside ZIPs as well, with the mask that belongs to it."""
     alone = [file for file in files if not session.is_zip(file.name)]
     beside = is_mask_beside([PurePosixPath(file.name) for file in alone])
-    pictures = [sent(file) for index, file in enumerate(alone) if index not in beside]
+    images = [sent(file) for index, file in enumerate(alone) if index not in beside]
     truths = [*(sent(file) for file in masks), *(sent(alone[index]) for index in sorted(beside))]
-    found = pair([PurePosixPath(one.name) for one in pictures], [PurePosixPath(one.name) for one in truths])
-    pairs = [(pictures[index], None if mask is None else truths[mask]) for index, mask in found.pairs]
+    found = pair([PurePosixPath(one.name) for one in images], [PurePosixPath(one.name) for one in truths])
+    pairs = [(images[index], None if mask is None else truths[mask]) for index, mask in found.pairs]
     problems += [core.literal(sentence) for sentence in found.ambiguous]
     for index in found.unpaired:
         name = truths[index].name
-        sentence = f"{name}: a mask without its picture; drop {core.stem(name)}.png as well"
+        sentence = f"{name}: a mask without its image; drop {core.stem(name)}.png as well"
         problems.append(core.markdown(name, sentence))
 
     before, now = state.get("unpacked", {}), {}
@@ -291,7 +291,7 @@ def sent(file: UploadedFile) -> Sent:
 
 
 def unpack(file: UploadedFile) -> Unpacked:
-    """The pictures in a ZIP that has just arrived, with their masks, and what there is to say of the others.
+    """The images in a ZIP that has just arrived, with their masks, and what there is to say of the others.
 
     A session asks for what it was about; its samples are here already.
     """
@@ -300,65 +300,65 @@ def unpack(file: UploadedFile) -> Unpacked:
     except session.SessionError as error:
         return Unpacked([], [core.markdown(file.name, str(error))])
     pairs: list[tuple[Sent, Sent | None]] = []
-    for number, kept in enumerate(found.pictures):
+    for number, kept in enumerate(found.images):
         if is_sample(kept):
             continue
         identity = f"{file.file_id}/{number}"
-        picture = Sent(kept.name, kept.suffix, identity, len(kept.picture), partial(bytes, kept.picture))
+        image = Sent(kept.name, kept.suffix, identity, len(kept.image), partial(bytes, kept.image))
         truth = None
         if kept.truth is not None:
             name = f"{kept.name} (mask)"
             truth = Sent(name, kept.suffix, f"{identity} mask", len(kept.truth), partial(bytes, kept.truth))
-        pairs.append((picture, truth))
+        pairs.append((image, truth))
     if found.state is not None:
         reopen(found.state)
-        wanted = [picture.identity for picture, _ in pairs if picture.name == found.state.picture]
+        wanted = [image.identity for image, _ in pairs if image.name == found.state.image]
         if wanted:
             state.wanted_upload = wanted[0]
         else:
-            state.wanted_picture = found.state.picture
+            state.wanted_image = found.state.image
     return Unpacked(pairs, [core.markdown(file.name, f"{file.name}: {sentence}") for sentence in found.left_out])
 
 
 def is_sample(kept: session.Kept) -> bool:
-    """Whether a picture out of a ZIP is one of the samples, which are always there."""
+    """Whether an image out of a ZIP is one of the samples, which are always there."""
     if kept.name not in core.SAMPLES:
         return False
     try:
-        return core.open_upload(kept.name, kept.picture).digest == core.sample(kept.name).digest
-    except PictureError:  # said when it is opened
+        return core.open_upload(kept.name, kept.image).digest == core.sample(kept.name).digest
+    except ImageError:  # said when it is opened
         return False
 
 
-def look_into(picture: Sent) -> Known:
-    """What a picture is called by its content, or why it cannot be used."""
-    if picture.size > core.LARGEST_UPLOAD * session.MEGABYTE:
-        return Known(fault=f"{picture.name}: larger than {core.LARGEST_UPLOAD} MB; cut it into smaller pictures")
+def look_into(image: Sent) -> Known:
+    """What an image is called by its content, or why it cannot be used."""
+    if image.size > core.LARGEST_UPLOAD * session.MEGABYTE:
+        return Known(fault=f"{image.name}: larger than {core.LARGEST_UPLOAD} MB; cut it into smaller images")
     try:
-        opened = core.open_upload(picture.name, picture.content())
-    except PictureError as error:
+        opened = core.open_upload(image.name, image.content())
+    except ImageError as error:
         return Known(fault=str(error))
     return Known(opened.digest, opened.grey.shape)
 
 
-def look_into_truth(picture: Sent, mask: Sent) -> Known:
-    """The same for the mask of a picture."""
+def look_into_truth(image: Sent, mask: Sent) -> Known:
+    """The same for the mask of an image."""
     try:
-        truth = open_sent(picture, mask).truth
-    except PictureError as error:
+        truth = open_sent(image, mask).truth
+    except ImageError as error:
         return Known(fault=str(error))
     assert truth is not None  # it came with a mask
     return Known(hashlib.sha256(truth.tobytes()).hexdigest(), truth.shape)
 
 
-def open_sent(picture: Sent, mask: Sent | None) -> core.Opened:
-    """An uploaded picture with its mask; raises ``PictureError`` where one of them is no good."""
-    opened = core.open_upload(picture.name, picture.content())
+def open_sent(image: Sent, mask: Sent | None) -> core.Opened:
+    """An uploaded image with its mask; raises ``ImageError`` where one of them is no good."""
+    opened = core.open_upload(image.name, image.content())
     return opened if mask is None else core.with_truth(opened, mask.name, mask.content())
 
 
 def unused(label: str, taken: Container[str]) -> str:
-    """A label of its own for every picture: two files may have one name."""
+    """A label of its own for every image: two files may have one name."""
     number, free = 1, label
     while free in taken:
         number += 1
@@ -366,8 +366,8 @@ def unused(label: str, taken: Container[str]) -> str:
     return free
 
 
-def choose_picture(uploads: dict[str, session.Source]) -> core.Opened:
-    """The picture to open: an upload as soon as it arrives, otherwise a sample or a survey tile."""
+def choose_image(uploads: dict[str, session.Source]) -> core.Opened:
+    """The image to open: an upload as soon as it arrives, otherwise a sample or a survey tile."""
     choices = dict(uploads)
     for name in core.SAMPLES:
         choices[name] = session.Source(key=("sample", name), open=partial(core.sample, name))
@@ -377,17 +377,17 @@ def choose_picture(uploads: dict[str, session.Source]) -> core.Opened:
         choices[label] = session.Source(key=("tile", tile.name, stamp), open=partial(core.open_tile, tile))
 
     if "arrived" in state:
-        state.picture = state.arrived
-    if "wanted_picture" in state:
-        wanted = state.wanted_picture
+        state.image = state.arrived
+    if "wanted_image" in state:
+        wanted = state.wanted_image
         if wanted in choices:
-            state.picture = wanted
+            state.image = wanted
         else:
             shown = core.literal(wanted[: session.LONGEST_TEXT])
-            say(f"There is no picture called {shown} here; a link cannot carry an upload")
-    if state.get("picture") not in choices:  # the first run, or its file was taken back
-        state.picture = next(iter(choices))
-    label = choose("Picture", "picture", choices, "Yours, then samples, then survey tiles.")
+            say(f"There is no image called {shown} here; a link cannot carry an upload")
+    if state.get("image") not in choices:  # the first run, or its file was taken back
+        state.image = next(iter(choices))
+    label = choose("Image", "image", choices, "Yours, then samples, then survey tiles.")
     if label in uploads:
         st.caption("A link cannot carry an upload: *Take it away* packs the session into a ZIP that opens it again.")
 
@@ -397,7 +397,7 @@ def choose_picture(uploads: dict[str, session.Source]) -> core.Opened:
     if state.get("opened_as") != (label, choices[label].key):
         try:
             state.opened = choices[label].open()
-        except PictureError as error:  # a survey tile in a damaged archive
+        except ImageError as error:  # a survey tile in a damaged archive
             st.error(core.literal(str(error)))
             st.stop()
         state.opened_as = label, choices[label].key
@@ -422,14 +422,14 @@ if "said" not in state:
 
 problems: list[str] = []
 with st.sidebar:
-    picture_place, upload_place, weights_place = st.container(), st.container(), st.container()
+    image_place, upload_place, weights_place = st.container(), st.container(), st.container()
     # What is uploaded may say which weights are wanted, and the weights which survey tiles there are.
     with upload_place:
         uploads = take_uploads(problems)
     with weights_place:
         state.segmenter = choose_weights()
-    with picture_place:
-        choose_picture(uploads)
+    with image_place:
+        choose_image(uploads)
 
 problems += state.said
 if problems:
@@ -452,5 +452,5 @@ spare_the_libraries()
 page.run()
 
 # A run that was stopped half-way told the browser nothing, so these wishes last until one comes to its end.
-for wish in ("arrived", "wanted_picture", "wanted_weights"):
+for wish in ("arrived", "wanted_image", "wanted_weights"):
     state.pop(wish, None)

@@ -1,4 +1,4 @@
-"""What both front ends need and neither draws: pictures, weights, findings, files to take away.
+"""What both front ends need and neither draws: images, weights, findings, files to take away.
 
 Nothing here knows Streamlit or Gradio, keeps anything between calls, or writes to disk.
 """
@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unet import metrics, render, synthetic
-from unet.checkpoint import Card, CheckpointError, read_card
-from unet.data import DEFAULT, DataError, doubts, find_tiles, labelled_place
-from unet.files import PictureError, PictureFile, read_mask, read_picture
+from unet.card import Card
+from unet.checkpoint import CheckpointError, read_card
+from unet.data.tiles import DEFAULT, DataError, doubts, find_tiles, labelled_place
+from unet.files.images import ImageError, ImageFile, read_image, read_mask
 from unet.image import Grey, grey
 from unet.margin import margin
 from unet.segmenter import Mask, Probability, shipped_weights
@@ -28,8 +29,8 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent if (HERE.parent / "pyproject.toml").is_file() else Path.cwd()
 
 MOST_FILES = 200  # uploaded at once
-LARGEST_UPLOAD = 20  # MB a picture
-LARGEST_PIXELS = 4_000_000  # of one picture: about ten seconds of work on two cores
+LARGEST_UPLOAD = 20  # MB an image
+LARGEST_PIXELS = 4_000_000  # of one image: about ten seconds of work on two cores
 
 PROBABILITY_NOTE = (
     "A pixel's probability is the network's own estimate that it is salt, learned from labelled tiles; "
@@ -37,12 +38,12 @@ PROBABILITY_NOTE = (
 )
 
 
-# --- Pictures -----------------------------------------------------------------------------------------------
+# --- Images -----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Opened:
-    """One picture, ready for the network.
+    """One image, ready for the network.
 
     Attributes:
         name: what to show; of an upload, the visitor's own words, so never markup.
@@ -62,7 +63,7 @@ class Opened:
 
     @property
     def pixels(self) -> NDArray[np.uint8]:
-        """The picture as it is drawn: (H, W) uint8."""
+        """The image as it is drawn: (H, W) uint8."""
         return np.rint(self.grey * 255).astype(np.uint8)
 
     @cached_property
@@ -72,7 +73,7 @@ class Opened:
 
     @cached_property
     def digest(self) -> str:
-        """Names the content: two pictures with one digest are the same picture."""
+        """Names the content: two images with one digest are the same image."""
         return hashlib.sha256(repr(self.grey.shape).encode() + self.grey.tobytes()).hexdigest()
 
 
@@ -90,19 +91,19 @@ SAMPLES = {
 
 
 def sample(name: str) -> Opened:
-    """One of ``SAMPLES``: an invented section whose salt is known; an unknown name is a KeyError."""
+    """One of ``SAMPLES``: a synthetic section whose salt is known; an unknown name is a KeyError."""
     seed = SAMPLES[name]
     image, mask = synthetic.section(seed)
     stem = re.sub(r"\W+", "-", name.lower())
-    return Opened(name, stem, grey(image), mask, f"invented section, seed {seed}, its salt is known exactly")
+    return Opened(name, stem, grey(image), mask, f"synthetic section, seed {seed}, its salt is known exactly")
 
 
 class Tile(NamedTuple):
-    """A labelled survey tile: its picture, its mask, and whether the chosen weights were validated on it."""
+    """A labelled survey tile: its image, its mask, and whether the chosen weights were validated on it."""
 
     name: str
-    picture: PictureFile
-    mask: PictureFile
+    image: ImageFile
+    mask: ImageFile
     held_out: bool
 
 
@@ -118,7 +119,7 @@ def survey_tiles(card: Card, root: Path | None = None, count: int = 8) -> list[T
         The tiles, sorted by id; an empty list where there are no data.
 
     Raises:
-        DataError, PictureError: there are, and they cannot be used; a sentence says why.
+        DataError, ImageError: there are, and they cannot be used; a sentence says why.
     """
     root = root or ROOT / DEFAULT
     if not root.exists():
@@ -126,7 +127,7 @@ def survey_tiles(card: Card, root: Path | None = None, count: int = 8) -> list[T
     found = find_tiles(labelled_place(root))
     images, masks = found.images, found.masks
     both = images.keys() & masks.keys()
-    held_out = sorted(both & set((card.get("split") or {}).get("val", [])))
+    held_out = sorted(both & set(card.split.val if card.split else ()))
     ids = held_out or sorted(both)
     chosen = ids[:: max(1, len(ids) // count)][:count]
     return [Tile(name, images[name], masks[name], bool(held_out)) for name in chosen]
@@ -142,55 +143,55 @@ def survey_stamp(root: Path | None = None) -> tuple[str, int] | None:
 
 
 def open_tile(tile: Tile) -> Opened:
-    """A survey tile with its label; raises ``PictureError`` where the archive is damaged."""
+    """A survey tile with its label; raises ``ImageError`` where the archive is damaged."""
     note = "survey tile the network was validated on, not trained" if tile.held_out else "survey tile"
-    picture, mask = tile.picture.read_picture(), tile.mask.read_mask()
-    return Opened(tile.name, tile.name, picture.grey, mask.salt, note, (*picture.notes, *mask.notes))
+    image, mask = tile.image.read_image(), tile.mask.read_mask()
+    return Opened(tile.name, tile.name, image.grey, mask.salt, note, (*image.notes, *mask.notes))
 
 
 def open_upload(name: str, content: bytes) -> Opened:
-    """A visitor's picture.
+    """A visitor's image.
 
     Args:
         name: the file's name; only shown, never trusted.
-        content: the whole file, of any kind that ``unet.files`` reads.
+        content: the whole file, of any kind that ``unet.files.images`` reads.
 
     Returns:
-        The picture, without a truth.
+        The image, without a truth.
 
     Raises:
-        PictureError: no picture, or one the network cannot take; one sentence that names the file.
+        ImageError: no image, or one the network cannot take; one sentence that names the file.
     """
-    reading = read_picture(content, name, LARGEST_PIXELS)
-    return Opened(name, PurePath(name).stem, reading.grey, note="your picture", guessed=reading.notes)
+    reading = read_image(content, name, LARGEST_PIXELS)
+    return Opened(name, PurePath(name).stem, reading.grey, note="your image", guessed=reading.notes)
 
 
 def with_truth(opened: Opened, name: str, content: bytes) -> Opened:
-    """A picture with a visitor's ground-truth mask of it.
+    """An image with a visitor's ground-truth mask of it.
 
     Args:
-        opened: the picture.
+        opened: the image.
         name: the mask file's name.
         content: the whole file; every value but 0 is salt.
 
     Raises:
-        PictureError: no picture, another size than the picture's, or nothing in it that is not salt though it has
+        ImageError: no image, another size than the image's, or nothing in it that is not salt though it has
             several values; one sentence that names the file.
     """
     mask = read_mask(content, name)
     shape = opened.grey.shape
     if mask.salt.shape != shape:
         sizes = [" x ".join(f"{side:,}" for side in size) for size in (shape, mask.salt.shape)]
-        raise PictureError(f"{name}: expected a mask of its picture's size {sizes[0]}, got {sizes[1]}")
+        raise ImageError(f"{name}: expected a mask of its image's size {sizes[0]}, got {sizes[1]}")
     try:
         notes = (*mask.notes, *(doubts(mask.salt, set(mask.values)) if mask.salt.any() else ()))
     except ValueError as error:
-        raise PictureError(f"{name}: {error}") from None
+        raise ImageError(f"{name}: {error}") from None
     return replace(opened, truth=mask.salt, guessed=(*opened.guessed, *(f"ground truth: {note}" for note in notes)))
 
 
 def stem(name: str) -> str:
-    """What pairs a picture with its mask: ``fault7.png`` and ``fault7.tif`` belong together."""
+    """What pairs an image with its mask: ``fault7.png`` and ``fault7.tif`` belong together."""
     return PurePath(name).stem
 
 
@@ -199,18 +200,18 @@ def markdown(name: str, sentence: str) -> str:
 
     Args:
         name: the file's name.
-        sentence: starts with the name, as a ``PictureError`` does.
+        sentence: starts with the name, as a ``ImageError`` does.
 
     Example:
-        >>> markdown("a*b*.png", "a*b*.png: not a [picture]")
-        '`a*b*.png`: not a \\[picture\\]'
+        >>> markdown("a*b*.png", "a*b*.png: not a [image]")
+        '`a*b*.png`: not a \\[image\\]'
     """
     reason = re.sub(r"[\\`*\[\]<>$~]|\b_|_\b", r"\\\g<0>", sentence.removeprefix(name))
     return literal(name) + reason
 
 
 def literal(text: str) -> str:
-    """A visitor's words as a Markdown code span, where nothing is a link, a picture or a formula.
+    """A visitor's words as a Markdown code span, where nothing is a link, an image or a formula.
 
     Example:
         >>> literal("a_b.png"), literal("`x`")
@@ -235,29 +236,29 @@ class Weights:
     @property
     def key(self) -> tuple[str, int, str]:
         """Changes whenever the files do, so that a cache does not serve old weights."""
-        return str(self.path), self.path.stat().st_mtime_ns, str(self.card["sha256"])
+        return str(self.path), self.path.stat().st_mtime_ns, self.card.sha256
 
     @property
     def label(self) -> str:
         """Name, size and headline score, for a list."""
         parts = [self.name]
-        if "parameters" in self.card:
-            parts.append(f"{self.card['parameters'] / 1e6:.2f} M parameters")
-        claim = self.card.get("claim")
+        if self.card.parameters is not None:
+            parts.append(f"{self.card.parameters / 1e6:.2f} M parameters")
+        claim = self.card.claim
         if claim:
-            parts.append(f"{claim['split']} {claim['metric']} {claim['value']:.3f}")
+            parts.append(f"{claim.split} {claim.metric} {claim.value:.3f}")
         return " · ".join(parts)
 
     @property
     def claim(self) -> str:
         """The headline score with everything it depends on; empty where the card makes none."""
-        claim = self.card.get("claim")
+        claim = self.card.claim
         if not claim:
             return ""
-        tta = ", averaged with the mirrored picture" if claim.get("tta") else ""
+        tta = ", averaged with the mirrored image" if claim.tta else ""
         return (
-            f"{claim['metric']} {claim['value']:.3f} on {claim['count']} {claim['split']} tiles "
-            f"at threshold {claim['threshold']:.2f}{tta}"
+            f"{claim.metric} {claim.value:.3f} on {claim.count} {claim.split} tiles "
+            f"at threshold {claim.threshold:.2f}{tta}"
         )
 
 
@@ -330,7 +331,7 @@ def find(probability: Probability, threshold: float, truth: Mask | None = None, 
         probability: (H, W) float32 in [0, 1].
         threshold: in [0, 1].
         truth: (H, W) bool, to be scored against.
-        margin: (H, W) bool, what of the picture is no section; None where everything is.
+        margin: (H, W) bool, what of the image is no section; None where everything is.
     """
     mask = metrics.mask(probability, threshold)
     pixels = int(np.count_nonzero(mask))
@@ -352,7 +353,7 @@ def find(probability: Probability, threshold: float, truth: Mask | None = None, 
 
 
 def grey_png(opened: Opened) -> bytes:
-    """An 8-bit PNG of the picture as it is drawn."""
+    """An 8-bit PNG of the image as it is drawn."""
     return png(opened.pixels)
 
 
@@ -374,14 +375,14 @@ def probability_npy(probability: Probability) -> bytes:
 
 
 def overlay_png(opened: Opened, mask: Mask) -> bytes:
-    """An RGB PNG of the picture with the salt tinted."""
+    """An RGB PNG of the image with the salt tinted."""
     return png(render.overlay(opened.pixels, mask))
 
 
-def png(picture: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:
+def png(image: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:
     """(H, W) grey or (H, W, 3) RGB, uint8 or uint16, as a PNG."""
     # OpenCV writes blue first.
-    written, content = cv2.imencode(".png", picture[..., ::-1] if picture.ndim == 3 else picture)
+    written, content = cv2.imencode(".png", image[..., ::-1] if image.ndim == 3 else image)
     if not written:
-        raise RuntimeError(f"OpenCV could not write a PNG of {picture.dtype} {picture.shape}")
+        raise RuntimeError(f"OpenCV could not write a PNG of {image.dtype} {image.shape}")
     return content.tobytes()

@@ -1,6 +1,6 @@
-"""What passes between the explorer in the browser and the network: a picture going out, questions and answers.
+"""What passes between the explorer in the browser and the network: an image going out, questions and answers.
 
-Nothing here knows Streamlit or Gradio or keeps anything of a picture between calls.
+Nothing here knows Streamlit or Gradio or keeps anything of an image between calls.
 """
 
 import hashlib
@@ -26,11 +26,11 @@ from unet.segmenter import TILE, Probability, Segmenter
 HERE = Path(__file__).parent / "viewer"
 
 # In the order of their imports: a file only uses what stands before it.
-SCRIPTS = ("dom", "pack", "color", "scores", "picture", "curves", "network", "maps", "cuts", "why", "viewer")
-STYLES = ("viewer", "picture", "network", "cuts")
+SCRIPTS = ("dom", "pack", "color", "scores", "image", "curves", "network", "maps", "cuts", "why", "viewer")
+STYLES = ("viewer", "image", "network", "cuts")
 
 AT_ONCE = threading.Semaphore(2)  # questions: every one uses all cores, and a gradient takes 200 MB
-MOST_SAMPLES = 16  # noisy copies of a picture that one question may ask for
+MOST_SAMPLES = 16  # noisy copies of an image that one question may ask for
 TWELVE_BITS = 4095
 
 
@@ -94,9 +94,9 @@ def pack(message: dict[str, Any]) -> bytes:
 
 
 def key(opened: core.Opened, probability: Probability, segmenter: Segmenter) -> str:
-    """Names a picture with its truth and the network that looks at it."""
+    """Names an image with its truth and the network that looks at it."""
     digest = hashlib.sha256(opened.digest.encode() + probability.tobytes())
-    digest.update(str(segmenter.card.get("sha256")).encode())
+    digest.update(segmenter.card.sha256.encode())
     if opened.truth is not None:
         digest.update(opened.truth.tobytes())
     return digest.hexdigest()
@@ -112,20 +112,20 @@ def message(
     link: dict[str, str | None],
     view: dict[str, Any] | None = None,
     answer: dict[str, Any] | None = None,
-    with_picture: bool = True,
+    with_image: bool = True,
 ) -> dict[str, Any]:
     """Everything the viewer is to know.
 
     Args:
-        opened: the picture.
+        opened: the image.
         probability: (H, W) float32 of it.
         segmenter: the network.
         threshold: where the handle is to stand.
         revision: changes when Python moves the threshold or the view; while it stays, the browser keeps its own.
-        link: what a link to this page says of the picture and the weights.
+        link: what a link to this page says of the image and the weights.
         view: the viewer's own state, to be restored with the revision.
         answer: to the last question, see ``answer``.
-        with_picture: False where the browser has it already; it asks again if it has not.
+        with_image: False where the browser has it already; it asks again if it has not.
 
     Returns:
         For ``pack``.
@@ -138,13 +138,13 @@ def message(
         "view": view,
         "chosen": segmenter.threshold,
         "answer": answer,
-        "picture": None,
+        "image": None,
     }
-    if with_picture:
+    if with_image:
         height, width = probability.shape
         sent |= {
             # Probabilities travel as float32, so that the browser counts exactly the pixels that Python counts.
-            "picture": {
+            "image": {
                 "name": opened.name,
                 "height": height,
                 "width": width,
@@ -180,10 +180,10 @@ def answer(request: Any, opened: core.Opened, segmenter: Segmenter, key: str) ->
     """What the network has to say to a question from the browser.
 
     Args:
-        request: what came; not trusted.  ``kind`` is one of ``ANSWERS`` or ``picture``.
-        opened: the picture that is open.
+        request: what came; not trusted.  ``kind`` is one of ``ANSWERS`` or ``image``.
+        opened: the image that is open.
         segmenter: the chosen network.
-        key: of the message about the two; a question about another picture is not answered.
+        key: of the message about the two; a question about another image is not answered.
 
     Returns:
         The answer with the question's ``id``, or ``{"id": ..., "error": sentence}``.
@@ -200,12 +200,12 @@ def _answered(request: Any, opened: core.Opened, segmenter: Segmenter, key: str)
     if not isinstance(request, dict):
         raise QuestionError("expected a question with its kind")
     kind = request.get("kind")
-    if kind == "picture":  # the message that brings this answer brings the picture
+    if kind == "image":  # the message that brings this answer brings the image
         return {}
     if not isinstance(kind, str) or kind not in ANSWERS:
         raise QuestionError(f"expected a question about {', '.join(ANSWERS)}, got {str(kind)[:40]!r}")
     if request.get("key") != key:
-        raise QuestionError("another picture was opened")
+        raise QuestionError("another image was opened")
     top, left = _whole_numbers(request, "window", 2)
     height, width = opened.grey.shape
     if top > max(0, height - TILE) or left > max(0, width - TILE):
@@ -220,9 +220,9 @@ def _answered(request: Any, opened: core.Opened, segmenter: Segmenter, key: str)
     return found
 
 
-def window(picture: NDArray[_Value], top: int = 0, left: int = 0) -> NDArray[_Value]:
-    """The part of a picture that is opened up: from a row and a column on, at most 128 pixels a side."""
-    return picture[top : top + TILE, left : left + TILE]
+def window(image: NDArray[_Value], top: int = 0, left: int = 0) -> NDArray[_Value]:
+    """The part of an image that is opened up: from a row and a column on, at most 128 pixels a side."""
+    return image[top : top + TILE, left : left + TILE]
 
 
 @lru_cache(maxsize=4)
@@ -232,11 +232,11 @@ def random_twin(segmenter: Segmenter) -> Segmenter:
 
 
 def donor(name: str, shape: tuple[int, ...]) -> Grey:
-    """A sample whose skips may stand in for another picture's, stretched to (H, W) where it has another size."""
-    picture = core.sample(name).grey
-    if picture.shape == shape:
-        return picture
-    return cv2.resize(picture, shape[::-1], interpolation=cv2.INTER_LINEAR).astype(np.float32, copy=False)
+    """A sample whose skips may stand in for another image's, stretched to (H, W) where it has another size."""
+    image = core.sample(name).grey
+    if image.shape == shape:
+        return image
+    return cv2.resize(image, shape[::-1], interpolation=cv2.INTER_LINEAR).astype(np.float32, copy=False)
 
 
 def maps(request: dict[str, Any], part: Grey, segmenter: Segmenter) -> dict[str, Any]:

@@ -35,7 +35,7 @@ if "demo" not in sys.modules:
 
 from demo import core, explorer, give_memory_back, quality  # noqa: E402
 from unet import Segmenter, explain, render  # noqa: E402
-from unet.files import SUFFIXES, PictureError  # noqa: E402
+from unet.files.images import SUFFIXES, ImageError  # noqa: E402
 from unet.image import Grey  # noqa: E402
 from unet.segmenter import TILE, Mask, Probability  # noqa: E402
 
@@ -132,7 +132,7 @@ def opened_from(path: str | None, mask: str | None, sample: str | None) -> core.
         if mask is None:
             return opened
         return core.with_truth(opened, Path(mask).name, Path(mask).read_bytes())
-    except PictureError as error:
+    except ImageError as error:
         raise refusal(str(error)) from None
 
 
@@ -195,7 +195,7 @@ def send(
         revision=revision,
         link={"sample": sample if picture is None else None, "weights": weights.name},
         answer=answer,
-        with_picture=question is None or question.get("kind") == "picture",
+        with_image=question is None or question.get("kind") == "image",
     )
     return base64.b64encode(explorer.pack(message)).decode("ascii")
 
@@ -275,7 +275,7 @@ def predict(
         picture: a PNG, JPEG, TIFF, BMP, GIF, WebP, PNM or NPY file.
         threshold: salt is where the probability lies above it, 0 to 1; by default the card's.
         weights: a label as the page lists them; by default the shipped ones.
-        sample: which invented section to take where there is no picture.
+        sample: which synthetic section to take where there is no picture.
 
     Returns:
         An image, 255 where there is salt, of the picture's size, and what was found: threshold, salt_share (0 to 1,
@@ -312,7 +312,7 @@ def trace(
         top: of a picture larger than 128 pixels a side, the first row of the window that is opened.
         left: the same for columns.
         weights: a label as the page lists them; by default the shipped ones.
-        sample: which invented section to take where there is no picture.
+        sample: which synthetic section to take where there is no picture.
 
     Returns:
         An NPY file of (C, h, w) float32 maps at 1/stride of the window's size, and what they are: site, channels,
@@ -366,7 +366,7 @@ def ablate(
         weights: a label as the page lists them; by default the shipped ones.
         top: of a picture larger than 128 pixels a side, the first row of the window that is opened.
         left: the same for columns.
-        sample: which invented section to take where there is no picture.
+        sample: which synthetic section to take where there is no picture.
 
     Returns:
         An image of the window, 255 where there is salt without those parts, and what changed: cuts, fill, threshold,
@@ -427,7 +427,7 @@ def explain_pixel(
         weights: a label as the page lists them; by default the shipped ones.
         top: of a picture larger than 128 pixels a side, the first row of the window that is opened.
         left: the same for columns.
-        sample: which invented section to take where there is no picture.
+        sample: which synthetic section to take where there is no picture.
 
     Returns:
         An image of the window, from dark blue (no influence) to yellow (the most), and the numbers: sentence; boxes,
@@ -468,11 +468,11 @@ def build() -> gr.Blocks:
     """The page."""
     found = choices()
     labels, sites = list(found), [site.name for site in segmenter_of(None).model.sites()]
-    cuttable = sorted({site["name"] for weights in found.values() for site in weights.card["sites"]})
+    cuttable = sorted({site.name for weights in found.values() for site in weights.card.sites or ()})
     cuttable = [name for name in cuttable if name.startswith("skip")] + ["bottleneck"]
     sources = json.dumps([explorer.script(), explorer.style() + PAGE_STYLE])
     with gr.Blocks(title="Salt U-Net", analytics_enabled=False, delete_cache=(HOUR, DAY)) as page:
-        gr.Markdown("# Salt U-Net\nDrop a seismic picture in, or take an invented section whose salt is known.")
+        gr.Markdown("# Salt U-Net\nDrop a seismic picture in, or take an synthetic section whose salt is known.")
         with gr.Row():
             with gr.Column(min_width=280):
                 sample = gr.Dropdown(list(core.SAMPLES), label="Sample", value=next(iter(core.SAMPLES)))

@@ -12,7 +12,7 @@ from typing import Annotated, Any, NamedTuple, TypedDict, cast, get_args, get_or
 
 from demo import core
 from unet import report
-from unet.checkpoint import Card
+from unet.card import Card
 
 LARGEST_REPORT = 4_000_000  # bytes of a file that is read whole; a report has about 40,000
 Amount = Annotated[float, 1e15]  # a number that is no share of something: from 0 to anything sensible
@@ -98,17 +98,12 @@ def read_evaluation(weights: Path, card: Card) -> Evaluation | None:
             raise ReportError("no thresholds in it")
     except ReportError as error:
         raise ReportError(f"{path.name}: not a report of this program ({error})") from None
-    if found["sha256"] != card["sha256"]:
+    if found["sha256"] != card.sha256:
         raise ReportError(f"{path.name}: a report on other weights than these")
-    for name, own in (("threshold", card["threshold"]), ("temperature", card.get("temperature", 1))):
+    for name, own in (("threshold", card.threshold), ("temperature", card.temperature)):
         if found[name] != own:
             raise ReportError(f"{path.name}: made at {name} {found[name]:g}, but the weights' card says {own:g}")
     return cast(Evaluation, found)
-
-
-def claims_tta(card: Card) -> bool:
-    """Whether the card claims its score with flip TTA, and so most of the report is made with it."""
-    return _part(card, "claim").get("tta") is True
 
 
 def headline(found: Evaluation, card: Card, size: int) -> dict[str, str]:
@@ -120,7 +115,7 @@ def headline(found: Evaluation, card: Card, size: int) -> dict[str, str]:
         size: of their file, in bytes.
     """
     plain, tta = found["scores"]["plain"], found["scores"]["tta"]
-    claimed, way = (tta, ", flip TTA") if claims_tta(card) else (plain, "")
+    claimed, way = (tta, ", flip TTA") if card.claims_tta else (plain, "")
     return {
         "mAP": f"{plain['mAP']:.3f}",
         "mAP, flip TTA": f"{tta['mAP']:.3f}",
@@ -137,7 +132,7 @@ def headline(found: Evaluation, card: Card, size: int) -> dict[str, str]:
 
 def meaning(found: Evaluation, card: Card) -> str:
     """What the headline says and how far it can be trusted, as Markdown."""
-    split, parted = found["split"], _part(card, "split").get("by")
+    split, parted = found["split"], card.split.by if card.split else ""
     sentences = [
         f"mAP is the competition's: the mean over tiles and over IoU 0.50 to 0.95, empty masks included. "
         f"Split {core.literal(split)}, {found['count']:,} tiles"
@@ -155,7 +150,7 @@ def meaning(found: Evaluation, card: Card) -> str:
         )
     elif split == "val" and parted == "tile":
         sentences.append("They were split off tile by tile: neighbours may be in training, and the scores too good.")
-    if _part(card, "threshold_chosen").get("on") == split:
+    if card.threshold_chosen is not None and card.threshold_chosen.on == split:
         chose = "threshold" if found["temperature"] == 1 else "threshold and the temperature"
         sentences.append(f"The same tiles chose the {chose}, so new tiles may score a little lower.")
     return " ".join(sentences)
@@ -175,7 +170,7 @@ def training_history(card: Card) -> Training:
     Raises:
         ReportError: the history is damaged.
     """
-    training = _part(card, "training")
+    training: dict[str, Any] = card.training or {}
     taught, epochs, earlier = bool(training.get("taught_by")), training.get("history") or [], 0.0
     try:
         _check(epochs, list[Epoch], "history")
@@ -214,7 +209,7 @@ def read_sizes(root: Path | None = None) -> list[Size]:
     return sizes
 
 
-def _part(card: Card, name: str) -> Card:
+def _part(card: dict[str, Any], name: str) -> dict[str, Any]:
     """An entry of a card that holds entries itself; empty where it is absent or something else."""
     value = card.get(name)
     return value if isinstance(value, dict) else {}

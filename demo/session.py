@@ -1,4 +1,4 @@
-"""A session to take away and to open again: many pictures with what was found in them, as one ZIP.
+"""A session to take away and to open again: many images with what was found in them, as one ZIP.
 
 Nothing here knows Streamlit or Gradio or writes to disk.  A ZIP that comes back is trusted no further than any other
 upload: its size is known before anything is unpacked, no name in it is used as a path, and its JSON is checked field
@@ -23,18 +23,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from demo import core
-from unet import files, pairing, render, rle
-from unet.files import FORMATS, SUFFIXES, printable
+from unet import render, rle
+from unet.data import pairing
+from unet.files import images as files
+from unet.files.images import FORMATS, SUFFIXES, printable
 from unet.segmenter import Mask, Probability, Segmenter
 
 VERSION = 1  # of state.json
 
 LARGEST_ZIP = 200  # MB, packed and unpacked; demo/.streamlit/config.toml repeats it for the server
-LARGEST_TOTAL = 20_000_000  # pixels of all pictures together; a ZIP has about 8 bytes for each
+LARGEST_TOTAL = 20_000_000  # pixels of all images together; a ZIP has about 8 bytes for each
 MOST_ENTRIES = 5_000
 LARGEST_DIRECTORY = 2_000_000  # bytes of a ZIP's table of contents, about 100 an entry
-LARGEST_STATE = 1_000_000  # bytes of state.json; of 200 pictures it has about 30,000
-LARGEST_RATIO = 100  # unpacked to packed; pictures hardly shrink
+LARGEST_STATE = 1_000_000  # bytes of state.json; of 200 images it has about 30,000
+LARGEST_RATIO = 100  # unpacked to packed; images hardly shrink
 LONGEST_TEXT = 300  # characters of a name
 THUMBNAIL = 112  # pixels a side at most
 
@@ -57,7 +59,7 @@ class SessionError(ValueError):
 
 @dataclass(frozen=True)
 class View:
-    """What of the explorer is open, as viewer.js keeps it; whether it fits a picture and a network is seen there.
+    """What of the explorer is open, as viewer.js keeps it; whether it fits an image and a network is seen there.
 
     Attributes:
         layer: the block of the U that is open, or None.
@@ -82,17 +84,17 @@ class View:
 
 @dataclass(frozen=True)
 class State:
-    """What a session was about, apart from its pictures.
+    """What a session was about, apart from its images.
 
     Attributes:
-        picture: the name of the picture that was open, in the ZIP or a sample's.
+        image: the name of the image that was open, in the ZIP or a sample's.
         weights: what the weights are called.
         sha256: of their tensors.
         threshold: in [0, 1].
         view: what of the explorer was open; None where nobody knows.
     """
 
-    picture: str
+    image: str
     weights: str
     sha256: str
     threshold: float
@@ -101,21 +103,21 @@ class State:
 
 @dataclass(frozen=True)
 class Kept:
-    """A picture out of a ZIP: its name, its file with the suffix of it, and the file of its truth, if any."""
+    """An image out of a ZIP: its name, its file with the suffix of it, and the file of its truth, if any."""
 
     name: str
     suffix: str
-    picture: bytes
+    image: bytes
     truth: bytes | None
 
 
 class Session(NamedTuple):
-    """What a ZIP holds; ``state`` is None for one that only holds pictures.
+    """What a ZIP holds; ``state`` is None for one that only holds images.
 
     ``left_out`` are sentences about what of it nobody sees.
     """
 
-    pictures: list[Kept]
+    images: list[Kept]
     state: State | None
     left_out: list[str]
 
@@ -150,11 +152,11 @@ def read_view(value: object) -> View:
 
 @dataclass(frozen=True)
 class Taken:
-    """A picture to take away.
+    """An image to take away.
 
     Attributes:
         name: the one it was chosen by; no two of a session are alike.
-        opened: the picture.
+        opened: the image.
         probability: (H, W) float32 of it.
         original: the file it was uploaded as; None writes an 8-bit PNG.
         suffix: of that file.
@@ -172,14 +174,14 @@ def stems(names: Sequence[str]) -> list[str]:
 
     Example:
         >>> stems(["line 7.png", "line-7.tif", "../../etc/passwd", "Ölfeld.png", "con.png"])
-        ['line-7', 'line-7-2', 'passwd', 'lfeld', 'picture-con']
+        ['line-7', 'line-7-2', 'passwd', 'lfeld', 'image-con']
     """
     taken: set[str] = set()
     found = []
     for name in names:
         stem = re.sub(r"[^A-Za-z0-9_]+", "-", core.stem(name)).strip("-")[:60]
         if not stem or re.fullmatch(r"con|prn|aux|nul|com\d|lpt\d", stem, re.IGNORECASE):  # devices on Windows
-            stem = f"picture-{stem}".strip("-")
+            stem = f"image-{stem}".strip("-")
         number, free = 1, stem
         while free.lower() in taken:
             number += 1
@@ -190,7 +192,7 @@ def stems(names: Sequence[str]) -> list[str]:
 
 
 def result(stem: str, name: str, finding: core.Finding) -> dict[str, str | int]:
-    """A picture's row in the table of results; columns that need a truth are empty without one.
+    """An image's row in the table of results; columns that need a truth are empty without one.
 
     Args:
         stem: what its files are called, and so its id.
@@ -224,15 +226,15 @@ def results_csv(rows: Iterable[dict[str, str | int]]) -> bytes:
 
 
 def write(file: IO[bytes], state: State, names: Sequence[str], taken: Iterable[Taken]) -> None:
-    """Writes a session as a ZIP, picture after picture: only one needs to be in memory.
+    """Writes a session as a ZIP, image after image: only one needs to be in memory.
 
     Args:
         file: to write to; it need not be one that can be rewound.
         state: what the session is about.
-        names: of the pictures.
-        taken: the pictures, in the order of ``names``.
+        names: of the images.
+        taken: the images, in the order of ``names``.
     """
-    rows, pictures = [], []
+    rows, images = [], []
     with zipfile.ZipFile(file, "w") as archive:
         for stem, one in zip(stems(names), taken, strict=True):
             finding = core.find(one.probability, state.threshold, one.opened.truth, one.opened.margin)
@@ -248,19 +250,19 @@ def write(file: IO[bytes], state: State, names: Sequence[str], taken: Iterable[T
             _add(archive, f"probabilities/{stem}.npy", core.probability_npy(one.probability), deflate=True)
             _add(archive, f"overlays/{stem}.png", core.overlay_png(one.opened, finding.mask))
             rows.append(result(stem, one.name, finding))
-            pictures.append(entry)
+            images.append(entry)
         _add(archive, "results.csv", results_csv(rows), deflate=True)
-        _add(archive, "state.json", _state_json(state, pictures), deflate=True)
+        _add(archive, "state.json", _state_json(state, images), deflate=True)
 
 
-def _state_json(state: State, pictures: list[dict[str, str | None]]) -> bytes:
+def _state_json(state: State, images: list[dict[str, str | None]]) -> bytes:
     content = {
         "version": VERSION,
-        "picture": state.picture,
+        "picture": state.image,
         "weights": {"name": state.weights, "sha256": state.sha256},
         "threshold": state.threshold,
         "view": None if state.view is None else asdict(state.view),
-        "pictures": pictures,
+        "pictures": images,
     }
     return json.dumps(content, indent=1).encode()
 
@@ -275,14 +277,14 @@ def _add(archive: zipfile.ZipFile, name: str, content: bytes, deflate: bool = Fa
 
 
 def is_zip(name: str) -> bool:
-    """Whether a file is to be opened as a session, and not as a picture."""
+    """Whether a file is to be opened as a session, and not as an image."""
     return name.lower().endswith(".zip")
 
 
 def read(content: bytes, name: str) -> Session:
-    """What a visitor's ZIP holds: a session, or otherwise pictures.
+    """What a visitor's ZIP holds: a session, or otherwise images.
 
-    Without a state.json, pictures and truths are told apart and paired as in a data set: by the folders ``images`` and
+    Without a state.json, images and truths are told apart and paired as in a data set: by the folders ``images`` and
     ``masks`` of each survey, or by names such as ``x_mask.png``.
 
     Args:
@@ -290,7 +292,7 @@ def read(content: bytes, name: str) -> Session:
         name: what to call it in an error.
 
     Returns:
-        The pictures and truths as files, not yet decoded, and the state.
+        The images and truths as files, not yet decoded, and the state.
 
     Raises:
         SessionError: no ZIP, a damaged one, one that is too large, or a state.json that says something impossible.
@@ -298,14 +300,14 @@ def read(content: bytes, name: str) -> Session:
     try:
         with zipfile.ZipFile(_Guarded(content)) as archive:
             reader = _Reader(archive, len(content))
-            found = _session(reader) if "state.json" in reader.entries else _pictures(reader)
+            found = _session(reader) if "state.json" in reader.entries else _images(reader)
     except SessionError as error:
         raise SessionError(f"{name}: {error}") from None
     except Exception as error:  # zipfile raises many types on broken archives, and all mean the same
         text = printable(str(error))[:100] or type(error).__name__
         raise SessionError(f"{name}: not a ZIP that can be read ({text})") from None
-    if not found.pictures and found.state is None:
-        raise SessionError(f"{name}: no pictures in it that can be read ({FORMATS}), and no state.json")
+    if not found.images and found.state is None:
+        raise SessionError(f"{name}: no images in it that can be read ({FORMATS}), and no state.json")
     return found
 
 
@@ -359,25 +361,25 @@ class _Reader:
         if total > LARGEST_ZIP * MEGABYTE:
             raise SessionError(f"unpacked it has more than {LARGEST_ZIP} MB; split it into smaller ones")
         if total > core.LARGEST_UPLOAD * MEGABYTE and total > LARGEST_RATIO * self.packed:
-            raise SessionError(f"unpacked it is more than {LARGEST_RATIO} times larger; pictures hardly shrink")
+            raise SessionError(f"unpacked it is more than {LARGEST_RATIO} times larger; images hardly shrink")
 
     def kept(self, found: list[tuple[str, str, str | None]]) -> list[Kept]:
-        """Name, picture and truth as they are called in the archive -> the same with their bytes."""
+        """Name, image and truth as they are called in the archive -> the same with their bytes."""
         if len(found) > core.MOST_FILES:
             raise SessionError(
-                f"{len(found):,} pictures, more than the {core.MOST_FILES} this page takes; "
+                f"{len(found):,} images, more than the {core.MOST_FILES} this page takes; "
                 "split it into smaller ones, or use python -m unet predict"
             )
-        self.check(entry for _, picture, truth in found for entry in (picture, truth) if entry is not None)
+        self.check(entry for _, image, truth in found for entry in (image, truth) if entry is not None)
         largest = core.LARGEST_UPLOAD * MEGABYTE
         return [
             Kept(
                 name,
-                PurePosixPath(picture).suffix.lower(),
-                self.read(picture, largest),
+                PurePosixPath(image).suffix.lower(),
+                self.read(image, largest),
                 None if truth is None else self.read(truth, largest),
             )
-            for name, picture, truth in found
+            for name, image, truth in found
         ]
 
 
@@ -395,39 +397,39 @@ def _session(reader: _Reader) -> Session:
         weights = _object(fields.get("weights"), "weights")
         view = fields.get("view")
         state = State(
-            picture=_text(fields.get("picture"), "picture"),
+            image=_text(fields.get("picture"), "picture"),
             weights=_text(weights.get("name"), "weights name"),
             sha256=_text(weights.get("sha256"), "weights sha256"),
             threshold=_share(fields.get("threshold"), "threshold"),
             view=None if view is None else read_view(view),
         )
-        pictures = fields.get("pictures")
-        if not isinstance(pictures, list):
-            raise _unexpected("a list", pictures, "pictures")
+        images = fields.get("pictures")
+        if not isinstance(images, list):
+            raise _unexpected("a list", images, "pictures")
         found = []
-        for number, entry in enumerate(pictures, start=1):
-            where = f"picture {number}"
+        for number, entry in enumerate(images, start=1):
+            where = f"image {number}"
             entry = _object(entry, where)
-            picture, truth = _text(entry.get("picture"), where), _maybe(_text, entry, "truth")
-            for name in (picture, truth):
+            image, truth = _text(entry.get("picture"), where), _maybe(_text, entry, "truth")
+            for name in (image, truth):
                 if name is not None and name not in reader.entries:
                     raise SessionError(f"there is no {name[:60]!r} in the ZIP")
-            found.append((_text(entry.get("name"), f"{where} name"), picture, truth))
+            found.append((_text(entry.get("name"), f"{where} name"), image, truth))
     except SessionError as error:
         raise SessionError(f"its state.json is not one of this program ({error})") from None
     return Session(reader.kept(found), state, [])
 
 
-def _pictures(reader: _Reader) -> Session:
+def _images(reader: _Reader) -> Session:
     # Some archives from Windows separate folders by backslashes.
     entries = [(PurePosixPath(name.replace("\\", "/")), name) for name in reader.entries]
     entries.sort(key=lambda entry: entry[0].parts)
     entries = [(path, name) for path, name in entries if path.name and not files.is_hidden(path)]
     paths = [path for path, _ in entries]
-    pictures = files.choose(paths)
-    beside = pairing.is_mask_beside([paths[index] for index in pictures])
-    images = [index for place, index in enumerate(pictures) if place not in beside]
-    masks = files.choose(paths, files.MASKS) + [pictures[place] for place in sorted(beside)]
+    images = files.choose(paths)
+    beside = pairing.is_mask_beside([paths[index] for index in images])
+    images = [index for place, index in enumerate(images) if place not in beside]
+    masks = files.choose(paths, files.MASKS) + [images[place] for place in sorted(beside)]
     found = pairing.pair([paths[index] for index in images], [paths[index] for index in masks])
     names = [paths[index].name for index in images]
     twice = {name for name in names if names.count(name) > 1}
@@ -438,7 +440,7 @@ def _pictures(reader: _Reader) -> Session:
     said = list(found.ambiguous)
     if found.unpaired:
         first = paths[masks[found.unpaired[0]]]
-        said.append(f"left out {len(found.unpaired):,} masks without a picture, first {first}")
+        said.append(f"left out {len(found.unpaired):,} masks without an image, first {first}")
     if others := files.left_out(paths):
         said.append(f"left out {len(others):,} of its files, first {paths[others[0]]}; expected {FORMATS}")
     kept = reader.kept(
@@ -499,16 +501,16 @@ def _unexpected(expected: str, value: object, where: str) -> SessionError:
     return SessionError(f"expected {where} to be {expected}, got {repr(value)[:40]}")
 
 
-# --- Many pictures at once -----------------------------------------------------------------------------------
+# --- Many images at once -----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Source:
-    """A picture to choose from.  Making one opens nothing, so that there can be hundreds.
+    """An image to choose from.  Making one opens nothing, so that there can be hundreds.
 
     Attributes:
-        key: names the content of the picture and of its truth.
-        open: the picture with its truth.
+        key: names the content of the image and of its truth.
+        open: the image with its truth.
         pixels: how many it has; 0 for samples and survey tiles, which are small.
         original: the file as it was uploaded; None for what was not.
         suffix: of that file.
@@ -522,7 +524,7 @@ class Source:
 
 
 class Row(NamedTuple):
-    """A picture in a strip of many: figures as in ``core.Finding``, and a small picture of its salt, WebP."""
+    """An image in a strip of many: figures as in ``core.Finding``, and a small image of its salt, WebP."""
 
     pixels: int
     share: float
@@ -534,7 +536,7 @@ class Row(NamedTuple):
 
 
 def row(opened: core.Opened, probability: Probability, threshold: float) -> Row:
-    """What a strip shows of one picture at a threshold."""
+    """What a strip shows of one image at a threshold."""
     found = core.find(probability, threshold, opened.truth, opened.margin)
     return Row(
         found.pixels,
@@ -548,7 +550,7 @@ def row(opened: core.Opened, probability: Probability, threshold: float) -> Row:
 
 
 def thumbnail(pixels: NDArray[np.uint8], mask: Mask) -> bytes:
-    """A WebP of a picture with the salt tinted, at most 112 pixels a side.
+    """A WebP of an image with the salt tinted, at most 112 pixels a side.
 
     Args:
         pixels: (H, W) uint8.
@@ -574,7 +576,7 @@ def asked(state: Mapping[str, Any]) -> tuple[object, ...]:
     of a page that runs by itself has to see whether there was more.
     """
     files = [file.file_id for name in ("uploads", "masks") for file in state.get(name) or ()]
-    return state.get(box(state, "picture")), state.get(box(state, "weights_label")), *files
+    return state.get(box(state, "image")), state.get(box(state, "weights_label")), *files
 
 
 def box(state: Mapping[str, Any], name: str) -> str:
@@ -621,7 +623,7 @@ class Shelf:
 
 
 class Collection:
-    """Pictures of which everything is wanted, in the order in which they are named.
+    """Images of which everything is wanted, in the order in which they are named.
 
     They go through the network one at a time: measured, that takes no longer than many at once, and a probability is
     then the same to the last bit whatever else is there.
@@ -643,7 +645,7 @@ class Collection:
         self._segmenter, self._weights, self._shelf = segmenter, weights, shelf
 
     def probability(self, opened: core.Opened) -> Probability:
-        """(H, W) float32 of any picture."""
+        """(H, W) float32 of any image."""
         key = ("probability", self._weights, opened.digest)
         kept: Probability | None = self._shelf.get(key)
         if kept is None:
@@ -652,12 +654,12 @@ class Collection:
         return kept
 
     def known_row(self, label: str, threshold: float) -> Row | None:
-        """What a strip shows of a picture, if that was computed before."""
+        """What a strip shows of an image, if that was computed before."""
         kept: Row | None = self._shelf.get(self._row_key(label, threshold))
         return kept
 
     def row(self, label: str, threshold: float) -> Row:
-        """What a strip shows of a picture."""
+        """What a strip shows of an image."""
         if kept := self.known_row(label, threshold):
             return kept
         opened = self.sources[label].open()
@@ -669,7 +671,7 @@ class Collection:
         return "row", self._weights, self.sources[label].key, threshold
 
     def taken(self) -> Iterator[Taken]:
-        """Everything of each picture, one after the other."""
+        """Everything of each image, one after the other."""
         for label, source in self.sources.items():
             opened = source.open()
             original = None if source.original is None else source.original()

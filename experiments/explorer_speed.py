@@ -1,7 +1,7 @@
 """How fast the explorer answers, in a real browser, with the real app: medians and 95th percentiles.
 
     python experiments/explorer_speed.py            # starts the Streamlit app, drives it in Chromium
-    python experiments/explorer_speed.py --memory   # opens 500 pictures and weighs the server instead
+    python experiments/explorer_speed.py --memory   # opens 500 images and weighs the server instead
 
 Nothing else should run meanwhile.
 """
@@ -86,13 +86,13 @@ def print_row(name: str, values: list[float], goal: str, unit: str = "ms") -> No
     CONSOLE.print(f"{name:<48} {median:8.1f} {high:8.1f} {unit}   n {len(values):<3} goal {goal}")
 
 
-def picture(number: int) -> bytes:
+def image(number: int) -> bytes:
     """A new section as a PNG."""
     return cv2.imencode(".png", section(FIRST_SEED + number)[0])[1].tobytes()
 
 
 def drop(page: Page, number: int) -> tuple[float, float]:
-    """Drops a new picture: ms to its overlay and to the whole U with its maps."""
+    """Drops a new image: ms to its overlay and to the whole U with its maps."""
     name = f"section-{number}.png"
     page.evaluate(
         """(name) => {
@@ -103,7 +103,7 @@ def drop(page: Page, number: int) -> tuple[float, float]:
         }""",
         name,
     )
-    files = [{"name": name, "mimeType": "image/png", "buffer": picture(number)}]
+    files = [{"name": name, "mimeType": "image/png", "buffer": image(number)}]
     page.locator("input[type=file]").first.set_input_files(files)
     return page.evaluate("overlay"), page.evaluate("opened")
 
@@ -146,10 +146,10 @@ def resident(pid: int) -> float:
 
 
 def weigh(page: Page, pid: int) -> None:
-    """Opens 500 pictures, a hundred a visit, and prints what the server holds."""
+    """Opens 500 images, a hundred a visit, and prints what the server holds."""
     for number in range(501):
         if number % 100 == 0:
-            CONSOLE.print(f"after {number} pictures the server holds {resident(pid):.0f} MB")
+            CONSOLE.print(f"after {number} images the server holds {resident(pid):.0f} MB")
             page.reload()
             page.get_by_test_id("salt-readout").filter(has_text="threshold").wait_for()
             page.evaluate(PROBES)
@@ -164,7 +164,7 @@ def repeat(count: int, measure: Callable[[int], float]) -> list[float]:
 def main() -> None:
     """Prints the table."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--memory", action="store_true", help="open 500 pictures and weigh the server instead")
+    options.add_argument("--memory", action="store_true", help="open 500 images and weigh the server instead")
     options.add_argument("--repeats", type=int, default=30)
     arguments = options.parse_args()
     with socket.socket() as free:
@@ -197,9 +197,9 @@ def main() -> None:
             dropped.append(drop(page, number))
             page.wait_for_timeout(700)
             payload.append(sum(size for _, size in received[before:]) / 1e6)
-        print_row("drop a picture to its overlay", [first for first, _ in dropped[1:]], "<= 500")
-        print_row("drop a picture to the whole U with its maps", [whole for _, whole in dropped[1:]], "<= 1000")
-        print_row("sent to the browser per dropped picture", payload[1:], "<= 2", "MB")
+        print_row("drop an image to its overlay", [first for first, _ in dropped[1:]], "<= 500")
+        print_row("drop an image to the whole U with its maps", [whole for _, whole in dropped[1:]], "<= 1000")
+        print_row("sent to the browser per dropped image", payload[1:], "<= 2", "MB")
 
         work, frames, messages = drag(page, sent)
         print_row("threshold drag: handler and drawing", work, "<= 8")
@@ -228,7 +228,7 @@ def main() -> None:
         fills = page.get_by_test_id("cut-fill").locator("option").evaluate_all("all => all.map((one) => one.value)")
 
         def batch(number: int) -> float:
-            """Another filling every time, of another picture after all of them: nothing is remembered."""
+            """Another filling every time, of another image after all of them: nothing is remembered."""
             if number % (len(fills) - 1) == 0:
                 page.get_by_test_id("cut-fill").select_option(fills[0])
                 drop(page, 1000 + number)

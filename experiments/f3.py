@@ -13,27 +13,27 @@ from rich.console import Console
 
 from unet import Segmenter, metrics, render
 from unet.checkpoint import CheckpointError
-from unet.data import DEFAULT, load_tiles
+from unet.data.tiles import DEFAULT, load_tiles
 from unet.image import Grey, from_amplitude
 from unet.segmenter import Mask, Probability, shipped_weights
 
 Amplitudes = NDArray[np.float32]  # (H, W): rows are time samples, columns are traces
 
 WINDOW = 101  # pixels a side, as the tiles of the competition
-TINT, FULL = 0.7, 0.4  # how much of the picture is covered, and by which probability
+TINT, FULL = 0.7, 0.4  # how much of the image is covered, and by which probability
 WIDTH, GAP = 640, 6  # of the drawing, which would be 2.5 MB in full
 
 
 @dataclass(frozen=True)
 class Setting:
-    """How amplitudes become a picture, and how the network is asked.
+    """How amplitudes become an image, and how the network is asked.
 
     Attributes:
         clip: per cent of the samples that are drawn black, and as many white.
-        down: factor by which the picture is stretched along the traces.
+        down: factor by which the image is stretched along the traces.
         along: factor by which it is stretched from trace to trace.
         reverse: whether the amplitudes change sign.
-        tta: whether to average with the mirrored picture.
+        tta: whether to average with the mirrored image.
     """
 
     clip: float = 1.0
@@ -67,8 +67,8 @@ def recorded(amplitudes: Amplitudes) -> Mask:
     return np.logical_or.accumulate(amplitudes != 0, axis=0)
 
 
-def picture(amplitudes: Amplitudes, setting: Setting) -> Grey:
-    """The grey picture a setting makes of amplitudes, at their own size: (H, W) float32 in [0, 1]."""
+def image(amplitudes: Amplitudes, setting: Setting) -> Grey:
+    """The grey image a setting makes of amplitudes, at their own size: (H, W) float32 in [0, 1]."""
     amplitudes = -amplitudes if setting.reverse else amplitudes
     low, high = np.percentile(amplitudes[recorded(amplitudes)], [setting.clip, 100 - setting.clip])
     return from_amplitude(amplitudes, float(low), float(high))
@@ -86,7 +86,7 @@ def resize(values: Grey, height: int, width: int) -> Grey:
 def ask(segmenter: Segmenter, amplitudes: Amplitudes, setting: Setting) -> Probability:
     """The network's probability at the size of the amplitudes: (H, W) float32 in [0, 1]."""
     height, width = amplitudes.shape
-    resized = resize(picture(amplitudes, setting), round(height * setting.down), round(width * setting.along))
+    resized = resize(image(amplitudes, setting), round(height * setting.down), round(width * setting.along))
     return resize(segmenter.probability(resized, setting.tta), height, width)
 
 
@@ -115,7 +115,7 @@ def periods(windows: NDArray[np.float32]) -> tuple[float, float]:
 
 
 def panel(grey: Grey, probability: Probability) -> NDArray[np.uint8]:
-    """The picture tinted by the probability, what is above ``THRESHOLD`` outlined: (H, W, 3) uint8."""
+    """The image tinted by the probability, what is above ``THRESHOLD`` outlined: (H, W, 3) uint8."""
     opacity = TINT * np.minimum(probability / FULL, 1)[..., None]
     tinted = np.rint((1 - opacity) * 255 * grey[..., None] + opacity * np.array(render.SALT)).astype(np.uint8)
     called = metrics.mask(probability, THRESHOLD).astype(np.uint8)
@@ -135,7 +135,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument("--weights", type=Path, nargs="+", default=[shipped_weights()], help="the first are drawn")
     parser.add_argument("--data", type=Path, default=Path("data/f3"), help="folder with inline_300.npy")
-    parser.add_argument("--picture", type=Path, default=Path("docs/f3.png"), help="where the drawing goes")
+    parser.add_argument("--image", type=Path, default=Path("docs/f3.png"), help="where the drawing goes")
     arguments = parser.parse_args()
     say, fail = (Console(stderr=error, highlight=False, markup=False, soft_wrap=True) for error in (False, True))
     inline = arguments.data / "inline_300.npy"
@@ -149,19 +149,19 @@ def main() -> int:
         return 1
     amplitudes = np.load(inline, allow_pickle=False)
 
-    say.print("picture | mean grey | spread | within a window | period down | period along")
+    say.print("image | mean grey | spread | within a window | period down | period along")
     say.print("|".join(["---"] * 6))
-    pictures = {f"F3, {clip:g} % clipped": cut(picture(amplitudes, Setting(clip))) for clip in CLIPS}
+    images = {f"F3, {clip:g} % clipped": cut(image(amplitudes, Setting(clip))) for clip in CLIPS}
     if DEFAULT.exists():
-        pictures["training tiles"] = load_tiles(DEFAULT).images.astype(np.float32) / np.float32(255)
-    for name, windows in pictures.items():
+        images["training tiles"] = load_tiles(DEFAULT).images.astype(np.float32) / np.float32(255)
+    for name, windows in images.items():
         numbers = windows.mean(), windows.std(), windows.std(axis=(1, 2)).mean()
         down, along = periods(windows)
         say.print(f"{name} | {' | '.join(f'{number:.3f}' for number in numbers)} | {down:.1f} | {along:.1f}")
 
     say.print("\nweights | clip, % | scale | polarity | TTA | salt | upper half | not recorded | IoU with chosen")
     say.print("|".join(["---"] * 9))
-    known, grey = recorded(amplitudes), picture(amplitudes, NAIVE)
+    known, grey = recorded(amplitudes), image(amplitudes, NAIVE)
     drawn = [panel(grey, np.zeros_like(grey))]
     for name, segmenter in segmenters:
         first = len(drawn) == 1
@@ -175,7 +175,7 @@ def main() -> int:
                 drawn += [panel(grey, p) for p in (probability, chosen * known)]
     sheet = Image.fromarray(np.vstack([np.pad(part, ((0, GAP), (0, 0), (0, 0))) for part in drawn])[:-GAP])
     small = sheet.resize((WIDTH, round(WIDTH * sheet.height / sheet.width)), Image.Resampling.LANCZOS)
-    small.quantize(palette=palette(), dither=Image.Dither.NONE).save(arguments.picture, optimize=True)
+    small.quantize(palette=palette(), dither=Image.Dither.NONE).save(arguments.image, optimize=True)
     return 0
 
 

@@ -16,8 +16,8 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from unet.augment import augment
-from unet.files import find_pictures
+from unet.data.augment import augment
+from unet.files.images import find_images
 from unet.image import Padding
 from unet.model import UNet, UNetConfig, channels_last
 from unet.segmenter import computes_bfloat16
@@ -102,7 +102,7 @@ def main() -> None:
 
     console.print(f"augmentation: {milliseconds(augmented) / 64:.2f} ms per tile")
     if TEST_TILES.exists():
-        files = find_pictures(TEST_TILES)[:256]
+        files = find_images(TEST_TILES)[:256]
         each = milliseconds(lambda: [file.read_grey() for file in files], rounds=3) / len(files)
         console.print(f"reading a tile from its zip, once instead of every epoch: {each:.2f} ms")
 

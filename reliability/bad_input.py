@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from unet import checkpoint
-from unet.files import PictureFile
+from unet.files.images import ImageFile
 from unet.image import RULE, Grey, normalise
 from unet.model import UNet, UNetConfig
 from unet.synthetic import section
@@ -39,10 +39,10 @@ NOISE = np.random.default_rng(0).integers(0, 256, (40, 48), np.uint8)
 # --- Files, made by code ------------------------------------------------------------------------------------
 
 
-def encoded(picture: NDArray[Any] | Image.Image, kind: str = "PNG", **options: Any) -> bytes:
-    """A picture as a file of some kind, by Pillow."""
+def encoded(image: NDArray[Any] | Image.Image, kind: str = "PNG", **options: Any) -> bytes:
+    """An image as a file of some kind, by Pillow."""
     stream = io.BytesIO()
-    image = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
+    image = image if isinstance(image, Image.Image) else Image.fromarray(image)
     image.save(stream, kind, **options)
     return stream.getvalue()
 
@@ -106,7 +106,7 @@ def tiff_of_height(height: int) -> bytes:
 
 
 def exif(orientation: int) -> Image.Exif:
-    """EXIF data that turn a picture."""
+    """EXIF data that turn an image."""
     found = Image.Exif()
     found[0x0112] = orientation
     return found
@@ -159,11 +159,11 @@ def small_weights(folder: Path) -> Path:
     return path
 
 
-# --- Pictures -------------------------------------------------------------------------------------------------
+# --- Images -------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class PictureInput:
+class ImageInput:
     """The bytes of a file, and what must come of them.
 
     Attributes:
@@ -171,7 +171,7 @@ class PictureInput:
         content: all of it.
         grey: the right answer; None where there is none, or it cannot be known.
         refusal: words of the one sentence it ends in; None where it must be read.  With both either will do, and with
-            neither any picture or sentence will: damage that no checksum shows.
+            neither any image or sentence will: damage that no checksum shows.
         off: how far a lossy format may be from ``grey``.
     """
 
@@ -181,13 +181,13 @@ class PictureInput:
     refusal: str | None = None
     off: float = 0
 
-    def file(self) -> PictureFile:
+    def file(self) -> ImageFile:
         """As it would be found on a disk."""
-        return PictureFile(self.name, Path(self.name).stem, lambda: self.content)
+        return ImageFile(self.name, Path(self.name).stem, lambda: self.content)
 
 
-def pictures(folder: Path) -> list[PictureInput]:
-    """Every odd, damaged or hostile picture; ``folder`` is where a pickle would leave its mark."""
+def images(folder: Path) -> list[ImageInput]:
+    """Every odd, damaged or hostile image; ``folder`` is where a pickle would leave its mark."""
     smooth = np.tile(np.linspace(0, 255, 48).astype(np.uint8), (40, 1))
     palette = np.arange(768).reshape(256, 3).astype(np.uint8)
     indexed = Image.fromarray(GREY).convert("P")
@@ -227,15 +227,15 @@ def pictures(folder: Path) -> list[PictureInput]:
         "renamed-npy.png": npy(wide),
         "CAPITALS.PNG": encoded(GREY),
     }
-    found = [PictureInput(name, content, EXPECTED) for name, content in right.items()]
+    found = [ImageInput(name, content, EXPECTED) for name, content in right.items()]
     found += [
-        PictureInput("palette.png", encoded(indexed), through_palette),
-        PictureInput("palette-alpha.png", encoded(indexed, transparency=5), through_palette),
-        PictureInput("colour.png", encoded(rgb), luminance),
-        PictureInput("cmyk.tif", encoded(red, "TIFF"), np.full((40, 48), 0.299, np.float32)),
-        PictureInput("cmyk.jpg", encoded(red, "JPEG"), np.full((40, 48), 0.299, np.float32), off=0.02),
-        PictureInput("bilevel.png", encoded(Image.fromarray(GREY > 99)), (GREY > 99).astype(np.float32)),
-        PictureInput("lossy.jpg", encoded(smooth, "JPEG", quality=95), (smooth / 255).astype(np.float32), off=0.02),
+        ImageInput("palette.png", encoded(indexed), through_palette),
+        ImageInput("palette-alpha.png", encoded(indexed, transparency=5), through_palette),
+        ImageInput("colour.png", encoded(rgb), luminance),
+        ImageInput("cmyk.tif", encoded(red, "TIFF"), np.full((40, 48), 0.299, np.float32)),
+        ImageInput("cmyk.jpg", encoded(red, "JPEG"), np.full((40, 48), 0.299, np.float32), off=0.02),
+        ImageInput("bilevel.png", encoded(Image.fromarray(GREY > 99)), (GREY > 99).astype(np.float32)),
+        ImageInput("lossy.jpg", encoded(smooth, "JPEG", quality=95), (smooth / 255).astype(np.float32), off=0.02),
     ]
     turned: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
         2: lambda a: a[:, ::-1],
@@ -249,10 +249,10 @@ def pictures(folder: Path) -> list[PictureInput]:
     for number, turn in turned.items():
         ramp = smooth.astype(np.float32) / 255
         found += [
-            PictureInput(f"turned{number}.png", encoded(GREY, exif=exif(number)), turn(EXPECTED)),
-            PictureInput(f"turned-wide{number}.png", encoded(wide, exif=exif(number)), turn(EXPECTED)),
-            PictureInput(f"turned-tiff{number}.tif", encoded(GREY, "TIFF", tiffinfo={274: number}), turn(EXPECTED)),
-            PictureInput(
+            ImageInput(f"turned{number}.png", encoded(GREY, exif=exif(number)), turn(EXPECTED)),
+            ImageInput(f"turned-wide{number}.png", encoded(wide, exif=exif(number)), turn(EXPECTED)),
+            ImageInput(f"turned-tiff{number}.tif", encoded(GREY, "TIFF", tiffinfo={274: number}), turn(EXPECTED)),
+            ImageInput(
                 f"turned-jpeg{number}.jpg", encoded(smooth, "JPEG", quality=95, exif=exif(number)), turn(ramp), off=0.02
             ),
         ]
@@ -260,7 +260,7 @@ def pictures(folder: Path) -> list[PictureInput]:
     object_array = npy_header("{'descr': '|O', 'fortran_order': False, 'shape': (20, 20), }\n")
     refused = {
         "empty.png": (b"", "the file is empty"),
-        "text.png": (b"not a picture", "not a PNG, JPEG, TIFF"),
+        "text.png": (b"not an image", "not a PNG, JPEG, TIFF"),
         "page.png": (b"<html><script>alert(1)</script></html>", "not a PNG, JPEG, TIFF"),
         "icon.png": (encoded(GREY, "ICO"), "not a PNG"),
         "pages.tif": (encoded(GREY, "TIFF", save_all=True, append_images=[other]), "several pages"),
@@ -311,11 +311,11 @@ def pictures(folder: Path) -> list[PictureInput]:
         "long-header.npy": (npy_header(" " * 100_000, (2, 0)), "damaged or cut short"),
         "other-version.npy": (npy_header("{}", (3, 0)), "NPY format 1.0 or 2.0"),
     }
-    return found + [PictureInput(name, content, refusal=words) for name, (content, words) in refused.items()]
+    return found + [ImageInput(name, content, refusal=words) for name, (content, words) in refused.items()]
 
 
-def damaged_pictures(cuts: int, flips: int) -> Iterator[PictureInput]:
-    """Pictures cut short and pictures with one bit flipped, at places that are spread evenly.
+def damaged_images(cuts: int, flips: int) -> Iterator[ImageInput]:
+    """Images cut short and images with one bit flipped, at places that are spread evenly.
 
     A PNG has checksums, and damage to it must be seen.  NPY has none: a flipped bit in its numbers is another number.
     """
@@ -333,7 +333,7 @@ def damaged_pictures(cuts: int, flips: int) -> Iterator[PictureInput]:
             # The last bytes of a JPEG or a TIFF may be nothing that its pixels need.
             whole = None if suffix == "npy" else right
             refusal = None if suffix in ("jpg", "tif") else ""
-            given = PictureInput(f"{name}-cut{cut}.{suffix}", content[:cut], whole if refusal == "" else None, refusal)
+            given = ImageInput(f"{name}-cut{cut}.{suffix}", content[:cut], whole if refusal == "" else None, refusal)
             yield given
         for bit in np.unique(np.linspace(0, 8 * len(content) - 1, flips).astype(int)):
             damaged = flipped(content, int(bit))
@@ -342,7 +342,7 @@ def damaged_pictures(cuts: int, flips: int) -> Iterator[PictureInput]:
                 grey, may_refuse = right, ""
             elif suffix == "npy" and bit >= 8 * 128:  # the header ends there
                 grey = (np.frombuffer(damaged[128:], np.uint8).reshape(40, 48) / 255).astype(np.float32)
-            yield PictureInput(f"{name}-bit{bit}.{suffix}", damaged, grey, may_refuse)
+            yield ImageInput(f"{name}-bit{bit}.{suffix}", damaged, grey, may_refuse)
 
 
 # --- Archives and folders -------------------------------------------------------------------------------------
@@ -355,7 +355,7 @@ class Scene:
     Attributes:
         name: what is odd about them.
         make: writes them below a folder and returns the inputs to name on the command line.
-        greys: stem -> the picture whose mask must be written.
+        greys: stem -> the image whose mask must be written.
         words: of each sentence that must be said.
         status: the exit status, if it must be one; otherwise 0 without words, 1 or 2 with them.
     """
@@ -372,7 +372,7 @@ def scenes(many: int) -> list[Scene]:
     good, twin = encoded(GREY), encoded(255 - GREY)
     crc, packed = zlib.crc32(good), zlib.compress(good)[2:-4]
     one = {"a": EXPECTED}
-    none = ("no pictures in it that can be read",)
+    none = ("no images in it that can be read",)
 
     def entries(names: Mapping[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> Callable[[Path], list[Path]]:
         return lambda inside: [zipped(inside / "a.zip", names, method)]
@@ -418,7 +418,7 @@ def scenes(many: int) -> list[Scene]:
         return [inside]
 
     def links(inside: Path) -> list[Path]:
-        place = inside / "pictures"
+        place = inside / "images"
         place.mkdir()
         (inside / "elsewhere").write_bytes(twin)
         (place / "a.png").write_bytes(good)
@@ -446,17 +446,17 @@ def scenes(many: int) -> list[Scene]:
     cannot = "characters that cannot be in a file name"
     return [
         Scene("a good zip", entries({"images/a.png": good, "masks/a.png": b"", "notes.txt": b""}), one),
-        Scene("pictures outside images", entries({"images/a.png": good, "b.png": twin}), one, ["b.png: left out"], 1),
+        Scene("images outside images", entries({"images/a.png": good, "b.png": twin}), one, ["b.png: left out"], 1),
         Scene(
             "files of other kinds", entries({"a.png": good, "b.npz": b"", "c.sgy": b""}), one, ["c.sgy: left out"], 1
         ),
         Scene("a Mac's zip", entries({"a.png": good, "__MACOSX/._a.png": b"", "._b.png": b""}), one),
         Scene("an empty zip", entries({}), words=none, status=2),
-        Scene("a zip without pictures", entries({"a.txt": b"", "b.csv": b"PK"}), words=none, status=2),
+        Scene("a zip without images", entries({"a.txt": b"", "b.csv": b"PK"}), words=none, status=2),
         Scene("an empty folder", lambda inside: [inside], words=none, status=2),
         Scene("a zip cut short", cut, words=["not a readable zip"], status=1),
         Scene("a zip of no bytes", content(b""), words=["not a readable zip"], status=1),
-        Scene("a picture called .zip", content(good), words=["not a readable zip"], status=1),
+        Scene("an image called .zip", content(good), words=["not a readable zip"], status=1),
         Scene("a zip called .png", content(b"PK\x05\x06" + bytes(18), "a.png"), words=["not a PNG"], status=1),
         Scene(
             "names with ../ and absolute ones",
@@ -643,7 +643,7 @@ def weights_inputs() -> list[WeightsInput]:
         ("a card without end", linked, "not a JSON card"),
         ("a card of 50 MB", long_card, "50,000,001 bytes are more than 50,000,000"),
         ("a card of no bytes", card(b""), "not a JSON card"),
-        ("a card that is a picture", card(encoded(GREY)), "not a JSON card"),
+        ("a card that is an image", card(encoded(GREY)), "not a JSON card"),
         ("a card in Latin-1", card(b'{"name": "s\xe9l"}'), "not a JSON card"),
         ("a card that is a list", card(b"[]"), "not a card of this program"),
         ("a card of brackets", card(b"[" * 100_000), "not a JSON card"),
@@ -697,7 +697,7 @@ class DataInput:
     Attributes:
         name: what is odd about it.
         make: writes it below a folder and returns what to name on the command line.
-        masks: id -> the mask that must be read with the picture ``GREY``; None where it must be refused.
+        masks: id -> the mask that must be read with the image ``GREY``; None where it must be refused.
         words: of the one sentence.
     """
 
@@ -801,7 +801,7 @@ def data_inputs() -> list[DataInput]:
         ("a mask missing", plain(images, {"a.png": mask}), None, "1 images have no mask"),
         ("a mask behind a link to nothing", broken_link, None, "b.png: cannot be read"),
         ("no masks", plain(images, {}), None, "2 images have no mask"),
-        ("no images", plain({}, masks), None, "found no pictures there"),
+        ("no images", plain({}, masks), None, "found no images there"),
         ("a name of control characters", plain({"\x1b[31m\n.png": image}, {}), None, "\\x1b[31m\\n"),
         ("a mask of another size", with_mask(encoded(SALT[1:])), None, another + "39 x 48"),
         ("a mask turned", with_mask(encoded(SALT.T.copy())), None, another + "48 x 40"),
@@ -817,7 +817,7 @@ def data_inputs() -> list[DataInput]:
         ("a mask that is a table", with_mask(npy(np.zeros((40, 48), "u1,u1")), "b.npy"), None, "got a table"),
         ("an image of NaN", plain({**images, "b.npy": npy(nan)}, masks), None, "one file of each name"),
         ("an image of one row", plain({"a.png": encoded(GREY[:1])}, {"a.png": mask}), None, "at least 16 x 16"),
-        ("a single picture", single, None, "found no pictures there"),
+        ("a single image", single, None, "found no images there"),
         ("nothing there", lambda inside: inside / "gone", None, "no such file or folder"),
         ("a name too long", lambda inside: inside / ("x" * 300), None, "cannot be opened"),
         ("sections of a spreadsheet", sections(b"\xef\xbb\xbfid,section\r\na,1\r\n"), both),
@@ -826,7 +826,7 @@ def data_inputs() -> list[DataInput]:
         ("sections of other columns", sections(b"tile,line\n"), None, "expected the columns id and section"),
         ("sections of no bytes", sections(b""), None, "expected the columns id and section"),
         ("sections in Latin-1", sections(b"id,section\na,s\xe9l\n"), None, "not a CSV file in UTF-8"),
-        ("sections that are a picture", sections(image), None, "not a CSV file in UTF-8"),
+        ("sections that are an image", sections(image), None, "not a CSV file in UTF-8"),
         ("sections with a line cut short", sections(b"id,section\na,1\nb\n"), None, "a line is cut short"),
         ("sections with a field too long", sections(b"id,section\na," + b"1" * 200_000), None, "not a CSV file"),
     ]
@@ -852,7 +852,7 @@ class Bomb:
 
 
 def bombs() -> list[Bomb]:
-    """Every input whose memory is measured; the first is an ordinary picture, to compare with."""
+    """Every input whose memory is measured; the first is an ordinary image, to compare with."""
 
     def predicts(name: str, content: Callable[[], bytes]) -> Callable[[Path], list[str | Path]]:
         def make(inside: Path) -> list[str | Path]:
@@ -909,7 +909,7 @@ def bombs() -> list[Bomb]:
         return png(48, 40, b"".join(b"\0" + bytes(row) for row in GREY), [(kind, data)])
 
     rows: list[tuple[Any, ...]] = [
-        ("an ordinary picture", predicts("a.png", lambda: encoded(GREY)), None),
+        ("an ordinary image", predicts("a.png", lambda: encoded(GREY)), None),
         (
             "a PNG that declares 2**31 x 2**31",
             predicts("a.png", lambda: png(2**31 - 1, 2**31 - 1)),
@@ -967,10 +967,10 @@ def bombs() -> list[Bomb]:
             ),
             "another method",
         ),
-        ("a zip of 100,000 empty pictures", many(100_000), "the file is empty"),
+        ("a zip of 100,000 empty images", many(100_000), "the file is empty"),
         ("a zip of 200,001 entries", many(200_001), "200,001 entries, more than 200,000"),
         ("a card of a network of 30 GB", configured),
         ("a data set of 30 x 49 million pixels", tiles(30), "more than 1,000,000,000 pixels in all"),
-        ("the largest picture, 7000 x 7000", predicts("a.png", striped), None),
+        ("the largest image, 7000 x 7000", predicts("a.png", striped), None),
     ]
     return [Bomb(*row) for row in rows]

@@ -1,7 +1,7 @@
 """Bad input, all of it made by code, through every door that takes it: ``python -m reliability.corpus``.
 
 Every input must end in a right answer, compared with what it should be, or in one clear sentence and an exit status
-other than 0.  Where a file carries no checksum, damage to its values cannot be seen, and the picture is read as it
+other than 0.  Where a file carries no checksum, damage to its values cannot be seen, and the image is read as it
 stands.  Whatever happens, nothing outside the output folder is touched.
 """
 
@@ -38,36 +38,37 @@ from reliability.bad_input import (
     THRESHOLD,
     Bomb,
     DataInput,
-    PictureInput,
+    ImageInput,
     Scene,
     WeightsInput,
     bombs,
-    damaged_pictures,
+    damaged_images,
     data_inputs,
     data_set,
     encoded,
     flipped,
+    images,
     npy,
-    pictures,
     scenes,
     small_weights,
     weights_inputs,
     zipped,
 )
-from unet import cli, metrics
-from unet.data import Tiles, load_tiles, read_sections
-from unet.declared import FIRST_FRAME, WHOLE_NUMBERS
-from unet.files import PictureFile, find_pictures
+from unet import metrics
+from unet.cli import main as cli
+from unet.data.tiles import Tiles, load_tiles, read_sections
+from unet.files.declared import FIRST_FRAME, WHOLE_NUMBERS
+from unet.files.images import ImageFile, find_images
 from unet.image import DARK, MARGIN, SIGNED, UNKNOWN_COLOURS, Grey
 from unet.segmenter import Segmenter
 
 Verdict = Literal["right", "sentence", "stands"]
 
-# What is said of pictures that are read all the same.
+# What is said of images that are read all the same.
 NOTES = (SIGNED, DARK, UNKNOWN_COLOURS, MARGIN, FIRST_FRAME, WHOLE_NUMBERS, "was taken as white", "its low end black")
 LONGEST_SENTENCE = 1000  # characters: a path, a name and a reason
-REFUSED_MB = 300  # what a bomb that is refused may take beyond an ordinary picture: of a data set, the first picture
-LARGEST_MB = 2500  # what the largest picture that is read may take in all
+REFUSED_MB = 300  # what a bomb that is refused may take beyond an ordinary image: of a data set, the first image
+LARGEST_MB = 2500  # what the largest image that is read may take in all
 
 
 class Broken(Exception):
@@ -120,10 +121,10 @@ class Tally:
         return table
 
 
-# --- Pictures -----------------------------------------------------------------------------------------------
+# --- Images -----------------------------------------------------------------------------------------------
 
 
-def judge(given: PictureInput, values: Grey | None, sentence: str) -> Verdict:
+def judge(given: ImageInput, values: Grey | None, sentence: str) -> Verdict:
     """What came of it: an answer, or None and a sentence."""
     if values is None:
         if given.refusal is None and given.grey is not None:
@@ -132,12 +133,12 @@ def judge(given: PictureInput, values: Grey | None, sentence: str) -> Verdict:
         return "sentence"
     if given.grey is not None:
         if values.shape != given.grey.shape or np.abs(values - given.grey).max() > given.off + 1e-6:
-            raise Broken("read as another picture")
+            raise Broken("read as another image")
         return "right"
     if given.refusal is not None:
         raise Broken("read, though it should have been refused")
     if values.ndim != 2 or values.dtype != np.float32 or values.min() < 0 or values.max() > 1:
-        raise Broken("read as something that is no picture")
+        raise Broken("read as something that is no image")
     return "stands"
 
 
@@ -162,43 +163,43 @@ def no_warnings() -> Iterator[None]:
         raise Broken(f"a warning: {caught[0].message}")
 
 
-def read_picture(given: PictureInput, picture: PictureFile) -> Verdict:
-    """Reads a picture as the program does."""
+def read_image(given: ImageInput, image: ImageFile) -> Verdict:
+    """Reads an image as the program does."""
     try:
         with no_warnings():
-            values = picture.read_grey()
+            values = image.read_grey()
     except ValueError as error:
         return judge(given, None, str(error))
     return judge(given, values, "")
 
 
-def check_pictures(tally: Tally, folder: Path, inputs: Sequence[PictureInput]) -> None:
-    """Every picture from its bytes, out of a folder, out of a zip, and as the one image of a data set."""
+def check_images(tally: Tally, folder: Path, inputs: Sequence[ImageInput]) -> None:
+    """Every image from its bytes, out of a folder, out of a zip, and as the one image of a data set."""
     before = snapshot(folder)
     with tempfile.TemporaryDirectory() as place:
         for given in inputs:
-            tally.check("files.decode", given.name, read_picture, given, given.file())
+            tally.check("files.decode", given.name, read_image, given, given.file())
         names = {given.name: given for given in inputs}
         loose, packed = Path(place, "loose"), Path(place, "packed.zip")
         loose.mkdir()
         for given in inputs:
             (loose / given.name).write_bytes(given.content)
         zipped(packed, {given.name: given.content for given in inputs})
-        for door, where in (("find_pictures, folder", loose), ("find_pictures, zip", packed)):
-            found = find_pictures(where)
+        for door, where in (("find_images, folder", loose), ("find_images, zip", packed)):
+            found = find_images(where)
             if len(found) != len(inputs):
-                tally.broken.append(f"{door}: {len(found)} of {len(inputs)} pictures found")
-            for picture in found:
-                given = names[re.split("[/:]", picture.name)[-1]]
-                tally.check(door, given.name, read_picture, given, picture)
+                tally.broken.append(f"{door}: {len(found)} of {len(inputs)} images found")
+            for image in found:
+                given = names[re.split("[/:]", image.name)[-1]]
+                tally.check(door, given.name, read_image, given, image)
         for given in inputs:
             tally.check("load_tiles, its image", given.name, read_as_tile, given, Path(place, "tiles.zip"))
     if snapshot(folder) != before:
-        tally.broken.append("pictures: something was left outside their folder")
+        tally.broken.append("images: something was left outside their folder")
 
 
-def read_as_tile(given: PictureInput, path: Path) -> Verdict:
-    """The picture as the one image of a data set, with a mask that fits."""
+def read_as_tile(given: ImageInput, path: Path) -> Verdict:
+    """The image as the one image of a data set, with a mask that fits."""
     shape = (40, 48) if given.grey is None else given.grey.shape
     stem = Path(given.name).stem
     zipped(path, {f"images/{given.name}": given.content, f"masks/{stem}.npy": npy(np.ones(shape, bool))})
@@ -309,7 +310,7 @@ def check_predict(
         run: in this process, or in its own.
         weights: to predict with.
         inputs: below ``inside``.
-        greys: stem -> the picture whose mask must be there; no other mask may be.
+        greys: stem -> the image whose mask must be there; no other mask may be.
         words: there must be this many sentences on stderr, and one of them for each of these.
         inside: the folder of a sandbox; masks are written to ``out`` in it.
         status: the exit status; by default 0 without words, and 1 or 2 with them.
@@ -320,7 +321,7 @@ def check_predict(
     if snapshot(inside.parent, apart_from=out) != before:
         raise Broken("something outside the output folder was touched")
     lines = said.err.splitlines()
-    if lines and re.match(r"[\d,]+ pictures in ", lines[-1]):
+    if lines and re.match(r"[\d,]+ images in ", lines[-1]):
         lines = lines[:-1]
     lines = [line for line in lines if not line.endswith(NOTES)]
     expected = ((1, 2) if words else (0,)) if status is None else (status,)
@@ -348,10 +349,10 @@ def check_predict(
     return "sentence" if words else "right"
 
 
-def check_predict_pictures(tally: Tally, door: str, weights: Path, inputs: Sequence[PictureInput], run: Run) -> None:
-    """All pictures in one folder: each one that can be read gets its mask, each other one its sentence."""
+def check_predict_images(tally: Tally, door: str, weights: Path, inputs: Sequence[ImageInput], run: Run) -> None:
+    """All images in one folder: each one that can be read gets its mask, each other one its sentence."""
     with sandbox() as inside:
-        place = inside / "pictures"
+        place = inside / "images"
         place.mkdir()
         verdicts: dict[str, Verdict] = {}
         greys, words = {}, []
@@ -389,19 +390,19 @@ def check_damaged_zips(tally: Tally, cuts: int, flips: int) -> None:
         verdict: Verdict = "sentence"
         try:
             with no_warnings():
-                found = find_pictures(path)
+                found = find_images(path)
         except ValueError as error:
             check_sentence(str(error), str(path))
             return verdict
-        for picture in found:  # a name may be damaged without a trace; the pixels have a checksum
+        for image in found:  # a name may be damaged without a trace; the pixels have a checksum
             try:
                 with no_warnings():
-                    values = picture.read_grey()
+                    values = image.read_grey()
             except ValueError as error:
                 check_sentence(str(error), str(path))
                 continue
             if not np.array_equal(values, EXPECTED):
-                raise Broken("read as another picture")
+                raise Broken("read as another image")
             verdict = "right"
         return verdict
 
@@ -410,10 +411,10 @@ def check_damaged_zips(tally: Tally, cuts: int, flips: int) -> None:
         whole = zipped(path, {"images/a.png": encoded(GREY), "images/b.npy": npy(GREY)}).read_bytes()
         for cut in np.linspace(0, len(whole) - 1, cuts).astype(int):
             path.write_bytes(whole[:cut])
-            tally.check("find_pictures, damaged zip", f"cut at {cut}", judge, path)
+            tally.check("find_images, damaged zip", f"cut at {cut}", judge, path)
         for bit in np.unique(np.linspace(0, 8 * len(whole) - 1, flips).astype(int)):
             path.write_bytes(flipped(whole, int(bit)))
-            tally.check("find_pictures, damaged zip", f"bit {bit}", judge, path)
+            tally.check("find_images, damaged zip", f"bit {bit}", judge, path)
 
 
 # --- Weights ------------------------------------------------------------------------------------------------
@@ -523,14 +524,14 @@ def check_data(tally: Tally, inputs: Sequence[DataInput]) -> None:
 def compare(tiles: Tiles, masks: Mapping[str, NDArray[np.bool_]]) -> None:
     """Raises ``Broken`` where tiles are not those they should be."""
     if tiles.ids != sorted(masks) or not all(np.array_equal(image, GREY) for image in tiles.images):
-        raise Broken(f"other pictures, {tiles.ids[:5]}")
+        raise Broken(f"other images, {tiles.ids[:5]}")
     for name, mask in zip(tiles.ids, tiles.masks, strict=True):
         if not np.array_equal(mask, masks[name]):
             raise Broken(f"another mask of {name}")
 
 
 def check_evaluate(tally: Tally, door: str, weights: Path, inputs: Sequence[DataInput], run: Run) -> None:
-    """Every data set through ``evaluate``: the scores of the right pictures and masks, or one sentence."""
+    """Every data set through ``evaluate``: the scores of the right images and masks, or one sentence."""
     probability = Segmenter.load(weights).probability(GREY)
 
     def judge(given: DataInput) -> Verdict:
@@ -562,7 +563,7 @@ def check_evaluate(tally: Tally, door: str, weights: Path, inputs: Sequence[Data
 def check_bombs(tally: Tally, weights: Path, inputs: Sequence[Bomb], progress: Progress) -> Table:
     """Every bomb through a process of its own; the table says what each took."""
     table = Table(title="Memory of the process")
-    for column in ("Input", "On disk", "Ends in", "Seconds", "Peak", "Beyond an ordinary picture"):
+    for column in ("Input", "On disk", "Ends in", "Seconds", "Peak", "Beyond an ordinary image"):
         table.add_column(column, justify="left" if column in ("Input", "Ends in") else "right")
     ordinary = 0.0
     task = progress.add_task("bombs", total=len(inputs))
@@ -618,10 +619,10 @@ def check_here(tally: Tally, weights: Path, cuts: int, flips: int, many: int, ev
         every: take every so manieth of the weights, and of the data sets to evaluate.
     """
     with tempfile.TemporaryDirectory() as place:
-        inputs = pictures(Path(place))
-        check_pictures(tally, Path(place), inputs)
-        check_pictures(tally, Path(place), list(damaged_pictures(cuts, flips)))
-        check_predict_pictures(tally, "predict", weights, inputs, in_this_process)
+        inputs = images(Path(place))
+        check_images(tally, Path(place), inputs)
+        check_images(tally, Path(place), list(damaged_images(cuts, flips)))
+        check_predict_images(tally, "predict", weights, inputs, in_this_process)
     check_damaged_zips(tally, cuts, flips)
     check_scenes(tally, "predict", weights, scenes(many), in_this_process)
     check_weights(tally, weights, weights_inputs()[::every])
@@ -631,9 +632,9 @@ def check_here(tally: Tally, weights: Path, cuts: int, flips: int, many: int, ev
 
 
 def check_in_processes(tally: Tally, weights: Path, progress: Progress) -> None:
-    """The command line as a user meets it: all pictures at once, every archive and folder, some weights and data."""
+    """The command line as a user meets it: all images at once, every archive and folder, some weights and data."""
     with tempfile.TemporaryDirectory() as place:
-        check_predict_pictures(tally, "predict, in a process", weights, pictures(Path(place)), in_its_own)
+        check_predict_images(tally, "predict, in a process", weights, images(Path(place)), in_its_own)
     chosen = scenes(100_000)
     weights_chosen, data_chosen = weights_inputs()[::12], data_inputs()[::5]
     task = progress.add_task("processes", total=len(chosen) + len(weights_chosen) + len(data_chosen))

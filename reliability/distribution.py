@@ -31,12 +31,12 @@ from torch import Tensor, nn
 from reliability.faults import epochs_kept, is_clean, launch
 from reliability.kill import ROOT, RUN, outcome
 from unet import checkpoint
-from unet.judging import judged, scores
-from unet.material import Images, Material, Targets, batches, epoch_order, epoch_tiles, unseen_sections
+from unet.data.dataset import Images, Material, Targets, batches, epoch_order, epoch_tiles, unseen_sections
+from unet.evaluation import judged, scores
 from unet.model import UNet, UNetConfig, channels_last
-from unet.options import TrainingConfig
 from unet.segmenter import Segmenter
-from unet.training import Run, launched, loss_of
+from unet.training.config import TrainingConfig
+from unet.training.loop import Run, launched, loss_of
 
 PROCESSES = 2
 BATCH = 8  # tiles per process
@@ -92,7 +92,7 @@ def work() -> None:
         return batches(images, targets, order, *rest)
 
     epochs = []
-    with patch("unet.training.batches", seen):
+    with patch("unet.training.loop.batches", seen):
         while len(run.history) < CONFIG.epochs:
             run.epoch()
             epochs.append({"weights": _digest(run.model.parameters()), "statistics": _digest(run.model.buffers())})

@@ -1,7 +1,7 @@
 """Training when things go wrong: ``python -m reliability.faults``.
 
 A full disk, a folder that cannot be written, checkpoints damaged on disk, a loss that explodes, Ctrl-C and SIGTERM.
-Every process is the real ``train.py``, started as a user starts it; what it learns is tiny and invented.
+Every process is the real ``train.py``, started as a user starts it; what it learns is tiny and synthetic.
 """
 
 import os
@@ -24,8 +24,8 @@ from rich.progress import track
 from reliability.kill import ROOT, RUN, Outcome, are_apart, damage, outcome, processor_time
 from reliability.predict import has_small_disks
 from unet import checkpoint
-from unet.material import epoch_order
-from unet.training import CHECKPOINTS, read_checkpoint
+from unet.data.dataset import epoch_order
+from unet.training.loop import CHECKPOINTS, read_checkpoint
 
 SMALL_DISK = "300k"  # the checkpoints of two epochs, and not a third beside them
 

@@ -78,12 +78,12 @@ def doors(place: Path) -> dict[Door, Callable[[bytes], None]]:
         place: a folder for the files that two of the doors read.
     """
     from unet import checkpoint
-    from unet.data import load_tiles
-    from unet.files import Mask, PictureFile, find_pictures
+    from unet.data.tiles import load_tiles
+    from unet.files.images import ImageFile, Mask, find_images
 
     def image(content: bytes) -> None:
         for whole in {content, mended(content)}:
-            file = PictureFile("fuzz.png", "fuzz", lambda whole=whole: whole)  # type: ignore[misc]
+            file = ImageFile("fuzz.png", "fuzz", lambda whole=whole: whole)  # type: ignore[misc]
             for read in (file.read_grey, file.read_mask):
                 with documented("fuzz.png: "):
                     found = read()
@@ -103,9 +103,9 @@ def doors(place: Path) -> dict[Door, Callable[[bytes], None]]:
         path = place / "fuzz.zip"
         path.write_bytes(content)
         with documented():
-            for picture in find_pictures(path)[:20]:
+            for image in find_images(path)[:20]:
                 with documented():
-                    picture.read_grey()
+                    image.read_grey()
         with documented():
             load_tiles(path)
 
@@ -116,15 +116,15 @@ def doors(place: Path) -> dict[Door, Callable[[bytes], None]]:
 def documented(begin: str = "") -> Iterator[None]:
     """Lets nothing through but a ValueError of ours, whose message is one printable sentence."""
     from unet.checkpoint import CheckpointError
-    from unet.data import DataError
-    from unet.files import PictureError
+    from unet.data.tiles import DataError
+    from unet.files.images import ImageError
 
     sentence = None
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             yield
-        except (PictureError, DataError, CheckpointError) as error:
+        except (ImageError, DataError, CheckpointError) as error:
             sentence = str(error)
     assert not caught, f"printed to the user: {caught[0].message}"
     if sentence is not None:
@@ -166,7 +166,7 @@ def seeds(door: Door, place: Path) -> list[bytes]:
     """
     from reliability import bad_input
 
-    small = [given.content for given in bad_input.pictures(place) if len(given.content) <= LARGEST_INPUT]
+    small = [given.content for given in bad_input.images(place) if len(given.content) <= LARGEST_INPUT]
     if door == "image":
         return small
     if door == "zip":

@@ -1,6 +1,6 @@
 """Training under SIGKILL: ``python -m reliability.kill``.
 
-A tiny network learns from invented sections.  Real processes are killed at random moments and inside their writes, and
+A tiny network learns from synthetic sections.  Real processes are killed at random moments and inside their writes, and
 started again with ``--resume`` until the run is done; its weights must be those of a run that nothing disturbed.
 """
 
@@ -24,14 +24,14 @@ from rich.progress import Progress
 
 import train
 from unet import checkpoint
-from unet.training import CHECKPOINTS, read_checkpoint
+from unet.training.loop import CHECKPOINTS, read_checkpoint
 
 ROOT = Path(__file__).parents[1]
 RUN = ("--epochs=8", "--batch-size=8", "--sections-per-epoch=32", "--model.width=2", "--model.depth=2")
 WRITES_PER_EPOCH = 4  # the weights, their card, the metrics, the checkpoint
 
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["train", "tyro", "unet.training"])
+_FORKS.set_forkserver_preload(["train", "tyro", "unet.training.loop"])
 
 
 @dataclass

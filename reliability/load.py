@@ -63,11 +63,11 @@ class Options:
     minutes: float = 10
     """How long."""
 
-    pictures: int = 4
+    images: int = 4
     """Of each user; with eight users they are more than the apps keep."""
 
     predictions: int = 0
-    """Instead: so many predictions through Gradio's API, every one of another picture."""
+    """Instead: so many predictions through Gradio's API, every one of another image."""
 
     uploads: bool = False
     """Instead: files over the limit are sent to both apps."""
@@ -209,7 +209,7 @@ class Report:
 
 
 def draw(folder: Path, count: int) -> list[Path]:
-    """Invented sections as PNG files, no two alike."""
+    """Synthetic sections as PNG files, no two alike."""
     paths = []
     for number in range(count):
         paths.append(folder / f"{number:04}.png")
@@ -226,7 +226,7 @@ def read(path: Path) -> NDArray[np.uint8]:
 
 
 def questions(number: int) -> dict[str, dict[str, Any]]:
-    """What is asked of picture ``number``: endpoint -> what is given beside the picture."""
+    """What is asked of image ``number``: endpoint -> what is given beside the image."""
     sites = ("encoder1", "bottleneck", "decoder2", "skip3")
     return {
         "/predict": {"threshold": 0.3 + number % 5 / 10},
@@ -241,28 +241,28 @@ def connect(server: Server, folder: Path) -> Client:
     return Client(server.address, verbose=False, download_files=folder, analytics_enabled=False)
 
 
-def ask(client: Client, picture: Path, endpoint: str, given: dict[str, Any]) -> tuple[bytes, str]:
+def ask(client: Client, image: Path, endpoint: str, given: dict[str, Any]) -> tuple[bytes, str]:
     """The file that an endpoint gives, and its numbers."""
-    path, report = client.predict(handle_file(picture), **given, api_name=endpoint)
+    path, report = client.predict(handle_file(image), **given, api_name=endpoint)
     content = Path(path).read_bytes()
     Path(path).unlink()
     return content, json.dumps(report, sort_keys=True)
 
 
-def gradio_load(server: Server, users: int, seconds: float, pictures: int) -> Report:
-    """Programs that call all endpoints, each with pictures of its own.
+def gradio_load(server: Server, users: int, seconds: float, images: int) -> Report:
+    """Programs that call all endpoints, each with images of its own.
 
     Args:
         server: the Gradio app.
         users: how many work at once.
         seconds: how long; nothing is begun later.
-        pictures: of each user.
+        images: of each user.
     """
     tally = Tally()
     with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(users) as pool:
         folder = Path(name)
-        paths = draw(folder, users * pictures)
-        own = [range(user * pictures, (user + 1) * pictures) for user in range(users)]
+        paths = draw(folder, users * images)
+        own = [range(user * images, (user + 1) * images) for user in range(users)]
         single = connect(server, folder / "alone")
         alone = {
             (number, endpoint): ask(single, paths[number], endpoint, given)
@@ -276,7 +276,7 @@ def gradio_load(server: Server, users: int, seconds: float, pictures: int) -> Re
             while True:
                 for number in own[user]:
                     for endpoint, given in questions(number).items():
-                        who = f"user {user}, picture {number}"
+                        who = f"user {user}, image {number}"
                         begin = time.monotonic()
                         try:
                             said = ask(clients[user], paths[number], endpoint, given)
@@ -301,8 +301,8 @@ def gradio_load(server: Server, users: int, seconds: float, pictures: int) -> Re
 # --- Streamlit: visitors ------------------------------------------------------------------------------------
 
 OPEN = "open the page to the first read-out"
-DROP = "drop a picture to its read-out"
-TABLE = "drop a picture to the table of cuts"
+DROP = "drop an image to its read-out"
+TABLE = "drop an image to the table of cuts"
 CUT = "cut a skip to the new read-out"
 PIXEL = "ask a pixel to the mean of noisy copies"
 
@@ -343,7 +343,7 @@ PROBES = """() => {
   };
 }""".replace("PATIENCE", f"{1000 * PATIENCE}")
 
-# A click into the picture, at a pixel.
+# A click into the image, at a pixel.
 ASK = """async ([row, column]) => {
   const canvas = part("salt-viewer");
   const { left, top, width, height } = canvas.getBoundingClientRect();
@@ -369,7 +369,7 @@ CUT_WIRE = """async (name) => {
 
 
 class Answer(NamedTuple):
-    """What a visitor read after a gesture; ``number`` is the picture's, -1 before there is one."""
+    """What a visitor read after a gesture; ``number`` is the image's, -1 before there is one."""
 
     gesture: str
     number: int
@@ -382,12 +382,12 @@ class LostError(Exception):
 
 
 async def look_at(page: Page, address: str, paths: Sequence[Path], numbers: Sequence[int]) -> AsyncIterator[Answer]:
-    """What a visitor does and reads: opens the page, and of every picture cuts a skip and asks a pixel.
+    """What a visitor does and reads: opens the page, and of every image cuts a skip and asks a pixel.
 
     Args:
         page: of this visitor alone.
         address: of the app.
-        paths: of all pictures.
+        paths: of all images.
         numbers: of this visitor's.
     """
 
@@ -422,7 +422,7 @@ async def look_at(page: Page, address: str, paths: Sequence[Path], numbers: Sequ
 
 
 def by_python(segmenter: Segmenter, path: Path, number: int) -> dict[str, Any]:
-    """What the page must show of a picture, as far as Python says it in words as well."""
+    """What the page must show of an image, as far as Python says it in words as well."""
     image = read(path)
     findings = [core.find(one, segmenter.threshold) for one in explain.cut_table(segmenter, image)]
     cells = [f"salt {100 * finding.share:.1f} %" for finding in findings[: len(findings) // 2]]  # with the bottleneck
@@ -430,21 +430,21 @@ def by_python(segmenter: Segmenter, path: Path, number: int) -> dict[str, Any]:
     return {DROP: whole.sentence, TABLE: cells, CUT: [findings[1 << number % 4].sentence, cells]}
 
 
-async def streamlit_load(server: Server, users: int, seconds: float, pictures: int) -> Report:
-    """Visitors in one Chromium, each with a context and pictures of their own.
+async def streamlit_load(server: Server, users: int, seconds: float, images: int) -> Report:
+    """Visitors in one Chromium, each with a context and images of their own.
 
     Args:
         server: the Streamlit app.
         users: how many work at once.
         seconds: how long; nothing is begun later.
-        pictures: of each user.
+        images: of each user.
     """
     tally, warm_up, segmenter = Tally(), Tally(), Segmenter.load()
     with tempfile.TemporaryDirectory() as folder:
         async with async_playwright() as playwright:
             browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
-            paths = draw(Path(folder), users * pictures)
-            own = [range(user * pictures, (user + 1) * pictures) for user in range(users)]
+            paths = draw(Path(folder), users * images)
+            own = [range(user * images, (user + 1) * images) for user in range(users)]
             pages = [await (await browser.new_context(viewport=VIEWPORT)).new_page() for _ in own]
             for page in pages:
                 page.set_default_timeout(1000 * PATIENCE)
@@ -459,14 +459,14 @@ async def streamlit_load(server: Server, users: int, seconds: float, pictures: i
                 for gesture, said in by_python(segmenter, path, number).items():
                     if alone[gesture, number] != said:
                         shown = alone[gesture, number]
-                        tally.different.append(f"alone, picture {number}, {gesture}: {shown}, and Python says {said}")
+                        tally.different.append(f"alone, image {number}, {gesture}: {shown}, and Python says {said}")
 
             async def visit(user: int, end: float, kept: Tally) -> None:
                 """One visit, or as many as there is time for."""
                 while True:
                     try:
                         async for answer in look_at(pages[user], server.address, paths, own[user]):
-                            who = f"user {user}, picture {answer.number}"
+                            who = f"user {user}, image {answer.number}"
                             right = alone[answer.gesture, answer.number]
                             kept.add(answer.gesture, answer.seconds, answer.said, right, who)
                             if time.monotonic() > end > 0:
@@ -507,13 +507,13 @@ class Found:
 
 @dataclass
 class Predictions:
-    """Answers to predictions, every one of another picture.
+    """Answers to predictions, every one of another image.
 
     Attributes:
         asked: how many.
-        alike: pairs of pictures whose right answers cannot be told apart.
+        alike: pairs of images whose right answers cannot be told apart.
         exact: answers whose masks are Python's to the last pixel.
-        mixed: sentences about answers that belong to another picture.
+        mixed: sentences about answers that belong to another image.
         wrong: sentences about answers that belong to none.
         lost: sentences about answers that did not come.
     """
@@ -542,7 +542,7 @@ class Predictions:
             *(f"  {sentence}" for sentence in (self.lost + self.mixed + self.wrong)[:10]),
             f"  {self.exact:,} masks are those of Segmenter.mask to the last pixel; in the others only pixels within "
             f"{EDGE:.0e} of the threshold differ",
-            f"  {self.alike} pairs of pictures have answers that could be taken for each other",
+            f"  {self.alike} pairs of images have answers that could be taken for each other",
             f"  latency in ms: {latency}",
         ]
 
@@ -554,7 +554,7 @@ def salt(content: bytes) -> Mask:
 
 
 def gradio_predictions(server: Server, count: int, users: int) -> Predictions:
-    """Asks for the masks of so many pictures, all different, with several clients at once."""
+    """Asks for the masks of so many images, all different, with several clients at once."""
     result, segmenter, watched = Predictions(count), Segmenter.load(), Console(stderr=True)
     with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(users) as pool:
         folder = Path(name)
@@ -578,7 +578,7 @@ def gradio_predictions(server: Server, count: int, users: int) -> Predictions:
             try:
                 content, report = ask(client, paths[number], "/predict", {})
             except Exception as error:  # whatever it is, it is counted
-                result.lost.append(f"picture {number}: {type(error).__name__}: {error}")
+                result.lost.append(f"image {number}: {type(error).__name__}: {error}")
                 return
             finally:
                 free.put(client)
@@ -590,9 +590,9 @@ def gradio_predictions(server: Server, count: int, users: int) -> Predictions:
                 return
             whose = [other for other in range(count) if right[other].fits(said)]
             if whose:
-                result.mixed.append(f"picture {number} got the answer to {whose[0]}")
+                result.mixed.append(f"image {number} got the answer to {whose[0]}")
             else:
-                result.wrong.append(f"picture {number}: a mask of {len(content)} bytes, {report}")
+                result.wrong.append(f"image {number}: a mask of {len(content)} bytes, {report}")
 
         begin = time.monotonic()
         list(track(pool.map(predict, range(count)), "asked", count, console=watched, transient=True))
@@ -624,7 +624,7 @@ def blank(path: Path, megabytes: float) -> Path:
 
 
 def gradio_door(server: Server) -> list[Attempt]:
-    """Sends files to Gradio, over and under the limit for a picture."""
+    """Sends files to Gradio, over and under the limit for an image."""
     over, under = core.LARGEST_UPLOAD + 1, core.LARGEST_UPLOAD - 1
     attempts = []
     with tempfile.TemporaryDirectory() as name:
@@ -645,7 +645,7 @@ def gradio_door(server: Server) -> list[Attempt]:
 
 async def streamlit_door(server: Server) -> list[Attempt]:
     """Sends files to Streamlit: in the page, where each place has its limit, and past the page to the server."""
-    picture, largest = core.LARGEST_UPLOAD + 1, session.LARGEST_ZIP + 1
+    image, largest = core.LARGEST_UPLOAD + 1, session.LARGEST_ZIP + 1
     attempts: list[Attempt] = []
     doors: list[Request] = []
     with tempfile.TemporaryDirectory() as name:
@@ -658,9 +658,9 @@ async def streamlit_door(server: Server) -> list[Attempt]:
             await page.goto(server.address)
             await page.get_by_test_id("salt-readout").filter(has_text="threshold").wait_for()
             for place, which, size, sentence in (
-                ("a picture or a ZIP", 0, largest, f"{session.LARGEST_ZIP}MB or smaller"),
-                ("a mask", 1, picture, f"{core.LARGEST_UPLOAD}MB or smaller"),
-                ("a picture", 0, picture, f"larger than {core.LARGEST_UPLOAD} MB"),
+                ("an image or a ZIP", 0, largest, f"{session.LARGEST_ZIP}MB or smaller"),
+                ("a mask", 1, image, f"{core.LARGEST_UPLOAD}MB or smaller"),
+                ("an image", 0, image, f"larger than {core.LARGEST_UPLOAD} MB"),
             ):
                 sent = len(doors)
                 path = blank(folder / f"{which}-{size}.png", size)
@@ -738,7 +738,7 @@ def main() -> int:
         console.print("\n".join(predictions.lines()))
         held = predictions.held
     else:
-        given = options.users, 60 * options.minutes, options.pictures
+        given = options.users, 60 * options.minutes, options.images
         with served(options.front) as server:
             if options.front == "streamlit":
                 report = asyncio.run(streamlit_load(server, *given))

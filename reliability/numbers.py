@@ -1,6 +1,6 @@
 """The numbers of the shipped weights, and that they stay: ``python -m reliability.numbers``.
 
-The probabilities of both networks on sixteen invented sections are stored in tests/data, with the sections themselves:
+The probabilities of both networks on sixteen synthetic sections are stored in tests/data, with the sections themselves:
 another processor may draw a section's last grey otherwise, and that is not the networks' doing.
 """
 
@@ -19,7 +19,7 @@ from rich.console import Console
 
 from unet import segmenter as tiling
 from unet.checkpoint import write_atomically
-from unet.image import Picture
+from unet.image import Image
 from unet.segmenter import Probability, Segmenter, computes_bfloat16, shipped_weights
 from unet.synthetic import section, sections
 
@@ -29,7 +29,7 @@ COUNT = 16
 LEVELS = 65535  # a stored probability is a whole number of these: half a step is 8e-6
 
 NEAR_STORED = 1e-4  # float32, on any processor
-NEAR_ITSELF = 1e-5  # the same pictures in other batches, orders and numbers of threads
+NEAR_ITSELF = 1e-5  # the same images in other batches, orders and numbers of threads
 NEAR_EXACT = 0.03  # the fast path, beside float32
 SAME_MASK = 0.99  # IoU of the fast path's masks with those of float32, over all pixels
 
@@ -42,7 +42,7 @@ class Options:
     """Store the probabilities anew, after new weights, and compare nothing."""
 
     sections: int = 200
-    """Further invented sections for what needs no stored numbers."""
+    """Further synthetic sections for what needs no stored numbers."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,12 @@ class Stored:
     """What stands in tests/data.
 
     Attributes:
-        pictures: (16, 101, 101) uint8.
+        images: (16, 101, 101) uint8.
         probabilities: name of the weights -> (16, 101, 101) float32.
         sha256: name of the weights -> of their tensors.
     """
 
-    pictures: NDArray[np.uint8]
+    images: NDArray[np.uint8]
     probabilities: Mapping[str, NDArray[np.float32]]
     sha256: Mapping[str, str]
 
@@ -66,8 +66,8 @@ class Fast:
 
     Attributes:
         largest: the largest difference of two probabilities.
-        iou: of the masks at the card's threshold, over all pixels of all pictures.
-        lowest: the IoU of the one picture where it is lowest; 1 where neither mask has salt.
+        iou: of the masks at the card's threshold, over all pixels of all images.
+        lowest: the IoU of the one image where it is lowest; 1 where neither mask has salt.
     """
 
     largest: float
@@ -82,13 +82,13 @@ def shipped(name: str, fast: bool = False) -> Segmenter:
 
 def store(path: Path = STORED) -> None:
     """Writes the probabilities of all shipped weights on sections 0 to 15."""
-    pictures, _ = sections(COUNT)
-    arrays: dict[str, NDArray[np.generic]] = {"pictures": pictures}
+    images, _ = sections(COUNT)
+    arrays: dict[str, NDArray[np.generic]] = {"images": images}
     for name in NAMES:
         segmenter = shipped(name)
-        probability = np.stack(segmenter.probabilities(list(pictures)))
+        probability = np.stack(segmenter.probabilities(list(images)))
         arrays[name] = np.rint(probability * LEVELS).astype(np.uint16)
-        arrays[f"{name}.sha256"] = np.array(segmenter.card["sha256"])
+        arrays[f"{name}.sha256"] = np.array(segmenter.card.sha256)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, lambda file: np.savez_compressed(file, allow_pickle=False, **arrays))
 
@@ -97,7 +97,7 @@ def stored(path: Path = STORED) -> Stored:
     """Reads what ``store`` wrote."""
     with np.load(path, allow_pickle=False) as arrays:
         return Stored(
-            arrays["pictures"],
+            arrays["images"],
             {name: (arrays[name] / LEVELS).astype(np.float32) for name in NAMES},
             {name: str(arrays[f"{name}.sha256"]) for name in NAMES},
         )
@@ -108,37 +108,37 @@ def apart(one: Sequence[Probability], other: Sequence[Probability]) -> float:
     return max(float(np.abs(a - b).max()) for a, b in zip(one, other, strict=True))
 
 
-def drift(segmenter: Segmenter, pictures: NDArray[np.uint8], expected: NDArray[np.float32]) -> float:
-    """How far the probabilities of stored pictures are from the stored ones."""
-    return apart(segmenter.probabilities(list(pictures)), list(expected))
+def drift(segmenter: Segmenter, images: NDArray[np.uint8], expected: NDArray[np.float32]) -> float:
+    """How far the probabilities of stored images are from the stored ones."""
+    return apart(segmenter.probabilities(list(images)), list(expected))
 
 
-def spread(segmenter: Segmenter, pictures: Sequence[Picture], threads: Sequence[int] = (1, 2)) -> dict[str, float]:
-    """How far probabilities move with what should not matter: batch size, order of pictures and of tiles, threads.
+def spread(segmenter: Segmenter, images: Sequence[Image], threads: Sequence[int] = (1, 2)) -> dict[str, float]:
+    """How far probabilities move with what should not matter: batch size, order of images and of tiles, threads.
 
     Args:
         segmenter: any.
-        pictures: (H, W) uint8; those above 128 pixels a side are cut into tiles.
+        images: (H, W) uint8; those above 128 pixels a side are cut into tiles.
         threads: numbers of threads to compare with the usual one.
 
     Returns:
         What was changed -> the largest difference of a probability.
     """
-    pictures = list(pictures)
-    expected = segmenter.probabilities(pictures)
+    images = list(images)
+    expected = segmenter.probabilities(images)
     moved = {
-        f"{size} at once": apart(segmenter.probabilities(pictures, batch_size=size), expected) for size in (1, 5, 64)
+        f"{size} at once": apart(segmenter.probabilities(images, batch_size=size), expected) for size in (1, 5, 64)
     }
-    order = np.random.default_rng(0).permutation(len(pictures))
-    shuffled = segmenter.probabilities([pictures[i] for i in order])
-    moved["pictures in another order"] = apart(shuffled, [expected[i] for i in order])
+    order = np.random.default_rng(0).permutation(len(images))
+    shuffled = segmenter.probabilities([images[i] for i in order])
+    moved["images in another order"] = apart(shuffled, [expected[i] for i in order])
     with _tiles_backwards():
-        moved["tiles in another order"] = apart(segmenter.probabilities(pictures), expected)
+        moved["tiles in another order"] = apart(segmenter.probabilities(images), expected)
     usual = torch.get_num_threads()
     try:
         for count in sorted({*threads} - {usual}):
             torch.set_num_threads(count)
-            moved[f"{count} instead of {usual} threads"] = apart(segmenter.probabilities(pictures), expected)
+            moved[f"{count} instead of {usual} threads"] = apart(segmenter.probabilities(images), expected)
     finally:
         torch.set_num_threads(usual)
     return moved
@@ -146,16 +146,16 @@ def spread(segmenter: Segmenter, pictures: Sequence[Picture], threads: Sequence[
 
 @contextmanager
 def _tiles_backwards() -> Iterator[None]:
-    """Large pictures go through the network from their last tile to their first."""
+    """Large images go through the network from their last tile to their first."""
     forwards = tiling._windows
     with patch.object(tiling, "_windows", lambda height, width: reversed(list(forwards(height, width)))):
         yield
 
 
-def fast_path(exact: Segmenter, fast: Segmenter, pictures: Sequence[Picture]) -> Fast:
-    """Compares the two on the same pictures, at the card's threshold."""
-    one, other = exact.probabilities(pictures), fast.probabilities(pictures)
-    shared = np.zeros((len(pictures), 2))  # pixels of both masks, pixels of either
+def fast_path(exact: Segmenter, fast: Segmenter, images: Sequence[Image]) -> Fast:
+    """Compares the two on the same images, at the card's threshold."""
+    one, other = exact.probabilities(images), fast.probabilities(images)
+    shared = np.zeros((len(images), 2))  # pixels of both masks, pixels of either
     for counts, p, q in zip(shared, one, other, strict=True):
         a, b = p > np.float32(exact.threshold), q > np.float32(exact.threshold)
         counts[:] = (a & b).sum(), (a | b).sum()
@@ -165,7 +165,7 @@ def fast_path(exact: Segmenter, fast: Segmenter, pictures: Sequence[Picture]) ->
 
 
 def larger(seed: int) -> NDArray[np.uint8]:
-    """An invented section that goes through the network as twelve tiles."""
+    """A synthetic section that goes through the network as twelve tiles."""
     return section(seed, 230, 300)[0]
 
 
@@ -184,33 +184,33 @@ def main() -> int:
 
 def _compared(name: str, options: Options, console: Console) -> bool:
     kept, exact = stored(), shipped(name)
-    if exact.card["sha256"] != kept.sha256[name]:
+    if exact.card.sha256 != kept.sha256[name]:
         console.print(f"{name}: the stored numbers are those of other weights; python -m reliability.numbers --write")
         return False
     console.print(f"{name}: largest difference of a probability")
-    far = drift(exact, kept.pictures, kept.probabilities[name])
+    far = drift(exact, kept.images, kept.probabilities[name])
     held = [far <= NEAR_STORED]
-    console.print(f"  {far:.1e} from the stored ones of {len(kept.pictures)} sections, {NEAR_STORED:.0e} allowed")
+    console.print(f"  {far:.1e} from the stored ones of {len(kept.images)} sections, {NEAR_STORED:.0e} allowed")
 
-    pictures: list[Picture] = [*kept.pictures, *sections(options.sections, first_seed=COUNT)[0], larger(0), larger(1)]
-    for what, far in spread(exact, pictures, threads=(1, 2, 3)).items():
+    images: list[Image] = [*kept.images, *sections(options.sections, first_seed=COUNT)[0], larger(0), larger(1)]
+    for what, far in spread(exact, images, threads=(1, 2, 3)).items():
         held.append(far <= NEAR_ITSELF)
-        console.print(f"  {far:.1e} with {what}, {len(pictures)} sections, {NEAR_ITSELF:.0e} allowed")
+        console.print(f"  {far:.1e} with {what}, {len(images)} sections, {NEAR_ITSELF:.0e} allowed")
 
     if not computes_bfloat16():
         console.print("  fast path: not compared, this processor does not compute in bfloat16")
         return all(held)
     fast = shipped(name, fast=True)
-    found = fast_path(exact, fast, list(kept.pictures))
+    found = fast_path(exact, fast, list(kept.images))
     held += [found.largest <= NEAR_EXACT, found.iou >= SAME_MASK]
     console.print(
-        f"  {found.largest:.4f} on the fast path, {len(kept.pictures)} sections, {NEAR_EXACT} allowed; "
+        f"  {found.largest:.4f} on the fast path, {len(kept.images)} sections, {NEAR_EXACT} allowed; "
         f"IoU of the masks {found.iou:.4f} over all pixels, {SAME_MASK} asked, "
         f"{found.lowest:.4f} in the section where it is lowest"
     )
-    found = fast_path(exact, fast, pictures)
+    found = fast_path(exact, fast, images)
     console.print(
-        f"  {found.largest:.4f} on the fast path, {len(pictures)} sections, measured and not promised; IoU of the "
+        f"  {found.largest:.4f} on the fast path, {len(images)} sections, measured and not promised; IoU of the "
         f"masks {found.iou:.4f}, {found.lowest:.4f} where it is lowest"
     )
     return all(held)

@@ -46,8 +46,8 @@ class Options:
     interrupts: int = 40
     """Runs that get a Ctrl-C, at moments from the loading of PyTorch to the end."""
 
-    pictures: int = 300
-    """Pictures in each run."""
+    images: int = 300
+    """Images in each run."""
 
     seed: int = 0
     """Of the moments."""
@@ -71,11 +71,11 @@ class Result:
 
 
 def draw(folder: Path, count: int) -> Path:
-    """Makes a folder of invented sections of several sizes, with one file that is no picture among them."""
+    """Makes a folder of synthetic sections of several sizes, with one file that is no image among them."""
     folder.mkdir()
     for index in range(count):
         Image.fromarray(section(index, *SIZES[index % len(SIZES)])[0]).save(folder / f"{index:04}.png")
-    (folder / "0100-damaged.png").write_bytes(b"no picture")
+    (folder / "0100-damaged.png").write_bytes(b"no image")
     return folder
 
 
@@ -94,10 +94,10 @@ def start(door: Sequence[str], *words: str | Path, wrapper: Sequence[str] = ()) 
     )
 
 
-def words(pictures: Path, place: Path) -> list[str | Path]:
+def words(images: Path, place: Path) -> list[str | Path]:
     """The command that is disturbed: everything it can write, and it goes on where it was stopped."""
     out, csv = place / "out", place / "all.csv"
-    return ["predict", pictures, "--out", out, "--csv", csv, "--probability", "--skip-existing"]
+    return ["predict", images, "--out", out, "--csv", csv, "--probability", "--skip-existing"]
 
 
 def ended(process: "subprocess.Popen[str]", place: Path) -> Result:
@@ -117,11 +117,11 @@ def same(one: Result, other: Result) -> bool:
     return (one.status, one.files, one.csv) == (other.status, other.files, other.csv)
 
 
-def killed(pictures: Path, place: Path, moments: Sequence[float]) -> tuple[list[int], Result]:
+def killed(images: Path, place: Path, moments: Sequence[float]) -> tuple[list[int], Result]:
     """Kills a run at each moment and starts it again, then lets it end.
 
     Args:
-        pictures: what it reads.
+        images: what it reads.
         place: an empty folder for what it writes.
         moments: seconds after the first new file.
 
@@ -130,18 +130,18 @@ def killed(pictures: Path, place: Path, moments: Sequence[float]) -> tuple[list[
     """
     counts = [0]
     for moment in moments:
-        process = start(MODULE, *words(pictures, place))
+        process = start(MODULE, *words(images, place))
         wait(lambda: len(contents(place / "out")) > counts[-1], process)
         time.sleep(moment)
         process.kill()
         process.communicate()
         counts.append(len(contents(place / "out")))
-    return counts[1:], ended(start(MODULE, *words(pictures, place)), place)
+    return counts[1:], ended(start(MODULE, *words(images, place)), place)
 
 
-def interrupted(door: Sequence[str], pictures: Path, place: Path, moment: float) -> Result:
+def interrupted(door: Sequence[str], images: Path, place: Path, moment: float) -> Result:
     """Sends Ctrl-C to a run, some seconds after it began to load PyTorch."""
-    process = start(door, *words(pictures, place))
+    process = start(door, *words(images, place))
     maps = Path(f"/proc/{process.pid}/maps")
     wait(lambda: "/torch/" in maps.read_text(), process)
     time.sleep(moment)
@@ -218,7 +218,7 @@ def main() -> int:
 def _tried(options: Options, folder: Path, console: Console) -> bool:
     watched = Console(stderr=True)
     random = np.random.default_rng(options.seed)
-    pictures = draw(folder / "pictures", options.pictures)
+    images = draw(folder / "images", options.images)
 
     def fresh(name: str) -> Path:
         place = folder / name
@@ -227,22 +227,22 @@ def _tried(options: Options, folder: Path, console: Console) -> bool:
 
     begin = time.monotonic()
     place = fresh("whole")
-    process = start(MODULE, *words(pictures, place))
+    process = start(MODULE, *words(images, place))
     wait(lambda: bool(contents(place / "out")), process)
     first = time.monotonic()
     whole = ended(process, place)
     loading, working = first - begin, time.monotonic() - first
     console.print(
-        f"undisturbed: {options.pictures} pictures and a damaged one, {len(whole.files)} files and a CSV; "
+        f"undisturbed: {options.images} images and a damaged one, {len(whole.files)} files and a CSV; "
         f"{loading:.1f} s until the first file, {working:.1f} s from there"
     )
-    again = ended(start(MODULE, *words(pictures, fresh("again"))), folder / "again")
-    held = [whole.status == 1 and len(whole.files) == 2 * options.pictures, same(again, whole)]
+    again = ended(start(MODULE, *words(images, fresh("again"))), folder / "again")
+    held = [whole.status == 1 and len(whole.files) == 2 * options.images, same(again, whole)]
 
     midway, alike = 0, 0
     for number in track(range(options.kills), "killed", console=watched, transient=True):
         moments = random.uniform(0, [working / 2, working / 4])
-        counts, result = killed(pictures, fresh(f"killed{number}"), [float(moment) for moment in moments])
+        counts, result = killed(images, fresh(f"killed{number}"), [float(moment) for moment in moments])
         midway += sum(0 < count < len(whole.files) for count in counts)
         alike += same(result, whole)
     held.append(alike == options.kills)
@@ -255,7 +255,7 @@ def _tried(options: Options, folder: Path, console: Console) -> bool:
         lines, early, late = 0, 0, 0
         for number in track(range(options.interrupts), "interrupted", console=watched, transient=True):
             moment = float(random.uniform(0, loading + working))
-            result = interrupted(door, pictures, fresh(f"{door[0]}{number}"), moment)
+            result = interrupted(door, images, fresh(f"{door[0]}{number}"), moment)
             lines += in_one_line(result, whole)
             early += result.status == 130 and not result.files
             late += result.status != 130
@@ -268,7 +268,7 @@ def _tried(options: Options, folder: Path, console: Console) -> bool:
     if not has_small_disks():
         console.print("full and read-only disks: not tried, this machine lets no process mount one")
         return all(held)
-    predict: list[str | Path] = ["predict", pictures, "--probability", "--out"]
+    predict: list[str | Path] = ["predict", images, "--probability", "--out"]
     trials: tuple[tuple[str, list[str | Path], str, bool, str], ...] = (
         ("full disk", [*predict, "out"], SMALL_DISK, False, "No space left on device"),
         ("full disk, the CSV's", [*predict, folder / "csv", "--csv", "all.csv"], "4k", False, "No space left"),

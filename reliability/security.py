@@ -20,7 +20,7 @@ from packaging.version import Version
 from rich.console import Console
 
 ROOT = Path(__file__).parents[1]
-RESUME = "unet/training.py"  # where a run reads its own resume file, and the one place for torch.load
+RESUME = "unet/training/loop.py"  # where a run reads its own resume file, and the one place for torch.load
 
 # Each of these can run what stands in a file, or a string.
 NEVER = (
@@ -62,7 +62,7 @@ class Hole:
 HOLES = (
     Hole("torch", "2.6", "CVE-2025-32434, torch.load ran code also with weights_only=True"),
     Hole("torch", "2.10", "CVE-2026-24747, torch.load with weights_only=True wrote beyond its memory"),
-    Hole("pillow", "12.2", "GHSA-whj4-6x5x-4v2j, a small FITS picture took all memory"),
+    Hole("pillow", "12.2", "GHSA-whj4-6x5x-4v2j, a small FITS image took all memory"),
     Hole("gradio", "6.6", "CVE-2026-28416, gr.load fetched what an app of others named"),
     Hole("gradio", "6.7", "CVE-2026-28414, files outside the app could be read on Windows with Python 3.13"),
     Hole("gradio", "6.20", "/component_server took requests of any size"),

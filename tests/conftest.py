@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Error, sync_playwright
 
 from reliability.browser import CHROMIUM, SWITCHES
 from unet import checkpoint
+from unet.card import Card
 from unet.image import RULE
 from unet.model import UNet, UNetConfig
 from unet.synthetic import sections
@@ -48,13 +49,13 @@ def small_model() -> UNet:
 def small_weights(tmp_path: Path, small_model: UNet) -> Path:
     """A small random checkpoint on disk."""
     path = tmp_path / "small.safetensors"
-    checkpoint.save(path, small_model, {"threshold": 0.5, "input": RULE})
+    checkpoint.save(path, small_model, Card(threshold=0.5, input=RULE))
     return path
 
 
 @pytest.fixture
-def picture() -> np.ndarray:
-    """A 101 x 101 picture with structure."""
+def image() -> np.ndarray:
+    """A 101 x 101 image with structure."""
     rows, columns = np.mgrid[:101, :101]
     return ((np.sin(rows / 3 + columns / 17) + 1) * 127).astype(np.uint8)
 

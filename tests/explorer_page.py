@@ -40,7 +40,7 @@ def explorer_page(
     lose: int = 0,
     **context,
 ) -> Iterator[Page]:
-    """A page with the viewer of one picture, its maps and cuts on their way.
+    """A page with the viewer of one image, its maps and cuts on their way.
 
     ``page.evaluate("asked")`` are the questions so far, ``"settled"`` the states the server was told.  A script error
     fails the test.  ``query`` is what stands behind the ? of the address, ``lose`` how many of the first answers get
@@ -59,7 +59,7 @@ def explorer_page(
             revision=1,
             link={"sample": opened.name, "weights": "salt-unet"},
             answer=request and explorer.answer(request, opened, segmenter, key),
-            with_picture=request is None,
+            with_image=request is None,
         )
         return base64.b64encode(explorer.pack(message)).decode()
 

@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from demo import core, session
 from unet import Segmenter, checkpoint
+from unet.card import Card
 from unet.image import RULE
 from unet.model import UNet, UNetConfig
 
@@ -25,7 +26,7 @@ def weights(tmp_path, monkeypatch):
     for seed, name in enumerate(("first", "second")):
         torch.manual_seed(seed)
         model = UNet(UNetConfig(width=4, depth=3)).eval()
-        card = {"threshold": 0.45 + 0.1 * seed, "input": RULE}
+        card = Card(threshold=0.45 + 0.1 * seed, input=RULE)
         checkpoint.save(tmp_path / "weights" / f"{name}.safetensors", model, card)
     monkeypatch.setattr(core, "ROOT", tmp_path)
     monkeypatch.setattr(core, "shipped_weights", lambda: tmp_path / "weights" / "first.safetensors")
@@ -52,7 +53,7 @@ def state(app, name):
 
 
 def box(app, label):
-    """The box to choose a picture or weights in."""
+    """The box to choose an image or weights in."""
     return next(box for box in app.selectbox if box.label == label)
 
 
@@ -84,11 +85,11 @@ def upload(app, *files, key="uploads"):
     return run(app)
 
 
-# --- Pictures, weights, threshold
+# --- Images, weights, threshold
 
 
 def test_the_first_sample_is_open_at_the_cards_threshold(app):
-    assert box(app, "Picture").value == opened(app).name == "Salt stock"
+    assert box(app, "Image").value == opened(app).name == "Salt stock"
     assert (state(app, "threshold"), state(app, "revision"), state(app, "view")) == (0.45, 1, None)
     assert state(app, "link") == {"sample": "Salt stock", "weights": "first"}
     assert not app.warning
@@ -114,7 +115,7 @@ def test_weights_written_anew_by_a_run_leave_the_threshold_alone(app, weights):
     before = state(app, "weights")
     torch.manual_seed(5)
     model = UNet(UNetConfig(width=4, depth=3)).eval()
-    checkpoint.save(weights / "first.safetensors", model, {"threshold": 0.45, "input": RULE})
+    checkpoint.save(weights / "first.safetensors", model, Card(threshold=0.45, input=RULE))
     run(app)
 
     assert state(app, "weights") != before
@@ -159,7 +160,7 @@ def test_a_page_that_is_opened_anew_is_told_where_everything_stands(app):
 def test_an_upload_opens_at_once_and_its_mask_joins_it(app):
     image, mask = core.sample("Hanging keel").pixels, core.sample("Hanging keel").truth
     upload(app, ("line_7.png", png(image)))
-    assert box(app, "Picture").value == "line_7.png"
+    assert box(app, "Image").value == "line_7.png"
     np.testing.assert_array_equal(opened(app).pixels, image)
     assert opened(app).truth is None
 
@@ -179,25 +180,25 @@ def test_a_bad_upload_is_named_and_the_rest_go_on(app):
     upload(
         app,
         ("empty.png", b""),
-        ("*text*.png", b"no picture"),
+        ("*text*.png", b"no image"),
         ("good.png", good),
         ("cut.png", good[: len(good) // 2]),
     )
 
-    assert box(app, "Picture").value == "good.png"
+    assert box(app, "Image").value == "good.png"
     sentences = app.warning[0].value.splitlines()
     assert [line.split("`")[1] for line in sentences] == ["empty.png", "*text*.png", "cut.png"]
     assert "the file is empty" in sentences[0]
 
 
-def test_a_picture_larger_than_allowed_is_named(app, monkeypatch):
+def test_a_image_larger_than_allowed_is_named(app, monkeypatch):
     monkeypatch.setattr(core, "LARGEST_UPLOAD", 1)
     upload(app, ("a.npy", bytes(2**20 + 1)))
 
     assert "`a.npy`: larger than 1 MB" in app.warning[0].value
 
 
-def test_a_mask_that_does_not_fit_is_named_and_the_picture_still_opens(app):
+def test_a_mask_that_does_not_fit_is_named_and_the_image_still_opens(app):
     upload(app, ("a.png", png(TILE)))
     upload(app, ("a.png", png(TILE[:9, :9])), ("b.png", png(TILE)), key="masks")
 
@@ -206,7 +207,7 @@ def test_a_mask_that_does_not_fit_is_named_and_the_picture_still_opens(app):
     assert opened(app).truth is None
 
 
-def test_more_pictures_than_allowed_are_named_and_left_out(app, monkeypatch):
+def test_more_images_than_allowed_are_named_and_left_out(app, monkeypatch):
     monkeypatch.setattr(core, "MOST_FILES", 2)
     upload(app, *[(f"{name}.png", png(TILE)) for name in "abcdefghijklm"])
 
@@ -216,35 +217,35 @@ def test_more_pictures_than_allowed_are_named_and_left_out(app, monkeypatch):
 
 
 def test_two_files_of_one_name_can_both_be_opened(app):
-    pictures = [core.sample(name).pixels for name in ("Small lens", "Hanging keel")]
-    upload(app, *[("a.png", png(picture)) for picture in pictures])
-    run(box(app, "Picture").set_value("a.png (2)"))
+    images = [core.sample(name).pixels for name in ("Small lens", "Hanging keel")]
+    upload(app, *[("a.png", png(image)) for image in images])
+    run(box(app, "Image").set_value("a.png (2)"))
 
-    np.testing.assert_array_equal(opened(app).pixels, pictures[1])
+    np.testing.assert_array_equal(opened(app).pixels, images[1])
 
 
 def test_an_upload_that_is_taken_back_leaves_a_sample_open(app):
     upload(app, ("a.png", png(TILE)))
     upload(app)
 
-    assert box(app, "Picture").value == "Salt stock"
+    assert box(app, "Image").value == "Salt stock"
     assert state(app, "known") == {}
 
 
 def test_what_the_browser_says_of_the_box_before_is_void(app):
     """A question may leave the browser after an upload arrived and before the browser shows that it was opened."""
-    before = next(state for state in app._tree.get_widget_states().widgets if "picture" in state.id)
+    before = next(state for state in app._tree.get_widget_states().widgets if "image" in state.id)
     upload(app, ("a.png", png(TILE)))
     question = app._tree.get_widget_states()
-    new = next(state for state in question.widgets if "picture" in state.id)
+    new = next(state for state in question.widgets if "image" in state.id)
     question.widgets.remove(new)
     question.widgets.append(before)
     assert not app._run(question).exception
-    assert box(app, "Picture").value == opened(app).name == "a.png"
+    assert box(app, "Image").value == opened(app).name == "a.png"
 
 
 def test_a_file_is_looked_into_once(app, monkeypatch):
-    upload(app, ("a.png", png(TILE)), ("bad.png", b"no picture"), ("c.zip", b"no zip"))
+    upload(app, ("a.png", png(TILE)), ("bad.png", b"no image"), ("c.zip", b"no zip"))
     monkeypatch.setattr(core, "open_upload", lambda *_: pytest.fail("decoded again"))
     monkeypatch.setattr(session, "read", lambda *_: pytest.fail("unpacked again"))
     run(app)
@@ -258,7 +259,7 @@ def test_a_file_is_looked_into_once(app, monkeypatch):
 def test_a_link_opens_its_sample_with_its_weights_at_its_threshold(weights):
     app = with_link(sample="Small lens", weights="second", threshold="0.31", layer="encoder1")
 
-    assert box(app, "Picture").value == "Small lens"
+    assert box(app, "Image").value == "Small lens"
     assert state(app, "weights_name") == "second"
     assert (state(app, "threshold"), state(app, "revision")) == (0.31, 1)
     assert not app.warning
@@ -266,7 +267,7 @@ def test_a_link_opens_its_sample_with_its_weights_at_its_threshold(weights):
 
 def test_a_link_is_read_once(weights):
     app = with_link(sample="Small lens", weights="second", threshold="0.31")
-    run(box(app, "Picture").set_value("Salt stock"))
+    run(box(app, "Image").set_value("Salt stock"))
     run(box(app, "Weights").select_index(0))
 
     assert state(app, "link") == {"sample": "Salt stock", "weights": "first"}
@@ -284,12 +285,12 @@ def test_what_a_link_says_in_vain_is_ignored_and_named(weights, threshold):
     assert "`<b>other</b>`" in sentences
     assert f"and says {core.literal(threshold)}" in sentences
 
-    run(box(app, "Picture").set_value("Small lens"))
+    run(box(app, "Image").set_value("Small lens"))
     assert not app.warning
 
 
 def test_other_pages_say_in_their_address_what_is_open(app):
-    run(box(app, "Picture").set_value("Small lens"))
+    run(box(app, "Image").set_value("Small lens"))
     run(app.switch_page("views/how_good_is_it.py"))
 
     assert dict(app.query_params) == {"sample": "Small lens", "weights": "first", "threshold": "0.45"}
@@ -323,8 +324,8 @@ def test_the_strip_shows_the_samples_where_nothing_was_uploaded(strip_page, weig
 
 
 def test_the_strip_follows_uploads_masks_and_threshold(strip_page):
-    pictures = [core.sample(name).pixels for name in ("Small lens", "Hanging keel")]
-    upload(strip_page, *[(f"{i}.png", png(picture)) for i, picture in enumerate(pictures)])
+    images = [core.sample(name).pixels for name in ("Small lens", "Hanging keel")]
+    upload(strip_page, *[(f"{i}.png", png(image)) for i, image in enumerate(images)])
     assert [(row["name"], row["iou"]) for row in strip(strip_page)["rows"]] == [("0.png", None), ("1.png", None)]
     key = strip(strip_page)["key"]
     run(strip_page)
@@ -337,10 +338,10 @@ def test_the_strip_follows_uploads_masks_and_threshold(strip_page):
     assert [row["share"] for row in strip(strip_page)["rows"]] == [0, 0]
 
 
-def test_two_hundred_pictures_weigh_less_than_a_megabyte(strip_page):
+def test_two_hundred_images_weigh_less_than_a_megabyte(strip_page):
     rng = np.random.default_rng(0)
     noise = [rng.integers(0, 256, (101, 101), np.uint8) for _ in range(200)]  # nothing compresses worse
-    upload(strip_page, *[(f"{i}.png", png(picture)) for i, picture in enumerate(noise)])
+    upload(strip_page, *[(f"{i}.png", png(image)) for i, image in enumerate(noise)])
     (found,) = strip_page.get("bidi_component")
 
     assert len(strip(strip_page)["rows"]) == 200
@@ -358,10 +359,10 @@ def left_behind(app):
     return run(box(app, "Weights").select_index(1))
 
 
-def taken_away(app, picture="c.npy", weights="second", sha256=None, view=None, labels=None):
+def taken_away(app, image="c.npy", weights="second", sha256=None, view=None, labels=None):
     choices = state(app, "choices")
     sources = {label: choices[label] for label in labels or state(app, "uploads_open")}
-    known = session.State(picture, weights, sha256 or state(app, "segmenter").card["sha256"], 0.21, view)
+    known = session.State(image, weights, sha256 or state(app, "segmenter").card["sha256"], 0.21, view)
     return session.Collection(sources, state(app, "segmenter"), "weights", session.Shelf(10**7)).zip(known)
 
 
@@ -387,7 +388,7 @@ def test_a_session_comes_back_with_everything(left_behind):
 def test_a_session_is_restored_once(left_behind):
     app = reopened(taken_away(left_behind))
     run(box(app, "Weights").select_index(0))
-    run(box(app, "Picture").set_value("a.png"))
+    run(box(app, "Image").set_value("a.png"))
 
     assert (state(app, "weights_name"), state(app, "threshold")) == ("first", 0.45)
     assert opened(app).name == "a.png"
@@ -414,19 +415,19 @@ def test_a_session_with_weights_that_are_not_here_says_so(left_behind):
     assert not app.warning
 
 
-def test_a_session_whose_picture_is_not_in_it_says_so(left_behind):
-    app = reopened(taken_away(left_behind, picture="Survey tile 7"))
+def test_a_session_whose_image_is_not_in_it_says_so(left_behind):
+    app = reopened(taken_away(left_behind, image="Survey tile 7"))
 
-    assert "There is no picture called `Survey tile 7` here" in app.warning[0].value
+    assert "There is no image called `Survey tile 7` here" in app.warning[0].value
     assert opened(app).name == "a.png"
 
 
-def test_a_zip_of_pictures_opens_them_with_their_masks(app):
+def test_a_zip_of_images_opens_them_with_their_masks(app):
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("x/images/b.png", png(TILE))
         archive.writestr("x/masks/b.png", png(TILE))
-        archive.writestr("x/images/a.png", b"no picture")
+        archive.writestr("x/images/a.png", b"no image")
     upload(app, ("x.zip", file.getvalue()))
 
     assert state(app, "uploads_open") == ["b.png"]

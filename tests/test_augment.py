@@ -1,7 +1,7 @@
 import cv2
 import numpy as np
 
-from unet.augment import augment, random_affine, warp
+from unet.data.augment import augment, random_affine, warp
 from unet.image import Padding, normalise
 
 PADDING = Padding.to_multiple(101, 101, 16)

@@ -345,7 +345,7 @@ def test_nothing_serious_stands_between_it_and_anybody(browser, address, scheme)
         assert not found, json.dumps(found, indent=1)
 
 
-# --- Pictures of the visitor's own, in Streamlit ------------------------------------------------------------
+# --- Images of the visitor's own, in Streamlit ------------------------------------------------------------
 
 
 def canvas_colors(page, cells):
@@ -362,7 +362,7 @@ def canvas_colors(page, cells):
     )
 
 
-def test_a_dropped_picture_shows_its_mask(app, segmenter):
+def test_a_dropped_image_shows_its_mask(app, segmenter):
     opened = core.sample("Hanging keel")
     probability = segmenter.probability(opened.pixels)
     threshold = round(float(np.median(probability)), 2)  # some pixels on either side, whatever the weights say
@@ -395,7 +395,7 @@ def test_a_name_made_of_markup_stays_text(app):
     assert app.locator("img[src=x]").count() == 0
 
 
-def test_a_mask_beside_its_picture_is_scored(app):
+def test_a_mask_beside_its_image_is_scored(app):
     opened = core.sample("Salt sheet")
     upload(app, "sheet.png", png(opened.pixels))
     expect(app.get_by_test_id("salt-viewer")).to_have_attribute("aria-label", re.compile("^sheet.png"))
@@ -406,7 +406,7 @@ def test_a_mask_beside_its_picture_is_scored(app):
     expect(app.get_by_test_id("salt-scores")).to_contain_text("IoU")
 
 
-def test_another_picture_brings_its_own_maps_and_keeps_the_cuts(app, segmenter):
+def test_another_image_brings_its_own_maps_and_keeps_the_cuts(app, segmenter):
     set_threshold(app, 0.4)
     app.get_by_test_id("site-skip3").click()
     upload(app, "lens.png", png(core.sample("Small lens").pixels))
@@ -430,7 +430,7 @@ def test_what_is_open_survives_a_look_at_another_page(app):
 
 
 def test_eight_visitors_at_once_see_their_own(browser, streamlit, segmenter):
-    """Everybody drops a picture and cuts a skip while the others do; everybody sees what one alone would."""
+    """Everybody drops an image and cuts a skip while the others do; everybody sees what one alone would."""
     pages, wanted = [], []
     names = list(core.SAMPLES)
     for number in range(8):

@@ -8,6 +8,7 @@ import safetensors.torch
 import torch
 
 from unet import checkpoint
+from unet.card import Card
 from unet.checkpoint import CheckpointError
 from unet.image import RULE
 from unet.model import UNet, UNetConfig
@@ -29,7 +30,7 @@ def test_what_is_loaded_is_what_was_saved(small_weights, small_model):
 
 
 def test_the_same_weights_have_the_same_hash(tmp_path, small_model):
-    card = {"threshold": 0.5, "input": RULE}
+    card = Card(threshold=0.5, input=RULE)
     first = checkpoint.save(tmp_path / "a.safetensors", small_model, card)
     other = UNet(small_model.config).to(memory_format=torch.channels_last)
     other.load_state_dict(small_model.state_dict())
@@ -188,7 +189,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
 def test_a_card_rebuilds_every_shape(tmp_path):
     for number, config in enumerate([UNetConfig(2, 1), UNetConfig(3, 2, "plain", "transposed")]):
         path = tmp_path / f"{number}.safetensors"
-        checkpoint.save(path, UNet(config), {"threshold": 0.5, "input": RULE})
+        checkpoint.save(path, UNet(config), Card(threshold=0.5, input=RULE))
         moved = tmp_path / "elsewhere"
         moved.mkdir(exist_ok=True)
         for file in (path, path.with_suffix(".json")):

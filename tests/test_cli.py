@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 from tests.conftest import ROOT
-from unet import checkpoint, cli, metrics, prediction, report, rle, synthetic
+from unet import checkpoint, metrics, prediction, report, rle, synthetic
+from unet.cli import main as cli
 from unet.image import RULE
 from unet.segmenter import Segmenter
 
@@ -32,8 +33,8 @@ def weights(tmp_path_factory, small_model):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Five pictures of two sizes."""
-    place = tmp_path / "pictures"
+    """Five images of two sizes."""
+    place = tmp_path / "images"
     place.mkdir()
     for index in range(5):
         image, _ = synthetic.section(index, 40, 50 if index < 3 else 33)
@@ -79,7 +80,7 @@ class TestPredict:
         out = tmp_path / "new" / "out"
         status, err = run(folder, "--out", out, "--probability", "--csv", tmp_path / "all.csv")
         assert status == 0
-        assert re.fullmatch(r"5 pictures in \d+\.\d s, \d+% of it in the network\n", err)
+        assert re.fullmatch(r"5 images in \d+\.\d s, \d+% of it in the network\n", err)
         assert sorted(contents(out)) == sorted(f"s{i}{suffix}" for i in range(5) for suffix in (".png", ".npy"))
         segmenter = Segmenter.load(weights)
         rows = submission(tmp_path / "all.csv")
@@ -90,9 +91,9 @@ class TestPredict:
             assert probability.dtype == np.float32
             expected = segmenter.probability(np.asarray(Image.open(folder / f"{stem}.png")))
             np.testing.assert_allclose(probability, expected, atol=1e-5)
-            picture = Image.open(out / f"{stem}.png")
-            assert picture.mode == "L"
-            mask = np.asarray(picture)
+            image = Image.open(out / f"{stem}.png")
+            assert image.mode == "L"
+            mask = np.asarray(image)
             np.testing.assert_array_equal(mask, np.where(probability > np.float32(THRESHOLD), 255, 0))
             assert runs == rle.encode(mask == 255)
         assert len({runs for _, runs in rows}) > 2  # the masks are not all alike
@@ -118,7 +119,7 @@ class TestPredict:
         ]
         assert Image.open(tmp_path / "out" / "s4.png").size == (33, 40)
 
-    def test_large_pictures_do_not_share_a_group(self, run, folder, tmp_path, monkeypatch):
+    def test_large_images_do_not_share_a_group(self, run, folder, tmp_path, monkeypatch):
         run(folder, "--out", tmp_path / "one", "--probability")
         monkeypatch.setattr(prediction, "CHUNK_PIXELS", 1)
         run(folder, "--out", tmp_path / "two", "--probability")
@@ -144,11 +145,11 @@ class TestPredict:
             "nan.npy": "finite values",
             "thin.png": "at least 16 x 16 pixels, got 1 x 50",
             "bad.zip": "not a readable zip",
-            "bare": "no pictures in it that can be read (PNG, JPEG,",
+            "bare": "no images in it that can be read (PNG, JPEG,",
         }.items():
             assert [line for line in problems if f"{name}: " in line and reason in line], name
         assert len(problems) == 6
-        assert summary.startswith("5 pictures in")
+        assert summary.startswith("5 images in")
         assert summary.endswith("; 6 could not be done")
         assert sorted(contents(tmp_path / "out")) == [f"s{i}.png" for i in range(5)]
         assert len(submission(tmp_path / "a.csv")) == 6
@@ -193,7 +194,7 @@ class TestPredict:
         (out / "s2.png").write_bytes(whole["s2.png"][:-20])  # damaged; what it says of itself is whole
         status, err = run(folder, "--out", out, "--csv", tmp_path / "again.csv", "--skip-existing")
         assert status == 0
-        assert err.startswith("3 pictures in")  # the CSV needs s2, so it is done again
+        assert err.startswith("3 images in")  # the CSV needs s2, so it is done again
         assert "; 2 were there already; 1 were there, but made of something else" in err
         assert contents(out) == whole
         assert (out / "s0.png").stat().st_mtime_ns == 1
@@ -202,9 +203,9 @@ class TestPredict:
     def test_skip_existing_wants_every_file(self, run, folder, tmp_path):
         run(folder, "--out", tmp_path / "out")
         _, err = run(folder, "--out", tmp_path / "out", "--probability", "--skip-existing")
-        assert err.startswith("5 pictures in")
+        assert err.startswith("5 images in")
         _, err = run(folder, "--out", tmp_path / "out", "--probability", "--skip-existing")
-        assert err.startswith("0 pictures in")
+        assert err.startswith("0 images in")
 
     def test_skip_existing_makes_again_what_was_made_of_something_else(self, run, folder, tmp_path):
         out = tmp_path / "out"
@@ -213,9 +214,9 @@ class TestPredict:
         Image.fromarray(synthetic.section(7, 40, 50)[0]).save(folder / "s1.png")
         assert "1 were there, but made of something else" in run(folder, "--out", out, "--skip-existing")[1]
         assert {name for name, content in contents(out).items() if content != before[name]} == {"s1.png"}
-        assert run(folder, "--out", out, "--skip-existing")[1].startswith("0 pictures in")
-        assert run(folder, "--out", out, "--skip-existing", "--tta")[1].startswith("5 pictures in")
-        assert run(folder, "--out", out, "--skip-existing", "--tta", "--threshold", "0.3")[1].startswith("5 pictures")
+        assert run(folder, "--out", out, "--skip-existing")[1].startswith("0 images in")
+        assert run(folder, "--out", out, "--skip-existing", "--tta")[1].startswith("5 images in")
+        assert run(folder, "--out", out, "--skip-existing", "--tta", "--threshold", "0.3")[1].startswith("5 images")
 
     def test_what_this_program_did_not_write_is_replaced_only_when_asked(self, run, folder, tmp_path):
         out = tmp_path / "masks"
@@ -229,7 +230,7 @@ class TestPredict:
         assert "--overwrite" in refused(run, folder, "--out", out)
         assert contents(out) == before
         assert (tmp_path / "labels.csv").read_text() == "id,rle_mask\ns0,1 2\n"
-        assert run(folder, "--out", out, "--skip-existing")[1].startswith("4 pictures in")
+        assert run(folder, "--out", out, "--skip-existing")[1].startswith("4 images in")
         assert contents(out)["s1.png"] == before["s1.png"]
         assert run(folder, *words, "--overwrite")[0] == 0
         assert len(submission(tmp_path / "labels.csv")) == 6
@@ -243,7 +244,7 @@ class TestPredict:
         (folder / "line").mkdir()
         for name, kind in (("b.bmp", "BMP"), ("w.webp", "WEBP"), ("j.jfif", "JPEG"), ("line/g.gif", "GIF")):
             Image.open(folder / "s0.png").save(folder / name, kind)
-        (folder / "notes.txt").write_text("a text is no picture")
+        (folder / "notes.txt").write_text("a text is no image")
         status, err = run(folder, "--out", tmp_path / "out")
         assert (status, err.count("\n")) == (0, 1)
         assert {"b.png", "w.png", "j.png", "g.png"} < contents(tmp_path / "out").keys()
@@ -254,14 +255,14 @@ class TestPredict:
         assert f"{folder / 'cube.sgy'}, {folder / 'line' / 'n.npz'}: left out; expected PNG, JPEG," in err
         assert err.endswith("; 2 files were left out\n")
 
-    def test_masks_beside_their_pictures_are_no_pictures(self, run, folder, tmp_path):
+    def test_masks_beside_their_images_are_no_images(self, run, folder, tmp_path):
         Image.open(folder / "s0.png").save(folder / "s0_mask.gif")
         status, err = run(folder, "--out", tmp_path / "out")
         assert status == 0
-        assert f"1 masks beside their pictures, first {folder / 's0_mask.gif'}, were left out" in err
+        assert f"1 masks beside their images, first {folder / 's0_mask.gif'}, were left out" in err
         assert len(contents(tmp_path / "out")) == 5
 
-    def test_what_was_guessed_is_said_once_for_all_pictures(self, run, tmp_path):
+    def test_what_was_guessed_is_said_once_for_all_images(self, run, tmp_path):
         image, _ = synthetic.section(5, 40, 50)
         for name, array in {"a": image, "b": image[::-1]}.items():
             np.save(tmp_path / f"{name}.npy", (array.astype(np.int16) - 128).astype(np.int8))
@@ -269,7 +270,7 @@ class TestPredict:
         inputs = [tmp_path / f"{name}.npy" for name in "abc"]
         status, err = run(*inputs, "--out", tmp_path / "out", "--threshold", "0.01")
         assert status == 0
-        assert f"2 pictures, first {tmp_path / 'a.npy'}: signed bytes: -128 was taken as black" in err
+        assert f"2 images, first {tmp_path / 'a.npy'}: signed bytes: -128 was taken as black" in err
         assert f"{tmp_path / 'c.npy'}: an area of one grey at the edge" in err
         mask = np.asarray(Image.open(tmp_path / "out" / "c.png"))
         assert not mask[:, :20].any()
@@ -291,9 +292,9 @@ class TestPredictRefuses:
         assert not (tmp_path / "out").exists()
         assert "cannot be opened (File name too long)" in refused(run, "long" * 100, "--out", tmp_path / "out")
 
-    def test_no_pictures_at_all(self, run, tmp_path):
+    def test_no_images_at_all(self, run, tmp_path):
         (tmp_path / "bare").mkdir()
-        assert "no pictures in it that can be read (PNG, JPEG, TIFF," in refused(run, tmp_path / "bare", "--out", "out")
+        assert "no images in it that can be read (PNG, JPEG, TIFF," in refused(run, tmp_path / "bare", "--out", "out")
 
     @pytest.mark.parametrize("name", ["s0.tif", "S0.npy"])
     def test_one_stem_twice(self, run, folder, tmp_path, name):
@@ -302,10 +303,10 @@ class TestPredictRefuses:
         assert str(folder / "s0.png") in message
         assert str(tmp_path / name) in message
 
-    def test_a_mask_over_its_picture(self, run, folder):
+    def test_a_mask_over_its_image(self, run, folder):
         before = contents(folder)
         assert "s0.png stands in" in refused(run, folder, "--out", folder)
-        assert "choose another folder" in refused(run, folder / "s0.png", "--out", folder / ".." / "pictures")
+        assert "choose another folder" in refused(run, folder / "s0.png", "--out", folder / ".." / "images")
         assert contents(folder) == before
 
     def test_folders_that_cannot_be(self, run, folder, tmp_path):
@@ -384,8 +385,8 @@ class TestEvaluate:
         assert {key: found[key] for key in list(found)[:9]} == {
             "name": "small",
             "weights": str(weights),
-            "sha256": segmenter.card["sha256"],
-            "parameters": segmenter.card["parameters"],
+            "sha256": segmenter.card.sha256,
+            "parameters": segmenter.card.parameters,
             "threshold": THRESHOLD,
             "temperature": 1.0,
             "split": split,
@@ -393,10 +394,10 @@ class TestEvaluate:
             "count": len(seeds),
         }
         assert set(found["best_threshold"]) == {"plain", "tta"}
-        invented = synthetic.sections(200, 1_000_000_000)
-        unseen = segmenter.probabilities(list(invented[0]))
+        unseen_sections = synthetic.sections(200, 1_000_000_000)
+        unseen = segmenter.probabilities(list(unseen_sections[0]))
         assert found["scores"].keys() == {*ways, "synthetic"}
-        assert found["scores"]["synthetic"] == metrics.evaluate(unseen, list(invented[1]), THRESHOLD)
+        assert found["scores"]["synthetic"] == metrics.evaluate(unseen, list(unseen_sections[1]), THRESHOLD)
         for name, probabilities in ways.items():
             assert found["scores"][name] == pytest.approx(metrics.evaluate(probabilities, masks, THRESHOLD))
             assert found["best_threshold"][name] == metrics.best_threshold(probabilities, masks)

@@ -11,11 +11,11 @@ from PIL import Image
 from reliability import kill, predict
 from tests.conftest import ROOT
 from unet import synthetic
-from unet.command import escape_streams
+from unet.cli.process import escape_streams
 
 PROCESS = """
 import atexit, sys, time
-from unet.command import Ending
+from unet.cli.process import Ending
 ending = Ending("before")
 {before}
 def work():
@@ -116,8 +116,8 @@ def test_two_interrupts_at_the_end_of_an_epoch_are_one_line(tmp_path):
 
 
 def test_two_interrupts_of_predict_are_one_line(tmp_path):
-    pictures = predict.draw(tmp_path / "pictures", 140)
-    running = predict.start(predict.MODULE, *predict.words(pictures, tmp_path))
+    images = predict.draw(tmp_path / "images", 140)
+    running = predict.start(predict.MODULE, *predict.words(images, tmp_path))
     predict.wait(lambda: len(predict.contents(tmp_path / "out")) > 0, running)
     running.send_signal(signal.SIGINT)
     time.sleep(0.001)

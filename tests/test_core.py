@@ -9,8 +9,8 @@ from PIL import Image
 
 from demo import core
 from unet import Segmenter, checkpoint, render
-from unet.data import DataError
-from unet.files import PictureError
+from unet.data.tiles import DataError
+from unet.files.images import ImageError
 from unet.image import RULE
 from unet.model import UNet, UNetConfig
 
@@ -62,7 +62,7 @@ def test_a_finding_of_nothing_says_what_it_knows():
     assert finding.sentence.endswith("nothing passes the threshold; highest probability 0.90")
 
 
-# --- Pictures
+# --- Images
 
 
 def test_every_sample_opens_with_its_truth():
@@ -80,11 +80,11 @@ def test_the_digest_names_the_content_and_the_shape():
 
 
 def test_an_upload_keeps_its_name_and_its_grey():
-    picture = np.arange(20 * 30, dtype=np.uint8).reshape(20, 30)
-    opened = core.open_upload("line 7.png", png(picture))
+    image = np.arange(20 * 30, dtype=np.uint8).reshape(20, 30)
+    opened = core.open_upload("line 7.png", png(image))
 
     assert (opened.name, opened.stem, opened.truth) == ("line 7.png", "line 7", None)
-    np.testing.assert_array_equal(opened.pixels, picture)
+    np.testing.assert_array_equal(opened.pixels, image)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_an_upload_keeps_its_name_and_its_grey():
     ],
 )
 def test_an_upload_that_cannot_be_used_is_named(content, reason):
-    with pytest.raises(PictureError, match=f"^bad.png: .*{reason}"):
+    with pytest.raises(ImageError, match=f"^bad.png: .*{reason}"):
         core.open_upload("bad.png", content)
 
 
@@ -122,7 +122,7 @@ def test_every_value_but_zero_is_salt(salt):
 
 def test_a_mask_that_looks_wrong_is_refused_or_said():
     levels = np.arange(16 * 17).reshape(16, 17) % 3
-    with pytest.raises(PictureError, match=r"^t.png: .* 1 and 2, .*save 0 where there is no salt"):
+    with pytest.raises(ImageError, match=r"^t.png: .* 1 and 2, .*save 0 where there is no salt"):
         core.with_truth(OPENED, "t.png", png((1 + levels % 2).astype(np.uint8)))
     (said,) = core.with_truth(OPENED, "t.png", png(levels.astype(np.uint8))).guessed
     assert said.startswith("ground truth: ")
@@ -133,12 +133,12 @@ def test_a_mask_that_looks_wrong_is_refused_or_said():
 
 
 def test_a_mask_of_another_size_is_named_with_both_sizes():
-    with pytest.raises(PictureError, match=r"t.png: expected .* size 16 x 17, got 16 x 16"):
+    with pytest.raises(ImageError, match=r"t.png: expected .* size 16 x 17, got 16 x 16"):
         core.with_truth(OPENED, "t.png", png(np.zeros((16, 16), np.uint8)))
 
 
 def test_a_mask_of_words_is_refused():
-    with pytest.raises(PictureError, match="real numbers"):
+    with pytest.raises(ImageError, match="real numbers"):
         core.with_truth(OPENED, "t.npy", npy(np.full((16, 17), "salt")))
 
 
@@ -214,7 +214,7 @@ def test_weights_are_found_with_what_their_cards_say(tmp_path, monkeypatch):
 
     assert (good.name, run.name) == ("good", "runs/a/a")
     assert good.label == "good · 0.03 M parameters · val mAP 0.831"
-    assert good.claim == ("mAP 0.831 on 400 val tiles at threshold 0.50, averaged with the mirrored picture")
+    assert good.claim == ("mAP 0.831 on 400 val tiles at threshold 0.50, averaged with the mirrored image")
     assert run.claim == ""
     assert Segmenter.load(run.key[0]).threshold == 0.4
 

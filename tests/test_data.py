@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from tests.conftest import TGS
-from unet import data
 from unet.checkpoint import read_card
-from unet.data import DataError, load_tiles, load_unlabelled, read_sections, split_tiles
-from unet.files import PictureError, find_pictures
-from unet.places import sections_file, shown
-from unet.sections import match_sections
+from unet.data import tiles as data
+from unet.data.places import sections_file, shown
+from unet.data.sections import match_sections
+from unet.data.tiles import DataError, load_tiles, load_unlabelled, read_sections, split_tiles
+from unet.files.images import ImageError, find_images
 from unet.segmenter import shipped_weights
 
 IDS = [f"{i:03}" for i in range(200)]
@@ -127,7 +127,7 @@ def test_what_is_no_mask_is_named(tgs_like, mask):
     root, *_ = tgs_like
     (root / "train" / "masks" / "b.png").unlink()
     np.save(root / "train" / "masks" / "b.npy", mask)
-    with pytest.raises(PictureError, match=r"b\.npy: expected a mask of"):
+    with pytest.raises(ImageError, match=r"b\.npy: expected a mask of"):
         load_tiles(root)
 
 
@@ -137,18 +137,18 @@ def test_grey_values_in_a_mask_are_salt(tgs_like):
     np.testing.assert_array_equal(load_tiles(root).masks[1], grey[0] > 0)
 
 
-def test_a_picture_is_not_its_own_mask(tgs_like):
+def test_a_image_is_not_its_own_mask(tgs_like):
     root, *_ = tgs_like
-    with pytest.raises(DataError, match="found no pictures there"):
+    with pytest.raises(DataError, match="found no images there"):
         load_tiles(root / "train" / "images" / "a.png")
 
 
-def test_pictures_that_no_memory_holds_are_refused_before_they_are_read(tgs_like, monkeypatch):
+def test_images_that_no_memory_holds_are_refused_before_they_are_read(tgs_like, monkeypatch):
     root, *_ = tgs_like
     monkeypatch.setattr(data, "LARGEST_PIXELS", 3 * 20 * 24)
     load_tiles(root)
     monkeypatch.setattr(data, "LARGEST_PIXELS", 3 * 20 * 24 - 1)
-    with pytest.raises(DataError, match="3 pictures of 20 x 24 as a are more than 1,439 pixels in all"):
+    with pytest.raises(DataError, match="3 images of 20 x 24 as a are more than 1,439 pixels in all"):
         load_tiles(root)
 
 
@@ -210,24 +210,22 @@ def test_sections_that_are_none_are_named(tmp_path, content, sentence):
 
 
 def lines(tmp_path, *folders):
-    """A data set of several lines, a tile 1 in each, and its pictures."""
-    pictures = {
-        folder: np.random.default_rng(n).integers(1, 256, (16, 16), np.uint8) for n, folder in enumerate(folders)
-    }
-    for folder, image in pictures.items():
+    """A data set of several lines, a tile 1 in each, and its images."""
+    images = {folder: np.random.default_rng(n).integers(1, 256, (16, 16), np.uint8) for n, folder in enumerate(folders)}
+    for folder, image in images.items():
         write(tmp_path / folder, "1", image, (image > 99).astype(np.uint8))
-    return pictures
+    return images
 
 
 def test_lines_that_count_alike_keep_their_own_masks(tmp_path):
-    pictures = lines(tmp_path / "survey", "lineA", "lineB")
-    write(tmp_path / "survey" / "lineB", "2", pictures["lineA"], pictures["lineA"])
+    images = lines(tmp_path / "survey", "lineA", "lineB")
+    write(tmp_path / "survey" / "lineB", "2", images["lineA"], images["lineA"])
     for place in (tmp_path / "survey", zipped(tmp_path / "survey")):
         tiles = load_tiles(place)
         assert tiles.ids == ["2", "lineA/1", "lineB/1"]
         for row, folder in ((1, "lineA"), (2, "lineB")):
-            np.testing.assert_array_equal(tiles.images[row], pictures[folder])
-            np.testing.assert_array_equal(tiles.masks[row], pictures[folder] > 99)
+            np.testing.assert_array_equal(tiles.images[row], images[folder])
+            np.testing.assert_array_equal(tiles.masks[row], images[folder] > 99)
 
 
 @pytest.mark.parametrize("folders", [("images", "masks"), ("Images", "MASKS"), (".", ".")])
@@ -358,13 +356,13 @@ def test_what_must_not_teach_is_left_out_however_its_name_is_written(tmp_path):
     assert found.ids == ["b", "c"]
     assert found.notes == (
         "2 tiles without labels lie in sections that validate, and are left out",
-        "1 of the pictures have labels, and are left out",
+        "1 of the images have labels, and are left out",
     )
 
 
 @pytest.mark.data
 def test_the_split_of_the_shipped_weights_is_drawn_again():
-    ids = sorted(file.stem for file in find_pictures(TGS / "train.zip"))
+    ids = sorted(file.stem for file in find_images(TGS / "train.zip"))
     split, said = split_tiles(ids, read_sections(TGS)), read_card(shipped_weights())["split"]
     assert split.sha256 == said["sha256"]
     assert split.left_out == said["left_out"]
@@ -377,4 +375,4 @@ def test_the_real_tiles():
     assert 0.38 < (~tiles.masks.any(axis=(1, 2))).mean() < 0.40  # the organisers left 39 % empty
     assert not tiles.masks.all(axis=(1, 2)).any()
     flat = tiles.images.reshape(len(tiles.ids), -1).std(axis=1) == 0
-    assert not tiles.masks[flat].any()  # which is why a picture of one grey is defined to have no salt
+    assert not tiles.masks[flat].any()  # which is why an image of one grey is defined to have no salt

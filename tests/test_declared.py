@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unet.files import PictureError, decode, read_mask, read_picture
+from unet.files.images import ImageError, decode, read_image, read_mask
 
 GREY = np.random.default_rng(0).integers(0, 256, (20, 30), np.uint8)
 GREY[0, :2] = 0, 255
@@ -77,7 +77,7 @@ SIXTEEN = GREY.astype(np.uint16) * 257
     ],
 )
 def test_a_tiff_gives_the_greys_it_declares(array, bits, says, note):
-    reading = read_picture(tiff(array, bits, **says), "a.tif")
+    reading = read_image(tiff(array, bits, **says), "a.tif")
     np.testing.assert_allclose(reading.grey, GREY / 255, atol=1.01 / 4095 if bits != 8 else 1e-6)
     assert [note in said for said in reading.notes] == ([True] if note else [])
 
@@ -93,7 +93,7 @@ def test_a_tiff_gives_the_greys_it_declares(array, bits, says, note):
     ],
 )
 def test_a_png_gives_the_greys_it_declares(array, significant, depth, note):
-    reading = read_picture(png(array, significant, depth), "a.png")
+    reading = read_image(png(array, significant, depth), "a.png")
     np.testing.assert_allclose(reading.grey, GREY / 255, atol=1 / 15 if depth == 8 else 1e-3)
     assert bool(reading.notes) == note
     assert reading.grey.max() > 0.99
@@ -101,9 +101,9 @@ def test_a_png_gives_the_greys_it_declares(array, significant, depth, note):
 
 def test_what_fills_a_sixteenth_of_its_numbers_is_said():
     for content in (tiff(TWELVE, 16), png(TWELVE)):
-        (said,) = read_picture(content, "a").notes
+        (said,) = read_image(content, "a").notes
         assert "far below white" in said
-    assert not read_picture(png(SIXTEEN), "a").notes
+    assert not read_image(png(SIXTEEN), "a").notes
 
 
 @pytest.mark.parametrize(
@@ -118,8 +118,8 @@ def test_what_fills_a_sixteenth_of_its_numbers_is_said():
     ],
 )
 def test_what_is_declared_and_not_read_is_refused_with_the_reason(content, reason):
-    with pytest.raises(PictureError) as caught:
-        read_picture(content, "a.tif")
+    with pytest.raises(ImageError) as caught:
+        read_image(content, "a.tif")
     assert str(caught.value).startswith("a.tif: ")
     assert reason in str(caught.value)
 
@@ -131,7 +131,7 @@ def test_a_smaller_copy_of_the_first_page_is_no_second_page():
 def test_an_animation_is_said():
     stream = io.BytesIO()
     Image.fromarray(GREY).save(stream, "PNG", save_all=True, append_images=[Image.fromarray(255 - GREY)])
-    reading = read_picture(stream.getvalue(), "a.png")
+    reading = read_image(stream.getvalue(), "a.png")
     np.testing.assert_allclose(reading.grey, GREY / 255, atol=1e-6)
     assert reading.notes == ("an animation: its first frame was taken",)
 
@@ -142,11 +142,11 @@ class TestMasks:
     def test_a_palette_is_read_by_its_indices(self):
         viridis, upside_down = (68, 1, 84, 253, 231, 37), (255, 255, 255, 0, 0, 0)
         for palette, notes in ((viridis, 0), (upside_down, 1)):
-            picture = Image.frombytes("P", (30, 20), self.SALT.astype(np.uint8).tobytes())
-            picture.putpalette(palette)
+            image = Image.frombytes("P", (30, 20), self.SALT.astype(np.uint8).tobytes())
+            image.putpalette(palette)
             for kind in ("PNG", "GIF", "TIFF"):
                 stream = io.BytesIO()
-                picture.save(stream, kind)
+                image.save(stream, kind)
                 mask = read_mask(stream.getvalue(), "a")
                 np.testing.assert_array_equal(mask.salt, self.SALT)
                 assert mask.values == {0, 1}

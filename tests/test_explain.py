@@ -9,11 +9,12 @@ import torch
 from torch import nn
 
 from unet import Segmenter, explain, pretrained
+from unet.card import Card
 from unet.image import MEAN, RULE, SPREAD
 from unet.model import UNet, UNetConfig
 from unet.synthetic import sections
 
-CARD = {"threshold": 0.4, "input": RULE, "temperature": 1.7}
+CARD = Card(threshold=0.4, input=RULE, temperature=1.7)
 BOX = (30, 52, 7, 9)
 
 
@@ -39,9 +40,9 @@ def test_what_can_be_cut_are_the_skips_and_the_bottleneck(segmenter):
     assert explain.parts(segmenter) == ("skip1", "skip2", "skip3", "bottleneck")
 
 
-def test_a_part_is_replaced_by_nothing_by_its_means_or_by_another_pictures(segmenter, picture, other):
-    sites, others = segmenter.trace(picture).sites, segmenter.trace(other).sites
-    zero, mean, lent = (explain.replacements(segmenter, picture, fill) for fill in ("zero", "mean", other))
+def test_a_part_is_replaced_by_nothing_by_its_means_or_by_another_images(segmenter, image, other):
+    sites, others = segmenter.trace(image).sites, segmenter.trace(other).sites
+    zero, mean, lent = (explain.replacements(segmenter, image, fill) for fill in ("zero", "mean", other))
     assert list(zero) == list(mean) == list(lent) == list(explain.parts(segmenter))
     for name in zero:
         assert zero[name].shape == mean[name].shape == (1, *sites[name].shape)
@@ -51,39 +52,39 @@ def test_a_part_is_replaced_by_nothing_by_its_means_or_by_another_pictures(segme
         np.testing.assert_array_equal(lent[name][0], others[name])
 
 
-@pytest.mark.parametrize("fill", ["zero", "mean", "picture"])
+@pytest.mark.parametrize("fill", ["zero", "mean", "image"])
 @pytest.mark.parametrize("config", [None, {"width": 2, "depth": 1}, {"width": 2, "depth": 4, "upsample": "transposed"}])
-def test_every_row_of_the_table_is_what_the_network_says_with_those_parts_cut(segmenter, picture, other, fill, config):
+def test_every_row_of_the_table_is_what_the_network_says_with_those_parts_cut(segmenter, image, other, fill, config):
     segmenter = network(**config) if config else segmenter
-    fill = other if fill == "picture" else fill
-    table = explain.cut_table(segmenter, picture, fill)
+    fill = other if fill == "image" else fill
+    table = explain.cut_table(segmenter, image, fill)
     parts = explain.parts(segmenter)
     assert table.shape == (2 ** len(parts), 101, 101)
     assert table.dtype == np.float32
-    np.testing.assert_allclose(table[0], segmenter.probability(picture), atol=1e-6)
-    instead = explain.replacements(segmenter, picture, fill)
+    np.testing.assert_allclose(table[0], segmenter.probability(image), atol=1e-6)
+    instead = explain.replacements(segmenter, image, fill)
     for index, row in enumerate(table):
         edit = {name: instead[name] for bit, name in enumerate(parts) if index >> bit & 1}
-        np.testing.assert_allclose(row, segmenter.trace(picture, edit).probability, atol=1e-5)
+        np.testing.assert_allclose(row, segmenter.trace(image, edit).probability, atol=1e-5)
     assert len({row.tobytes() for row in table}) == len(table)
 
 
-def test_cutting_to_zero_is_the_factor_0(segmenter, picture):
-    cut = segmenter.trace(picture, {"skip1": 0.0, "bottleneck": 0.0}).probability
-    np.testing.assert_allclose(explain.cut_table(segmenter, picture)[0b1001], cut, atol=1e-6)
+def test_cutting_to_zero_is_the_factor_0(segmenter, image):
+    cut = segmenter.trace(image, {"skip1": 0.0, "bottleneck": 0.0}).probability
+    np.testing.assert_allclose(explain.cut_table(segmenter, image)[0b1001], cut, atol=1e-6)
 
 
-def test_patching_with_the_same_picture_changes_nothing(segmenter, picture):
-    table = explain.cut_table(segmenter, picture, picture)
+def test_patching_with_the_same_image_changes_nothing(segmenter, image):
+    table = explain.cut_table(segmenter, image, image)
     np.testing.assert_allclose(table, np.broadcast_to(table[0], table.shape), atol=1e-6)
 
 
-def test_with_every_part_of_another_picture_the_answer_is_that_ones(segmenter, picture, other):
-    table = explain.cut_table(segmenter, picture, other)
+def test_with_every_part_of_another_image_the_answer_is_that_ones(segmenter, image, other):
+    table = explain.cut_table(segmenter, image, other)
     np.testing.assert_allclose(table[-1], segmenter.probability(other), atol=1e-6)
 
 
-def test_the_encoder_runs_for_one_picture_only(small_model, picture):
+def test_the_encoder_runs_for_one_image_only(small_model, image):
     seen = []
 
     class Watched(UNet):
@@ -96,7 +97,7 @@ def test_the_encoder_runs_for_one_picture_only(small_model, picture):
 
     model = Watched(small_model.config)
     model.load_state_dict(small_model.state_dict())
-    explain.cut_table(Segmenter(model.eval(), CARD), picture)
+    explain.cut_table(Segmenter(model.eval(), CARD), image)
     assert {count for name, count in seen if name.startswith(("encoder", "bottleneck", "skip"))} == {1}
     assert dict(seen)["decoder3"] == 2  # the bottleneck has its own pass
     assert dict(seen)["decoder1"] == 8
@@ -105,17 +106,17 @@ def test_the_encoder_runs_for_one_picture_only(small_model, picture):
 @pytest.mark.parametrize(
     ("fill", "sentence"),
     [
-        ("noise", "expected 'zero', 'mean' or a picture to fill with, got 'noise'"),
-        (np.zeros((101, 102), np.uint8), "expected a picture of 101 x 101 to fill with, got 101 x 102"),
+        ("noise", "expected 'zero', 'mean' or an image to fill with, got 'noise'"),
+        (np.zeros((101, 102), np.uint8), "expected an image of 101 x 101 to fill with, got 101 x 102"),
     ],
 )
-def test_what_cannot_fill_is_refused(segmenter, picture, fill, sentence):
+def test_what_cannot_fill_is_refused(segmenter, image, fill, sentence):
     for ask in (explain.replacements, explain.cut_table):
         with pytest.raises(ValueError, match=sentence):
-            ask(segmenter, picture, fill)
+            ask(segmenter, image, fill)
 
 
-def test_a_large_picture_asks_for_a_window(segmenter):
+def test_a_large_image_asks_for_a_window(segmenter):
     large = np.random.default_rng(0).integers(0, 256, (257, 64), dtype=np.uint8)
     for ask in (
         explain.cut_table,
@@ -130,28 +131,28 @@ def test_a_large_picture_asks_for_a_window(segmenter):
 
 
 @pytest.mark.parametrize("config", [None, {"width": 5, "depth": 2, "upsample": "transposed", "block": "plain"}])
-def test_an_effect_is_what_the_probability_changes_without_that_channel(segmenter, picture, config):
+def test_an_effect_is_what_the_probability_changes_without_that_channel(segmenter, image, config):
     segmenter = network(**config) if config else segmenter
-    whole = segmenter.trace(picture)
+    whole = segmenter.trace(image)
     for site in segmenter.model.sites()[:-1]:
-        effect = explain.channel_effects(segmenter, picture, site.name)
+        effect = explain.channel_effects(segmenter, image, site.name)
         assert effect.shape == (site.channels,)
         assert effect.dtype == np.float32
         for channel in {0, site.channels // 2, site.channels - 1}:
             maps = torch.from_numpy(whole.sites[site.name].copy())[None]
             maps[:, channel] = 0
-            silenced = segmenter.trace(picture, {site.name: maps}).probability
+            silenced = segmenter.trace(image, {site.name: maps}).probability
             assert effect[channel] == pytest.approx(np.abs(silenced - whole.probability).mean(), abs=1e-6)
         assert effect.max() > 0
 
 
 @pytest.mark.parametrize("site", ["logits", "skip9"])
-def test_a_site_without_channels_to_silence_is_refused(segmenter, picture, site):
+def test_a_site_without_channels_to_silence_is_refused(segmenter, image, site):
     with pytest.raises(ValueError, match=f"unknown site '{site}'; channels can be silenced at encoder1"):
-        explain.channel_effects(segmenter, picture, site)
+        explain.channel_effects(segmenter, image, site)
 
 
-def test_a_flat_picture_is_0_whatever_is_cut(segmenter):
+def test_a_flat_image_is_0_whatever_is_cut(segmenter):
     flat = np.full((64, 48), 90, np.uint8)
     assert not explain.cut_table(segmenter, flat).any()
     assert not explain.channel_effects(segmenter, flat, "skip1").any()
@@ -161,16 +162,16 @@ def test_a_flat_picture_is_0_whatever_is_cut(segmenter):
 # --- The twin -----------------------------------------------------------------------------------------------
 
 
-def test_the_twin_is_another_network_drawn_from_its_own_seed(segmenter, picture):
+def test_the_twin_is_another_network_drawn_from_its_own_seed(segmenter, image):
     before = torch.get_rng_state()
     weights = copy.deepcopy(segmenter.model.state_dict())
     twin, again, else_ = (explain.random_twin(segmenter, seed) for seed in (3, 3, 4))
     assert torch.equal(torch.get_rng_state(), before)
     for name, tensor in segmenter.model.state_dict().items():
         assert torch.equal(tensor, weights[name])
-    np.testing.assert_array_equal(twin.probability(picture), again.probability(picture))
-    assert np.abs(twin.probability(picture) - else_.probability(picture)).max() > 1e-3
-    assert np.abs(twin.probability(picture) - segmenter.probability(picture)).max() > 1e-3
+    np.testing.assert_array_equal(twin.probability(image), again.probability(image))
+    assert np.abs(twin.probability(image) - else_.probability(image)).max() > 1e-3
+    assert np.abs(twin.probability(image) - segmenter.probability(image)).max() > 1e-3
     assert twin.card == segmenter.card
     assert twin.temperature == segmenter.temperature
 
@@ -212,7 +213,7 @@ def test_the_twin_has_seen_one_batch(small_model):
 
 
 class Answer(nn.Module):
-    """Grey values of whole pictures -> the mean logit in a box, without anything of `unet.explain`: for Captum."""
+    """Grey values of whole images -> the mean logit in a box, without anything of `unet.explain`: for Captum."""
 
     def __init__(self, segmenter, box):
         super().__init__()
@@ -228,15 +229,15 @@ class Answer(nn.Module):
         return logits[:, 0, top + above :, first + left :][:, :rows, :columns].mean((1, 2))
 
 
-def as_grey(picture):
-    return torch.from_numpy(picture / np.float32(255))[None, None]
+def as_grey(image):
+    return torch.from_numpy(image / np.float32(255))[None, None]
 
 
 @pytest.mark.parametrize("box", [BOX, (0, 0, 1, 1), (100, 100, 1, 1), (0, 0, 101, 101)])
-def test_the_gradient_is_captums(segmenter, picture, box):
-    explanation = explain.explain_pixel(segmenter, picture, box)
+def test_the_gradient_is_captums(segmenter, image, box):
+    explanation = explain.explain_pixel(segmenter, image, box)
     saliency = captum.attr.Saliency(Answer(segmenter, box))
-    signed = saliency.attribute(as_grey(picture).requires_grad_(), abs=False)[0, 0].numpy()
+    signed = saliency.attribute(as_grey(image).requires_grad_(), abs=False)[0, 0].numpy()
     np.testing.assert_allclose(explanation.gradient, signed, rtol=1e-3, atol=1e-5 * np.abs(signed).max())
     np.testing.assert_array_equal(explanation.influence, np.abs(explanation.gradient))
     assert explanation.gradient.shape == (101, 101)
@@ -259,17 +260,17 @@ def test_the_gradient_foretells_what_a_small_change_does(small_model):
         assert (logits[1] - logits[0]) / (2 * step) == pytest.approx(gradient[row, column], rel=0.02, abs=1e-4)
 
 
-def test_the_cams_are_captums(segmenter, picture):
-    explanation = explain.explain_pixel(segmenter, picture, BOX)
+def test_the_cams_are_captums(segmenter, image):
+    explanation = explain.explain_pixel(segmenter, image, BOX)
     answer = Answer(segmenter, BOX)
     layers = {f"encoder{level + 1}": answer.model.encoder[level] for level in range(3)}
     layers |= {"bottleneck": answer.model.encoder[3]}
     layers |= {f"decoder{level + 1}": answer.model.decoder[level] for level in (2, 1, 0)}
     assert list(explanation.cams) == list(layers)
-    padding = segmenter.trace(picture).padding
+    padding = segmenter.trace(image).padding
     for name, layer in layers.items():
         grad_cam = captum.attr.LayerGradCam(answer, layer)
-        expected = grad_cam.attribute(as_grey(picture), relu_attributions=True)[0, 0].detach().numpy()
+        expected = grad_cam.attribute(as_grey(image), relu_attributions=True)[0, 0].detach().numpy()
         cropped = padding.crop(expected, 104 // expected.shape[0])
         assert explanation.cams[name].shape == cropped.shape
         assert explanation.cams[name].dtype == np.float32
@@ -277,9 +278,9 @@ def test_the_cams_are_captums(segmenter, picture):
     assert sum(cam.max() > 0 for cam in explanation.cams.values()) >= 3
 
 
-def test_noisy_copies_give_the_mean_of_captums_saliency_over_them(segmenter, picture):
-    explanation = explain.explain_pixel(segmenter, picture, BOX, samples=11, noise=0.2, seed=7)
-    grey = as_grey(picture)
+def test_noisy_copies_give_the_mean_of_captums_saliency_over_them(segmenter, image):
+    explanation = explain.explain_pixel(segmenter, image, BOX, samples=11, noise=0.2, seed=7)
+    grey = as_grey(image)
     drawn = torch.cat(
         [torch.randn(n, 101 * 101, generator=g) for g in [torch.Generator().manual_seed(7)] for n in (8, 3)]
     )
@@ -287,24 +288,24 @@ def test_noisy_copies_give_the_mean_of_captums_saliency_over_them(segmenter, pic
     signed = captum.attr.Saliency(Answer(segmenter, BOX)).attribute(copies.requires_grad_(), abs=False)[:, 0]
     for found, expected in [(explanation.gradient, signed.mean(0)), (explanation.influence, signed.abs().mean(0))]:
         np.testing.assert_allclose(found, expected.numpy(), rtol=1e-3, atol=1e-5 * float(expected.abs().max()))
-    plain = explain.explain_pixel(segmenter, picture, BOX)
+    plain = explain.explain_pixel(segmenter, image, BOX)
     assert explanation.logit == plain.logit
     assert explanation.probability == plain.probability
     for name in plain.cams:
         np.testing.assert_array_equal(explanation.cams[name], plain.cams[name])
 
 
-def test_without_noise_the_copies_say_what_the_picture_says(segmenter, picture):
-    plain = explain.explain_pixel(segmenter, picture, BOX)
-    same = explain.explain_pixel(segmenter, picture, BOX, samples=3, noise=0)
+def test_without_noise_the_copies_say_what_the_image_says(segmenter, image):
+    plain = explain.explain_pixel(segmenter, image, BOX)
+    same = explain.explain_pixel(segmenter, image, BOX, samples=3, noise=0)
     np.testing.assert_allclose(same.gradient, plain.gradient, rtol=1e-3, atol=1e-5 * np.abs(plain.gradient).max())
     np.testing.assert_allclose(same.influence, np.abs(same.gradient), rtol=1e-3, atol=1e-8)
 
 
-def test_logit_and_probability_are_the_means_of_the_box(segmenter, picture):
-    explanation = explain.explain_pixel(segmenter, picture, BOX)
+def test_logit_and_probability_are_the_means_of_the_box(segmenter, image):
+    explanation = explain.explain_pixel(segmenter, image, BOX)
     rows, columns = slice(30, 37), slice(52, 61)
-    trace = segmenter.trace(picture)
+    trace = segmenter.trace(image)
     assert explanation.logit == pytest.approx(trace.crop("logits")[0][rows, columns].mean(), abs=1e-5)
     assert explanation.probability == pytest.approx(trace.probability[rows, columns].mean(), abs=1e-6)
 
@@ -312,26 +313,26 @@ def test_logit_and_probability_are_the_means_of_the_box(segmenter, picture):
 @pytest.mark.parametrize(
     "box", [(-1, 0, 1, 1), (0, -1, 1, 1), (0, 0, 0, 1), (0, 0, 1, 0), (101, 0, 1, 1), (95, 95, 6, 7)]
 )
-def test_a_box_outside_the_picture_is_refused(segmenter, picture, box):
-    with pytest.raises(ValueError, match="expected a box of at least one pixel inside the picture of 101 x 101, got"):
-        explain.explain_pixel(segmenter, picture, box)
-    with pytest.raises(ValueError, match="expected a box of at least one pixel inside the picture of 101 x 101, got"):
+def test_a_box_outside_the_image_is_refused(segmenter, image, box):
+    with pytest.raises(ValueError, match="expected a box of at least one pixel inside the image of 101 x 101, got"):
+        explain.explain_pixel(segmenter, image, box)
+    with pytest.raises(ValueError, match="expected a box of at least one pixel inside the image of 101 x 101, got"):
         explain.influence_box(np.ones((101, 101), np.float32), box, 0.5)
 
 
 @pytest.mark.parametrize(("samples", "noise"), [(-1, 0.1), (2, -0.1), (2, float("nan")), (2, float("inf"))])
-def test_noise_that_cannot_be_is_refused(segmenter, picture, samples, noise):
+def test_noise_that_cannot_be_is_refused(segmenter, image, samples, noise):
     with pytest.raises(ValueError, match="expected samples and noise of 0 or more"):
-        explain.explain_pixel(segmenter, picture, BOX, samples, noise)
+        explain.explain_pixel(segmenter, image, BOX, samples, noise)
 
 
 def test_eight_threads_share_one_model_and_leave_nothing_on_it(segmenter, small_model):
-    pictures = [np.random.default_rng(i).integers(0, 256, (64, 64), dtype=np.uint8) for i in range(8)]
+    images = [np.random.default_rng(i).integers(0, 256, (64, 64), dtype=np.uint8) for i in range(8)]
 
     def ask(index):
-        found = explain.explain_pixel(segmenter, pictures[index], (index, 2 * index, 3, 3), samples=index % 3)
-        table = explain.cut_table(segmenter, pictures[index], ("zero", "mean", pictures[0])[index % 3])
-        effects = explain.channel_effects(segmenter, pictures[index], "up2")
+        found = explain.explain_pixel(segmenter, images[index], (index, 2 * index, 3, 3), samples=index % 3)
+        table = explain.cut_table(segmenter, images[index], ("zero", "mean", images[0])[index % 3])
+        effects = explain.channel_effects(segmenter, images[index], "up2")
         return [found.gradient, found.influence, *found.cams.values(), table, effects]
 
     expected = [ask(index) for index in range(8)]
@@ -357,10 +358,10 @@ def test_eight_threads_share_one_model_and_leave_nothing_on_it(segmenter, small_
 
 
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
-def test_the_callers_mode_does_not_matter(segmenter, picture, mode):
-    expected = explain.explain_pixel(segmenter, picture, BOX, samples=1)
+def test_the_callers_mode_does_not_matter(segmenter, image, mode):
+    expected = explain.explain_pixel(segmenter, image, BOX, samples=1)
     with mode():
-        found = explain.explain_pixel(segmenter, picture, BOX, samples=1)
+        found = explain.explain_pixel(segmenter, image, BOX, samples=1)
     np.testing.assert_array_equal(found.gradient, expected.gradient)
 
 
@@ -436,7 +437,7 @@ def passing(model):
 
 
 def reached(config, height):
-    """The most rows of a tall, narrow picture that any logit has a gradient on."""
+    """The most rows of a tall, narrow image that any logit has a gradient on."""
     model = passing(UNet(config))
     x = torch.full((1, 1, height, config.stride), 1e-3, dtype=torch.float64, requires_grad=True)
     logits = model(x)
@@ -445,7 +446,7 @@ def reached(config, height):
     for row in range(middle, middle + config.stride):
         (gradient,) = torch.autograd.grad(logits[0, 0, row, 0], x, retain_graph=True)
         rows = torch.nonzero(gradient[0, 0].any(dim=1))
-        assert rows.min() > 0  # the picture is large enough
+        assert rows.min() > 0  # the image is large enough
         assert rows.max() < height - 1
         spans.append(int(rows.max() - rows.min()) + 1)
     return max(spans)

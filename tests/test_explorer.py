@@ -76,22 +76,22 @@ def test_a_message_refuses_what_it_cannot_hold():
         explorer.pack({"a": set()})
 
 
-def test_the_picture_travels_exactly_and_only_when_wanted(opened, segmenter):
+def test_the_image_travels_exactly_and_only_when_wanted(opened, segmenter):
     probability = segmenter.probability(opened.grey)
     options = {"threshold": 0.4, "revision": 3, "link": {"sample": "Salt stock", "weights": "w"}}
 
     found = unpacked(explorer.pack(explorer.message(opened, probability, segmenter, **options)))
-    without = explorer.message(opened, probability, segmenter, **options, with_picture=False)
+    without = explorer.message(opened, probability, segmenter, **options, with_image=False)
 
-    np.testing.assert_array_equal(found["picture"]["probability"], probability.ravel())
-    np.testing.assert_array_equal(found["picture"]["truth"], opened.truth.ravel())
-    np.testing.assert_array_equal(found["picture"]["grey"], opened.pixels.ravel())
+    np.testing.assert_array_equal(found["image"]["probability"], probability.ravel())
+    np.testing.assert_array_equal(found["image"]["truth"], opened.truth.ravel())
+    np.testing.assert_array_equal(found["image"]["grey"], opened.pixels.ravel())
     assert [site["name"] for site in found["network"]["sites"]] == [site.name for site in segmenter.model.sites()]
-    assert without["picture"] is None
+    assert without["image"] is None
     assert without["key"] == found["key"]
 
 
-def test_a_key_names_picture_truth_and_network(opened, segmenter, small_model):
+def test_a_key_names_image_truth_and_network(opened, segmenter, small_model):
     probability = segmenter.probability(opened.grey)
     other = Segmenter(small_model, {**segmenter.card, "sha256": "other"})
     bare = core.Opened(opened.name, opened.stem, opened.grey)
@@ -141,7 +141,7 @@ def test_cuts_are_the_table_to_twelve_bits(opened, segmenter, fill):
         np.testing.assert_array_equal(values.astype(np.float32) > threshold, wanted.ravel() > threshold)
 
 
-def test_a_window_of_a_large_picture_is_answered_in_its_own_place(large, segmenter):
+def test_a_window_of_a_large_image_is_answered_in_its_own_place(large, segmenter):
     part = explorer.window(large.grey, 22, 12)
     found = asked(large, segmenter, kind="pixel", window=[22, 12], box=[80, 70, 1, 1], samples=0)
     alone = explain.explain_pixel(segmenter, part, (58, 58, 1, 1))
@@ -222,7 +222,7 @@ def test_freed_memory_is_handed_back():
         ([], "expected a question"),
         ({"kind": "weather"}, "about maps, cuts, effects, pixel, got 'weather'"),
         ({"kind": {"a": 1}}, "expected a question about"),
-        ({"kind": "maps", "key": "other"}, "another picture"),
+        ({"kind": "maps", "key": "other"}, "another image"),
         ({"kind": "maps", "window": [1, 0]}, "inside 101 x 101"),
         ({"kind": "maps", "window": [-1, 0]}, "whole numbers from 0 as window"),
         ({"kind": "maps", "window": [0.0, 0]}, "whole numbers from 0 as window"),

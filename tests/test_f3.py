@@ -20,20 +20,20 @@ def test_only_the_zeros_above_a_trace_are_not_recorded():
 def test_what_was_not_recorded_does_not_move_the_clip():
     amplitudes = RNG.normal(0, 3000, (60, 80)).astype(np.float32)
     muted = np.vstack([np.zeros_like(amplitudes), amplitudes])
-    np.testing.assert_array_equal(f3.picture(muted, f3.NAIVE)[60:], f3.picture(amplitudes, f3.NAIVE))
+    np.testing.assert_array_equal(f3.image(muted, f3.NAIVE)[60:], f3.image(amplitudes, f3.NAIVE))
 
 
 def test_the_clip_is_the_share_of_black_and_of_white():
     amplitudes = RNG.permutation(np.arange(1, 10_001, dtype=np.float32)).reshape(100, 100)
-    grey = f3.picture(amplitudes, f3.Setting(clip=5))
+    grey = f3.image(amplitudes, f3.Setting(clip=5))
     assert (grey == 0).mean() == pytest.approx(0.05, abs=0.0002)
     assert (grey == 1).mean() == pytest.approx(0.05, abs=0.0002)
 
 
 def test_the_other_polarity_is_the_negative():
     amplitudes = RNG.gamma(2, 1000, (50, 70)).astype(np.float32) - 500
-    negative = f3.picture(amplitudes, f3.Setting(reverse=True))
-    np.testing.assert_allclose(negative, 1 - f3.picture(amplitudes, f3.Setting()), atol=1e-6)
+    negative = f3.image(amplitudes, f3.Setting(reverse=True))
+    np.testing.assert_allclose(negative, 1 - f3.image(amplitudes, f3.Setting()), atol=1e-6)
 
 
 def test_shrinking_averages_and_does_not_pick():
@@ -41,7 +41,7 @@ def test_shrinking_averages_and_does_not_pick():
     np.testing.assert_allclose(f3.resize(stripes, 40, 30), 0.5, atol=1e-6)
 
 
-def test_stretching_keeps_a_smooth_picture_and_the_range():
+def test_stretching_keeps_a_smooth_image_and_the_range():
     wave = (np.sin(2 * np.pi * np.arange(80, dtype=np.float32) / 20)[:, None].repeat(30, 1) + 1) / 2
     stretched = f3.resize(wave, 240, 30)
     rows = (np.arange(240) + 0.5) / 3 - 0.5  # pixel centres
@@ -71,11 +71,11 @@ def test_ask_is_the_segmenter_at_another_scale(small_weights):
     segmenter = Segmenter.load(small_weights)
     amplitudes = RNG.normal(0, 3000, (80, 100)).astype(np.float32)
     plain = f3.Setting(tta=False)
-    expected = segmenter.probability(f3.picture(amplitudes, plain))
+    expected = segmenter.probability(f3.image(amplitudes, plain))
     np.testing.assert_allclose(f3.ask(segmenter, amplitudes, plain), expected, atol=1e-6)
     scaled = f3.ask(segmenter, amplitudes, f3.Setting(down=2, along=0.5))
     assert scaled.shape == (80, 100)
-    expected = segmenter.probability(f3.resize(f3.picture(amplitudes, plain), 160, 50), tta=True)
+    expected = segmenter.probability(f3.resize(f3.image(amplitudes, plain), 160, 50), tta=True)
     np.testing.assert_allclose(scaled, f3.resize(expected, 80, 100), atol=1e-6)
 
 
@@ -90,16 +90,16 @@ def test_the_script_prints_its_tables_and_draws(monkeypatch, capsys, tmp_path: P
     amplitudes[:9, 20:40] = 0
     np.save(tmp_path / "inline_300.npy", amplitudes)
     drawing = tmp_path / "f3.png"
-    assert run(monkeypatch, "--data", tmp_path, "--picture", drawing, "--weights", small_weights) == 0
+    assert run(monkeypatch, "--data", tmp_path, "--image", drawing, "--weights", small_weights) == 0
     rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("small |")]
     assert len(rows) == len(f3.SETTINGS)
     chosen = rows[f3.SETTINGS.index(f3.CHOSEN)]
     assert chosen.startswith(f"small | {f3.CHOSEN} | ")
     assert chosen.endswith(" | 1.00")  # the chosen setting agrees with itself
-    with Image.open(drawing) as picture:
-        assert picture.size == (f3.WIDTH, round(f3.WIDTH * (3 * 130 + 2 * f3.GAP) / 150))
-        top = np.asarray(picture.convert("RGB"), float)[20 : round(f3.WIDTH * 120 / 150)]
-    grey = f3.resize(f3.picture(amplitudes, f3.NAIVE), round(f3.WIDTH * 130 / 150), f3.WIDTH)[20 : len(top) + 20]
+    with Image.open(drawing) as image:
+        assert image.size == (f3.WIDTH, round(f3.WIDTH * (3 * 130 + 2 * f3.GAP) / 150))
+        top = np.asarray(image.convert("RGB"), float)[20 : round(f3.WIDTH * 120 / 150)]
+    grey = f3.resize(f3.image(amplitudes, f3.NAIVE), round(f3.WIDTH * 130 / 150), f3.WIDTH)[20 : len(top) + 20]
     assert np.corrcoef(top.mean(axis=2).ravel(), grey.ravel())[0, 1] > 0.95  # the input is on top, but for 32 colours
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unet import files
-from unet.files import PictureError, decode, find_left_out, find_pictures
+from unet.files import images as files
+from unet.files.images import ImageError, decode, find_images, find_left_out
 
 GREY = np.arange(20 * 30, dtype=np.uint16).reshape(20, 30)
 GREY8 = (GREY % 256).astype(np.uint8)
@@ -18,10 +18,10 @@ NOISE = np.random.default_rng(0).integers(0, 256, (20, 30), np.uint8)
 COLOUR = np.stack([GREY8, GREY8.T.reshape(20, 30), 255 - GREY8], axis=2)
 
 
-def encoded(picture, kind="PNG", **options):
+def encoded(image, kind="PNG", **options):
     stream = io.BytesIO()
-    picture = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
-    picture.save(stream, kind, **options)
+    image = image if isinstance(image, Image.Image) else Image.fromarray(image)
+    image.save(stream, kind, **options)
     return stream.getvalue()
 
 
@@ -95,10 +95,10 @@ class TestRightAnswers:
         ],
     )
     def test_pixels(self, content, expected):
-        picture = decode(content, "picture")
-        np.testing.assert_array_equal(picture, expected)
-        assert picture.dtype == expected.dtype
-        assert picture.dtype.isnative
+        image = decode(content, "image")
+        np.testing.assert_array_equal(image, expected)
+        assert image.dtype == expected.dtype
+        assert image.dtype.isnative
 
     def test_jpeg_is_close(self):
         smooth = np.tile(np.linspace(0, 255, 32).astype(np.uint8), (32, 1))
@@ -116,12 +116,12 @@ class TestRightAnswers:
     def test_the_bytes_decide_not_the_name(self, tmp_path):
         path = tmp_path / "renamed.jpg"
         path.write_bytes(encoded(GREY8))
-        np.testing.assert_array_equal(find_pictures(path)[0].read(), GREY8)
+        np.testing.assert_array_equal(find_images(path)[0].read(), GREY8)
 
     def test_grey_is_scaled(self, tmp_path):
         path = tmp_path / "a.png"
         path.write_bytes(encoded(GREY8))
-        np.testing.assert_allclose(find_pictures(path)[0].read_grey(), GREY8 / 255, atol=1e-7)
+        np.testing.assert_allclose(find_images(path)[0].read_grey(), GREY8 / 255, atol=1e-7)
 
 
 class TestRefusals:
@@ -129,9 +129,9 @@ class TestRefusals:
         ("content", "reason"),
         [
             (b"", "the file is empty"),
-            (b"GIF89a" + bytes(50), "not a PNG, JPEG, TIFF, BMP, GIF, WebP, PNM or NPY picture"),
-            (b"not a picture", "not a PNG, JPEG, TIFF, BMP, GIF, WebP, PNM or NPY picture"),
-            (encoded(GREY8, "ICO"), "not a PNG, JPEG, TIFF, BMP, GIF, WebP, PNM or NPY picture"),
+            (b"GIF89a" + bytes(50), "not a PNG, JPEG, TIFF, BMP, GIF, WebP, PNM or NPY image"),
+            (b"not an image", "not a PNG, JPEG, TIFF, BMP, GIF, WebP, PNM or NPY image"),
+            (encoded(GREY8, "ICO"), "not a PNG, JPEG, TIFF, BMP, GIF, WebP, PNM or NPY image"),
             (encoded(NOISE)[:-60], "damaged or cut short"),
             (encoded(COLOUR, "JPEG")[:400], "damaged or cut short"),
             (encoded(COLOUR, "TIFF")[:900], "damaged or cut short"),
@@ -168,7 +168,7 @@ class TestRefusals:
         ids=lambda value: value if isinstance(value, str) else "",
     )
     def test_one_sentence_with_the_name(self, content, reason):
-        with pytest.raises(PictureError) as caught:
+        with pytest.raises(ImageError) as caught:
             decode(content, "the file.png")
         message = str(caught.value)
         assert message.startswith("the file.png: ")
@@ -180,14 +180,14 @@ class TestRefusals:
         for bit in range(0, 8 * len(whole), 5):
             content = bytearray(whole)
             content[bit // 8] ^= 1 << bit % 8
-            with pytest.raises(PictureError):
+            with pytest.raises(ImageError):
                 decode(bytes(content), "flipped.png")
 
     def test_strips_that_leave_out_a_part(self):
         content = bytearray(encoded(GREY8, "TIFF"))
         height = content.index(struct.pack("<HHI", 257, 4, 1)) + 8
         content[height : height + 4] = struct.pack("<I", 500)
-        with pytest.raises(PictureError, match="cut short .it holds a part of its 500 x 30 pixels"):
+        with pytest.raises(ImageError, match="cut short .it holds a part of its 500 x 30 pixels"):
             decode(bytes(content), "tall.tif")
 
     def test_nothing_is_written_past_the_message(self, capfd, recwarn):
@@ -198,26 +198,26 @@ class TestRefusals:
         place = samples.index(struct.pack("<HHI", 277, 3, 1)) + 8
         samples[place] = 40
         for content in (bytes(deflated), old, bytes(samples)):
-            with contextlib.suppress(PictureError):
+            with contextlib.suppress(ImageError):
                 decode(content, "odd")
         assert capfd.readouterr() == ("", "")
         assert not list(recwarn)
 
-    def test_npz_is_no_picture(self):
+    def test_npz_is_no_image(self):
         stream = io.BytesIO()
         np.savez(stream, GREY)
-        with pytest.raises(PictureError, match="not a PNG"):
+        with pytest.raises(ImageError, match="not a PNG"):
             decode(stream.getvalue(), "a.npz")
 
     @pytest.mark.parametrize("array", [GREY8[:1], np.full((20, 20), np.nan), GREY.astype(np.int16), GREY8[0, 0]])
-    def test_no_picture_to_grey(self, tmp_path, array):
+    def test_no_image_to_grey(self, tmp_path, array):
         path = tmp_path / "odd.npy"
         path.write_bytes(npy(array))
-        with pytest.raises(PictureError, match=r"odd\.npy: expected "):
-            find_pictures(path)[0].read_grey()
+        with pytest.raises(ImageError, match=r"odd\.npy: expected "):
+            find_images(path)[0].read_grey()
 
     @pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "npy"])
-    def test_flipped_bits_give_a_picture_or_a_sentence(self, kind, recwarn):
+    def test_flipped_bits_give_a_image_or_a_sentence(self, kind, recwarn):
         whole = npy(COLOUR) if kind == "npy" else encoded(COLOUR, kind)
         generator = np.random.default_rng(0)
         sentences = []
@@ -227,7 +227,7 @@ class TestRefusals:
                 content[place] ^= 1 << int(generator.integers(8))
             try:
                 assert isinstance(decode(bytes(content), "flipped"), np.ndarray)
-            except PictureError as error:
+            except ImageError as error:
                 sentences.append(str(error))
         assert sentences
         assert all(sentence.startswith("flipped: ") and "\n" not in sentence for sentence in sentences)
@@ -235,12 +235,12 @@ class TestRefusals:
 
 
 class TestFolders:
-    def test_sorted_by_name_and_only_pictures(self, tmp_path):
+    def test_sorted_by_name_and_only_images(self, tmp_path):
         for name in ("b.PNG", "a.tif", "c.npy", ".hidden.png", "notes.txt", "._a.png"):
             (tmp_path / name).write_bytes(encoded(GREY8))
         (tmp_path / "folder.png").mkdir()
-        found = find_pictures(tmp_path)
-        assert [picture.stem for picture in found] == ["a", "b", "c"]
+        found = find_images(tmp_path)
+        assert [image.stem for image in found] == ["a", "b", "c"]
         assert found[0].path == tmp_path / "a.tif"
         assert found[0].name == str(tmp_path / "a.tif")
 
@@ -248,9 +248,9 @@ class TestFolders:
         for folder in ("", "images", "masks"):
             (tmp_path / folder).mkdir(exist_ok=True)
             (tmp_path / folder / f"{folder or 'root'}.png").write_bytes(encoded(GREY8))
-        assert [p.stem for p in find_pictures(tmp_path)] == ["images"]
-        assert [p.stem for p in find_pictures(tmp_path, "masks")] == ["masks"]
-        assert find_pictures(tmp_path, "nothing") == []
+        assert [p.stem for p in find_images(tmp_path)] == ["images"]
+        assert [p.stem for p in find_images(tmp_path, "masks")] == ["masks"]
+        assert find_images(tmp_path, "nothing") == []
 
     def test_folders_in_folders_are_looked_through_as_in_a_zip(self, tmp_path):
         names = ["0.png", "line1/1.png", "line1/deep/2.PNG", "line1/.hidden/3.png", "masks/4.png", "cube.sgy", "a.txt"]
@@ -259,14 +259,14 @@ class TestFolders:
             (tmp_path / "folder" / name).write_bytes(encoded(GREY8))
         path = zip_of(tmp_path / "a.zip", dict.fromkeys(names, encoded(GREY8)))
         for place in (tmp_path / "folder", path):
-            assert [picture.stem for picture in find_pictures(place)] == ["0", "1", "2"]
+            assert [image.stem for image in find_images(place)] == ["0", "1", "2"]
             assert [file.inside.name for file in find_left_out(place)] == ["cube.sgy"]
 
     def test_what_lies_outside_images_is_left_out_and_named(self, tmp_path):
         for name in ("Images/a.png", "images/line/b.png", "c.png", "Masks/a.png", "images/d.npz"):
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / name).write_bytes(encoded(GREY8))
-        assert [picture.stem for picture in find_pictures(tmp_path)] == ["a", "b"]
+        assert [image.stem for image in find_images(tmp_path)] == ["a", "b"]
         assert [str(file.inside) for file in find_left_out(tmp_path)] == ["c.png", "images/d.npz"]
 
     def test_a_folder_called_images_may_be_a_link_elsewhere(self, tmp_path):
@@ -274,51 +274,51 @@ class TestFolders:
         (tmp_path / "disk" / "a.png").write_bytes(encoded(GREY8))
         (tmp_path / "data").mkdir()
         (tmp_path / "data" / "images").symlink_to("../disk")
-        assert [picture.stem for picture in find_pictures(tmp_path / "data")] == ["a"]
+        assert [image.stem for image in find_images(tmp_path / "data")] == ["a"]
         (tmp_path / "disk" / "images").symlink_to(".")
-        with pytest.raises(PictureError, match="is a link a circle"):
-            find_pictures(tmp_path / "data")
+        with pytest.raises(ImageError, match="is a link a circle"):
+            find_images(tmp_path / "data")
 
-    def test_a_picture_has_no_folders(self, tmp_path):
+    def test_a_image_has_no_folders(self, tmp_path):
         path = tmp_path / "a.png"
         path.write_bytes(encoded(GREY8))
-        assert find_pictures(path, "masks") == []
+        assert find_images(path, "masks") == []
 
     def test_what_is_neither_a_file_nor_a_folder(self, tmp_path):
         os.mkfifo(tmp_path / "pipe.png")
         (tmp_path / "up.png").symlink_to("..")  # not followed
-        for picture in find_pictures(tmp_path):
-            with pytest.raises(PictureError, match=r"(pipe|up)\.png: cannot be read \(not a file"):
-                picture.read()
-        assert len(find_pictures(tmp_path)) == 2
-        with pytest.raises(PictureError, match="neither a file nor a folder"):
-            find_pictures(tmp_path / "pipe.png")
+        for image in find_images(tmp_path):
+            with pytest.raises(ImageError, match=r"(pipe|up)\.png: cannot be read \(not a file"):
+                image.read()
+        assert len(find_images(tmp_path)) == 2
+        with pytest.raises(ImageError, match="neither a file nor a folder"):
+            find_images(tmp_path / "pipe.png")
 
     def test_nothing_there(self, tmp_path):
-        with pytest.raises(PictureError, match=r"gone: no such file or folder"):
-            find_pictures(tmp_path / "gone")
-        with pytest.raises(PictureError, match="cannot be opened"):
-            find_pictures(tmp_path / ("long" * 100))
+        with pytest.raises(ImageError, match=r"gone: no such file or folder"):
+            find_images(tmp_path / "gone")
+        with pytest.raises(ImageError, match="cannot be opened"):
+            find_images(tmp_path / ("long" * 100))
 
     def test_a_broken_link_and_a_file_that_is_gone(self, tmp_path):
         (tmp_path / "link.png").symlink_to(tmp_path / "gone")
         (tmp_path / "a.png").write_bytes(encoded(GREY8))
-        picture, broken = find_pictures(tmp_path)
-        with pytest.raises(PictureError, match=r"link\.png: cannot be read \(No such file or directory\)"):
+        image, broken = find_images(tmp_path)
+        with pytest.raises(ImageError, match=r"link\.png: cannot be read \(No such file or directory\)"):
             broken.read()
         (tmp_path / "a.png").unlink()
-        with pytest.raises(PictureError, match=r"a\.png: cannot be read \(No such file or directory\)"):
-            picture.read()
+        with pytest.raises(ImageError, match=r"a\.png: cannot be read \(No such file or directory\)"):
+            image.read()
 
     def test_too_many_bytes(self, tmp_path, monkeypatch):
         monkeypatch.setattr(files, "LARGEST_BYTES", 50)
         (tmp_path / "a.png").write_bytes(encoded(GREY8))
-        with pytest.raises(PictureError, match="larger than"):
-            find_pictures(tmp_path / "a.png")[0].read()
+        with pytest.raises(ImageError, match="larger than"):
+            find_images(tmp_path / "a.png")[0].read()
 
 
 class TestZips:
-    def test_pictures_of_images_in_any_depth(self, tmp_path):
+    def test_images_of_images_in_any_depth(self, tmp_path):
         path = zip_of(
             tmp_path / "a.zip",
             {
@@ -328,14 +328,14 @@ class TestZips:
                 "c.png": b"",
             },
         )
-        found = find_pictures(path)
-        assert [picture.stem for picture in found] == ["a", "b"]
+        found = find_images(path)
+        assert [image.stem for image in found] == ["a", "b"]
         assert found[0].name == f"{path}:images/a.npy"
         assert found[0].path is None
         np.testing.assert_array_equal(found[0].read(), GREY)
         np.testing.assert_array_equal(found[1].read(), GREY8)
 
-    def test_all_pictures_without_images(self, tmp_path):
+    def test_all_images_without_images(self, tmp_path):
         path = zip_of(
             tmp_path / "a.zip",
             {
@@ -346,9 +346,9 @@ class TestZips:
                 "x.txt": b"",
             },
         )
-        assert [picture.stem for picture in find_pictures(path)] == ["a", "b"]
+        assert [image.stem for image in find_images(path)] == ["a", "b"]
 
-    def test_the_archive_closes_with_its_last_picture(self, tmp_path, monkeypatch):
+    def test_the_archive_closes_with_its_last_image(self, tmp_path, monkeypatch):
         opened = []
 
         class Spy(zipfile.ZipFile):
@@ -361,7 +361,7 @@ class TestZips:
         with zipfile.ZipFile.__mro__[1](path, "w") as archive:
             archive.writestr("a.png", encoded(GREY8))
             archive.writestr("b.png", encoded(GREY8))
-        first, second = find_pictures(path)
+        first, second = find_images(path)
         first.read()
         del first
         second.read()
@@ -379,14 +379,14 @@ class TestZips:
             "a/../../b.png",
             "x\x1b[31m.png",
         ]
-        found = find_pictures(zip_of(tmp_path / "a.zip", dict.fromkeys(names, b"")))
+        found = find_images(zip_of(tmp_path / "a.zip", dict.fromkeys(names, b"")))
         assert sorted(p.stem for p in found) == ["absolute", "b", "back", "drive", "up", "x\x1b[31m"]
         assert all(p.name.isprintable() for p in found)
 
     def test_no_zip(self, tmp_path):
         (tmp_path / "a.zip").write_bytes(encoded(GREY8))
-        with pytest.raises(PictureError, match=r"a\.zip: not a readable zip"):
-            find_pictures(tmp_path / "a.zip")
+        with pytest.raises(ImageError, match=r"a\.zip: not a readable zip"):
+            find_images(tmp_path / "a.zip")
 
     def test_damage_and_password_are_named(self, tmp_path):
         path = zip_of(tmp_path / "a.zip", {"a.png": encoded(GREY8), "b.png": encoded(COLOUR)})
@@ -396,10 +396,10 @@ class TestZips:
         entry = content.rindex(b"PK\x01\x02", 0, content.rindex(b"PK\x01\x02"))
         content[entry + 8] |= 1  # the first entry claims to be encrypted
         path.write_bytes(content)
-        locked, damaged = find_pictures(path)
-        with pytest.raises(PictureError, match=r"a\.png: cannot be read \(.*password"):
+        locked, damaged = find_images(path)
+        with pytest.raises(ImageError, match=r"a\.png: cannot be read \(.*password"):
             locked.read()
-        with pytest.raises(PictureError, match=r"b\.png: cannot be read"):
+        with pytest.raises(ImageError, match=r"b\.png: cannot be read"):
             damaged.read()
 
     @pytest.mark.parametrize("size", [10, 4_000_000_000])
@@ -409,21 +409,21 @@ class TestZips:
         place = content.index(b"PK\x01\x02") + 24
         content[place : place + 4] = struct.pack("<I", size)
         path.write_bytes(content)
-        with pytest.raises(PictureError, match=r"a\.png: cannot be read \((Bad CRC-32|larger than 400 MB)"):
-            find_pictures(path)[0].read()
+        with pytest.raises(ImageError, match=r"a\.png: cannot be read \((Bad CRC-32|larger than 400 MB)"):
+            find_images(path)[0].read()
 
     @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
     def test_what_cannot_be_unpacked_in_pieces_is_not_unpacked(self, tmp_path, method):
         path = tmp_path / "a.zip"
         with zipfile.ZipFile(path, "w", method) as archive:
             archive.writestr("a.png", encoded(GREY8))
-        with pytest.raises(PictureError, match="packed by another method than deflate"):
-            find_pictures(path)[0].read()
+        with pytest.raises(ImageError, match="packed by another method than deflate"):
+            find_images(path)[0].read()
 
     def test_an_entry_without_a_name(self, tmp_path):
         path = zip_of(tmp_path / "a.zip", {"a.png": encoded(GREY8)})
         path.write_bytes(path.read_bytes().replace(b"a.png", b"\0.png"))  # names end at the first zero
-        assert find_pictures(path) == []
+        assert find_images(path) == []
 
     def test_a_link_in_a_zip_is_its_text(self, tmp_path):
         link = zipfile.ZipInfo("link.png")
@@ -431,17 +431,17 @@ class TestZips:
         path = zip_of(tmp_path / "a.zip", {})
         with zipfile.ZipFile(path, "a") as archive:
             archive.writestr(link, "/etc/passwd")
-        with pytest.raises(PictureError, match="not a PNG"):
-            find_pictures(path)[0].read()
+        with pytest.raises(ImageError, match="not a PNG"):
+            find_images(path)[0].read()
 
     def test_a_bomb_is_never_unpacked(self, tmp_path, monkeypatch):
         monkeypatch.setattr(files, "LARGEST_BYTES", 1_000_000)
         path = zip_of(tmp_path / "bomb.zip", {"a.png": bytes(50_000_000)})
-        with pytest.raises(PictureError, match=r"a\.png: cannot be read \(larger than 1 MB\)"):
-            find_pictures(path)[0].read()
+        with pytest.raises(ImageError, match=r"a\.png: cannot be read \(larger than 1 MB\)"):
+            find_images(path)[0].read()
 
     def test_too_many_entries(self, tmp_path, monkeypatch):
         monkeypatch.setattr(files, "LARGEST_COUNT", 3)
         path = zip_of(tmp_path / "a.zip", {f"{i}.png": b"" for i in range(4)})
-        with pytest.raises(PictureError, match="4 entries, more than 3"):
-            find_pictures(path)
+        with pytest.raises(ImageError, match="4 entries, more than 3"):
+            find_images(path)

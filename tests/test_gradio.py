@@ -89,13 +89,13 @@ def test_predict_gives_the_segmenters_mask(client, segmenter, stock):
         assert report["threshold"] == (threshold or segmenter.threshold)
 
 
-def test_predict_needs_the_picture_alone(client, segmenter, tmp_path):
+def test_predict_needs_the_image_alone(client, segmenter, tmp_path):
     np.save(tmp_path / "stock.npy", IMAGE)
     _, report = client.predict(handle_file(tmp_path / "stock.npy"), api_name="/predict")
     assert report["highest_probability"] == pytest.approx(float(segmenter.probability(IMAGE).max()))
 
 
-def test_without_a_picture_a_sample_takes_its_place(client, segmenter):
+def test_without_a_image_a_sample_takes_its_place(client, segmenter):
     _, report = client.predict(None, sample="Small lens", api_name="/predict")
     assert report["salt_pixels"] == segmenter.mask(core.sample("Small lens").grey).sum()
 
@@ -151,7 +151,7 @@ def test_explain_pixel_gives_the_influence_and_its_boxes(client, segmenter, stoc
     assert report["samples"] == samples
 
 
-def test_a_large_picture_is_opened_in_a_window(client, segmenter, large):
+def test_a_large_image_is_opened_in_a_window(client, segmenter, large):
     part = LARGE[22:, 12:]
     path, report = client.predict(large, "skip3", 22, 12, api_name="/trace")
     np.testing.assert_array_equal(np.load(path), segmenter.trace(part).crop("skip3"))
@@ -194,7 +194,7 @@ def test_what_cannot_be_asked_gets_a_sentence(client, large, endpoint, given, se
 
 
 @pytest.mark.parametrize("endpoint", ["/predict", "/trace", "/ablate", "/explain_pixel"])
-def test_what_is_no_picture_is_named(client, tmp_path, endpoint):
+def test_what_is_no_image_is_named(client, tmp_path, endpoint):
     (tmp_path / "broken.png").write_bytes(b"\x89PNG and no more")
     more = {"/ablate": {"cuts": []}, "/explain_pixel": {"row": 0, "column": 0}}.get(endpoint, {})
     with pytest.raises(AppError, match="broken.png: not a PNG, JPEG, TIFF"):
@@ -207,7 +207,7 @@ def test_a_name_is_never_markup(tmp_path):
     with pytest.raises(gr.Error) as refused:
         gradio_app.opened_from(str(path), None, None)
     assert refused.value.message.startswith("&lt;img src=x&gt;.png: ")
-    with pytest.raises(gr.Error, match="expected a picture, or one of the samples Salt stock"):
+    with pytest.raises(gr.Error, match="expected an image, or one of the samples Salt stock"):
         gradio_app.opened_from(None, None, None)
 
 
@@ -340,7 +340,7 @@ def test_an_upload_with_its_mask_and_a_sample_after_it(open_page, segmenter, tmp
 
 
 @pytest.mark.browser
-def test_the_page_fits_a_phone_and_the_picture_stays_in_sight(open_page):
+def test_the_page_fits_a_phone_and_the_image_stays_in_sight(open_page):
     page = open_page(width=390)
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     page = open_page(width=1300)

@@ -12,7 +12,8 @@ from streamlit.testing.v1 import AppTest
 
 from demo import core, quality
 from tests.test_app import box
-from unet import checkpoint, cli
+from unet import checkpoint
+from unet.cli import main as cli
 from unet.image import RULE
 from unet.model import UNet, UNetConfig
 
@@ -519,14 +520,14 @@ def test_a_damaged_history_and_damaged_sizes_are_said_too(weights, tmp_path):
     assert "the training in this card is damaged (expected history to be a list, got 'none')" in app.warning[0].value
 
 
-def test_the_page_leaves_picture_and_threshold_to_the_others(weights):
+def test_the_page_leaves_image_and_threshold_to_the_others(weights):
     app = run(AppTest.from_file(str(APP), default_timeout=60))
     app.session_state["threshold"] = 0.3
     run(app)
-    run(box(app, "Picture").set_value("Hanging keel"))
+    run(box(app, "Image").set_value("Hanging keel"))
     run(app.switch_page(PAGE))
     assert app.session_state["threshold"] == 0.3
     run(app.switch_page("views/explore.py"))
 
     assert app.session_state["threshold"] == 0.3
-    assert box(app, "Picture").value == "Hanging keel"
+    assert box(app, "Image").value == "Hanging keel"

@@ -5,22 +5,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from unet import image
+from unet import image as image_module
 from unet.image import Padding, from_amplitude, grey, normalise, salt
 
 sides = st.integers(16, 70)
 
 
 @given(sides.flatmap(lambda n: arrays.arrays(np.uint8, (n, 20))))
-def test_the_same_grey_in_any_dress(picture):
-    expected = (picture / 255).astype(np.float32)
+def test_the_same_grey_in_any_dress(image):
+    expected = (image / 255).astype(np.float32)
     for dressed in (
-        picture,
-        picture.astype(np.uint16) * 257,
-        (picture / 255),
+        image,
+        image.astype(np.uint16) * 257,
+        (image / 255),
         expected,
-        np.repeat(picture[..., None], 3, axis=2),
-        np.dstack([picture, picture, picture, np.full_like(picture, 7)]),  # alpha is ignored
+        np.repeat(image[..., None], 3, axis=2),
+        np.dstack([image, image, image, np.full_like(image, 7)]),  # alpha is ignored
     ):
         result = grey(dressed)
         assert result.dtype == np.float32
@@ -28,17 +28,17 @@ def test_the_same_grey_in_any_dress(picture):
 
 
 def test_colours_become_their_luminance():
-    picture = np.zeros((16, 16, 3), np.uint8)
-    picture[..., 1] = 255
-    assert grey(picture)[0, 0] == np.float32(0.587)
+    image = np.zeros((16, 16, 3), np.uint8)
+    image[..., 1] = 255
+    assert grey(image)[0, 0] == np.float32(0.587)
 
 
 @pytest.mark.parametrize(
-    ("picture", "sentence"),
+    ("image", "sentence"),
     [
         (np.zeros((0, 16), np.uint8), "empty array"),
         (np.zeros((16, 16, 2), np.uint8), r"got \(16, 16, 2\)"),
-        (np.zeros((2, 16, 16, 3), np.uint8), "pass several pictures one by one"),
+        (np.zeros((2, 16, 16, 3), np.uint8), "pass several images one by one"),
         (np.zeros(16, np.uint8), r"got \(16,\)"),
         (np.zeros((15, 40), np.uint8), "at least 16 x 16 pixels, got 15 x 40"),
         (np.zeros((16, 16), np.int16), "got int16; for seismic amplitudes call unet.image.from_amplitude"),
@@ -49,9 +49,9 @@ def test_colours_become_their_luminance():
         (np.full((16, 16), -0.1), r"in \[0, 1\], got -0.1 .*from_amplitude"),
     ],
 )
-def test_what_is_no_picture_is_refused_with_a_reason(picture, sentence):
+def test_what_is_no_image_is_refused_with_a_reason(image, sentence):
     with pytest.raises(ValueError, match=sentence):
-        grey(picture)
+        grey(image)
 
 
 @pytest.mark.parametrize(
@@ -71,18 +71,18 @@ def test_what_is_no_mask_is_refused_with_a_reason(mask, sentence):
         salt(mask)
 
 
-def test_alpha_has_no_part_in_a_picture_or_its_mask():
-    picture = np.full((16, 16, 4), 0.5)
-    picture[..., 3] = np.nan
-    assert (grey(picture) == 0.5).all()
-    assert salt(picture).all()
+def test_alpha_has_no_part_in_a_image_or_its_mask():
+    image = np.full((16, 16, 4), 0.5)
+    image[..., 3] = np.nan
+    assert (grey(image) == 0.5).all()
+    assert salt(image).all()
 
 
-def test_a_large_picture_is_converted_in_pieces_and_gives_the_same(monkeypatch):
-    picture = np.random.default_rng(0).integers(0, 256, (50, 40, 3), dtype=np.uint8)
-    whole = grey(picture)
-    monkeypatch.setattr(image, "_PIECE", 100)
-    np.testing.assert_array_equal(grey(picture), whole)
+def test_a_large_image_is_converted_in_pieces_and_gives_the_same(monkeypatch):
+    image = np.random.default_rng(0).integers(0, 256, (50, 40, 3), dtype=np.uint8)
+    whole = grey(image)
+    monkeypatch.setattr(image_module, "_PIECE", 100)
+    np.testing.assert_array_equal(grey(image), whole)
 
 
 @pytest.mark.parametrize(("low", "high"), [(-1e308, 1e308), (1, 1), (2, 1), (np.nan, 1), (0, np.inf)])
@@ -101,21 +101,21 @@ def test_amplitudes_must_be_a_real_section(bad):
 def test_padding_fits_the_stride_and_is_undone_by_the_crop(height, width, stride):
     # NumPy mirrors at most length - 1 pixels at a time and goes on mirroring beyond that.
     padding = Padding.to_multiple(height, width, stride)
-    picture = np.random.default_rng(height * width).random((height, width), np.float32)
-    padded = padding.pad(picture)
+    image = np.random.default_rng(height * width).random((height, width), np.float32)
+    padded = padding.pad(image)
     assert padded.shape[0] % stride == 0
     assert padded.shape[1] % stride == 0
     assert padded.shape[0] - height < stride
-    np.testing.assert_array_equal(padding.crop(padded), picture)
+    np.testing.assert_array_equal(padding.crop(padded), image)
 
 
 def test_padding_mirrors_without_repeating_the_edge():
-    picture = np.arange(16, dtype=np.float32).reshape(1, 16).repeat(16, axis=0)
-    row = Padding(0, 3, 16, 16, 16, 22).pad(picture)[0]
+    image = np.arange(16, dtype=np.float32).reshape(1, 16).repeat(16, axis=0)
+    row = Padding(0, 3, 16, 16, 16, 22).pad(image)[0]
     assert row.tolist() == [3, 2, 1, *range(16), 14, 13, 12]
 
 
-def test_crop_at_a_stride_keeps_every_pixel_that_touches_the_picture():
+def test_crop_at_a_stride_keeps_every_pixel_that_touches_the_image():
     padding = Padding.to_multiple(101, 101, 16)  # 5 before, 6 after
     maps = np.arange(7, dtype=np.float32)[None, :].repeat(7, axis=0)[None]
     assert padding.crop(maps, 16).shape == (1, 7, 7)  # pixels 5 to 105 touch all of 0..111 / 16

@@ -7,15 +7,17 @@ import pytest
 import torch
 from PIL import Image
 
-from unet import checkpoint, cli, metrics, synthetic
-from unet.data import Split, Tiles
+from unet import checkpoint, metrics, synthetic
+from unet.card import Card
+from unet.cli import main as cli
+from unet.data.dataset import Material
+from unet.data.tiles import Split, Tiles
+from unet.evaluation import choose_temperature, judged, judging_split, scores
 from unet.image import RULE
-from unet.judging import choose_temperature, judged, judging_split, scores
-from unet.material import Material
 from unet.model import UNet, UNetConfig
 from unet.segmenter import Segmenter
 
-CARD = {"threshold": 0.5, "input": RULE}
+CARD = Card(threshold=0.5, input=RULE)
 FACTOR = 2.5
 
 
@@ -108,10 +110,10 @@ def test_every_entry_is_of_the_corrected_probabilities(material):
     json.dumps(entries, allow_nan=False)
 
 
-def test_without_data_the_invented_sections_judge(material):
-    invented = Material(None, material.unseen, material.unseen, None)
-    assert judging_split(invented) == "synthetic"
-    entries = judged(Segmenter(Overconfident().eval(), CARD), invented)
+def test_without_data_the_synthetic_sections_judge(material):
+    synthetic = Material(None, material.unseen, material.unseen, None)
+    assert judging_split(synthetic) == "synthetic"
+    entries = judged(Segmenter(Overconfident().eval(), CARD), synthetic)
     assert set(entries["metrics"]) == {"synthetic", "synthetic, flip TTA"}
     assert (entries["claim"]["split"], entries["claim"]["count"]) == ("synthetic", 3)
 

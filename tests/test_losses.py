@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from unet.losses import symmetric_lovasz
+from unet.training.losses import symmetric_lovasz
 
 torch.set_num_threads(1)
 

@@ -4,10 +4,10 @@ import pytest
 
 from tests.conftest import TGS
 from unet import Segmenter
-from unet.data import find_tiles, read_tiles
+from unet.data.places import labelled_place
+from unet.data.tiles import find_tiles, read_tiles
 from unet.image import MARGIN, read
 from unet.margin import margin, section
-from unet.places import labelled_place
 from unet.synthetic import section as synthetic_section
 
 IMAGE, SALT = synthetic_section(2_000_000_014, 101, 101)

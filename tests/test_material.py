@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from unet.data import DataError, Split, Tiles
-from unet.material import Pool, batches, epoch_order, epoch_tiles, load_material, shrunk
+from unet.data.dataset import Pool, batches, epoch_order, epoch_tiles, load_material, shrunk
+from unet.data.tiles import DataError, Split, Tiles
 from unet.synthetic import section, sections
 
 
@@ -31,7 +31,7 @@ def pool(count, first=0):
     return Pool.labelled(Tiles([str(i) for i in range(count)], images, masks))
 
 
-def test_the_share_of_invented_sections():
+def test_the_share_of_synthetic_sections():
     tiles = pool(90)
     mixed = epoch_tiles(tiles, None, 0, synthetic_share=0.1, unlabelled_share=0.7, sections_per_epoch=1)
     assert len(mixed.images) == len(mixed.ids) == 100

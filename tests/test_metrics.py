@@ -65,9 +65,9 @@ def test_two_empty_masks_agree() -> None:
 
 
 def test_precision_of_nothing_predicted_and_recall_of_no_salt_are_1() -> None:
-    missed, invented = metrics.confusion(EMPTY, FULL), metrics.confusion(FULL, EMPTY)
+    missed, synthetic = metrics.confusion(EMPTY, FULL), metrics.confusion(FULL, EMPTY)
     assert (metrics.precision(missed), metrics.recall(missed)) == (1.0, 0.0)
-    assert (metrics.precision(invented), metrics.recall(invented)) == (0.0, 1.0)
+    assert (metrics.precision(synthetic), metrics.recall(synthetic)) == (0.0, 1.0)
 
 
 def test_the_threshold_itself_is_not_salt() -> None:

@@ -18,7 +18,7 @@ def parameters(model: nn.Module) -> int:
 
 @pytest.mark.parametrize("config", SHAPES, ids=str)
 class TestEveryShape:
-    def test_logits_have_the_size_of_the_picture(self, config):
+    def test_logits_have_the_size_of_the_image(self, config):
         assert UNet(config)(torch.zeros(2, 1, 48, 32)).shape == (2, 1, 48, 32)
 
     def test_taps_are_called_at_the_sites_in_order_with_their_channels_and_size(self, config):
@@ -94,12 +94,12 @@ def test_the_shipped_shape_is_small_and_the_reference_is_milesials():
 
 
 def test_a_size_that_does_not_fit_names_one_that_does():
-    with pytest.raises(ValueError, match=r"multiples of 16, got 101 x 96; pad the picture to 112 x 96"):
+    with pytest.raises(ValueError, match=r"multiples of 16, got 101 x 96; pad the image to 112 x 96"):
         UNet(UNetConfig(width=1))(torch.zeros(1, 1, 101, 96))
 
 
 @pytest.mark.parametrize("shape", [(1, 3, 16, 16), (1, 16, 16), (16, 16)])
-def test_anything_but_a_batch_of_grey_pictures_is_refused(shape):
+def test_anything_but_a_batch_of_grey_images_is_refused(shape):
     with pytest.raises(ValueError, match=r"\(N, 1, H, W\), got"):
         UNet(UNetConfig(width=1))(torch.zeros(shape))
 
@@ -112,7 +112,7 @@ def test_a_shape_that_cannot_be_is_refused(options):
         UNetConfig(**options)
 
 
-def test_one_picture_does_not_depend_on_its_batch():
+def test_one_image_does_not_depend_on_its_batch():
     model, x = UNet(UNetConfig(width=4, depth=2)).eval(), torch.randn(4, 1, 16, 16)
     with torch.no_grad():
         together, alone = model(x)[2], model(x[2:3])[0]

@@ -3,7 +3,7 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from unet.pairing import Pairs, is_mask_beside, join, names_of, pair
+from unet.data.pairing import Pairs, is_mask_beside, join, names_of, pair
 
 
 def paths(*names):
@@ -41,7 +41,7 @@ def test_two_images_of_one_name_are_reported_and_neither_gets_the_mask():
     found = pair(paths("images/x.png", "images/x.jpg"), paths("masks/x.png"))
     assert found.pairs == [(0, None), (1, None)]
     assert found.twice == ["images/x.jpg: expected one file of each name, there is images/x.png too"]
-    assert found.ambiguous == ["masks/x.png: expected one picture of its name, got images/x.png and images/x.jpg"]
+    assert found.ambiguous == ["masks/x.png: expected one image of its name, got images/x.png and images/x.jpg"]
     assert pair(paths("x.png", "x.jpg"), []).ambiguous == []
 
 

@@ -13,8 +13,9 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 
 from unet import checkpoint, rle
-from unet.data import split_tiles
-from unet.files import decode
+from unet.card import Card
+from unet.data.tiles import split_tiles
+from unet.files.images import decode
 from unet.image import RULE, Padding, from_amplitude, grey, salt
 from unet.model import UNet, UNetConfig
 from unet.segmenter import TILE, Segmenter, _windows
@@ -34,7 +35,7 @@ def examples(count):
 
 sides = st.integers(16, 40)
 depths = st.sampled_from([np.uint8, np.uint16])
-pictures = st.tuples(sides, sides, depths).flatmap(lambda drawn: arrays.arrays(drawn[2], drawn[:2]))
+images = st.tuples(sides, sides, depths).flatmap(lambda drawn: arrays.arrays(drawn[2], drawn[:2]))
 colours = st.tuples(sides, sides, st.sampled_from([3, 4])).flatmap(lambda shape: arrays.arrays(np.uint8, shape))
 finite = st.floats(allow_nan=False, allow_infinity=False)
 
@@ -43,37 +44,37 @@ finite = st.floats(allow_nan=False, allow_infinity=False)
 
 
 @examples(40)
-@given(st.one_of(pictures, colours), st.sampled_from(["PNG", "TIFF", "NPY"]))
-def test_what_is_written_is_read(picture, kind):
+@given(st.one_of(images, colours), st.sampled_from(["PNG", "TIFF", "NPY"]))
+def test_what_is_written_is_read(image, kind):
     stream = io.BytesIO()
     if kind == "NPY":
-        np.save(stream, picture)
+        np.save(stream, image)
     else:
-        Image.fromarray(picture).save(stream, kind)
-        picture = picture[..., :3] if picture.ndim == 3 else picture  # alpha is dropped
-    found = decode(stream.getvalue(), "picture")
-    assert found.dtype == picture.dtype
-    np.testing.assert_array_equal(found, picture)
+        Image.fromarray(image).save(stream, kind)
+        image = image[..., :3] if image.ndim == 3 else image  # alpha is dropped
+    found = decode(stream.getvalue(), "image")
+    assert found.dtype == image.dtype
+    np.testing.assert_array_equal(found, image)
 
 
 @examples(60)
-@given(st.one_of(pictures, colours))
-def test_every_pixel_is_converted_by_itself(picture):
-    values = grey(picture)
+@given(st.one_of(images, colours))
+def test_every_pixel_is_converted_by_itself(image):
+    values = grey(image)
     assert values.dtype == np.float32
-    assert values.shape == picture.shape[:2]
+    assert values.shape == image.shape[:2]
     assert values.min() >= 0
     assert values.max() <= 1
-    np.testing.assert_array_equal(grey(picture[::-1, ::-1]), values[::-1, ::-1])
-    np.testing.assert_array_equal(grey(picture.swapaxes(0, 1)), values.T)
-    brighter = picture | 1
+    np.testing.assert_array_equal(grey(image[::-1, ::-1]), values[::-1, ::-1])
+    np.testing.assert_array_equal(grey(image.swapaxes(0, 1)), values.T)
+    brighter = image | 1
     assert (grey(brighter) >= values - 1e-6).all()
 
 
 @examples(40)
-@given(pictures, st.sampled_from([np.uint8, np.uint16, np.float32, np.int32, bool]))
-def test_salt_is_every_value_but_0(picture, kind):
-    mask = (picture // 3).astype(kind)
+@given(images, st.sampled_from([np.uint8, np.uint16, np.float32, np.int32, bool]))
+def test_salt_is_every_value_but_0(image, kind):
+    mask = (image // 3).astype(kind)
     np.testing.assert_array_equal(salt(mask), mask.astype(bool))
     np.testing.assert_array_equal(salt(np.repeat(mask[..., None], 3, axis=2)), mask.astype(bool))
 
@@ -98,13 +99,13 @@ def test_amplitudes_become_grey_whatever_their_size(amplitudes, low, high):
 @given(st.integers(16, 300), st.integers(16, 300), st.sampled_from([2, 16, 64]))
 def test_padding_invents_no_value_and_is_undone(height, width, stride):
     padding = Padding.to_multiple(height, width, stride)
-    picture = np.arange(height * width, dtype=np.float32).reshape(height, width)
-    padded = padding.pad(picture)
+    image = np.arange(height * width, dtype=np.float32).reshape(height, width)
+    padded = padding.pad(image)
     assert padded.shape == (padding.padded_height, padding.padded_width)
     assert not padded.shape[0] % stride
     assert not padded.shape[1] % stride
-    assert np.array_equal(np.unique(padded), picture.ravel())
-    np.testing.assert_array_equal(padding.crop(padded), picture)
+    assert np.array_equal(np.unique(padded), image.ravel())
+    np.testing.assert_array_equal(padding.crop(padded), image)
 
 
 # --- Tiling -------------------------------------------------------------------------------------------------
@@ -140,10 +141,10 @@ def test_blended_tiles_give_the_function_itself(height, width, slope, offset, se
     """With a slope of 0 the function is a constant; otherwise another one at every grey."""
     model = PixelByPixel(UNetConfig(width=1, depth=2)).eval()
     model.slope, model.offset = slope, offset
-    picture = np.random.default_rng(seed).integers(0, 256, (height, width), np.uint8)
-    expected = torch.sigmoid(torch.from_numpy((picture / 255 - 0.47) / 0.16 * slope + offset)).numpy()
+    image = np.random.default_rng(seed).integers(0, 256, (height, width), np.uint8)
+    expected = torch.sigmoid(torch.from_numpy((image / 255 - 0.47) / 0.16 * slope + offset)).numpy()
     for tta in (False, True):
-        found = Segmenter(model, {"threshold": 0.5, "input": RULE}).probability(picture, tta)
+        found = Segmenter(model, Card(threshold=0.5, input=RULE)).probability(image, tta)
         np.testing.assert_allclose(found, expected, atol=2e-6)
 
 
@@ -240,7 +241,7 @@ ours = st.sampled_from(
 def weights(tmp_path_factory):
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("card") / "a.safetensors"
-    checkpoint.save(path, UNet(UNetConfig(width=1, depth=1)), {"threshold": 0.5, "input": RULE})
+    checkpoint.save(path, UNet(UNetConfig(width=1, depth=1)), Card(threshold=0.5, input=RULE))
     return path, path.with_suffix(".json").read_bytes()
 
 

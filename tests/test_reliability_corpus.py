@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from reliability import bad_input, corpus
-from reliability.bad_input import GREY, DataInput, PictureInput, Scene, WeightsInput, encoded
+from reliability.bad_input import GREY, DataInput, ImageInput, Scene, WeightsInput, encoded
 from reliability.corpus import Tally
 
 
@@ -26,16 +26,16 @@ def test_every_promise_holds(weights):
 
 def test_a_process_keeps_the_promises_and_its_memory_is_measured(weights, tmp_path):
     tally = Tally()
-    inputs = bad_input.pictures(tmp_path)
+    inputs = bad_input.images(tmp_path)
     said = []
 
     def run(words):
         said.append(corpus.in_its_own(words))
         return said[-1]
 
-    corpus.check_predict_pictures(tally, "predict", weights, inputs, run)
+    corpus.check_predict_images(tally, "predict", weights, inputs, run)
     assert tally.broken == []
-    assert 100 < said[0].megabytes < 1500  # what torch takes, and a picture of 40 million pixels
+    assert 100 < said[0].megabytes < 1500  # what torch takes, and an image of 40 million pixels
     assert tally.counts["predict"].total() == len(inputs)
 
 
@@ -51,15 +51,15 @@ class TestAJudgeNotices:
     @pytest.mark.parametrize(
         ("given", "reason"),
         [
-            (PictureInput("a.png", encoded(GREY), np.zeros((40, 48), np.float32)), "read as another picture"),
-            (PictureInput("a.png", encoded(GREY), refusal=""), "should have been refused"),
-            (PictureInput("a.png", b"", np.zeros((40, 48), np.float32)), "refused, though it can be read"),
-            (PictureInput("a.png", b"", refusal="too large"), "'too large' is not in"),
+            (ImageInput("a.png", encoded(GREY), np.zeros((40, 48), np.float32)), "read as another image"),
+            (ImageInput("a.png", encoded(GREY), refusal=""), "should have been refused"),
+            (ImageInput("a.png", b"", np.zeros((40, 48), np.float32)), "refused, though it can be read"),
+            (ImageInput("a.png", b"", refusal="too large"), "'too large' is not in"),
         ],
     )
-    def test_pictures(self, tmp_path, given, reason):
+    def test_images(self, tmp_path, given, reason):
         tally = Tally()
-        corpus.check_pictures(tally, tmp_path, [given])
+        corpus.check_images(tally, tmp_path, [given])
         assert len(tally.broken) == 4
         assert all(reason in sentence for sentence in tally.broken[:3])
         assert sum(count["broken"] for count in tally.counts.values()) == 4
@@ -78,7 +78,7 @@ class TestAJudgeNotices:
             return [inside / "a.png"]
 
         tally = Tally()
-        scene = Scene("a picture", make, greys, words)
+        scene = Scene("an image", make, greys, words)
         corpus.check_scenes(tally, "predict", weights, [scene], corpus.in_this_process)
         assert reason in tally.broken[0]
 

@@ -77,10 +77,10 @@ def test_checksums_are_mended():
 
 @pytest.mark.parametrize("sentence", ["", "two\nlines", "\x1b[31m", "x" * 2000, "damaged (MemoryError)"])
 def test_what_is_not_documented_comes_out(sentence):
-    from unet.files import PictureError
+    from unet.files.images import ImageError
 
     with pytest.raises(AssertionError), fuzz.documented():
-        raise PictureError(sentence)
+        raise ImageError(sentence)
     with pytest.raises(KeyError), fuzz.documented():
         raise KeyError(sentence)
 

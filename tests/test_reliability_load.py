@@ -28,7 +28,7 @@ def streamlit():
 
 
 def test_programs_at_once_get_what_one_gets_alone(gradio):
-    report = load.gradio_load(gradio, users=4, seconds=0.1, pictures=1)
+    report = load.gradio_load(gradio, users=4, seconds=0.1, images=1)
     assert report.tally.different == report.tally.errors == []
     assert report.tally.answers >= 4
     assert set(report.tally.times) <= {"/predict", "/trace", "/ablate", "/explain_pixel"}
@@ -69,7 +69,7 @@ def test_an_answer_that_differs_is_counted():
     assert load.Report("gradio", 2, 60, tally, 100, 109, 150).held
 
 
-def test_an_answer_to_another_picture_is_no_answer():
+def test_an_answer_to_another_image_is_no_answer():
     mask = np.eye(4, dtype=bool)
     edge = np.zeros((4, 4), bool)
     edge[0, 1] = True

@@ -4,32 +4,32 @@ import sys
 import pytest
 
 from reliability import predict
-from unet import cli
+from unet.cli import main as cli
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory):
-    return predict.draw(tmp_path_factory.mktemp("drawn") / "pictures", 140)
+def images(tmp_path_factory):
+    return predict.draw(tmp_path_factory.mktemp("drawn") / "images", 140)
 
 
 @pytest.fixture(scope="module")
-def whole(pictures, tmp_path_factory):
+def whole(images, tmp_path_factory):
     """What an undisturbed run leaves; in this process, because another one takes seconds to begin."""
     place = tmp_path_factory.mktemp("whole")
-    status = cli.main([str(word) for word in predict.words(pictures, place)])
+    status = cli.main([str(word) for word in predict.words(images, place)])
     return predict.Result(status, "", predict.contents(place / "out"), (place / "all.csv").read_bytes())
 
 
 def test_an_undisturbed_run(whole):
-    assert whole.status == 1  # one file is no picture
+    assert whole.status == 1  # one file is no image
     assert len(whole.files) == 280
     assert whole.csv.count(b"\n") == 141
 
 
-def test_killed_interrupted_and_started_again_it_leaves_the_same(pictures, whole, tmp_path):
+def test_killed_interrupted_and_started_again_it_leaves_the_same(images, whole, tmp_path):
     before = 0
     for stop in (signal.SIGKILL, signal.SIGINT):
-        process = predict.start(predict.MODULE, *predict.words(pictures, tmp_path))
+        process = predict.start(predict.MODULE, *predict.words(images, tmp_path))
         predict.wait(lambda before=before: len(predict.contents(tmp_path / "out")) > before, process)
         process.send_signal(stop)
         result = predict.ended(process, tmp_path)
@@ -41,15 +41,15 @@ def test_killed_interrupted_and_started_again_it_leaves_the_same(pictures, whole
         assert before < len(result.files) < len(whole.files)
         assert result.csv is None
         before = len(result.files)
-    status = cli.main([str(word) for word in predict.words(pictures, tmp_path)])
+    status = cli.main([str(word) for word in predict.words(images, tmp_path)])
     csv = (tmp_path / "all.csv").read_bytes()
     assert predict.same(predict.Result(status, "", predict.contents(tmp_path / "out"), csv), whole)
 
 
 @pytest.mark.parametrize("door", [predict.MODULE, predict.SCRIPT])
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows which libraries a process has loaded")
-def test_ctrl_c_while_pytorch_loads_is_one_line(pictures, tmp_path, door):
-    result = predict.interrupted(door, pictures, tmp_path, moment=0)
+def test_ctrl_c_while_pytorch_loads_is_one_line(images, tmp_path, door):
+    result = predict.interrupted(door, images, tmp_path, moment=0)
     assert result == predict.Result(130, "interrupted before anything was done\n", {}, None)
 
 
@@ -62,8 +62,8 @@ def test_a_background_job_stays_deaf_to_ctrl_c(tmp_path):
 
 
 @pytest.mark.skipif(not predict.has_small_disks(), reason="this machine lets no process mount a disk")
-def test_a_full_disk_ends_with_one_sentence_and_whole_files(pictures, whole, tmp_path):
-    result = predict.starved(tmp_path, ["predict", pictures, "--probability", "--out", "out"])
+def test_a_full_disk_ends_with_one_sentence_and_whole_files(images, whole, tmp_path):
+    result = predict.starved(tmp_path, ["predict", images, "--probability", "--out", "out"])
     assert result.status == 1
     assert predict.one_sentence(result, "cannot be written (No space left on device)")
     assert str(tmp_path / "disk" / "out") in result.said
@@ -72,8 +72,8 @@ def test_a_full_disk_ends_with_one_sentence_and_whole_files(pictures, whole, tmp
 
 
 @pytest.mark.skipif(not predict.has_small_disks(), reason="this machine lets no process mount a disk")
-def test_a_read_only_disk_is_noticed_before_the_work(pictures, tmp_path):
-    result = predict.starved(tmp_path, ["predict", pictures, "--out", "out"], read_only=True)
+def test_a_read_only_disk_is_noticed_before_the_work(images, tmp_path):
+    result = predict.starved(tmp_path, ["predict", images, "--out", "out"], read_only=True)
     assert (result.status, result.files) == (2, {})
     assert result.said == "predict: out: this folder cannot be written to\n"
 

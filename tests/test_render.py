@@ -23,7 +23,7 @@ def test_overlay_at_the_ends_of_opacity(opacity, pixel):
     assert render.overlay(IMAGE, MASK, opacity)[0, 1].tolist() == pixel
 
 
-def test_overlay_keeps_a_colour_picture():
+def test_overlay_keeps_a_colour_image():
     rgb = np.array([[[1, 2, 3], [4, 5, 6]]], np.uint8)
 
     assert render.overlay(rgb, np.array([[False, True]]), 1.0, (9, 9, 9)).tolist() == [[[1, 2, 3], [9, 9, 9]]]
@@ -34,8 +34,8 @@ def test_drawings_leave_their_input_alone():
     rgb = np.dstack([IMAGE] * 3)
     before = rgb.copy()
 
-    for picture in (image, rgb):
-        render.overlay(picture, mask)
+    for drawn in (image, rgb):
+        render.overlay(drawn, mask)
 
     np.testing.assert_array_equal(image, IMAGE)
     np.testing.assert_array_equal(mask, MASK)
@@ -51,7 +51,7 @@ def test_drawings_leave_their_input_alone():
         (np.zeros((2, 3, 4), np.uint8), MASK),
     ],
 )
-def test_pictures_and_masks_that_do_not_belong_together(image, mask):
+def test_images_and_masks_that_do_not_belong_together(image, mask):
     with pytest.raises(ValueError, match="expected"):
         render.overlay(image, mask)
 

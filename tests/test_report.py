@@ -32,7 +32,7 @@ def test_a_tile_belongs_to_one_class_and_the_edges_belong_below():
 
 def test_scores_by_coverage_by_hand():
     # Parts: 10 of 20 pixels found (IoU 0.5, score 0), and 40 of 40 with 10 too many (IoU 0.8, score 0.6).
-    # Empty: rightly empty (score 1), and 5 pixels invented (score 0).
+    # Empty: rightly empty (score 1), and 5 pixels synthetic (score 0).
     truths = [first(20), first(0), first(40), first(0), first(100)]
     predicted = [first(10), first(0), first(50), first(5), first(100)]
     groups = report.by_coverage([sure(mask) for mask in predicted], truths, 0.5)

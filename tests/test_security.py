@@ -13,11 +13,12 @@ import torch
 from PIL import Image
 
 from reliability import security
-from unet import cli, pretrained, synthetic
+from unet import pretrained, synthetic
 from unet.checkpoint import CheckpointError
-from unet.files import PictureError, decode, find_pictures
+from unet.cli import main as cli
+from unet.files.images import ImageError, decode, find_images
 from unet.segmenter import Segmenter
-from unet.training import read_checkpoint
+from unet.training.loop import read_checkpoint
 
 
 class Payload:
@@ -80,22 +81,22 @@ class TestPayloads:
         assert not marker.exists()
 
     @pytest.mark.parametrize("suffix", [".npy", ".png", ".tif"])
-    def test_as_a_picture(self, poisoned, marker, tmp_path, suffix):
+    def test_as_a_image(self, poisoned, marker, tmp_path, suffix):
         for name, content in poisoned.items():
-            path = tmp_path / f"picture{suffix}"
+            path = tmp_path / f"image{suffix}"
             path.write_bytes(content)
-            with pytest.raises(PictureError, match="picture"):
-                find_pictures(path)[0].read()
+            with pytest.raises(ImageError, match="image"):
+                find_images(path)[0].read()
             with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
                 archive.writestr(f"{name}{suffix}", content)
-            with pytest.raises(PictureError):
-                find_pictures(tmp_path / "a.zip")[0].read()
-            with pytest.raises(PictureError):
+            with pytest.raises(ImageError):
+                find_images(tmp_path / "a.zip")[0].read()
+            with pytest.raises(ImageError):
                 decode(b"\x93NUMPY\x03\x00" + content, "x")
         assert not marker.exists()
 
     def test_on_the_command_line(self, poisoned, marker, small_weights, tmp_path, capsys):
-        folder = tmp_path / "pictures"
+        folder = tmp_path / "images"
         folder.mkdir()
         for index, content in enumerate(poisoned.values()):
             (folder / f"{index}.npy").write_bytes(content)
@@ -132,7 +133,7 @@ class TestLoading:
         monkeypatch.setattr(torch, "load", recorded)
         return calls
 
-    def test_weights_and_pictures_need_no_unpickling(self, loads, monkeypatch, tmp_path):
+    def test_weights_and_images_need_no_unpickling(self, loads, monkeypatch, tmp_path):
         def never(*_, **__):
             raise AssertionError("unpickled")
 
@@ -141,8 +142,8 @@ class TestLoading:
         image, _ = synthetic.section(0, 40, 40)
         Image.fromarray(image).save(tmp_path / "a.png")
         np.save(tmp_path / "b.npy", image)
-        pictures = [str(tmp_path / name) for name in ("a.png", "b.npy")]
-        assert cli.main(["predict", *pictures, "--out", str(tmp_path / "out"), "--csv", str(tmp_path / "a.csv")]) == 0
+        images = [str(tmp_path / name) for name in ("a.png", "b.npy")]
+        assert cli.main(["predict", *images, "--out", str(tmp_path / "out"), "--csv", str(tmp_path / "a.csv")]) == 0
         assert loads == []
 
     def test_a_checkpoint_is_read_as_nothing_but_tensors(self, loads, tmp_path):

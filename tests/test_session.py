@@ -14,6 +14,7 @@ from PIL import Image
 
 from demo import core, session
 from unet import Segmenter, render, rle
+from unet.card import Card
 from unet.image import RULE
 from unet.model import UNet, UNetConfig
 
@@ -41,9 +42,9 @@ def taken(name="a.png", original=None, truth=TRUTH, suffix=".png"):
     return session.Taken(name, core.Opened(name, name, GREY, truth), PROBABILITY, original, suffix)
 
 
-def packed(*pictures, state=STATE):
+def packed(*images, state=STATE):
     file = io.BytesIO()
-    session.write(file, state, [one.name for one in pictures], pictures)
+    session.write(file, state, [one.name for one in images], images)
     return file.getvalue()
 
 
@@ -100,12 +101,12 @@ def test_a_spreadsheet_computes_no_name(name, shown):
     assert row["name"] == shown
 
 
-def test_no_two_pictures_share_a_file_name():
+def test_no_two_images_share_a_file_name():
     names = ["A.png", "a.tif", "a-2.png", "???.png", "..\\..\\x.png", "/etc/passwd", "x" * 300]
 
     found = session.stems(names)
 
-    assert found == ["A", "a-2", "a-2-2", "picture", "x", "passwd", "x" * 60]
+    assert found == ["A", "a-2", "a-2-2", "image", "x", "passwd", "x" * 60]
 
 
 # --- There and back
@@ -119,12 +120,12 @@ def test_a_session_comes_back_as_it_went():
     found = session.read(content, "s.zip")
 
     assert found.state == STATE
-    assert [kept.name for kept in found.pictures] == ["a.png", "b.npy", "../ü.png"]
-    assert [kept.suffix for kept in found.pictures] == [".png", ".npy", ".png"]
-    assert found.pictures[1].picture == original
-    assert found.pictures[1].truth is None
-    np.testing.assert_array_equal(core.open_upload("a", found.pictures[0].picture).pixels, taken().opened.pixels)
-    np.testing.assert_array_equal(core.read_mask(found.pictures[0].truth, "a").salt, TRUTH)
+    assert [kept.name for kept in found.images] == ["a.png", "b.npy", "../ü.png"]
+    assert [kept.suffix for kept in found.images] == [".png", ".npy", ".png"]
+    assert found.images[1].image == original
+    assert found.images[1].truth is None
+    np.testing.assert_array_equal(core.open_upload("a", found.images[0].image).pixels, taken().opened.pixels)
+    np.testing.assert_array_equal(core.read_mask(found.images[0].truth, "a").salt, TRUTH)
 
 
 @pytest.mark.parametrize("name", core.SAMPLES)
@@ -132,9 +133,9 @@ def test_a_sample_comes_back_bit_by_bit(name):
     opened = core.sample(name)
     one = session.Taken(name, opened, np.zeros(opened.grey.shape, np.float32))
 
-    (kept,) = session.read(packed(one), "s.zip").pictures
+    (kept,) = session.read(packed(one), "s.zip").images
 
-    assert core.open_upload(name, kept.picture).digest == opened.digest
+    assert core.open_upload(name, kept.image).digest == opened.digest
     np.testing.assert_array_equal(core.read_mask(kept.truth, name).salt, opened.truth)
 
 
@@ -186,16 +187,16 @@ def test_a_zip_is_written_where_nothing_can_be_rewound():
     assert session.read(pipe.content, "s.zip").state == STATE
 
 
-def test_a_session_without_a_view_or_pictures_comes_back():
+def test_a_session_without_a_view_or_images_comes_back():
     state = session.State("Salt stock", "salt-unet", "", 1.0)
 
     assert session.read(packed(state=state), "s.zip") == ([], state, [])
 
 
-# --- A ZIP of pictures
+# --- A ZIP of images
 
 
-def test_a_zip_of_pictures_opens_the_folder_images_with_its_masks():
+def test_a_zip_of_images_opens_the_folder_images_with_its_masks():
     found = session.read(
         zipped(
             {
@@ -211,7 +212,7 @@ def test_a_zip_of_pictures_opens_the_folder_images_with_its_masks():
         "s.zip",
     )
 
-    assert found.pictures == [session.Kept("a.PNG", ".png", b"A", b"M"), session.Kept("b.png", ".png", b"B", None)]
+    assert found.images == [session.Kept("a.PNG", ".png", b"A", b"M"), session.Kept("b.png", ".png", b"B", None)]
     assert found.state is None
     assert [sentence.split(";")[0] for sentence in found.left_out] == [
         "left out 1 of its files, first train/other/c.png"
@@ -221,28 +222,28 @@ def test_a_zip_of_pictures_opens_the_folder_images_with_its_masks():
 def test_two_lines_with_the_same_names_keep_their_own_masks():
     files = {f"line{line}/{part}/1.png": (line + part).encode() for line in "AB" for part in ("images", "masks")}
     found = session.read(zipped(files | {"lineC/masks/1.png": b"nobody's"}), "s.zip")
-    assert [(kept.name, kept.picture, kept.truth) for kept in found.pictures] == [
+    assert [(kept.name, kept.image, kept.truth) for kept in found.images] == [
         ("lineA/1.png", b"Aimages", b"Amasks"),
         ("lineB/1.png", b"Bimages", b"Bmasks"),
     ]
-    assert found.left_out == ["left out 1 masks without a picture, first lineC/masks/1.png"]
+    assert found.left_out == ["left out 1 masks without an image, first lineC/masks/1.png"]
 
 
 def test_names_in_two_unicode_forms_are_one():
     composed, apart = "\u00d6l.png", "O\u0308l.png"
     found = session.read(zipped({f"images/{composed}": b"I", f"masks/{apart}": b"M"}), "s.zip")
-    assert [(kept.name, kept.truth) for kept in found.pictures] == [(composed, b"M")]
+    assert [(kept.name, kept.truth) for kept in found.images] == [(composed, b"M")]
 
 
-def test_a_mask_beside_its_picture_is_its_truth():
+def test_a_mask_beside_its_image_is_its_truth():
     found = session.read(zipped({"a.jpg": b"I", "a_mask.gif": b"M", "b.png": b"B"}), "s.zip")
-    assert [(kept.name, kept.truth) for kept in found.pictures] == [("a.jpg", b"M"), ("b.png", None)]
+    assert [(kept.name, kept.truth) for kept in found.images] == [("a.jpg", b"M"), ("b.png", None)]
 
 
 def test_a_zip_without_a_folder_images_opens_all_but_the_masks():
     found = session.read(zipped({"x/a.png": b"A", "masks/a.png": b"M", "b.tif": b"B"}), "s.zip")
 
-    assert [(kept.name, kept.truth) for kept in found.pictures] == [("b.tif", None), ("a.png", b"M")]
+    assert [(kept.name, kept.truth) for kept in found.images] == [("b.tif", None), ("a.png", b"M")]
 
 
 # --- What is refused
@@ -251,7 +252,7 @@ def test_a_zip_without_a_folder_images_opens_all_but_the_masks():
 def test_names_in_a_zip_are_no_paths():
     found = session.read(zipped({"../../evil.png": b"A", "/etc/b.png": b"B"}), "s.zip")
 
-    assert [kept.name for kept in found.pictures] == ["evil.png", "b.png"]
+    assert [kept.name for kept in found.images] == ["evil.png", "b.png"]
 
 
 @pytest.mark.parametrize(
@@ -260,8 +261,8 @@ def test_names_in_a_zip_are_no_paths():
         (b"", "not a ZIP"),
         (b"PK\x03\x04 and then nothing", "not a ZIP"),
         (packed(taken())[:-300], "not a ZIP"),
-        (zipped({"a.txt": b"x"}), "no pictures in it"),
-        (zipped({f"{n}.png": b"" for n in range(201)}), "201 pictures, more than the 200"),
+        (zipped({"a.txt": b"x"}), "no images in it"),
+        (zipped({f"{n}.png": b"" for n in range(201)}), "201 images, more than the 200"),
         (zipped({f"{n}.txt": b"" for n in range(5001)}), "5,001 entries, more than 5,000"),
         (zipped({"x" * 60_000 + str(n): b"" for n in range(40)}), "table of contents is too large"),
         (zipped({"a.png": b"x"}, zipfile.ZIP_LZMA), "packed in another way"),
@@ -281,11 +282,11 @@ def test_what_unpacks_to_too_much_is_refused_before_it_is_unpacked(monkeypatch):
     assert "unpacked it has more than 2 MB" in refusal(content)
 
 
-def test_a_picture_in_a_zip_may_be_as_large_as_one_that_comes_alone(monkeypatch):
+def test_a_image_in_a_zip_may_be_as_large_as_one_that_comes_alone(monkeypatch):
     monkeypatch.setattr(core, "LARGEST_UPLOAD", 1)
     fits, too_large = (zipped({"a.png": bytes(2**20 + more)}) for more in (0, 1))
 
-    assert len(session.read(fits, "s.zip").pictures[0].picture) == 2**20
+    assert len(session.read(fits, "s.zip").images[0].image) == 2**20
     assert refusal(too_large) == "s.zip: a.png in it is larger than 1 MB"
 
 
@@ -321,8 +322,8 @@ def edited(**changes):
     [
         ({"version": 2}, "expected version to be 1, got 2"),
         ({"version": True}, "expected version to be 1, got True"),
-        ({"picture": 7}, "expected picture to be a short text, got 7"),
-        ({"picture": "x" * 301}, "expected picture to be a short text"),
+        ({"image": 7}, "expected image to be a short text, got 7"),
+        ({"image": "x" * 301}, "expected image to be a short text"),
         ({"weights": "salt-unet"}, "expected weights to be an object"),
         ({"weights": {"name": "a"}}, "expected weights sha256 to be a short text, got None"),
         ({"threshold": 1.01}, "expected threshold to be a number from 0 to 1"),
@@ -339,11 +340,11 @@ def edited(**changes):
         ({"view": {"box": [1, 2, 3, 4.5]}}, "expected box to be a whole number from 0, got 4.5"),
         ({"view": {"random": 1}}, "expected random to be true or false"),
         ({"view": {"window": [0, 2**31]}}, "expected window to be a whole number"),
-        ({"pictures": {}}, "expected pictures to be a list"),
-        ({"pictures": [7]}, "expected picture 1 to be an object"),
-        ({"pictures": [{"name": "a"}]}, "expected picture 1 to be a short text, got None"),
-        ({"pictures": [{"picture": "pictures/a.png"}]}, "expected picture 1 name to be a short text"),
-        ({"pictures": [{"name": "a", "picture": "/etc/passwd"}]}, "there is no '/etc/passwd' in the ZIP"),
+        ({"images": {}}, "expected images to be a list"),
+        ({"images": [7]}, "expected image 1 to be an object"),
+        ({"images": [{"name": "a"}]}, "expected image 1 to be a short text, got None"),
+        ({"pictures": [{"picture": "pictures/a.png"}]}, "expected image 1 name to be a short text"),
+        ({"images": [{"name": "a", "image": "/etc/passwd"}]}, "there is no '/etc/passwd' in the ZIP"),
         ({"pictures": [{"name": "a", "picture": "pictures/a.png", "truth": "x"}]}, "there is no 'x' in the ZIP"),
     ],
 )
@@ -360,7 +361,7 @@ def test_a_state_that_is_no_json_is_refused(text):
 
 
 def test_what_a_view_does_not_say_has_its_default():
-    found = session.read(edited(view={"later": 1, "cuts": []}, pictures=[]), "s.zip")
+    found = session.read(edited(view={"later": 1, "cuts": []}, images=[]), "s.zip")
 
     assert found.state.view == session.View()
 
@@ -368,16 +369,16 @@ def test_what_a_view_does_not_say_has_its_default():
 def test_a_name_is_printable():
     found = session.read(edited(pictures=[{"name": "a\u202e\n", "picture": "pictures/a.png"}]), "s.zip")
 
-    assert found.pictures[0].name == "a\\u202e\\n"
+    assert found.images[0].name == "a\\u202e\\n"
 
 
-# --- Many pictures
+# --- Many images
 
 
 @pytest.fixture(scope="module")
 def segmenter():
     torch.manual_seed(0)
-    return Segmenter(UNet(UNetConfig(width=2, depth=2)).eval(), {"threshold": 0.5, "input": RULE})
+    return Segmenter(UNet(UNetConfig(width=2, depth=2)).eval(), Card(threshold=0.5, input=RULE))
 
 
 def collection(segmenter, sources=None, shelf=None):
@@ -387,45 +388,45 @@ def collection(segmenter, sources=None, shelf=None):
 
 
 def test_a_row_says_what_the_finding_says(segmenter):
-    pictures, opened = collection(segmenter), core.sample("Salt stock")
+    images, opened = collection(segmenter), core.sample("Salt stock")
     probability = segmenter.probability(opened.grey)
     threshold = float(np.median(probability))
     finding = core.find(probability, threshold, opened.truth)
 
-    assert pictures.known_row("Salt stock", threshold) is None
-    row = pictures.row("Salt stock", threshold)
+    assert images.known_row("Salt stock", threshold) is None
+    row = images.row("Salt stock", threshold)
 
     assert row[:6] == (
         finding.pixels, finding.share, finding.highest, finding.iou, finding.dice, finding.competition,
     )  # fmt: skip
-    assert pictures.known_row("Salt stock", threshold) is row
-    assert pictures.known_row("Salt stock", threshold + 0.1) is None
+    assert images.known_row("Salt stock", threshold) is row
+    assert images.known_row("Salt stock", threshold + 0.1) is None
 
 
 def test_another_threshold_needs_no_network(segmenter, monkeypatch):
-    pictures = collection(segmenter)
-    pictures.row("Salt stock", 0.4)
+    images = collection(segmenter)
+    images.row("Salt stock", 0.4)
     monkeypatch.setattr(Segmenter, "probability", lambda *_: pytest.fail("asked again"))
 
-    assert pictures.row("Salt stock", 0.6).highest == pictures.row("Salt stock", 0.4).highest
+    assert images.row("Salt stock", 0.6).highest == images.row("Salt stock", 0.4).highest
 
 
 def test_a_collection_packs_itself(segmenter):
-    pictures = collection(segmenter)
+    images = collection(segmenter)
 
-    found = session.read(pictures.zip(STATE), "s.zip")
+    found = session.read(images.zip(STATE), "s.zip")
 
-    assert [kept.name for kept in found.pictures] == list(pictures.sources)
-    assert pictures.results(0.35) == entries(pictures.zip(STATE))["results.csv"]
+    assert [kept.name for kept in found.images] == list(images.sources)
+    assert images.results(0.35) == entries(images.zip(STATE))["results.csv"]
 
 
-def test_pictures_beyond_the_largest_total_are_left_out(segmenter):
+def test_images_beyond_the_largest_total_are_left_out(segmenter):
     sizes = {"a": 15_000_000, "b": 5_000_000, "c": 1}
     sources = {name: session.Source(name, lambda: pytest.fail("opened"), size) for name, size in sizes.items()}
-    pictures = collection(segmenter, sources)
+    images = collection(segmenter, sources)
 
-    assert list(pictures.sources) == ["a", "b"]
-    assert pictures.left_out == ["c"]
+    assert list(images.sources) == ["a", "b"]
+    assert images.left_out == ["c"]
 
 
 def test_a_thumbnail_is_small_and_shows_the_salt():
@@ -440,12 +441,12 @@ def test_a_thumbnail_is_small_and_shows_the_salt():
 
 def test_what_is_asked_for_changes_with_every_widget_beside_a_page():
     files = [SimpleNamespace(file_id=name) for name in "ab"]
-    before = {"picture_boxes": 2, "picture 2": "a", "weights_label 0": "w", "uploads": files, "masks": []}
+    before = {"image_boxes": 2, "image 2": "a", "weights_label 0": "w", "uploads": files, "masks": []}
 
     assert session.asked({}) == session.asked({"uploads": None, "other": 1})
-    for change in ({"picture 2": "b"}, {"weights_label 0": "v"}, {"uploads": files[:1]}, {"masks": files[:1]}):
+    for change in ({"image 2": "b"}, {"weights_label 0": "v"}, {"uploads": files[:1]}, {"masks": files[:1]}):
         assert session.asked(before | change) != session.asked(before)
-    assert session.asked(before | {"picture 1": "b"}) == session.asked(before)  # a box that is gone
+    assert session.asked(before | {"image 1": "b"}) == session.asked(before)  # a box that is gone
 
 
 def test_a_shelf_keeps_what_was_asked_for_last():

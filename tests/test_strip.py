@@ -1,4 +1,4 @@
-"""The page Take it away in a real browser: many pictures at once, and a session that goes and comes back."""
+"""The page Take it away in a real browser: many images at once, and a session that goes and comes back."""
 
 import json
 import re
@@ -35,8 +35,8 @@ def names(page):
 
 
 def figures(page, word):
-    """The figure of this name of every picture, in the order in which they stand."""
-    texts = page.locator(".salt-strip .picture").all_text_contents()
+    """The figure of this name of every image, in the order in which they stand."""
+    texts = page.locator(".salt-strip .image").all_text_contents()
     return [float(re.search(rf"{word} ([\d.]+)", text)[1]) for text in texts]
 
 
@@ -54,7 +54,7 @@ def test_sorting_asks_nobody(browser, address):
         assert not page.sent
 
 
-def test_a_click_opens_the_picture_and_the_strip_keeps_its_order(browser, address):
+def test_a_click_opens_the_image_and_the_strip_keeps_its_order(browser, address):
     with visited(browser, address) as page:
         to_strip(page)
         page.get_by_label("Sort by").select_option("share")
@@ -87,8 +87,8 @@ def test_a_session_goes_and_comes_back(browser, address, tmp_path):
         download.value.save_as(tmp_path / "session.zip")
     content = (tmp_path / "session.zip").read_bytes()
     found = session.read(content, "session.zip")
-    assert [kept.name for kept in found.pictures] == ["keel.png", hostile]
-    assert (found.state.picture, found.state.threshold, found.state.view.cuts) == ("keel.png", 0.33, ("skip2",))
+    assert [kept.name for kept in found.images] == ["keel.png", hostile]
+    assert (found.state.image, found.state.threshold, found.state.view.cuts) == ("keel.png", 0.33, ("skip2",))
 
     with visited(browser, address) as page:
         opened_up(page)
@@ -100,7 +100,7 @@ def test_a_session_goes_and_comes_back(browser, address, tmp_path):
         expect(page.get_by_test_id("site-encoder3")).to_have_attribute("aria-current", "true")
 
 
-def test_single_files_hold_the_open_picture(browser, address, tmp_path):
+def test_single_files_hold_the_open_image(browser, address, tmp_path):
     with visited(browser, address, "sample=Salt+sheet&threshold=0.5") as page:
         to_strip(page)
         with page.expect_download() as download:
@@ -115,11 +115,11 @@ def test_single_files_hold_the_open_picture(browser, address, tmp_path):
     np.testing.assert_array_equal(mask == 255, core.find(probability, 0.5).mask)
 
 
-def test_two_hundred_pictures_on_a_phone(browser, address):
+def test_two_hundred_images_on_a_phone(browser, address):
     rng = np.random.default_rng(0)
-    pictures = [(f"{i}.png", png(rng.integers(0, 256, (32, 32), np.uint8))) for i in range(200)]
+    images = [(f"{i}.png", png(rng.integers(0, 256, (32, 32), np.uint8))) for i in range(200)]
     with visited(browser, address, viewport=PHONE, has_touch=True) as page:
-        upload(page, *pictures)
+        upload(page, *images)
         expect(page.get_by_test_id("salt-viewer")).to_have_attribute("aria-label", re.compile("^0.png"))
         page.get_by_test_id("stExpandSidebarButton").click()
         page.get_by_role("link", name="Take it away").click()

@@ -1,4 +1,4 @@
-"""The invented sections: repeatable, of the promised form, and like survey tiles in what can be measured."""
+"""The synthetic sections: repeatable, of the promised form, and like survey tiles in what can be measured."""
 
 import cv2
 import numpy as np

@@ -18,17 +18,19 @@ from rich.console import Console
 
 from tests.conftest import ROOT
 from train import main
-from unet import Segmenter, checkpoint, material, metrics
+from unet import Segmenter, checkpoint, metrics
+from unet.card import Card
 from unet.checkpoint import write_atomically
-from unet.data import DataError
+from unet.data import dataset as material
+from unet.data.dataset import epoch_order
+from unet.data.tiles import DataError
 from unet.image import RULE
-from unet.material import epoch_order
 from unet.model import UNetConfig
-from unet.options import TrainingConfig, differing, learning_rate
 from unet.segmenter import computes_bfloat16
 from unet.synthetic import sections
-from unet.teaching import CHUNK, TeacherError, share_of, whole_of
-from unet.training import Run, TrainingError, read_checkpoint, train
+from unet.training.config import TrainingConfig, differing, learning_rate
+from unet.training.distillation import CHUNK, TeacherError, share_of, whole_of
+from unet.training.loop import Run, TrainingError, read_checkpoint, train
 
 TINY = {"epochs": 3, "batch_size": 8, "sections_per_epoch": 16, "model": UNetConfig(width=2, depth=2)}
 QUIET = Console(quiet=True)
@@ -133,7 +135,7 @@ def test_a_split_is_drawn_once_and_repeated(tgs):
 
 
 def test_a_student_learns_from_its_teacher(tgs, capsys):
-    """With the pictures' masks withheld, what the student knows it has from the teacher alone."""
+    """With the images' masks withheld, what the student knows it has from the teacher alone."""
     options = {"data": tgs, **TINY, "epochs": 1}
     teacher = train(TrainingConfig(name="teacher", **options), QUIET)
     left_out = checkpoint.read_card(teacher)["split"]["left_out"]
@@ -157,8 +159,8 @@ def test_a_student_learns_from_its_teacher(tgs, capsys):
     assert path.read_bytes() == whole
 
     # A folder that holds the labelled tiles too: those that judge must not teach, and no tile comes twice.
-    for picture in (tgs / "train/images").iterdir():
-        shutil.copy(picture, tgs / "test/images")
+    for image in (tgs / "train/images").iterdir():
+        shutil.copy(image, tgs / "test/images")
     train(TrainingConfig(name="mixed", teacher=(teacher,), **options), QUIET)
     assert Path("runs/mixed/taught.safetensors").read_bytes() == whole
 
@@ -230,15 +232,15 @@ def test_the_tiles_of_a_run_may_move_but_not_change(tgs, monkeypatch, capsys):
         train(TrainingConfig(name="b", resume=True, data=moved), QUIET)
 
 
-def test_a_run_on_invented_sections_stays_one(tgs, monkeypatch, capsys):
+def test_a_run_on_synthetic_sections_stays_one(tgs, monkeypatch, capsys):
     digest = stopped(monkeypatch, **TINY)
     shutil.copytree(tgs, "data/tgs-salt")
     ended, said = resumed(capsys, seed=9)
     assert ended == digest
     assert "not used, because a resumed run keeps its own options: --seed 9 " in said
-    assert "learning from invented sections alone, as the run began" in said
+    assert "learning from synthetic sections alone, as the run began" in said
     assert checkpoint.read_card(Path(RESUMED))["training"]["data"] == {"source": "synthetic"}
-    with pytest.raises(DataError, match=r"learns from invented sections and cannot go on with tgs; begin another"):
+    with pytest.raises(DataError, match=r"learns from synthetic sections and cannot go on with tgs; begin another"):
         train(TrainingConfig(name="a", resume=True, data=tgs), QUIET)
 
 
@@ -254,13 +256,13 @@ def test_what_taught_a_run_is_in_its_checkpoint(tgs, monkeypatch, capsys):
     Path("runs/teacher").rename("runs/moved")
     with pytest.raises(TeacherError, match=r"^runs/teacher/teacher.safetensors: this teacher .* with --teacher where"):
         train(TrainingConfig(name="a", resume=True), QUIET)
-    picture = tgs / "test/images/50.png"
-    shutil.copy(picture, tgs / "test/images/new.png")
-    shutil.move(tgs / "test", "pictures")
-    moved = {"teacher": (Path("runs/moved/teacher.safetensors"),), "unlabelled": Path("pictures")}
+    image = tgs / "test/images/50.png"
+    shutil.copy(image, tgs / "test/images/new.png")
+    shutil.move(tgs / "test", "images")
+    moved = {"teacher": (Path("runs/moved/teacher.safetensors"),), "unlabelled": Path("images")}
     ended, said = resumed(capsys, **moved)
     assert ended == digest
-    assert "reading pictures" in said
+    assert "reading images" in said
     assert "other tiles there are not used" in said
     after = checkpoint.read_card(Path(RESUMED))["training"]
     assert [after[key] for key in ("taught_by", "started_from")] == [before[k] for k in ("taught_by", "started_from")]
@@ -271,9 +273,9 @@ def test_what_taught_a_run_is_in_its_checkpoint(tgs, monkeypatch, capsys):
     checkpoint.save(weights, network, entries)
     with pytest.raises(TeacherError, match=r"^runs/other/other.safetensors is not a teacher that this run began with"):
         train(TrainingConfig(name="b", resume=True, **moved | {"teacher": (other,)}), QUIET)
-    picture = Path("pictures/images/50.png")
-    cv2.imwrite(str(picture), 255 - cv2.imread(str(picture), 0))
-    with pytest.raises(DataError, match=r"pictures: 1 of \d+ tiles are not what they were .* first 50; say with --unl"):
+    image = Path("images/images/50.png")
+    cv2.imwrite(str(image), 255 - cv2.imread(str(image), 0))
+    with pytest.raises(DataError, match=r"images: 1 of \d+ tiles are not what they were .* first 50; say with --unl"):
         train(TrainingConfig(name="b", resume=True, **moved), QUIET)
 
 
@@ -301,7 +303,7 @@ def test_options_that_a_resumed_run_does_not_use_are_named(monkeypatch):
     assert differing(TrainingConfig(name="a", resume=True), own) == ["--batch-size 32"]
 
 
-def test_pictures_exported_anew_are_labelled_anew(tgs):
+def test_images_exported_anew_are_labelled_anew(tgs):
     options = {"data": tgs, **TINY, "epochs": 1}
     teacher = train(TrainingConfig(name="teacher", **options), QUIET)
     train(TrainingConfig(name="a", teacher=(teacher,), **options), QUIET)
@@ -320,7 +322,7 @@ def test_without_data_the_first_line_says_what_was_looked_for_and_what_happens(t
     train(TrainingConfig(name="a", **TINY | {"epochs": 1}), Console(stderr=True))
     first = " ".join(capsys.readouterr().err.split())
     assert first.startswith(
-        f"no --data, and {tmp_path}/data/tgs-salt is not there: learning from invented sections alone"
+        f"no --data, and {tmp_path}/data/tgs-salt is not there: learning from synthetic sections alone"
     )
 
 
@@ -340,10 +342,10 @@ def test_weights_from_tiles_keep_their_licence(tgs):
     assert "MIT" not in checkpoint.read_card(second)["licence"]
 
 
-def test_a_label_does_not_depend_on_how_many_share_the_work(small_model, picture):
+def test_a_label_does_not_depend_on_how_many_share_the_work(small_model, image):
     """Batches of one composition, on one thread each: then it holds on every processor, whatever its instructions."""
-    images = np.stack([np.roll(picture, 3 * i, axis=1) for i in range(2 * CHUNK + 5)])
-    teachers = [Segmenter(small_model, {"threshold": 0.5, "input": RULE}, fast=True)]
+    images = np.stack([np.roll(image, 3 * i, axis=1) for i in range(2 * CHUNK + 5)])
+    teachers = [Segmenter(small_model, Card(threshold=0.5, input=RULE), fast=True)]
     seen = []
     network = teachers[0]._network.forward
 
@@ -383,7 +385,7 @@ def test_a_network_learns():
 def test_a_loss_that_explodes_stops_the_run_names_the_batch_and_keeps_the_last_weights(monkeypatch):
     real = learning_rate
     rate = lambda config, progress: float("inf") if progress >= 1 / 3 else real(config, progress)  # noqa: E731
-    monkeypatch.setattr("unet.training.learning_rate", rate)
+    monkeypatch.setattr("unet.training.loop.learning_rate", rate)
     with pytest.raises(TrainingError) as error:
         train(TrainingConfig(name="bad", **TINY), QUIET)
     tiles = ", ".join(f"synthetic section {16 + row}" for row in epoch_order(16, 0, 1, 8, 1, 0)[1])
@@ -392,7 +394,7 @@ def test_a_loss_that_explodes_stops_the_run_names_the_batch_and_keeps_the_last_w
 
 
 def test_weights_that_explode_in_an_epochs_last_step_are_not_kept(monkeypatch):
-    monkeypatch.setattr("unet.training.learning_rate", lambda config, progress: float("inf") if progress else 0.0)
+    monkeypatch.setattr("unet.training.loop.learning_rate", lambda config, progress: float("inf") if progress else 0.0)
     with pytest.raises(TrainingError, match=r"no longer finite in epoch 1, step 2 .*no epoch was complete"):
         train(TrainingConfig(name="bad", **TINY), QUIET)
     assert not any(Path("runs/bad").iterdir())
@@ -424,7 +426,7 @@ def test_ctrl_c_within_a_write_waits_for_its_end(monkeypatch):
         write_atomically(path, content)
 
     with monkeypatch.context() as patch:
-        patch.setattr("unet.training.write_atomically", write)
+        patch.setattr("unet.training.loop.write_atomically", write)
         with pytest.raises(KeyboardInterrupt):
             train(TrainingConfig(name="a", **TINY), QUIET)
     assert sorted(path.name for path in Path("runs/a").iterdir()) == [

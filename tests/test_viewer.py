@@ -207,7 +207,7 @@ def test_what_is_shown_without_a_part_is_what_python_computes(browser, opened, s
             expect(page.get_by_test_id("salt-readout")).to_contain_text(f"salt {share:.1f} %")
 
 
-def test_a_large_picture_opens_with_a_window(browser, segmenter):
+def test_a_large_image_opens_with_a_window(browser, segmenter):
     rng = np.random.default_rng(1)
     grey = np.kron(core.sample("Salt stock").grey, np.ones((2, 2), np.float32))[:170, :150]
     large = core.Opened("large.png", "large", (grey * 0.9 + 0.1 * rng.random(grey.shape)).astype(np.float32))

@@ -12,6 +12,7 @@ from playwright.sync_api import expect
 from demo import core, explorer
 from tests.explorer_page import explorer_page
 from unet import Segmenter, explain, metrics, render
+from unet.card import Card
 from unet.image import RULE, Padding
 
 pytestmark = pytest.mark.browser
@@ -38,8 +39,8 @@ HTML = """<!doctype html><html lang="en"><head><title>Panels</title><meta name="
   window.asks = []; window.said = []; window.unsettled = [];
   window.explorer = {
     state: { threshold: 0.5, pixel: null, box: null, cuts: [], fill: "zero", random: false, overlay: null, frames: [] },
-    picture: {
-      ...given.picture, grey: bytes(given.picture.grey), truth: given.picture.truth && bytes(given.picture.truth),
+    image: {
+      ...given.image, grey: bytes(given.image.grey), truth: given.image.truth && bytes(given.image.truth),
       margin: null,
     },
     network: given.network,
@@ -68,14 +69,14 @@ HTML = """<!doctype html><html lang="en"><head><title>Panels</title><meta name="
     asks[number].resolve({ ...answer, gradient: floats(answer.gradient), influence: floats(answer.influence) });
   };
   window.openAnother = (key) => {
-    explorer.picture = { ...explorer.picture, key };
+    explorer.image = { ...explorer.image, key };
     explorer.cuts = null;
-    touch("picture");
+    touch("image");
   };
   const panels = [
     cutsView(document.querySelector(".cuts"), explorer), whyView(document.querySelector(".why"), explorer),
   ];
-  touch("picture", "maps", "cuts", "shown", "window", ...Object.keys(explorer.state));
+  touch("image", "maps", "cuts", "shown", "window", ...Object.keys(explorer.state));
   requestAnimationFrame(() => requestAnimationFrame(() => document.body.dataset.ready = "yes"));
 </script></body></html>"""
 
@@ -85,7 +86,7 @@ def encode(array):
 
 
 class Case:
-    """A picture of random numbers, a network with some skips, and what it says of every choice of them.
+    """An image of random numbers, a network with some skips, and what it says of every choice of them.
 
     A share of 23 x 21 pixels is never halfway between two tenths, which Python and JavaScript round differently.
     """
@@ -119,7 +120,7 @@ class Case:
 
     def given(self):
         return {
-            "picture": {
+            "image": {
                 "key": "one",
                 "name": "noise",
                 "height": self.size[0],
@@ -198,7 +199,7 @@ def state(page, name):
 
 
 def choose(page, **changes):
-    """Somebody else changes the state: the picture, the U, a key."""
+    """Somebody else changes the state: the image, the U, a key."""
     page.evaluate("changes => explorer.set(changes)", changes)
     two_frames(page)
 
@@ -277,7 +278,7 @@ def test_every_cell_counts_as_python_does(browser, bottleneck, threshold):
             expect(page.get_by_role("button", name=re.compile(f"^{names}{below} cut salt"))).to_have_count(1)
 
 
-def test_a_thumbnail_is_the_mask_over_the_grey_picture(browser):
+def test_a_thumbnail_is_the_mask_over_the_grey_image(browser):
     case = Case(size=(40, 36), window=(7, 5, 24, 20))
     with opened(browser, case) as page:
         choose(page, threshold=0.4)
@@ -458,7 +459,7 @@ def test_the_difference_is_blue_white_and_orange(browser):
         assert (pixels(page.get_by_test_id("cut-difference"))[..., :3] == render.DIVERGING[127]).all()
 
 
-def test_the_difference_lies_over_the_picture_until_something_else_does(browser):
+def test_the_difference_lies_over_the_image_until_something_else_does(browser):
     case = Case(size=(40, 36), window=(7, 5, 24, 20))
     with opened(browser, case) as page:
         choose(page, cuts=["skip1"])
@@ -468,7 +469,7 @@ def test_the_difference_lies_over_the_picture_until_something_else_does(browser)
         assert laid | {"label": ""} == {
             "owner": "cuts", "top": 7, "left": 5, "height": 24, "width": 20, "smooth": False, "label": "",
         }  # fmt: skip
-        # The more a pixel changed, the less of the picture shows through.
+        # The more a pixel changed, the less of the image shows through.
         alpha = overlay_pixels(page)[..., 3]
         np.testing.assert_allclose(alpha, 255 * np.minimum(1, 2 * np.abs(case.tables[1] - case.tables[0])), atol=1)
         choose(page, cuts=["skip2"])
@@ -583,7 +584,7 @@ def test_frames_show_where_the_influence_comes_from(browser):
         expect(page.get_by_test_id("why-row")).to_be_focused()
 
 
-def test_a_map_is_laid_over_the_picture_and_taken_off(browser):
+def test_a_map_is_laid_over_the_image_and_taken_off(browser):
     case = Case(size=(21, 19))  # with padding: 24 x 20
     with opened(browser, case) as page:
         choose(page, pixel=[9, 8])
@@ -617,7 +618,7 @@ def test_a_map_is_laid_over_the_picture_and_taken_off(browser):
         page.get_by_test_id("why-map-gradient").click()
         assert state(page, "overlay") is None
         button.click()
-        choose(page, pixel=[9, 9])  # another pixel of this picture: its map takes the place of the old one
+        choose(page, pixel=[9, 9])  # another pixel of this image: its map takes the place of the old one
         answer(page, question(page, 9, 9, 1, 1), case.answer(3))
         expect(page.get_by_test_id("why-value")).to_contain_text("column 9: probability")
         cam = case.answer(3)["cams"]["encoder1"]["values"]
@@ -774,7 +775,7 @@ def test_everything_by_keyboard(browser):
         page.keyboard.type("9")
         page.keyboard.press("Tab")
         assert state(page, "pixel") is None
-        page.keyboard.type("99")  # beyond the picture
+        page.keyboard.type("99")  # beyond the image
         page.keyboard.press("Enter")
         assert state(page, "pixel") == [9, 20]
         answer(page, 0, case.answer(1))
@@ -816,7 +817,7 @@ def test_a_phone_needs_no_sideways_scrolling_and_has_targets_for_a_finger(browse
 @pytest.fixture
 def segmenter(small_model):
     """A small network with random weights."""
-    return Segmenter(small_model, {"threshold": 0.5, "input": RULE})
+    return Segmenter(small_model, Card(threshold=0.5, input=RULE))
 
 
 def test_the_cells_are_what_the_network_says_of_every_combination(browser, segmenter):
@@ -848,7 +849,7 @@ def test_a_clicked_pixel_is_answered(browser, segmenter):
     with explorer_page(browser, opened, segmenter) as page:
         canvas = page.get_by_test_id("salt-viewer")
         box = canvas.bounding_box()
-        side = min(box["width"], box["height"])  # the picture stands in the middle of its canvas
+        side = min(box["width"], box["height"])  # the image stands in the middle of its canvas
         left, top = (box[at] + (box[length] - side) / 2 for at, length in (("x", "width"), ("y", "height")))
         page.mouse.click(left + side * 40.5 / 101, top + side * 50.5 / 101)
         answer = page.get_by_test_id("pixel-why")

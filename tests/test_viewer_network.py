@@ -14,6 +14,7 @@ from playwright.sync_api import expect
 from demo import core, explorer
 from tests.explorer_page import explorer_page
 from unet import Segmenter, explain, render
+from unet.card import Card
 from unet.image import RULE
 from unet.model import UNet, UNetConfig
 
@@ -31,17 +32,17 @@ SORTED = {
 def segmenter_of(**shape) -> Segmenter:
     torch.manual_seed(1)
     model = UNet(UNetConfig(**shape)).eval()
-    return Segmenter(model, {"threshold": 0.5, "input": RULE})
+    return Segmenter(model, Card(threshold=0.5, input=RULE))
 
 
 @pytest.fixture
 def segmenter(small_model) -> Segmenter:
-    return Segmenter(small_model, {"threshold": 0.5, "input": RULE})
+    return Segmenter(small_model, Card(threshold=0.5, input=RULE))
 
 
 @pytest.fixture
-def opened(picture) -> core.Opened:
-    return core.Opened("waves", "waves", picture.astype(np.float32) / 255)
+def opened(image) -> core.Opened:
+    return core.Opened("waves", "waves", image.astype(np.float32) / 255)
 
 
 def maps_of(segmenter, opened, site, top=0, left=0):
@@ -227,19 +228,19 @@ def test_the_logits_open_as_the_shown_probability(browser, segmenter, opened):
         assert float(text) == pytest.approx(probability.mean(), rel=6e-3)
 
 
-def test_a_map_lies_over_the_picture_until_another_block_opens(browser, segmenter, opened):
+def test_a_map_lies_over_the_image_until_another_block_opens(browser, segmenter, opened):
     with explorer_page(browser, opened, segmenter, query="layer=decoder2") as page:
         expect(tiles(page)).to_have_count(8)
         plain = page.get_by_test_id("salt-viewer").screenshot()
         tiles(page).nth(3).click()
         expect(tiles(page).nth(3)).to_have_attribute("aria-pressed", "true")
-        page.get_by_test_id("over-picture").check()
+        page.get_by_test_id("over-image").check()
         page.wait_for_timeout(200)
         assert page.get_by_test_id("salt-viewer").screenshot() != plain
         expect(page.get_by_text("decoder2, map 3", exact=False).first).to_be_visible()
         page.get_by_test_id("site-encoder1").click()
         tiles(page).first.click()
-        expect(page.get_by_test_id("over-picture")).not_to_be_checked()
+        expect(page.get_by_test_id("over-image")).not_to_be_checked()
 
 
 def test_the_effect_of_a_map_is_measured_when_asked_for(browser, segmenter, opened):

@@ -81,14 +81,14 @@ def test_it_holds_the_package_the_weights_and_the_app(wheel):
     app = [path for path in (ROOT / "demo").rglob("*") if path.is_file() and "__pycache__" not in path.parts]
     files = {f"unet/app/demo/{path.relative_to(ROOT / 'demo').as_posix()}" for path in app}
     files |= {f"unet/weights/{path.name}" for path in (ROOT / "weights").iterdir()}
-    files |= {f"unet/{path.name}" for path in (ROOT / "unet").glob("*.py")}
+    files |= {path.relative_to(ROOT).as_posix() for path in (ROOT / "unet").rglob("*.py")}
     assert "unet/app/demo/.streamlit/config.toml" in files
     assert files <= names
     assert {name.split("/")[0].split("-")[0] for name in names} == {"unet", "salt_unet"}
     assert not any("__pycache__" in name for name in names)
 
 
-def test_it_finds_salt_in_a_picture(installed, tmp_path):
+def test_it_finds_salt_in_a_image(installed, tmp_path):
     Image.fromarray(synthetic.section(1, 40, 50)[0]).save(tmp_path / "a.png")
     result = run(installed, tmp_path, "predict", "a.png", "--out", "masks")
     assert result.returncode == 0, result.stderr

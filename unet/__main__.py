@@ -3,7 +3,7 @@
 import signal
 import sys
 
-from unet.command import ENDS, Ending, escape_streams, version
+from unet.cli.process import ENDS, Ending, escape_streams, version
 
 
 def main() -> int:
@@ -17,10 +17,10 @@ def main() -> int:
         print(version())
         return 0
     if sys.argv[1:2] == ["demo"]:
-        from unet import launch
+        from unet.cli import demo as launch
 
         return launch.main(sys.argv[2:], ending)
-    from unet import cli
+    from unet.cli import main as cli
 
     name = sys.argv[1] if len(sys.argv) > 1 else "unet"
     hint = "; --skip-existing goes on from here" if name == "predict" else ""

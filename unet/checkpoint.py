@@ -5,18 +5,20 @@ import json
 import os
 import reprlib
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import fields
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
+import msgspec
 import safetensors.torch
 import torch
 from torch import Tensor
 
+from unet import typed
+from unet.card import Card
 from unet.model import UNet, UNetConfig, channels_last
 
-Card = dict[str, Any]
-
+_NEEDED = {"config", "sha256", "threshold", "input"}  # of a card on disk; one in memory may know less
 LARGEST_CARD = 50_000_000  # bytes; a card that lists 100,000 tiles has 2 million
 LARGEST_HEADER = 1_000_000  # bytes of a weights file that are not tensors; ours are a few thousand
 _LONGEST_REASON = 200  # characters: some libraries quote the file itself
@@ -64,16 +66,16 @@ def save(path: Path, model: UNet, card: Card) -> Card:
     # A state dict of one memory layout, so that the same weights always have the same hash.
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     content = safetensors.torch.save(tensors)
-    card = {
-        **card,
-        "config": asdict(model.config),
-        "sites": _sites(model),
-        "parameters": _parameters(model),
-        "sha256": hashlib.sha256(content).hexdigest(),
-    }
+    card = msgspec.structs.replace(
+        card,
+        config=model.config,
+        sites=tuple(model.sites()),
+        parameters=_parameters(model),
+        sha256=hashlib.sha256(content).hexdigest(),
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, lambda file: file.write(content))
-    text = json.dumps(card, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(card.to_json(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     write_atomically(path.with_suffix(".json"), lambda file: file.write(text.encode()))
     return card
 
@@ -92,15 +94,16 @@ def load(path: Path) -> tuple[UNet, Card]:
             not fit the card's configuration, or the network does not compute finite numbers.
     """
     card = read_card(path)
+    assert card.config is not None  # read_card asks for it
     try:
         with torch.device("meta"):  # shapes alone: no memory is taken before the tensors prove to be of them
-            model = UNet(UNetConfig(**card["config"]))
-    except (TypeError, ValueError, RuntimeError) as error:
+            model = UNet(card.config)
+    except (ValueError, RuntimeError) as error:
         raise CheckpointError(
             f"{path.with_suffix('.json')}: no network can be built as it says ({_reason(error)})"
         ) from None
-    for name, own in (("sites", _sites(model)), ("parameters", _parameters(model))):
-        if card.get(name, own) != own:
+    for name, own in (("sites", tuple(model.sites())), ("parameters", _parameters(model))):
+        if getattr(card, name) not in (None, own):
             raise CheckpointError(f"{path.with_suffix('.json')}: its {name} are not those of its config")
     wanted = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in model.state_dict().items()}
     try:
@@ -110,10 +113,10 @@ def load(path: Path) -> tuple[UNet, Card]:
     except ValueError as error:
         raise CheckpointError(f"{path}: the tensors do not fit the configuration in the card ({error})") from None
     digest = hashlib.sha256(content).hexdigest()
-    if digest != card["sha256"]:
+    if digest != card.sha256:
         raise CheckpointError(
             f"{path}: these are not the tensors its card was written for "
-            f"(sha256 {digest[:12]}..., card {card['sha256'][:12]!r}...); copy both files again"
+            f"(sha256 {digest[:12]}..., card {card.sha256[:12]!r}...); copy both files again"
         )
     try:
         tensors = safetensors.torch.load(content)
@@ -129,10 +132,6 @@ def load(path: Path) -> tuple[UNet, Card]:
         if not model(torch.linspace(-3, 3, side * side).reshape(1, 1, side, side)).isfinite().all():
             raise CheckpointError(f"{path}: not weights, the network computes NaN or infinity")
     return channels_last(model), card
-
-
-def _sites(model: UNet) -> list[Card]:
-    return [asdict(site) for site in model.sites()]
 
 
 def _parameters(model: UNet) -> int:
@@ -165,94 +164,25 @@ def _check_tensors(
 
 
 def read_card(path: Path) -> Card:
-    """The card of NAME.safetensors; raises ``CheckpointError`` where it is missing, damaged or not a card.
-
-    What it promises of a card: ``config`` and ``input`` are tables, ``sha256`` is text, ``threshold`` and
-    ``temperature`` are in range; ``claim``, ``split``, ``training``, ``name``, ``sites`` and ``parameters`` are absent
-    or what ``unet.provenance`` and ``unet.judging`` write.
-    """
+    """The card of NAME.safetensors; raises ``CheckpointError`` where it is missing, damaged or not a card."""
     try:
         card_path = path.with_suffix(".json")
     except ValueError:  # "/" and ".." have no name
-        raise CheckpointError(f"{path}: not the name of a weights file") from None
+        raise CheckpointError(f"{path}: expected the name of a weights file, got none") from None
     try:
-        card: Card = json.loads(_read(card_path, LARGEST_CARD).decode())
+        values = typed.parse(_read(card_path, LARGEST_CARD))
+        missing = _NEEDED - (values.keys() if isinstance(values, dict) else set())
+        if missing:
+            raise ValueError(f"expected the card of weights, got one without {', '.join(sorted(missing))}")
+        card = typed.convert(values, Card)
+        unknown = values["config"].keys() - {field.name for field in fields(UNetConfig)}
+        if unknown:
+            raise ValueError(f"expected the config of a U-Net, got one with {reprlib.repr(sorted(unknown)[0])}")
     except OSError as error:
         raise CheckpointError(f"{card_path}: the card of {path.name} cannot be read ({error.strerror})") from None
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{card_path}: not a JSON card ({_reason(error)})") from None
-    missing = {"config", "sha256", "threshold", "input"} - (card.keys() if isinstance(card, dict) else set())
-    if missing:
-        raise CheckpointError(f"{card_path}: not a card of this program, {', '.join(sorted(missing))} missing")
-    threshold = card["threshold"]
-    if not _is_number(threshold, 0, 1) or threshold in (0, 1):
-        raise CheckpointError(f"{card_path}: expected a threshold between 0 and 1, got {reprlib.repr(threshold)}")
-    temperature = card.get("temperature", 1)
-    if not _is_number(temperature, 0.05, 20) or temperature == 0.05:
-        raise CheckpointError(
-            f"{card_path}: expected a temperature above 0.05 and up to 20, got {reprlib.repr(temperature)}; "
-            "a card without one means 1"
-        )
-    for name, fits in _ENTRIES.items():
-        if name in card and not fits(card[name]):
-            raise CheckpointError(
-                f"{card_path}: the entry {name} is damaged, got {reprlib.repr(card[name])}; copy both files again"
-            )
+    except ValueError as error:
+        raise CheckpointError(f"{card_path}: {error}; copy both files again") from None
     return card
-
-
-def _is_number(value: object, low: float, high: float) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
-
-
-def _is_rule(value: object) -> bool:
-    """Whether a value could be an input rule; whether it is ours, ``Segmenter`` says."""
-    return (
-        isinstance(value, dict)
-        and all(isinstance(v, str | int | float) for v in value.values())
-        and len(str(value)) < 500
-    )
-
-
-def _is_claim(value: object) -> bool:
-    """None, or everything the headline is made of."""
-    if value is None:
-        return True
-    return (
-        isinstance(value, dict)
-        and isinstance(value.get("metric"), str)
-        and isinstance(value.get("split"), str)
-        and isinstance(value.get("tta"), bool)
-        and _is_number(value.get("value"), 0, 1)
-        and _is_number(value.get("threshold"), 0, 1)
-        and _is_number(value.get("count"), 0, 1e12)
-    )
-
-
-def _is_split(value: object) -> bool:
-    """None, or a table whose lists of tiles are lists of names, none of them twice."""
-    if value is None:
-        return True
-    if not isinstance(value, dict):
-        return False
-    lists = [value.get(side, []) for side in ("train", "val", "left_out")]
-    return all(
-        isinstance(names, list) and all(isinstance(name, str) for name in names) and len(set(names)) == len(names)
-        for names in lists
-    )
-
-
-_ENTRIES: dict[str, Callable[[object], bool]] = {
-    "config": lambda value: isinstance(value, dict),
-    "input": _is_rule,
-    "sha256": lambda value: isinstance(value, str),
-    "claim": _is_claim,
-    "split": _is_split,
-    "training": lambda value: value is None or isinstance(value, dict),
-    "name": lambda value: isinstance(value, str),
-    "parameters": lambda value: _is_number(value, 1, 1e12),
-    "sites": lambda value: isinstance(value, list) and all(isinstance(site, dict) for site in value),
-}
 
 
 def _reason(error: Exception) -> str:

@@ -37,18 +37,18 @@ _JET = (  # a curve for each of red, green and blue
 )
 
 
-def unmapped(picture: NDArray[np.generic]) -> tuple[NDArray[np.float32] | None, str]:
-    """The grey a coloured picture was made from.
+def unmapped(image: NDArray[np.generic]) -> tuple[NDArray[np.float32] | None, str]:
+    """The grey a coloured image was made from.
 
     Args:
-        picture: (H, W, 3) RGB, uint8.
+        image: (H, W, 3) RGB, uint8.
 
     Returns:
         (H, W) float32 in [0, 1], the place of each pixel's colour in its map, 0 = the map's low end, and the map's
-        name; or None and an empty text for a picture that is not strongly coloured, or None and ``unknown`` for one
+        name; or None and an empty text for an image that is not strongly coloured, or None and ``unknown`` for one
         whose colours are of no map known here.
     """
-    pixels = picture.reshape(-1, 3)
+    pixels = image.reshape(-1, 3)
     sampled = pixels[:: max(1, len(pixels) // _SAMPLED)].astype(np.int16)
     strong = sampled[sampled.max(1) - sampled.min(1) > STRONG]
     if len(strong) < SHARE * len(sampled):
@@ -69,7 +69,7 @@ def unmapped(picture: NDArray[np.generic]) -> tuple[NDArray[np.float32] | None, 
         found, inverse = np.unique(_packed(pixels[start : start + _PIECE]), return_inverse=True)
         shares = _places(_unpacked(found), tables()[name]) / 255
         values[start : start + _PIECE] = shares.astype(np.float32)[inverse.ravel()]
-    return values.reshape(picture.shape[:2]), name
+    return values.reshape(image.shape[:2]), name
 
 
 @cache

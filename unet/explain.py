@@ -1,7 +1,7 @@
 """Why the network says what it says: skips that are cut, channels that are silenced, pixels that are asked.
 
 Everything here is a tap or a gradient of its own.  Nothing is hooked and nothing stays on the model, so any number of
-threads may ask one ``Segmenter``.  All of it is about one picture and these weights: a cut shows what this network
+threads may ask one ``Segmenter``.  All of it is about one image and these weights: a cut shows what this network
 relies on, not what one trained without skips would learn.
 """
 
@@ -14,17 +14,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from unet.image import SPREAD, Padding, Picture, grey
+from unet.image import SPREAD, ImageArray, Padding, grey
 from unet.margin import margin
 from unet.model import UNet, UNetConfig
 from unet.segmenter import Segmenter
 from unet.synthetic import sections
 
-Fill = Literal["zero", "mean"] | Picture  # what stands where something was cut; a picture lends its own tensors
+Fill = Literal["zero", "mean"] | ImageArray  # what stands where something was cut; an image lends its own tensors
 Box = tuple[int, int, int, int]  # top, left, height, width
 Maps = NDArray[np.float32]
 
-AT_ONCE = 8  # pictures: measured on two cores, 32 take twice as long each, because they leave the cache
+AT_ONCE = 8  # images: measured on two cores, 32 take twice as long each, because they leave the cache
 EXPANDED = 3  # parts whose choices are 2**3 = 8 at once
 
 
@@ -33,20 +33,20 @@ def parts(segmenter: Segmenter) -> tuple[str, ...]:
     return (*(f"skip{level + 1}" for level in range(segmenter.model.config.depth)), "bottleneck")
 
 
-def replacements(segmenter: Segmenter, image: Picture, fill: Fill = "zero") -> dict[str, Tensor]:
+def replacements(segmenter: Segmenter, image: ImageArray, fill: Fill = "zero") -> dict[str, Tensor]:
     """What stands in a part's place when it is cut, ready to be given to ``Segmenter.trace`` as an edit.
 
     Args:
         segmenter: the network.
-        image: the picture, at most 256 pixels a side.
-        fill: ``zero`` is nothing at all; ``mean`` is every channel's mean over the picture, spread out, which keeps
-            what there is and loses where; another picture of the same size lends its own tensors.
+        image: the image, at most 256 pixels a side.
+        fill: ``zero`` is nothing at all; ``mean`` is every channel's mean over the image, spread out, which keeps
+            what there is and loses where; another image of the same size lends its own tensors.
 
     Returns:
         part -> (1, C, h, w) float32.
 
     Raises:
-        ValueError: a picture that ``Segmenter.trace`` does not take, two pictures of different sizes, or another word.
+        ValueError: an image that ``Segmenter.trace`` does not take, two images of different sizes, or another word.
     """
     kept: dict[str, Tensor] = {}
 
@@ -60,27 +60,27 @@ def replacements(segmenter: Segmenter, image: Picture, fill: Fill = "zero") -> d
         x, padding = segmenter.network_input(fill)
         if (padding.height, padding.width) != size:
             raise ValueError(
-                f"expected a picture of {size[0]} x {size[1]} to fill with, got {padding.height} x {padding.width}"
+                f"expected an image of {size[0]} x {size[1]} to fill with, got {padding.height} x {padding.width}"
             )
     with torch.inference_mode():
         segmenter.model(x, tap)
         return {name: _filled(kept[name], fill) if isinstance(fill, str) else kept[name] for name in parts(segmenter)}
 
 
-def cut_table(segmenter: Segmenter, image: Picture, fill: Fill = "zero") -> NDArray[np.float32]:
+def cut_table(segmenter: Segmenter, image: ImageArray, fill: Fill = "zero") -> NDArray[np.float32]:
     """What the network says for every choice of parts that are cut.
 
     The choices of the three uppermost parts are one batch: on the way up each part doubles it, once kept and once
-    cut, so the encoder runs for one picture and a level only for the choices that differ there.
+    cut, so the encoder runs for one image and a level only for the choices that differ there.
 
     Args:
         segmenter: the network.
-        image: the picture, at most 256 pixels a side.
+        image: the image, at most 256 pixels a side.
         fill: as for ``replacements``.
 
     Returns:
         (2**P, H, W) float32 probabilities.  In row i the parts whose bit is set in i are cut, the first part being the
-        lowest bit: row 0 is the whole network.  A picture of one single grey has 0 everywhere.
+        lowest bit: row 0 is the whole network.  An image of one single grey has 0 everywhere.
 
     Raises:
         ValueError: as for ``replacements``.
@@ -108,19 +108,19 @@ def cut_table(segmenter: Segmenter, image: Picture, fill: Fill = "zero") -> NDAr
     return np.concatenate(tables)
 
 
-def channel_effects(segmenter: Segmenter, image: Picture, site: str) -> NDArray[np.float32]:
+def channel_effects(segmenter: Segmenter, image: ImageArray, site: str) -> NDArray[np.float32]:
     """How much the probability changes when one channel of a site is zero.
 
     Args:
         segmenter: the network.
-        image: the picture, at most 256 pixels a side.
+        image: the image, at most 256 pixels a side.
         site: any name of ``UNet.sites()`` but ``logits``.
 
     Returns:
-        (C,) float32: the mean over the picture's pixels of how far the probability moves, 0 to 1.
+        (C,) float32: the mean over the image's pixels of how far the probability moves, 0 to 1.
 
     Raises:
-        ValueError: a picture that ``Segmenter.trace`` does not take, or an unknown site.
+        ValueError: an image that ``Segmenter.trace`` does not take, or an unknown site.
     """
     x, padding = segmenter.network_input(image)
     channels = {found.name: found.channels for found in segmenter.model.sites() if found.name != "logits"}
@@ -155,7 +155,7 @@ def random_twin(segmenter: Segmenter, seed: int = 0) -> Segmenter:
 
     Returns:
         Another network with the same card, frozen, in eval mode: every convolution drawn anew (He et al. 2015) without
-        a bias, every batch norm as after its first batch, of eight invented sections.
+        a bias, every batch norm as after its first batch, of eight synthetic sections.
     """
     model = copy.deepcopy(segmenter.model)
     generator = torch.Generator().manual_seed(seed)
@@ -186,7 +186,7 @@ class Explanation:
         cams: site -> (h, w) float32, 0 or more, at the site's own resolution and without the padding: where the
             site's maps speak for salt in the box (Grad-CAM, Selvaraju et al. 2017; Vinogradova et al. 2020).
         logit: the mean over the box, not yet divided by the temperature.
-        probability: the mean over the box, 0 to 1; of a picture of one single grey 0, as everywhere.
+        probability: the mean over the box, 0 to 1; of an image of one single grey 0, as everywhere.
     """
 
     gradient: Maps
@@ -197,7 +197,7 @@ class Explanation:
 
 
 def explain_pixel(
-    segmenter: Segmenter, image: Picture, box: Box, samples: int = 0, noise: float = 0.1, seed: int = 0
+    segmenter: Segmenter, image: ImageArray, box: Box, samples: int = 0, noise: float = 0.1, seed: int = 0
 ) -> Explanation:
     """Asks why the network says what it says in a box, by gradients of the box's mean logit.
 
@@ -205,18 +205,18 @@ def explain_pixel(
 
     Args:
         segmenter: the network.
-        image: the picture, at most 256 pixels a side.
+        image: the image, at most 256 pixels a side.
         box: top, left, height, width; one pixel is (row, column, 1, 1).
-        samples: how many noisy copies the gradient is averaged over; 0 takes the picture's own.
-        noise: standard deviation of that noise, as a share of the picture's range of grey.
+        samples: how many noisy copies the gradient is averaged over; 0 takes the image's own.
+        noise: standard deviation of that noise, as a share of the image's range of grey.
         seed: of the noise.
 
     Returns:
         Gradient, influence, Grad-CAM of every encoder, the bottleneck and every decoder, logit and probability.
-        Grad-CAM, logit and probability are always those of the picture itself.
+        Grad-CAM, logit and probability are always those of the image itself.
 
     Raises:
-        ValueError: a picture that ``Segmenter.trace`` does not take, a box that does not lie in it, a negative number
+        ValueError: an image that ``Segmenter.trace`` does not take, a box that does not lie in it, a negative number
             of samples, or a noise that is not finite and 0 or more.
     """
     if samples < 0 or not 0 <= noise < np.inf:
@@ -268,7 +268,7 @@ def influence_box(influence: NDArray[np.float32], box: Box, share: float) -> Box
         top, left, height, width of the rectangle of least area, the first of equals from the top.
 
     Raises:
-        ValueError: a box that does not lie in the picture, or a share that is not above 0 and up to 1.
+        ValueError: a box that does not lie in the image, or a share that is not above 0 and up to 1.
     """
     height, width = influence.shape
     _check(box, height, width)
@@ -354,11 +354,11 @@ def _filled(tensor: Tensor, fill: Literal["zero", "mean"]) -> Tensor:
         return torch.zeros_like(tensor)
     if fill == "mean":
         return tensor.mean((2, 3), keepdim=True).expand_as(tensor)
-    raise ValueError(f"expected 'zero', 'mean' or a picture to fill with, got {fill!r}")
+    raise ValueError(f"expected 'zero', 'mean' or an image to fill with, got {fill!r}")
 
 
-def _probability(segmenter: Segmenter, image: Picture, padding: Padding, logits: Tensor) -> NDArray[np.float32]:
-    """(N, 1, h, w) logits of the padded picture -> (N, H, W) probabilities, by the segmenter's own rules."""
+def _probability(segmenter: Segmenter, image: ImageArray, padding: Padding, logits: Tensor) -> NDArray[np.float32]:
+    """(N, 1, h, w) logits of the padded image -> (N, H, W) probabilities, by the segmenter's own rules."""
     probability = np.ascontiguousarray(padding.crop(segmenter.sigmoid(logits[:, 0]).cpu().numpy()))
     probability[:, margin(grey(image))] = 0
     return probability
@@ -368,7 +368,7 @@ def _check(box: Box, height: int, width: int) -> None:
     top, left, rows, columns = box
     if min(top, left) < 0 or min(rows, columns) < 1 or top + rows > height or left + columns > width:
         raise ValueError(
-            f"expected a box of at least one pixel inside the picture of {height} x {width}, "
+            f"expected a box of at least one pixel inside the image of {height} x {width}, "
             f"got top {top}, left {left}, height {rows}, width {columns}"
         )
 
@@ -378,7 +378,7 @@ def _has_cam(name: str) -> bool:
 
 
 def _in_box(logits: Tensor, box: Box, padding: Padding) -> Tensor:
-    """(N, 1, h, w) logits of padded pictures -> (N,): their means over a box of the picture itself."""
+    """(N, 1, h, w) logits of padded images -> (N,): their means over a box of the image itself."""
     top, left, height, width = box
     top, left = top + padding.top, left + padding.left
     return logits[:, 0, top : top + height, left : left + width].mean((1, 2))
@@ -391,7 +391,7 @@ def _cam(maps: Tensor, slope: Tensor) -> Maps:
 
 
 def _shown(padding: Padding, device: torch.device) -> Tensor:
-    """(h * w,): which pixel of the picture each pixel of the padded one shows."""
+    """(h * w,): which pixel of the image each pixel of the padded one shows."""
     numbers = np.arange(padding.height * padding.width, dtype=np.float32)  # exact up to 4096 pixels a side
     shown = padding.pad(numbers.reshape(padding.height, padding.width)).ravel()
     return torch.from_numpy(shown).to(device, torch.int64)

@@ -1,6 +1,6 @@
-"""Picture <-> model input: grey, scale, pad, and the crop that undoes the padding, side by side.
+"""Image <-> model input: grey, scale, pad, and the crop that undoes the padding, side by side.
 
-Every picture that meets the network, in training or in an app, comes through here.
+Every image that meets the network, in training or in an app, comes through here.
 """
 
 import math
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from unet.colour import LUMINANCE, unmapped
 from unet.margin import margin
 
-Picture = NDArray[np.generic]  # (H, W), (H, W, 1), (H, W, 3) or (H, W, 4); uint8, uint16, int8 or float in [0, 1]
+ImageArray = NDArray[np.generic]  # (H, W), (H, W, 1), (H, W, 3) or (H, W, 4); uint8, uint16, int8 or float in [0, 1]
 Grey = NDArray[np.float32]  # (H, W), in [0, 1]
 
 SMALLEST = 16  # pixels a side: below this there is nothing to pad from
@@ -21,12 +21,12 @@ SMALLEST = 16  # pixels a side: below this there is nothing to pad from
 # Mean and spread of the grey of the TGS Salt tiles.  They are part of what a network was trained with, so the card
 # repeats this rule, and weights trained under another one are refused.
 MEAN, SPREAD = 0.47, 0.16
-RULE = {"grey": "0..1", "mean": MEAN, "spread": SPREAD, "padding": "reflect"}
+RULE: dict[str, str | float] = {"grey": "0..1", "mean": MEAN, "spread": SPREAD, "padding": "reflect"}
 
 _PIECE = 1_000_000  # pixels that are converted at a time
 # Black and white; signed bytes are how interpreters store seismic, their 0 in the middle.
 _RANGE = {np.dtype(np.uint8): (0.0, 255.0), np.dtype(np.uint16): (0.0, 65535.0), np.dtype(np.int8): (-128.0, 127.0)}
-_FAR_BELOW = 0.25  # of white: a picture whose brightest value is no higher has probably fewer bits than it says
+_FAR_BELOW = 0.25  # of white: an image whose brightest value is no higher has probably fewer bits than it says
 
 SIGNED = "signed bytes: -128 was taken as black, 127 as white"
 DARK = "the brightest value is far below white; if the numbers have fewer bits than their type, scale them first"
@@ -35,17 +35,17 @@ MARGIN = "an area of one grey at the edge is no section, and never salt"
 
 
 class Reading(NamedTuple):
-    """A picture as grey, and what of it was guessed or left out: plain sentences, the same for every such picture."""
+    """An image as grey, and what of it was guessed or left out: plain sentences, the same for every such image."""
 
     grey: Grey
     notes: tuple[str, ...]
 
 
-def grey(picture: Picture) -> Grey:
-    """The grey values of a picture.
+def grey(image: ImageArray) -> Grey:
+    """The grey values of an image.
 
     Args:
-        picture: (H, W), (H, W, 1), (H, W, 3) RGB, or (H, W, 4) RGB and an alpha that is ignored; uint8 (0 to 255),
+        image: (H, W), (H, W, 1), (H, W, 3) RGB, or (H, W, 4) RGB and an alpha that is ignored; uint8 (0 to 255),
             uint16 (0 to 65535), int8 (-128 to 127) or floating point in [0, 1]; rows are time or depth samples,
             columns are traces.  RGB in the colours of a map that ``unet.colour`` knows becomes the place in that map,
             any other its luminance.
@@ -61,43 +61,43 @@ def grey(picture: Picture) -> Grey:
         >>> grey(np.full((16, 16), 51, np.uint8))[0, 0]
         np.float32(0.2)
     """
-    return read(picture).grey
+    return read(image).grey
 
 
-def read(picture: Picture) -> Reading:
+def read(image: ImageArray) -> Reading:
     """The same with what was guessed; see ``grey``."""
-    picture = _array(picture)
-    if picture.size == 0:
-        raise ValueError(f"expected a picture, got an empty array of shape {picture.shape}")
-    if picture.ndim not in (2, 3) or (picture.ndim == 3 and picture.shape[2] not in (3, 4)):
+    image = _array(image)
+    if image.size == 0:
+        raise ValueError(f"expected an image, got an empty array of shape {image.shape}")
+    if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in (3, 4)):
         raise ValueError(
-            f"expected a picture of shape (H, W), (H, W, 3) or (H, W, 4), got {picture.shape}; "
-            "pass several pictures one by one, and one section of a volume at a time"
+            f"expected an image of shape (H, W), (H, W, 3) or (H, W, 4), got {image.shape}; "
+            "pass several images one by one, and one section of a volume at a time"
         )
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     if min(height, width) < SMALLEST:
-        raise ValueError(f"expected a picture of at least {SMALLEST} x {SMALLEST} pixels, got {height} x {width}")
-    if picture.ndim == 3:
-        picture = picture[..., :3]
-    limits = _RANGE.get(picture.dtype.newbyteorder("="))
+        raise ValueError(f"expected an image of at least {SMALLEST} x {SMALLEST} pixels, got {height} x {width}")
+    if image.ndim == 3:
+        image = image[..., :3]
+    limits = _RANGE.get(image.dtype.newbyteorder("="))
     if limits is None:
-        if not np.issubdtype(picture.dtype, np.floating):
+        if not np.issubdtype(image.dtype, np.floating):
             raise ValueError(
-                f"expected uint8, uint16, int8 or floating point in [0, 1], got {_named(picture.dtype)}; "
+                f"expected uint8, uint16, int8 or floating point in [0, 1], got {_named(image.dtype)}; "
                 "for seismic amplitudes call unet.image.from_amplitude first"
             )
-        _check_float(picture)
+        _check_float(image)
         limits = 0.0, 1.0
-    notes = [SIGNED] if picture.dtype == np.int8 else []
+    notes = [SIGNED] if image.dtype == np.int8 else []
     values, colours = None, ""
-    if picture.ndim == 3:
-        values, colours = unmapped(_bytes(picture, limits))
+    if image.ndim == 3:
+        values, colours = unmapped(_bytes(image, limits))
         if values is not None:
             notes.append(f"the colours of the map {colours} were turned back into grey, its low end black")
         elif colours:
             notes.append(UNKNOWN_COLOURS)
     if values is None:
-        values = _scaled(picture, limits)
+        values = _scaled(image, limits)
     low, high = float(values.min()), float(values.max())
     if low < high <= _FAR_BELOW:
         notes.append(DARK)
@@ -106,48 +106,48 @@ def read(picture: Picture) -> Reading:
     return Reading(values, tuple(notes))
 
 
-def _array(picture: Picture) -> Picture:
-    """A picture or a mask as an array of its own numbers; (H, W, 1) becomes (H, W).
+def _array(image: ImageArray) -> ImageArray:
+    """An image or a mask as an array of its own numbers; (H, W, 1) becomes (H, W).
 
     Raises:
         ValueError: some of it is masked, or it is a Pillow image that holds numbers of colours, not colours.
     """
-    if np.ma.is_masked(picture):
+    if np.ma.is_masked(image):
         raise ValueError("expected finite values, got masked ones; replace them first, as array.filled(value) does")
-    if getattr(picture, "mode", None) in ("P", "PA"):
+    if getattr(image, "mode", None) in ("P", "PA"):
         raise ValueError("expected grey or RGB, got a Pillow image with a palette; call its convert('RGB') first")
-    array: Picture = np.asarray(picture)
+    array: ImageArray = np.asarray(image)
     return array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array
 
 
-def _scaled(picture: Picture, limits: tuple[float, float]) -> Grey:
-    """The luminance of a picture, (H, W) in [0, 1]."""
-    (height, width), (black, white) = picture.shape[:2], limits
+def _scaled(image: ImageArray, limits: tuple[float, float]) -> Grey:
+    """The luminance of an image, (H, W) in [0, 1]."""
+    (height, width), (black, white) = image.shape[:2], limits
     values = np.empty((height, width), np.float32)
     rows = max(1, _PIECE // width)
-    for top in range(0, height, rows):  # float64 takes many times the memory of what most pictures are made of
-        scaled = (picture[top : top + rows].astype(np.float64) - black) / (white - black)
+    for top in range(0, height, rows):  # float64 takes many times the memory of what most images are made of
+        scaled = (image[top : top + rows].astype(np.float64) - black) / (white - black)
         if scaled.ndim == 3:
             scaled = scaled @ LUMINANCE
         values[top : top + rows] = np.clip(scaled, 0.0, 1.0)  # the clip only takes back rounding
     return values
 
 
-def _bytes(picture: Picture, limits: tuple[float, float]) -> NDArray[np.uint8]:
-    """The colours of a picture in 8 bits, which is as fine as colour maps are."""
+def _bytes(image: ImageArray, limits: tuple[float, float]) -> NDArray[np.uint8]:
+    """The colours of an image in 8 bits, which is as fine as colour maps are."""
     black, white = limits
     if (black, white) == (0, 255):
-        return picture.astype(np.uint8, copy=False)
-    scaled: NDArray[np.float32] = (picture.astype(np.float32) - np.float32(black)) * np.float32(255 / (white - black))
+        return image.astype(np.uint8, copy=False)
+    scaled: NDArray[np.float32] = (image.astype(np.float32) - np.float32(black)) * np.float32(255 / (white - black))
     return np.rint(scaled).astype(np.uint8)
 
 
-def _check_float(picture: Picture) -> None:
+def _check_float(image: ImageArray) -> None:
     help_ = "for seismic amplitudes call unet.image.from_amplitude(array, low, high) first"
     with np.errstate(invalid="ignore"):
-        low, high = picture.min(), picture.max()  # either is NaN where a value is
+        low, high = image.min(), image.max()  # either is NaN where a value is
     if not (np.isfinite(low) and np.isfinite(high)):
-        raise ValueError(f"expected finite values, got NaN or infinity in the picture; {help_}")
+        raise ValueError(f"expected finite values, got NaN or infinity in the image; {help_}")
     if low < 0 or high > 1:
         raise ValueError(f"expected floating point in [0, 1], got {low:.6g} to {high:.6g}; {help_}")
 
@@ -157,8 +157,8 @@ def _named(dtype: np.dtype[np.generic]) -> str:
     return "a table" if dtype.names else str(dtype)
 
 
-def salt(mask: Picture) -> NDArray[np.bool_]:
-    """The salt of a mask picture, by the organisers' rule: every value but 0, in 8 bits and in 16.
+def salt(mask: ImageArray) -> NDArray[np.bool_]:
+    """The salt of a mask image, by the organisers' rule: every value but 0, in 8 bits and in 16.
 
     Args:
         mask: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) with an alpha that is ignored, any real type.
@@ -187,7 +187,7 @@ def salt(mask: Picture) -> NDArray[np.bool_]:
 
 
 def from_amplitude(amplitudes: NDArray[np.generic], low: float, high: float) -> Grey:
-    """Seismic amplitudes as a grey picture: ``low`` and below become 0, ``high`` and above 1.
+    """Seismic amplitudes as a grey image: ``low`` and below become 0, ``high`` and above 1.
 
     Args:
         amplitudes: (H, W) real numbers, as recorded.
@@ -219,7 +219,7 @@ def from_amplitude(amplitudes: NDArray[np.generic], low: float, high: float) -> 
 
 @dataclass(frozen=True)
 class Padding:
-    """How many pixels were added above and left of a picture of ``height`` x ``width``, and the padded size."""
+    """How many pixels were added above and left of an image of ``height`` x ``width``, and the padded size."""
 
     top: int
     left: int
@@ -230,7 +230,7 @@ class Padding:
 
     @classmethod
     def to_multiple(cls, height: int, width: int, stride: int) -> "Padding":
-        """The padding that centres a picture in the next multiple of ``stride`` a side.
+        """The padding that centres an image in the next multiple of ``stride`` a side.
 
         Example:
             >>> Padding.to_multiple(101, 101, 16)
@@ -240,16 +240,16 @@ class Padding:
         top, left = (padded_height - height) // 2, (padded_width - width) // 2
         return cls(top, left, height, width, padded_height, padded_width)
 
-    def pad(self, picture: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(H, W) -> (padded_height, padded_width): the picture mirrored at its edges."""
+    def pad(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(H, W) -> (padded_height, padded_width): the image mirrored at its edges."""
         rows = (self.top, self.padded_height - self.height - self.top)
         columns = (self.left, self.padded_width - self.width - self.left)
-        return np.pad(picture, (rows, columns), mode="reflect")
+        return np.pad(image, (rows, columns), mode="reflect")
 
     def crop(self, maps: NDArray[np.float32], stride: int = 1) -> NDArray[np.float32]:
-        """The part of (..., h, w) maps at 1/``stride`` of the padded size that covers the picture itself.
+        """The part of (..., h, w) maps at 1/``stride`` of the padded size that covers the image itself.
 
-        At a stride above 1 a map's edge pixel may reach over the picture's edge; it is kept.
+        At a stride above 1 a map's edge pixel may reach over the image's edge; it is kept.
         """
         bottom = -(-(self.top + self.height) // stride)
         right = -(-(self.left + self.width) // stride)

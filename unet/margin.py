@@ -1,4 +1,4 @@
-"""What of a picture is no section: margins of one grey, and what is printed in them.
+"""What of an image is no section: margins of one grey, and what is printed in them.
 
 Exported figures come with white around them, surveys with traces that were never recorded, drawn in one grey.  A
 network trained on sections says something there too, and it means nothing.
@@ -23,12 +23,12 @@ def margin(values: NDArray[np.float32]) -> NDArray[np.bool_]:
 
     Returns:
         (H, W) bool: areas of one grey that cover a whole side, or that are black or white and lie at a corner, and
-        small parts that lie between them.  All of a picture of one single grey.
+        small parts that lie between them.  All of an image of one single grey.
 
     Example:
-        >>> picture = np.linspace(0.2, 0.8, 400, dtype=np.float32).reshape(20, 20)
-        >>> picture[:, :3] = 1
-        >>> margin(picture).sum(axis=1)[:2]
+        >>> image = np.linspace(0.2, 0.8, 400, dtype=np.float32).reshape(20, 20)
+        >>> image[:, :3] = 1
+        >>> margin(image).sum(axis=1)[:2]
         array([3, 3])
     """
     height, width = values.shape
@@ -53,7 +53,7 @@ def margin(values: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 
 def section(outside: NDArray[np.bool_], smallest: int) -> tuple[slice, slice]:
-    """The rows and the columns of a picture that hold what ``margin`` left of it.
+    """The rows and the columns of an image that hold what ``margin`` left of it.
 
     Args:
         outside: (H, W) bool, as ``margin`` gives it, not all of it True.

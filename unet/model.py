@@ -24,7 +24,7 @@ class UNetConfig:
 
     Attributes:
         width: channels at full resolution; every level down doubles them.
-        depth: how often the encoder halves the picture, and so the number of skip connections.
+        depth: how often the encoder halves the image, and so the number of skip connections.
         block: ``plain`` is the paper's pair of convolutions; in ``residual`` the second adds to the first.
         upsample: ``bilinear`` upsampling after a 1x1 convolution, or the paper's ``transposed`` convolution.
         encoder: ``blocks`` as above, or ``efficientnet-lite0``, which brings its own channels and needs the extra
@@ -155,13 +155,13 @@ class UNet(nn.Module):
             self.pool: nn.Module = nn.MaxPool2d(2)
         else:
             self.encoder = nn.ModuleList(pretrained.levels())
-            self.pool = nn.Identity()  # its levels halve the picture themselves
+            self.pool = nn.Identity()  # its levels halve the image themselves
         self.up = nn.ModuleList(upsample(below, here) for here, below in pairwise(channels))
         self.decoder = nn.ModuleList(block(2 * here, here) for here in channels[:-1])
         self.head = nn.Conv2d(channels[0], 1, kernel_size=1)
 
     def forward(self, x: Tensor, tap: Tap | None = None) -> Tensor:
-        """Salt logits of a batch of pictures.
+        """Salt logits of a batch of images.
 
         Args:
             x: (N, 1, H, W) float32, normalised; H and W multiples of ``config.stride``.
@@ -206,14 +206,14 @@ class UNet(nn.Module):
 
     def _check(self, x: Tensor) -> None:
         if x.ndim != 4 or x.shape[1] != 1:
-            raise ValueError(f"expected a batch of grey pictures (N, 1, H, W), got {tuple(x.shape)}")
+            raise ValueError(f"expected a batch of grey images (N, 1, H, W), got {tuple(x.shape)}")
         stride = self.config.stride
         height, width = x.shape[2:]
         if height % stride or width % stride:
             works = tuple(-(-side // stride) * stride for side in (height, width))
             raise ValueError(
                 f"height and width must be multiples of {stride}, got {height} x {width}; "
-                f"pad the picture to {works[0]} x {works[1]}"
+                f"pad the image to {works[0]} x {works[1]}"
             )
 
 

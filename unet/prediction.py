@@ -1,10 +1,10 @@
-"""Masks for any number of picture files: read a few, run the network, write, go on.
+"""Masks for any number of image files: read a few, run the network, write, go on.
 
-What is in memory is bounded, however many pictures there are.  Every file is written whole or not at all, and
+What is in memory is bounded, however many images there are.  Every file is written whole or not at all, and
 a run that was stopped and started again leaves the same bytes as one that never was.
 
 A mask carries, as text in its PNG, that this program wrote it and what it was made of.  So a file of somebody else's is
-never replaced unasked, and one that was made of another picture or by other weights is never taken for finished.
+never replaced unasked, and one that was made of another image or by other weights is never taken for finished.
 """
 
 import csv
@@ -24,11 +24,11 @@ from PIL import Image, PngImagePlugin
 
 from unet import metrics, rle
 from unet.checkpoint import write_atomically
-from unet.files import PictureError, PictureFile, read_mask, read_picture
+from unet.files.images import ImageError, ImageFile, read_image, read_mask
 from unet.image import Grey
 from unet.segmenter import Mask, Probability, Segmenter
 
-CHUNK = 64  # pictures in memory at a time
+CHUNK = 64  # images in memory at a time
 CHUNK_PIXELS = 8_000_000  # and their pixels, when they are large
 WRITERS = 8  # files written at the same time
 LONGEST_STEM = 240  # bytes: file systems take 255, and ".png.tmp" comes on top
@@ -42,14 +42,14 @@ _UNSAFE_ON_WINDOWS = re.compile(r'[<>:"|?*]|^(con|prn|aux|nul|com\d|lpt\d)(\.|$)
 
 
 class ClashError(ValueError):
-    """Two pictures that would be written to one file, or a file that would overwrite one of somebody else's."""
+    """Two images that would be written to one file, or a file that would overwrite one of somebody else's."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One picture and the files to write for it."""
+    """One image and the files to write for it."""
 
-    picture: PictureFile
+    image: ImageFile
     mask: Path
     probability: Path | None
 
@@ -64,13 +64,13 @@ class Outcome:
     """What came of a run.
 
     Attributes:
-        done: pictures whose files were written.
-        skipped: pictures whose files were there before.
-        failed: pictures that could not be read.
-        stale: pictures done although their files were there, which had been made of something else.
+        done: images whose files were written.
+        skipped: images whose files were there before.
+        failed: images that could not be read.
+        stale: images done although their files were there, which had been made of something else.
         network_seconds: time spent in ``Segmenter.probabilities``.
-        runs: stem -> run-length encoding of its mask, for pictures done and skipped; only where asked for.
-        notes: what was guessed or left out -> the names of the pictures of which that is true.
+        runs: stem -> run-length encoding of its mask, for images done and skipped; only where asked for.
+        notes: what was guessed or left out -> the names of the images of which that is true.
     """
 
     done: int = 0
@@ -93,7 +93,7 @@ class Way:
     def made_of(self, content: bytes) -> str:
         """Names the mask that comes of a file: two masks with one name are the same mask."""
         card = self.segmenter.card
-        network = f"{card['sha256']} {self.segmenter.temperature!r} {self.segmenter.fast}"
+        network = f"{card.sha256} {self.segmenter.temperature!r} {self.segmenter.fast}"
         words = f"{network} {self.threshold!r} {self.tta} {hashlib.sha256(content).hexdigest()}"
         return hashlib.sha256(words.encode()).hexdigest()
 
@@ -107,30 +107,30 @@ def refusal(stem: str, windows: bool = os.name == "nt") -> str | None:
     return None
 
 
-def plan(pictures: Sequence[PictureFile], out: Path, probability: bool) -> list[Job]:
-    """What to write for each picture.
+def plan(images: Sequence[ImageFile], out: Path, probability: bool) -> list[Job]:
+    """What to write for each image.
 
     Args:
-        pictures: their stems are none that ``refusal`` refuses.
+        images: their stems are none that ``refusal`` refuses.
         out: the folder for ``<stem>.png``.
         probability: write ``<stem>.npy`` as well.
 
     Raises:
-        ClashError: two pictures of one stem (or different in capitals only: many disks see no difference), or
-            a picture that would be overwritten.
+        ClashError: two images of one stem (or different in capitals only: many disks see no difference), or
+            an image that would be overwritten.
     """
     folder = Path(os.path.realpath(out))  # which leaves a link to itself to the disk to refuse
-    sources = {Path(os.path.realpath(picture.path)) for picture in pictures if picture.path}
-    stems: dict[str, PictureFile] = {}
+    sources = {Path(os.path.realpath(image.path)) for image in images if image.path}
+    stems: dict[str, ImageFile] = {}
     jobs = []
-    for picture in pictures:
-        other = stems.setdefault(picture.stem.casefold(), picture)
-        if other is not picture:
-            raise ClashError(f"{other.name} and {picture.name} would be written to one file; rename one of them")
-        mask = folder / f"{picture.stem}.png"
-        job = Job(picture, mask, mask.with_name(f"{picture.stem}.npy") if probability else None)
+    for image in images:
+        other = stems.setdefault(image.stem.casefold(), image)
+        if other is not image:
+            raise ClashError(f"{other.name} and {image.name} would be written to one file; rename one of them")
+        mask = folder / f"{image.stem}.png"
+        job = Job(image, mask, mask.with_name(f"{image.stem}.npy") if probability else None)
         if not sources.isdisjoint(job.outputs):
-            raise ClashError(f"{picture.name} stands in {out}, where its mask would replace it; choose another folder")
+            raise ClashError(f"{image.name} stands in {out}, where its mask would replace it; choose another folder")
         jobs.append(job)
     return jobs
 
@@ -184,14 +184,14 @@ def predict(
     skip_existing: bool = False,
     encode: bool = False,
 ) -> Outcome:
-    """Does all jobs in their order; a picture that cannot be read is reported, and the others are still done.
+    """Does all jobs in their order; an image that cannot be read is reported, and the others are still done.
 
     Args:
         jobs: from ``plan``; their folder exists.
         way: how masks are made.
-        report: called with one sentence for each picture that cannot be read.
-        advance: called with the number of pictures just finished.
-        skip_existing: leave pictures alone whose files are all there, and were made of that picture in this way or by
+        report: called with one sentence for each image that cannot be read.
+        advance: called with the number of images just finished.
+        skip_existing: leave images alone whose files are all there, and were made of that image in this way or by
             somebody else.
         encode: fill ``Outcome.runs``.
 
@@ -212,7 +212,7 @@ def predict(
             if len(finished) == len(chunk):
                 continue
 
-            def fail(job: Job, error: PictureError, finished: list[Job] = finished) -> None:
+            def fail(job: Job, error: ImageError, finished: list[Job] = finished) -> None:
                 if job not in finished:
                     outcome.failed += 1
                     report(str(error))
@@ -228,9 +228,9 @@ def predict(
                 masks = writers.map(lambda pair: _write(pair[0], pair[1], way.threshold), todo)
                 for (one, _), mask in zip(todo, masks, strict=True):
                     if runs is not None:
-                        runs[one.job.picture.stem] = rle.encode(mask)
+                        runs[one.job.image.stem] = rle.encode(mask)
                     for note in one.notes:
-                        outcome.notes.setdefault(note, []).append(one.job.picture.name)
+                        outcome.notes.setdefault(note, []).append(one.job.image.name)
                     outcome.done += 1
                     advance(1)
     return outcome
@@ -238,7 +238,7 @@ def predict(
 
 @dataclass(frozen=True)
 class _Input:
-    """A picture that was read: its job, its grey, what the mask will be made of, and what was guessed."""
+    """An image that was read: its job, its grey, what the mask will be made of, and what was guessed."""
 
     job: Job
     grey: Grey
@@ -254,9 +254,9 @@ def _is_finished(job: Job, way: Way, runs: dict[str, str] | None) -> bool:
     texts = _texts(job.mask)
     if texts.get(SOFTWARE) == PROGRAM:
         try:
-            if texts.get(MADE_OF) != way.made_of(job.picture.load()):
+            if texts.get(MADE_OF) != way.made_of(job.image.load()):
                 return False
-        except PictureError:  # reported when it is read
+        except ImageError:  # reported when it is read
             return False
         if job.probability is not None and texts.get(PROBABILITY) != _digest(job.probability):
             return False
@@ -264,7 +264,7 @@ def _is_finished(job: Job, way: Way, runs: dict[str, str] | None) -> bool:
         encoded = _encoded(job.mask)
         if encoded is None:
             return False
-        runs[job.picture.stem] = encoded
+        runs[job.image.stem] = encoded
     return True
 
 
@@ -272,16 +272,16 @@ def _encoded(mask: Path) -> str | None:
     """The run-lengths of a mask file; None where it cannot be read."""
     try:
         return rle.encode(read_mask(mask.read_bytes(), str(mask)).salt)
-    except (OSError, PictureError):
+    except (OSError, ImageError):
         return None
 
 
 def _texts(mask: Path) -> dict[str, str]:
     """The texts in a PNG; none where it is no such file."""
     try:
-        with Image.open(mask, formats=["PNG"]) as picture:
-            return {str(key): text for key, text in picture.info.items() if isinstance(text, str)}
-    except Exception:  # of broken pictures it raises many types, and all mean the same
+        with Image.open(mask, formats=["PNG"]) as image:
+            return {str(key): text for key, text in image.info.items() if isinstance(text, str)}
+    except Exception:  # of broken images it raises many types, and all mean the same
         return {}
 
 
@@ -292,14 +292,14 @@ def _digest(path: Path) -> str:
         return ""
 
 
-def _read(chunk: Sequence[Job], way: Way, fail: Callable[[Job, PictureError], None]) -> Iterator[list[_Input]]:
-    """The pictures of a chunk in groups of bounded size; those that cannot be read go to ``fail``."""
+def _read(chunk: Sequence[Job], way: Way, fail: Callable[[Job, ImageError], None]) -> Iterator[list[_Input]]:
+    """The images of a chunk in groups of bounded size; those that cannot be read go to ``fail``."""
     group: list[_Input] = []
     for job in chunk:
         try:
-            content = job.picture.load()
-            reading = read_picture(content, job.picture.name)
-        except PictureError as error:
+            content = job.image.load()
+            reading = read_image(content, job.image.name)
+        except ImageError as error:
             fail(job, error)
             continue
         if group and sum(one.grey.size for one in group) + reading.grey.size > CHUNK_PIXELS:
@@ -320,9 +320,9 @@ def _write(one: _Input, probability: Probability, threshold: float) -> Mask:
         # Into memory first: on a full disk np.save says "2356 requested and 1012 written", and not why.
         np.save(array, probability, allow_pickle=False)
         texts.add_text(PROBABILITY, hashlib.sha256(array.getbuffer()).hexdigest())
-    picture = Image.fromarray(mask.astype(np.uint8) * np.uint8(255))
+    image = Image.fromarray(mask.astype(np.uint8) * np.uint8(255))
     # The mask first: it says that the file beside it will be this program's.
-    write(one.job.mask, lambda file: picture.save(file, format="PNG", pnginfo=texts))
+    write(one.job.mask, lambda file: image.save(file, format="PNG", pnginfo=texts))
     if one.job.probability is not None:
         write(one.job.probability, lambda file: file.write(array.getbuffer()))
     return mask

@@ -1,4 +1,4 @@
-"""Arrays to pictures: overlay and feature tiles; every drawing is a new uint8 RGB array."""
+"""Arrays to images: overlay and feature tiles; every drawing is a new uint8 RGB array."""
 
 import cv2
 import numpy as np
@@ -31,12 +31,12 @@ DIVERGING = _blue_white_orange()  # (255, 3)
 
 
 def overlay(image: Pixels, mask: NDArray[np.bool_], opacity: float = 0.45, color: Color = SALT) -> Pixels:
-    """A picture with the masked pixels tinted.
+    """An image with the masked pixels tinted.
 
     Args:
         image: (H, W) or (H, W, 3) uint8.
         mask: (H, W) bool.
-        opacity: 0 leaves the picture as it is, 1 covers it.
+        opacity: 0 leaves the image as it is, 1 covers it.
         color: red, green, blue, 0 to 255.
 
     Returns:
@@ -52,9 +52,9 @@ def overlay(image: Pixels, mask: NDArray[np.bool_], opacity: float = 0.45, color
     """
     if not 0 <= opacity <= 1:
         raise ValueError(f"expected an opacity in [0, 1], got {opacity}")
-    picture = _rgb(image, mask)
-    tinted = (1 - opacity) * picture + opacity * np.array(color)
-    return np.where(mask[..., None], np.rint(tinted), picture).astype(np.uint8)
+    rgb = _rgb(image, mask)
+    tinted = (1 - opacity) * rgb + opacity * np.array(color)
+    return np.where(mask[..., None], np.rint(tinted), rgb).astype(np.uint8)
 
 
 def feature_tiles(maps: NDArray[np.float32], shared: bool = False, zoom: int = 1, columns: int | None = None) -> Pixels:
@@ -119,6 +119,6 @@ def _rgb(image: Pixels, mask: NDArray[np.bool_]) -> Pixels:
         raise ValueError(f"expected uint8 of shape (H, W) or (H, W, 3), got {image.dtype} of shape {image.shape}")
     if image.shape[:2] != mask.shape or mask.dtype != np.bool_:
         raise ValueError(
-            f"expected a boolean mask of the picture's size {image.shape[:2]}, got {mask.dtype} of shape {mask.shape}"
+            f"expected a boolean mask of the image's size {image.shape[:2]}, got {mask.dtype} of shape {mask.shape}"
         )
     return image.copy() if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)

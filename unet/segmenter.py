@@ -1,4 +1,4 @@
-"""The one door from a picture to a probability: array in, array out.
+"""The one door from an image to a probability: array in, array out.
 
 Training's validation, the command line, both apps and the tests all go through it, so nobody normalises differently.
 A ``Segmenter`` never changes after it was made: any number of threads may share one.
@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -17,13 +18,13 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from unet import checkpoint, metrics
-from unet.checkpoint import Card
-from unet.image import RULE, SMALLEST, Grey, Padding, Picture, grey, normalise
+from unet.card import Card
+from unet.image import RULE, SMALLEST, Grey, ImageArray, Padding, grey, normalise
 from unet.margin import margin, section
 from unet.model import UNet
 
-TILE = 128  # pixels a side that go through the network in one piece; larger pictures are cut into tiles of this
-STEP = TILE // 2  # from one tile to the next: every pixel away from the picture's edge is seen at least twice
+TILE = 128  # pixels a side that go through the network in one piece; larger images are cut into tiles of this
+STEP = TILE // 2  # from one tile to the next: every pixel away from the image's edge is seen at least twice
 BATCH = 16  # tiles at once: measured on two cores, 32 take a fifth longer per tile, because they leave the cache
 LARGEST_TRACE = 256  # pixels a side
 
@@ -36,10 +37,10 @@ class Trace:
     """Everything one forward pass computed.
 
     Attributes:
-        sites: every site of ``UNet.sites()`` -> (C, h, w) float32 of the padded picture, after the edit; ``logits``
+        sites: every site of ``UNet.sites()`` -> (C, h, w) float32 of the padded image, after the edit; ``logits``
             are not yet divided by the temperature.
-        probability: (H, W) float32 in [0, 1], of the picture itself.
-        padding: how the picture was padded.
+        probability: (H, W) float32 in [0, 1], of the image itself.
+        padding: how the image was padded.
     """
 
     sites: dict[str, NDArray[np.float32]]
@@ -53,7 +54,7 @@ class Trace:
 
 
 class Segmenter:
-    """A network and its card, as a function from pictures to probabilities.
+    """A network and its card, as a function from images to probabilities.
 
     Args:
         model: in eval mode.  Its parameters are not changed.
@@ -67,7 +68,7 @@ class Segmenter:
 
     Example:
         >>> from unet.model import UNetConfig
-        >>> segmenter = Segmenter(UNet(UNetConfig(width=2)).eval(), {"threshold": 0.5, "input": RULE})
+        >>> segmenter = Segmenter(UNet(UNetConfig(width=2)).eval(), Card(threshold=0.5, input=RULE))
         >>> segmenter.probability(np.zeros((101, 101), np.uint8)).shape
         (101, 101)
     """
@@ -75,12 +76,12 @@ class Segmenter:
     def __init__(self, model: UNet, card: Card, fast: bool = False) -> None:
         if model.training:
             raise ValueError("expected a model in eval mode; call model.eval() first")
-        if card["input"] != RULE:
-            raise ValueError(f"expected weights trained with the input rule {RULE}, the card says {card['input']}")
+        if card.input != RULE:
+            raise ValueError(f"expected weights trained with the input rule {RULE}, the card says {card.input}")
         self.model = model
         self.card = card
-        self.threshold = float(card["threshold"])
-        self.temperature = float(card.get("temperature", 1))
+        self.threshold = card.threshold
+        self.temperature = card.temperature
         self.fast = fast
         self._network: nn.Module = folded(model) if fast else model
         self._bfloat16 = fast and computes_bfloat16()
@@ -97,32 +98,34 @@ class Segmenter:
 
     def at_temperature(self, temperature: float) -> "Segmenter":
         """The same network with another temperature than the card's."""
-        return Segmenter(self.model, {**self.card, "temperature": temperature}, self.fast)
+        return Segmenter(self.model, msgspec.structs.replace(self.card, temperature=temperature), self.fast)
 
-    def probability(self, image: Picture, tta: bool = False) -> Probability:
-        """How probable salt is, at every pixel of one picture; see ``probabilities``."""
+    def probability(self, image: ImageArray, tta: bool = False) -> Probability:
+        """How probable salt is, at every pixel of one image; see ``probabilities``."""
         return self.probabilities([image], tta)[0]
 
-    def mask(self, image: Picture, threshold: float | None = None, tta: bool = False) -> Mask:
+    def mask(self, image: ImageArray, threshold: float | None = None, tta: bool = False) -> Mask:
         """Where the probability is above ``threshold`` (0 to 1), by default the card's: (H, W) bool, True = salt."""
         threshold = self.threshold if threshold is None else threshold
         if not 0 <= threshold <= 1:
             raise ValueError(f"expected a threshold in [0, 1], got {threshold}")
         return metrics.mask(self.probability(image, tta), threshold)
 
-    def probabilities(self, images: Sequence[Picture], tta: bool = False, batch_size: int = BATCH) -> list[Probability]:
-        """How probable salt is, at every pixel of every picture.
+    def probabilities(
+        self, images: Sequence[ImageArray], tta: bool = False, batch_size: int = BATCH
+    ) -> list[Probability]:
+        """How probable salt is, at every pixel of every image.
 
         Args:
             images: as for ``unet.image.grey``, of any sizes from 16 pixels a side.
-                Up to 128 pixels a side a picture goes through the network in one piece; a larger one in overlapping
+                Up to 128 pixels a side an image goes through the network in one piece; a larger one in overlapping
                 tiles, blended with weights that fall off smoothly towards each tile's edge.
-            tta: test-time augmentation: average with what the network says of the mirrored picture, at twice the cost.
+            tta: test-time augmentation: average with what the network says of the mirrored image, at twice the cost.
             batch_size: how many tiles go through the network at once.
 
         Returns:
             (H, W) float32 in [0, 1] each, in the order of ``images``; 0 in what ``unet.margin`` finds to be no
-            section, and so everywhere in a picture of one single grey.  The network sees the section without it.
+            section, and so everywhere in an image of one single grey.  The network sees the section without it.
 
         Raises:
             ValueError: what ``unet.image.grey`` does not take.
@@ -147,7 +150,7 @@ class Segmenter:
                 results[index][margins[index]] = 0
         return results
 
-    def trace(self, image: Picture, edit: Mapping[str, float | Tensor] | None = None) -> Trace:
+    def trace(self, image: ImageArray, edit: Mapping[str, float | Tensor] | None = None) -> Trace:
         """One exact (float32) forward pass with everything it computed.
 
         Args:
@@ -161,7 +164,7 @@ class Segmenter:
             temperature, and 0 in the margin.
 
         Raises:
-            ValueError: a picture that is too large or that ``unet.image.grey`` does not take, an unknown site, a
+            ValueError: an image that is too large or that ``unet.image.grey`` does not take, an unknown site, a
                 factor or a tensor that is not finite, or a tensor of another shape than the site's.
         """
         values = grey(image)
@@ -183,8 +186,8 @@ class Segmenter:
         probability = np.where(margin(values), np.float32(0), probability)
         return Trace(sites, probability, padding)
 
-    def network_input(self, image: Picture) -> tuple[Tensor, Padding]:
-        """What the network reads of one picture that goes through it in one piece.
+    def network_input(self, image: ImageArray) -> tuple[Tensor, Padding]:
+        """What the network reads of one image that goes through it in one piece.
 
         Args:
             image: as for ``probability``, at most 256 pixels a side.
@@ -194,13 +197,13 @@ class Segmenter:
             was padded.
 
         Raises:
-            ValueError: a picture that is too large or that ``unet.image.grey`` does not take.
+            ValueError: an image that is too large or that ``unet.image.grey`` does not take.
         """
         values = grey(image)
         if max(values.shape) > LARGEST_TRACE:
             height, width = values.shape
             raise ValueError(
-                f"expected a picture of at most {LARGEST_TRACE} pixels a side, got {height} x {width}; "
+                f"expected an image of at most {LARGEST_TRACE} pixels a side, got {height} x {width}; "
                 f"pass a window of it, such as image[:{LARGEST_TRACE}, :{LARGEST_TRACE}]"
             )
         padding = self._padding(values)
@@ -236,12 +239,12 @@ class Segmenter:
         return x.to(next(self.model.parameters()).device).contiguous(memory_format=torch.channels_last)
 
     def _in_batches(self, greys: list[Grey], tta: bool, batch_size: int) -> Iterator[Probability]:
-        """The probabilities of pictures of one size, each in one piece."""
+        """The probabilities of images of one size, each in one piece."""
         for start in range(0, len(greys), batch_size):
             yield from self._forward(greys[start : start + batch_size], tta)
 
     def _forward(self, greys: list[Grey], tta: bool) -> NDArray[np.float32]:
-        """(N, H, W) probabilities of N pictures of one size, in one piece."""
+        """(N, H, W) probabilities of N images of one size, in one piece."""
         padding = self._padding(greys[0])
         x = self._tensor([padding.pad(values) for values in greys])
         with torch.inference_mode(), torch.autocast(x.device.type, torch.bfloat16, enabled=self._bfloat16):
@@ -252,7 +255,7 @@ class Segmenter:
         return np.ascontiguousarray(padding.crop(probability[:, 0].cpu().numpy()))
 
     def _blended(self, values: Grey, tta: bool, batch_size: int) -> Probability:
-        """Overlapping tiles of a large picture, each pixel the weighted mean of the tiles that saw it."""
+        """Overlapping tiles of a large image, each pixel the weighted mean of the tiles that saw it."""
         total = np.zeros_like(values)
         weight_total = np.zeros_like(values)
         windows = list(_windows(*values.shape))
@@ -268,7 +271,7 @@ class Segmenter:
 
 
 def _windows(height: int, width: int) -> Iterator[tuple[slice, slice]]:
-    """Tiles that cover a picture, all of one size; the last row and column reach exactly to its edge."""
+    """Tiles that cover an image, all of one size; the last row and column reach exactly to its edge."""
     for top in _starts(height):
         for left in _starts(width):
             yield slice(top, min(top + TILE, height)), slice(left, min(left + TILE, width))
@@ -307,7 +310,7 @@ class _Float32(nn.Module):
 def folded(model: UNet) -> UNet:
     """A copy of an eval model with every batch norm folded into the convolution before it: same function, less work.
 
-    Under autocast the first convolution stays in float32: the greys of a picture are closer together than bfloat16 can
+    Under autocast the first convolution stays in float32: the greys of an image are closer together than bfloat16 can
     tell them apart, and that error alone was as large as all that follow.
     """
     model = copy.deepcopy(model)

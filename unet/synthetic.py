@@ -1,8 +1,8 @@
-"""Invented seismic sections whose salt is known: for a first training, the tests and the demo's samples.
+"""Synthetic seismic sections whose salt is known: for a first training, the tests and the demo's samples.
 
 The method is the convolutional model: a seismic section is the earth's reflectivity seen through a wavelet.
 
-1. Geometry. A salt body is the part of the picture where a field of heights is above a level. The field's
+1. Geometry. A salt body is the part of the image where a field of heights is above a level. The field's
    shape makes it a dome, a flank, a stock, a sheet, a pair of bodies round a basin, or the salt above a base;
    the level is the quantile that gives the share of salt drawn for this section, so slivers and nearly full
    tiles come up as often as asked, and bodies are cut by the tile's edge as they are in survey tiles.
@@ -15,8 +15,8 @@ The method is the convolutional model: a seismic section is the earth's reflecti
    the same wavelet, centred on the mask's outline, strong because salt is far faster than sediment.
 6. Recording. Band-limited noise, speckle, then a random gain and offset into eight bits.
 
-Lengths are in pixels where the picture's resolution sets them (wavelet, beds, noise) and in shares of the
-picture where the geology does (folds, bodies). Ranges were set by eye and by grey statistics against TGS
+Lengths are in pixels where the image's resolution sets them (wavelet, beds, noise) and in shares of the
+image where the geology does (folds, bodies). Ranges were set by eye and by grey statistics against TGS
 survey tiles of 101 x 101: mean grey 0.47, deviation within a tile 0.11, salt in about three tiles of five.
 """
 
@@ -42,7 +42,7 @@ def section(seed: int, height: int = 101, width: int = 101) -> tuple[NDArray[np.
         width: Columns, at least 16.
 
     Returns:
-        The picture, (height, width) uint8, and its mask of the same shape, True where there is salt.
+        The image, (height, width) uint8, and its mask of the same shape, True where there is salt.
 
     Raises:
         ValueError: If height or width is below 16.
@@ -60,10 +60,10 @@ def section(seed: int, height: int = 101, width: int = 101) -> tuple[NDArray[np.
 
     mask, distance = _salt(rng, shape, kind)
     depth, along = _layers(rng, shape, period, distance, pull=-1.0 if kind == "base" else 1.0)
-    picture = _sediment(rng, depth, along, period)
+    image = _sediment(rng, depth, along, period)
     if kind != "none":
-        picture = _with_salt(rng, picture, distance, period)
-    return _record(rng, picture, period), mask
+        image = _with_salt(rng, image, distance, period)
+    return _record(rng, image, period), mask
 
 
 def sections(
@@ -78,7 +78,7 @@ def sections(
         width: Columns, at least 16.
 
     Returns:
-        The pictures, (count, height, width) uint8, and their masks, the same shape, bool.
+        The images, (count, height, width) uint8, and their masks, the same shape, bool.
 
     Raises:
         ValueError: If count is negative, or height or width is below 16.
@@ -114,7 +114,7 @@ def _smooth(rng: np.random.Generator, shape: tuple[int, int], rows: float, colum
 
 
 def _grid(shape: tuple[int, int]) -> tuple[Floats, Floats]:
-    """Row and column of every pixel, measured from the picture's middle."""
+    """Row and column of every pixel, measured from the image's middle."""
     rows = np.arange(shape[0], dtype=np.float32) - (shape[0] - 1) / 2
     columns = np.arange(shape[1], dtype=np.float32) - (shape[1] - 1) / 2
     return (
@@ -253,13 +253,13 @@ def _with_salt(rng: np.random.Generator, sediment: Floats, distance: Floats, per
     return np.asarray(sediment * (1 - inside) + texture * inside + edge, np.float32)
 
 
-def _record(rng: np.random.Generator, picture: Floats, period: float) -> NDArray[np.uint8]:
-    """Noise, gain and offset: the picture in eight bits."""
-    shape = (picture.shape[0], picture.shape[1])
+def _record(rng: np.random.Generator, image: Floats, period: float) -> NDArray[np.uint8]:
+    """Noise, gain and offset: the image in eight bits."""
+    shape = (image.shape[0], image.shape[1])
     # Noise is limited to the wavelet's own band, so broad beds come with coarse noise; most tiles are clean.
     grain = max(1.2, period * rng.uniform(0.12, 0.35))
     level = np.exp(rng.uniform(np.log(0.02), np.log(0.55)))
-    noisy = picture + np.float32(level) * _smooth(rng, shape, grain, grain * rng.uniform(1.0, 2.0))
+    noisy = image + np.float32(level) * _smooth(rng, shape, grain, grain * rng.uniform(1.0, 2.0))
     speckle = np.float32(rng.uniform(0.0, 0.06))
     noisy = noisy + speckle * rng.standard_normal(shape, dtype=np.float32)
 

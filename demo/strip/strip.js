@@ -1,6 +1,6 @@
-// Many pictures as a strip of small ones, each a button that opens it.
+// Many images as a strip of small ones, each a button that opens it.
 //
-// `data` is what demo/views/take_it_away.py sends: {key, open, rows}.  Sorting happens here; only a click on a picture
+// `data` is what demo/views/take_it_away.py sends: {key, open, rows}.  Sorting happens here; only a click on an image
 // reaches Python.  Names come from outside and are always text.
 
 const ORDERS = {
@@ -13,7 +13,7 @@ const ORDERS = {
 const byName = new Intl.Collator(undefined, { numeric: true }).compare;
 
 const strips = new WeakMap();
-// Kept while the page is loaded, so that the order is still there when one comes back from a picture.
+// Kept while the page is loaded, so that the order is still there when one comes back from an image.
 let order = "name";
 let reversed = false;
 
@@ -46,7 +46,7 @@ function build(root) {
     sort();
   };
 
-  // Names rise, numbers fall; pictures without the number come last either way.
+  // Names rise, numbers fall; images without the number come last either way.
   function sort() {
     reverse.ariaPressed = String(reversed);
     const sign = reversed ? -1 : 1;
@@ -62,7 +62,7 @@ function build(root) {
   return function update(data, callback) {
     open = callback;
     if (shown?.key === data.key) return;
-    const items = data.rows.map((row) => ({ row, item: picture(row, row.name === data.open, (name) => open(name)) }));
+    const items = data.rows.map((row) => ({ row, item: image(row, row.name === data.open, (name) => open(name)) }));
     shown = { key: data.key, items };
     const scored = data.rows.some(({ iou }) => iou !== null);
     const names = Object.keys(ORDERS).filter((name) => scored || (name !== "iou" && name !== "competition"));
@@ -73,12 +73,12 @@ function build(root) {
   };
 }
 
-function picture(row, isOpen, open) {
+function image(row, isOpen, open) {
   const image = element("img");
   image.src = `data:image/webp;base64,${row.thumbnail}`;
   image.alt = ""; // the words beside it say what it shows
   image.decoding = "async";
-  const button = element("button", "picture");
+  const button = element("button", "image");
   button.type = "button";
   button.title = row.name;
   if (isOpen) button.ariaCurrent = "true";

@@ -43,7 +43,7 @@ export function curvesView(host, explorer) {
   const y = (share) => bottom - (share / top) * (bottom - PLOT_MARGIN.top);
 
   function compute() {
-    const { truth, section } = explorer.picture;
+    const { truth, section } = explorer.image;
     curves = thresholdCurves(explorer.shown.probability, truth, section);
     const judged = curves.iou !== null;
     // Where little is salt, the axis ends above what there is: the curve would be lost at the bottom.
@@ -52,13 +52,13 @@ export function curvesView(host, explorer) {
     for (const name of ["iou", "score", "best"]) find(`li.${name}`).hidden = !judged;
     find("li.area").hidden = judged;
     marks.best.style.display = judged ? "" : "none";
-    find("li.card span + span").textContent = `the card's, ${explorer.picture.chosen.toFixed(2)}`;
+    find("li.card span + span").textContent = `the card's, ${explorer.image.chosen.toFixed(2)}`;
     if (judged) {
       const highest = valuesAt(curves.best).iou.toFixed(2);
       find("li.best span + span").textContent = `best here (hindsight), ${curves.best.toFixed(2)}: IoU ${highest}`;
     }
     find(".note").textContent = judged
-      ? "Flat: the threshold hardly matters. The best one is hindsight: a new picture has no truth."
+      ? "Flat: the threshold hardly matters. The best one is hindsight: a new image has no truth."
       : "Flat: the threshold hardly matters. How much is marked does not say whether it is right.";
   }
 
@@ -83,7 +83,7 @@ export function curvesView(host, explorer) {
       line.style.display = shown ? "" : "none";
       if (shown) line.setAttribute("d", pathOf(curves[name]));
     }
-    place("card", explorer.picture.chosen);
+    place("card", explorer.image.chosen);
     if (curves.best !== null) place("best", curves.best);
   }
 
@@ -109,7 +109,7 @@ export function curvesView(host, explorer) {
     if (curves.thresholds[i] === threshold) {
       return { area: curves.area[i], iou: curves.iou?.[i], score: curves.score?.[i] };
     }
-    const { probability } = explorer.shown, { truth, section } = explorer.picture;
+    const { probability } = explorer.shown, { truth, section } = explorer.image;
     if (!truth) return { area: shareOf(countAbove(probability, threshold), section) };
     const counts = confusion(probability, truth, threshold);
     return { iou: iou(counts), score: averagePrecision(counts) };
@@ -121,7 +121,7 @@ export function curvesView(host, explorer) {
     const now = valuesAt(threshold);
     let sentence = `At ${threshold.toFixed(2)}: `;
     if (curves.iou === null) {
-      const part = explorer.picture.margin ? "picture without its margin" : "picture";
+      const part = explorer.image.margin ? "image without its margin" : "image";
       sentence += `${(100 * now.area).toFixed(1)} % of the ${part} is salt.`;
     }
     else sentence += `IoU ${now.iou.toFixed(2)}, competition's score ${now.score.toFixed(2)}.`;
@@ -132,7 +132,7 @@ export function curvesView(host, explorer) {
     plot.setAttribute("aria-label", `${what} against the threshold. ${sentence}${best}`);
   }
 
-  // The range input of the picture is the same for the keyboard.
+  // The range input of the image is the same for the keyboard.
   function follow(event, settled) {
     const box = plot.getBoundingClientRect();
     const at = ((event.clientX - box.left) / box.width) * width;
@@ -167,7 +167,7 @@ export function curvesView(host, explorer) {
   }).observe(find(".plot"));
 
   return function update(changed) {
-    const fresh = changed.has("picture") || changed.has("shown");
+    const fresh = changed.has("image") || changed.has("shown");
     if (fresh) {
       compute();
       draw();

@@ -8,7 +8,7 @@ import { confusion, iou, sectionOf, shareOf } from "./scores.js";
 
 const CUT_FRAME = 8; // ms the thumbnails may take of a frame; when they take longer they wait for a pause
 const CUT_PAUSE = 150; // ms
-const CUT_TINT = 0.6; // how much of a thumbnail's salt is colour: more than in the picture, because it is small
+const CUT_TINT = 0.6; // how much of a thumbnail's salt is colour: more than in the image, because it is small
 
 // --- Shared with why.js ------------------------------------------------------------------------------------
 
@@ -33,7 +33,7 @@ export function legendStrip(palette) {
   return canvas;
 }
 
-// One panel's map over the picture: it steps aside while there is nothing to show, and gives way to another panel's.
+// One panel's map over the image: it steps aside while there is nothing to show, and gives way to another panel's.
 export function overlayOf(explorer, owner) {
   let wanted = false;
   let aside = false;
@@ -61,20 +61,20 @@ export function overlayOf(explorer, owner) {
   };
 }
 
-// The window's part of an array of the picture.
-export function windowOf(values, picture, part) {
-  if (part.height === picture.height && part.width === picture.width) return values;
+// The window's part of an array of the image.
+export function windowOf(values, image, part) {
+  if (part.height === image.height && part.width === image.width) return values;
   const cropped = new values.constructor(part.height * part.width);
   for (let row = 0; row < part.height; row++) {
-    const start = (part.top + row) * picture.width + part.left;
+    const start = (part.top + row) * image.width + part.left;
     cropped.set(values.subarray(start, start + part.width), row * part.width);
   }
   return cropped;
 }
 
-// Words for the window, where it is not the whole picture.
-export function windowWords(picture, part) {
-  if (part.height === picture.height && part.width === picture.width) return "";
+// Words for the window, where it is not the whole image.
+export function windowWords(image, part) {
+  if (part.height === image.height && part.width === image.width) return "";
   const rows = `rows ${part.top} to ${part.top + part.height - 1}`;
   return ` in the opened part (${rows}, columns ${part.left} to ${part.left + part.width - 1})`;
 }
@@ -83,7 +83,7 @@ export function windowWords(picture, part) {
 
 export function cutsView(host, explorer) {
   const difference = h("canvas", { class: "cut-difference", role: "img", "data-testid": "cut-difference" });
-  const clear = document.createElement("canvas"); // the same difference, to be laid over the picture
+  const clear = document.createElement("canvas"); // the same difference, to be laid over the image
   const overlay = overlayOf(explorer, "cuts");
   const toggles = h("div", { class: "cut-buttons", role: "group", "aria-label": "Cut" });
   const fill = h("select", { "data-testid": "cut-fill", onchange: () => explorer.set({ fill: fill.value }) });
@@ -112,7 +112,7 @@ export function cutsView(host, explorer) {
     h("div", { class: "cut-now" },
       result,
       h("div", { class: "cut-map" }, difference, legend, words,
-        h("label", {}, over, h("span", {}, "Lay the difference over the picture")))),
+        h("label", {}, over, h("span", {}, "Lay the difference over the image")))),
     heading,
     grid,
   );
@@ -154,7 +154,7 @@ export function cutsView(host, explorer) {
     fill.replaceChildren(
       h("option", { value: "zero" }, "zero"),
       h("option", { value: "mean" }, "the mean of each channel"),
-      h("optgroup", { label: "what another picture has there" },
+      h("optgroup", { label: "what another image has there" },
         ...samples.map((name) => h("option", { value: name }, name))),
     );
     legend.replaceChildren(
@@ -191,12 +191,12 @@ export function cutsView(host, explorer) {
     explorer.set({ cuts: explorer.network.parts.filter((part) => changed.includes(part)) });
   }
 
-  // The picture's window as the thumbnails need it: its two colours for every grey are looked up, not mixed anew.
+  // The image's window as the thumbnails need it: its two colours for every grey are looked up, not mixed anew.
   function decode() {
-    const { picture, window: part, palette } = explorer;
-    if (ground?.picture === picture && ground.top === part.top && ground.left === part.left
+    const { image, window: part, palette } = explorer;
+    if (ground?.image === image && ground.top === part.top && ground.left === part.left
       && ground.height === part.height && ground.width === part.width) return;
-    const truth = picture.truth && windowOf(picture.truth, picture, part).map((value) => (value ? 1 : 0));
+    const truth = image.truth && windowOf(image.truth, image, part).map((value) => (value ? 1 : 0));
     const bytes = new Uint8ClampedArray(2 * 256 * 4);
     for (let grey = 0; grey < 256; grey++) {
       bytes.set([grey, grey, grey, 255], 4 * grey);
@@ -204,13 +204,13 @@ export function cutsView(host, explorer) {
     }
     const colors = new Uint32Array(bytes.buffer);
     ground = {
-      picture, ...part, truth,
-      grey: windowOf(picture.grey, picture, part),
+      image, ...part, truth,
+      grey: windowOf(image.grey, image, part),
       salt: truth ? truth.reduce((sum, value) => sum + value, 0) : 0,
-      section: sectionOf(picture.margin && windowOf(picture.margin, picture, part), part.height * part.width),
+      section: sectionOf(image.margin && windowOf(image.margin, image, part), part.height * part.width),
       plain: colors.subarray(0, 256),
       tinted: colors.subarray(256),
-      image: new ImageData(part.width, part.height),
+      bitmap: new ImageData(part.width, part.height),
     };
     for (const { canvas } of cells) {
       canvas.width = part.width;
@@ -225,8 +225,8 @@ export function cutsView(host, explorer) {
     const start = performance.now();
     const known = ready();
     const limit = Math.fround(explorer.state.threshold);
-    const { grey, truth, plain, tinted, image } = ground;
-    const target = new Uint32Array(image.data.buffer);
+    const { grey, truth, plain, tinted, bitmap } = ground;
+    const target = new Uint32Array(bitmap.data.buffer);
     const bottom = here() & below;
     for (const { index, context, salt, score } of cells) {
       let count = 0;
@@ -241,7 +241,7 @@ export function cutsView(host, explorer) {
           } else target[i] = plain[grey[i]];
         }
       } else for (let i = 0; i < target.length; i++) target[i] = plain[grey[i]];
-      context.putImageData(image, 0, 0);
+      context.putImageData(bitmap, 0, 0);
       const share = known ? `salt ${(100 * shareOf(count, ground.section)).toFixed(1)} %` : "salt …";
       const value = known && truth ? `IoU ${iou({ tp: hits, fp: count - hits, fn: ground.salt - hits }).toFixed(2)}` : "";
       if (salt.textContent !== share) salt.textContent = share;
@@ -266,7 +266,7 @@ export function cutsView(host, explorer) {
     const known = ready();
     result.hidden = !known;
     if (!known) return;
-    const { picture, window: part, state } = explorer;
+    const { image, window: part, state } = explorer;
     const whole = table(0);
     const cut = table(here());
     const limit = Math.fround(state.threshold);
@@ -300,7 +300,7 @@ export function cutsView(host, explorer) {
     const gone = named(here());
     const instead = { zero: "zero", mean: "the mean of each channel" }[state.fill] ?? `what ${state.fill} has`;
     const what = `${gone.join(", ")} cut, ${instead} in ${gone.length > 1 ? "their" : "its"} place`;
-    caption.textContent = (gone.length ? what : "Nothing is cut") + windowWords(picture, part)
+    caption.textContent = (gone.length ? what : "Nothing is cut") + windowWords(image, part)
       + (state.random ? ", with random weights" : "");
     words.textContent = "Probability with the cut minus without. "
       + `${counts.lost.toLocaleString("en")} pixels stop being salt, ${counts.gained.toLocaleString("en")} become salt.`;
@@ -341,7 +341,7 @@ export function cutsView(host, explorer) {
       ground = null;
       build();
     }
-    const fresh = rebuilt || any("picture", "window", "cuts", "fill", "random");
+    const fresh = rebuilt || any("image", "window", "cuts", "fill", "random");
     if (!fresh && !any("threshold")) return;
     decode();
     if (fresh) {

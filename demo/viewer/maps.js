@@ -10,12 +10,12 @@ const MOST_TILES = 256; // on the page at once
 const BLOCKS = {
   encoder: "What this level's convolutions respond to, going down. It shows where a channel responds, not why.",
   bottleneck:
-    "The deepest maps: what the network knows of the picture as a whole. " +
+    "The deepest maps: what the network knows of the image as a whole. " +
     "Where exactly an edge runs is no longer in them.",
   skip: "The encoder's maps as they are handed across. It shows what is on offer, not what the decoder makes of it.",
   up: "What the level below knows, enlarged to this size; how smooth or blocky it looks is the enlargement's doing.",
   decoder: "Made of the skip and of what comes from below. Closer to the answer, but features still, no probabilities.",
-  logits: "The answer, as the picture shows it now: the network's own estimate of how probable salt is, right or wrong.",
+  logits: "The answer, as the image shows it now: the network's own estimate of how probable salt is, right or wrong.",
 };
 
 const SORTS = {
@@ -114,7 +114,7 @@ const mapPercent = (share) => `${(100 * share).toFixed(share > 0 && share < 0.1 
 export function mapsView(host, explorer) {
   // --- The opened block ---
 
-  const invitation = h("p", { class: "note" }, "Click a block of the network: all its maps of this picture open here.");
+  const invitation = h("p", { class: "note" }, "Click a block of the network: all its maps of this image open here.");
   const title = h("h3", {});
   const what = h("p", { class: "note" });
   const level = h("div", { class: "row level", role: "group", "aria-label": "Blocks of this level" });
@@ -146,12 +146,12 @@ export function mapsView(host, explorer) {
   const name = h("h4", {});
   const numbers = h("dl", {});
   const overBox = h("input", {
-    type: "checkbox", "data-testid": "over-picture", onchange: () => { over = overBox.checked; overlay(); },
+    type: "checkbox", "data-testid": "over-image", onchange: () => { over = overBox.checked; overlay(); },
   });
   const measure = h("button", { "data-testid": "measure", onclick: () => fetchEffects() }, "Measure its effect");
   const chosen = h(
     "div", { class: "chosen", "data-testid": "chosen-map", hidden: true }, stage,
-    h("div", {}, name, numbers, h("div", { class: "row" }, h("label", {}, overBox, "Over the picture"), measure)),
+    h("div", {}, name, numbers, h("div", { class: "row" }, h("label", {}, overBox, "Over the image"), measure)),
   );
 
   // --- What a decoder reads ---
@@ -184,10 +184,10 @@ export function mapsView(host, explorer) {
   let roving = 0; // channel whose tile the Tab key reaches
   let drawnSite = null;
   let agreements = new Map(); // site -> Float32Array, at the settled threshold
-  let effects = new Map(); // picture, window, weights and site -> Float32Array, or null while it is computed
+  let effects = new Map(); // image, window, weights and site -> Float32Array, or null while it is computed
   let trouble = "";
   let settling = 0;
-  let over = false; // the chosen map lies over the picture
+  let over = false; // the chosen map lies over the image
   let overlaid = null; // what of ours lies there
   let overlaidBy = [];
   let answer = {}; // the shown probability as a map
@@ -219,7 +219,7 @@ export function mapsView(host, explorer) {
 
   const effectKey = (site) => {
     const { top, left } = explorer.window;
-    return `${explorer.picture.key} ${top} ${left} ${explorer.state.random} ${site}`;
+    return `${explorer.image.key} ${top} ${left} ${explorer.state.random} ${site}`;
   };
 
   async function fetchEffects() {
@@ -516,7 +516,7 @@ export function mapsView(host, explorer) {
 
   // --- One position ---
 
-  // The cell of the enlarged map under the mouse is also the position in the picture.
+  // The cell of the enlarged map under the mouse is also the position in the image.
   stage.addEventListener("pointermove", (event) => {
     const frame = stage.getBoundingClientRect();
     const { layer } = explorer.state;
@@ -593,12 +593,12 @@ export function mapsView(host, explorer) {
       words.channel = site.name === "logits" || core[strongest] === 0 ? null : strongest;
       if (site.name === "logits") {
         const { probability } = explorer.shown;
-        words.textContent = `probability ${probability[(top + row) * explorer.picture.width + left + column].toFixed(2)}`;
+        words.textContent = `probability ${probability[(top + row) * explorer.image.width + left + column].toFixed(2)}`;
       } else words.textContent = core[strongest] === 0 ? "all are 0" : `map ${strongest}: ${mapNumber(core[strongest])}`;
     }
   }
 
-  // --- Over the picture ---
+  // --- Over the image ---
 
   function overlay() {
     const { layer, channel, shared: together } = explorer.state;
@@ -611,7 +611,7 @@ export function mapsView(host, explorer) {
       const { stride, down, right } = siteGrid(explorer, siteOf(layer));
       const colors = mapColors(map, own, explorer.palette, together);
       const canvas = h("canvas");
-      // A pixel of the picture has the colour of its cell: stretched, the map would not lie where it looks.
+      // A pixel of the image has the colour of its cell: stretched, the map would not lie where it looks.
       paintPixels(canvas, height, width, (pixels) => {
         const first = own * map.height * map.width;
         for (let row = 0, i = 0; row < height; row++) {
@@ -647,22 +647,22 @@ export function mapsView(host, explorer) {
   return function update(changed) {
     const has = (...names) => names.some((one) => changed.has(one));
     const { layer, sort: by } = explorer.state;
-    if (has("picture")) { effects.clear(); buildCore(); }
-    if (has("picture", "layer", "sort", "random", "window")) trouble = "";
-    if (has("maps", "shown", "window", "picture")) agreements.clear();
-    if (has("threshold") && !has("picture")) settleThreshold();
+    if (has("image")) { effects.clear(); buildCore(); }
+    if (has("image", "layer", "sort", "random", "window")) trouble = "";
+    if (has("maps", "shown", "window", "image")) agreements.clear();
+    if (has("threshold") && !has("image")) settleThreshold();
     if (has("layer")) over = false;
     if (has("overlay") && explorer.state.overlay !== overlaid) { over = false; overlaid = null; overBox.checked = false; }
-    if (has("layer", "maps", "picture", "window", "random", "sort", "shared") ||
+    if (has("layer", "maps", "image", "window", "random", "sort", "shared") ||
       (has("shown") && (layer === "logits" || by === "agreement"))) {
       drawSite();
-      if (has("layer") && layer && !has("picture")) title.scrollIntoView({ block: "nearest" });
+      if (has("layer") && layer && !has("image")) title.scrollIntoView({ block: "nearest" });
     } else if (layer && has("channel", "shown") && mapOf(layer)) {
       if (has("channel")) drawTiles(false);
       drawChosen();
     }
     if (has("channel", "layer", "maps", "shared", "window", "shown")) overlay();
-    if (has("hover", "pixel", "maps", "shown", "picture", "window")) {
+    if (has("hover", "pixel", "maps", "shown", "image", "window")) {
       drawCore();
       if (!chosen.hidden) drawSpot();
     }

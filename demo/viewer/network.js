@@ -1,5 +1,5 @@
 // The network drawn as a U: down the encoder on the left, up the decoder on the right, the skips across.
-// Every block is a button with what it makes of this picture; the wires behind are a drawing.
+// Every block is a button with what it makes of this image; the wires behind are a drawing.
 
 import { h, svg } from "./dom.js";
 import { mapScale, paintPixels, paintValues } from "./color.js";
@@ -8,7 +8,7 @@ const SCISSORS = "M-6 -4.6 5.5 3M-6 4.6 5.5 -3M5.5 4.6m-2.4 0a2.4 2.4 0 1 0 4.8 
   "M5.5 -4.6m-2.4 0a2.4 2.4 0 1 0 4.8 0a2.4 2.4 0 1 0 -4.8 0";
 const ARROWHEAD = "M1 0 -7 -4.6 -5 0 -7 4.6Z";
 
-// Where the maps of a site lie in the window: the picture is padded evenly to a multiple of the deepest stride, so the
+// Where the maps of a site lie in the window: the image is padded evenly to a multiple of the deepest stride, so the
 // first cell begins `down` rows above the window and `right` columns left of it.
 export function siteGrid(explorer, { stride }) {
   const deepest = Math.max(...explorer.network.sites.map((site) => site.stride));
@@ -25,7 +25,7 @@ export function siteGrid(explorer, { stride }) {
 export function windowProbability(explorer) {
   const { top, left, height, width } = explorer.window;
   const { probability } = explorer.shown;
-  const whole = explorer.picture.width;
+  const whole = explorer.image.width;
   const values = new Float32Array(height * width);
   for (let row = 0; row < height; row++) {
     const start = (top + row) * whole + left;
@@ -78,7 +78,7 @@ function networkPlan(sites, width, shape, em, finger) {
 
   const first = sized(0.8 * largest);
   let y = first.h / 2 + 1;
-  put("picture", first, column(0), y);
+  put("image", first, column(0), y);
   put("logits", first, width - column(0), y, true);
   y += first.h / 2 + 20 + at(0).h / 2;
   for (let level = 0; level < depth; level++) {
@@ -132,7 +132,7 @@ export function networkView(host, explorer) {
 
   function build() {
     nodes = {};
-    const parts = [node({ name: "picture", channels: 1, stride: 1 }, "div")];
+    const parts = [node({ name: "image", channels: 1, stride: 1 }, "div")];
     for (const site of explorer.network.sites) {
       parts.push(node(site, "button"));
       if (site.name === "bottleneck") parts.push(knife());
@@ -142,7 +142,7 @@ export function networkView(host, explorer) {
     const depth = sites.filter(({ name }) => isSkip(name)).length;
     purpose.textContent =
       `${parameters.toLocaleString("en")} weights, ${depth} ${depth === 1 ? "level" : "levels"}: every block shows ` +
-      "the mean of its maps of this picture, what it responds to and not why. " +
+      "the mean of its maps of this image, what it responds to and not why. " +
       "Click a block to open its maps, a skip to cut it.";
     laid = "";
   }
@@ -151,7 +151,7 @@ export function networkView(host, explorer) {
     const { name } = site;
     const canvas = h("canvas", { width: 1, height: 1, "aria-hidden": "true" });
     const thumb = h("span", { class: "thumb" }, canvas, h("span", { class: "spot" }));
-    const kind = name === "picture" ? "source" : name.replace(/\d+$/, "");
+    const kind = name === "image" ? "source" : name.replace(/\d+$/, "");
     const count = h("small", { class: "count" });
     const size = h("small", { class: "size" });
     const button = h(
@@ -208,7 +208,7 @@ export function networkView(host, explorer) {
       thumb.style.width = `${place.thumb.w}px`;
       thumb.style.height = `${place.thumb.h}px`;
       const grid = siteGrid(explorer, site);
-      count.textContent = name === "picture" ? "input" : `${site.channels} ${site.channels === 1 ? "map" : "maps"}`;
+      count.textContent = name === "image" ? "input" : `${site.channels} ${site.channels === 1 ? "map" : "maps"}`;
       size.textContent = `${grid.height} × ${grid.width}`;
       // So that a position in the window, in pixels, falls on the right part of every thumbnail.
       for (const [property, value] of [
@@ -216,7 +216,7 @@ export function networkView(host, explorer) {
         ["--rows", grid.height * grid.stride], ["--columns", grid.width * grid.stride],
       ]) thumb.style.setProperty(property, value);
     }
-    badge.style.top = `${plan.places.picture.h / 2}px`;
+    badge.style.top = `${plan.places.image.h / 2}px`;
     label();
     drawWires();
   }
@@ -272,7 +272,7 @@ export function networkView(host, explorer) {
         from, to, other.cx, y2, goesDown ? 90 : -90);
     };
 
-    vertical("down", "picture", "encoder1");
+    vertical("down", "image", "encoder1");
     for (let level = 1; level < depth; level++) {
       vertical("down", `encoder${level}`, `encoder${level + 1}`);
       vertical("up", `decoder${level + 1}`, `up${level}`);
@@ -314,10 +314,10 @@ export function networkView(host, explorer) {
     wires.replaceChildren(...parts);
   }
 
-  function drawPicture() {
+  function drawImage() {
     const { top, left, height, width } = explorer.window;
-    const { grey, width: whole } = explorer.picture;
-    paintPixels(nodes.picture.canvas, height, width, (pixels) => {
+    const { grey, width: whole } = explorer.image;
+    paintPixels(nodes.image.canvas, height, width, (pixels) => {
       for (let row = 0, i = 0; row < height; row++) {
         for (let column = 0; column < width; column++, i++) {
           pixels[i] = 0xff000000 | (grey[(top + row) * whole + left + column] * 0x010101);
@@ -331,7 +331,7 @@ export function networkView(host, explorer) {
     paintValues(nodes.logits.canvas, windowProbability(explorer), height, width, explorer.palette, 1, false);
   }
 
-  // While others are computed the old ones stay, but not those of another picture.
+  // While others are computed the old ones stay, but not those of another image.
   function drawThumbnails(fresh) {
     const busy = !explorer.maps;
     for (const { name } of explorer.network.sites) {
@@ -366,7 +366,7 @@ export function networkView(host, explorer) {
 
   return function update(changed) {
     const has = (...names) => names.some((name) => changed.has(name));
-    if (has("picture")) {
+    if (has("image")) {
       const key = JSON.stringify(explorer.network.sites);
       if (key !== drawn) {
         drawn = key;
@@ -374,15 +374,15 @@ export function networkView(host, explorer) {
         changed = new Set([...changed, "maps", "shown"]);
       }
     }
-    if (has("picture", "window")) { place(); drawPicture(); }
+    if (has("image", "window")) { place(); drawImage(); }
     if (has("layer", "cuts")) { label(); drawWires(); }
     if (has("random")) {
       random.checked = explorer.state.random;
       badge.hidden = !explorer.state.random;
       board.classList.toggle("untrained", explorer.state.random);
     }
-    if (has("maps", "picture")) drawThumbnails(has("picture"));
-    if (has("shown", "picture", "window")) drawAnswer();
-    if (has("hover", "pixel", "window", "picture")) drawSpots();
+    if (has("maps", "image")) drawThumbnails(has("image"));
+    if (has("shown", "image", "window")) drawAnswer();
+    if (has("hover", "pixel", "window", "image")) drawSpots();
   };
 }

@@ -44,8 +44,8 @@ export function iou({ tp, fp, fn }) {
   return union ? tp / union : 1;
 }
 
-// The competition's score of one picture: the share of the IoU thresholds 0.50, 0.55, ..., 0.95 that its IoU exceeds.
-// Without salt in the picture it is 1 for an empty prediction and 0 for any other.
+// The competition's score of one image: the share of the IoU thresholds 0.50, 0.55, ..., 0.95 that its IoU exceeds.
+// Without salt in the image it is 1 for an empty prediction and 0 for any other.
 export function averagePrecision({ tp, fp, fn }) {
   const union = tp + fp + fn;
   if (tp + fn === 0) return union === 0 ? 1 : 0;
@@ -57,7 +57,7 @@ export function averagePrecision({ tp, fp, fn }) {
 
 // How the finding depends on the threshold, at 0.01, 0.02, ..., 0.99, from one pass over the pixels:
 // {thresholds, area, iou, score, best}, shares from 0 to 1.  `best` is the threshold with the highest IoU on this very
-// picture, the middle one of equals.  Without a truth (null) iou, score and best are null.  `pixels` is how many of them
+// image, the middle one of equals.  Without a truth (null) iou, score and best are null.  `pixels` is how many of them
 // are section; a margin is none.
 export function thresholdCurves(probability, truth, pixels) {
   const count = HUNDREDTHS.length;

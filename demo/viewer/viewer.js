@@ -1,4 +1,4 @@
-// The explorer of both front ends: a picture and its salt, the network as a U, the wires to cut, a pixel's reasons.
+// The explorer of both front ends: an image and its salt, the network as a U, the wires to cut, a pixel's reasons.
 //
 // view(root, packed, callbacks) builds it in `root` the first time and brings it up to date after that.  `packed` is
 // what demo/explorer.py:message makes.  Everything that does not need the network happens here, without a word to the
@@ -8,7 +8,7 @@
 import { h } from "./dom.js";
 import { fromBase64, unpack } from "./pack.js";
 import { sectionOf } from "./scores.js";
-import { pictureView } from "./picture.js";
+import { imageView } from "./image.js";
 import { curvesView } from "./curves.js";
 import { networkView } from "./network.js";
 import { mapsView } from "./maps.js";
@@ -32,13 +32,13 @@ export default function ({ parentElement, data, setStateValue, setTriggerValue }
 }
 
 const KEYS = [
-  ["← ↑ → ↓", "move the pixel (on the picture)"],
+  ["← ↑ → ↓", "move the pixel (on the image)"],
   ["[ and ]", "lower and raise the threshold"],
   ["O", "opacity"],
   ["C", "contour or fill"],
   ["H", "heat map or fill"],
   ["G", "compare with the ground truth"],
-  ["S", "swipe against the plain picture"],
+  ["S", "swipe against the plain image"],
   ["1 to 6", "cut a skip, or put it back"],
   ["?", "this list"],
 ];
@@ -46,7 +46,7 @@ const KEYS = [
 const PATIENCE = 3000; // ms after which a question is asked again, twice as long every time
 const LOST = 700; // ms after a message that should have brought the answer and did not
 const TRIES = 5;
-const REMEMBERED = 24; // answers kept per picture
+const REMEMBERED = 24; // answers kept per image
 
 const START = {
   threshold: 0.5, look: "fill", opacity: 0.45, truth: false, swipe: null,
@@ -57,20 +57,20 @@ const START = {
 };
 
 function build(root) {
-  const names = ["picture", "curves", "network", "maps", "cuts", "why"];
+  const names = ["image", "curves", "network", "maps", "cuts", "why"];
   const hosts = Object.fromEntries(names.map((name) => [name, h("section", { class: name })]));
   const spoken = h("p", { class: "spoken", role: "status" });
   const keys = keyList();
   const box = h(
     "div", { class: "salt-viewer" },
     h("div", { class: "columns" },
-      h("div", { class: "left" }, hosts.picture, hosts.curves, keys.button),
+      h("div", { class: "left" }, hosts.image, hosts.curves, keys.button),
       h("div", { class: "right" }, hosts.network, hosts.maps, hosts.cuts, hosts.why)),
     spoken, keys.dialog,
   );
   root.append(box);
 
-  let panels = null; // built with the first picture
+  let panels = null; // built with the first image
   let state = { ...START, ...fromLink() };
   let revision = null;
   let link = {};
@@ -83,7 +83,7 @@ function build(root) {
 
   const explorer = {
     get state() { return state; },
-    picture: null, network: null, palette: null, window: null, maps: null, cuts: null, cutsError: null, shown: null,
+    image: null, network: null, palette: null, window: null, maps: null, cuts: null, cutsError: null, shown: null,
     set, ask, say, cutIndex,
   };
 
@@ -108,9 +108,9 @@ function build(root) {
 
   function flush() {
     frame = 0;
-    if (!explorer.picture) return;
+    if (!explorer.image) return;
     if (changed.has("window")) placeWindow();
-    if (changed.has("window") || changed.has("random") || changed.has("picture")) {
+    if (changed.has("window") || changed.has("random") || changed.has("image")) {
       explorer.maps = explorer.cuts = null;
       changed.add("maps").add("cuts");
     }
@@ -118,16 +118,16 @@ function build(root) {
       explorer.cuts = null;
       changed.add("cuts");
     }
-    if (explorer.cuts === null && ["window", "random", "picture", "fill"].some((name) => changed.has(name))) fetchAll();
+    if (explorer.cuts === null && ["window", "random", "image", "fill"].some((name) => changed.has(name))) fetchAll();
     else if (changed.has("cuts") && explorer.maps?.cuts !== wires()) fetchMaps();
-    if (["cuts", "random", "window", "picture"].some((name) => changed.has(name))) {
+    if (["cuts", "random", "window", "image"].some((name) => changed.has(name))) {
       explorer.shown = shownNow();
       changed.add("shown");
     }
     const names = changed;
     changed = new Set();
     panels ??= [
-      pictureView(hosts.picture, explorer), curvesView(hosts.curves, explorer), networkView(hosts.network, explorer),
+      imageView(hosts.image, explorer), curvesView(hosts.curves, explorer), networkView(hosts.network, explorer),
       mapsView(hosts.maps, explorer), cutsView(hosts.cuts, explorer), whyView(hosts.why, explorer),
     ];
     for (const update of panels) update(names);
@@ -140,7 +140,7 @@ function build(root) {
   const wires = () => `${state.fill} ${cutIndex()}`;
 
   function placeWindow() {
-    const { height, width } = explorer.picture;
+    const { height, width } = explorer.image;
     const side = explorer.network.window;
     const [top, left] = state.window;
     explorer.window = {
@@ -149,9 +149,9 @@ function build(root) {
     };
   }
 
-  // What the picture shows: the network's answer, or in the opened window that of the network without some of its parts.
+  // What the image shows: the network's answer, or in the opened window that of the network without some of its parts.
   function shownNow() {
-    const { probability, width } = explorer.picture;
+    const { probability, width } = explorer.image;
     if (!explorer.cuts || !(state.random || cutIndex())) {
       return { probability, highest: highest(probability), altered: false };
     }
@@ -183,7 +183,7 @@ function build(root) {
     const name = JSON.stringify(full);
     if (!answers.has(name)) {
       const promise = new Promise((resolve, reject) => {
-        waiting.push({ request: { ...full, id: ++number, key: explorer.picture?.key ?? null }, resolve, reject, tries: 0 });
+        waiting.push({ request: { ...full, id: ++number, key: explorer.image?.key ?? null }, resolve, reject, tries: 0 });
         if (waiting.length === 1) send();
       });
       answers.set(name, promise);
@@ -222,17 +222,17 @@ function build(root) {
     finish((question) => (answer.error ? question.reject(new Error(answer.error)) : question.resolve(answer)));
   }
 
-  // Questions about a picture that is gone; the one under way still gets its answer, which nobody reads.
+  // Questions about an image that is gone; the one under way still gets its answer, which nobody reads.
   function forget() {
     answers = new Map();
-    for (const question of waiting.splice(1)) question.reject(new Error("another picture was opened"));
+    for (const question of waiting.splice(1)) question.reject(new Error("another image was opened"));
   }
 
   // What has been asked is still wanted when the answer comes.
   async function fetched(request, wanted) {
-    const { picture } = explorer;
+    const { image } = explorer;
     const before = wanted();
-    const current = () => picture === explorer.picture && before === wanted();
+    const current = () => image === explorer.image && before === wanted();
     try {
       const answer = await ask(request);
       return current() ? answer : null;
@@ -279,16 +279,16 @@ function build(root) {
 
   function open(message) {
     link = message.link;
-    const fresh = message.picture && message.key !== explorer.picture?.key;
+    const fresh = message.image && message.key !== explorer.image?.key;
     if (fresh) {
-      const { margin, probability } = message.picture;
+      const { margin, probability } = message.image;
       const section = sectionOf(margin, probability.length);
-      explorer.picture = { ...message.picture, section, key: message.key, chosen: message.chosen };
+      explorer.image = { ...message.image, section, key: message.key, chosen: message.chosen };
       explorer.network = message.network;
       explorer.palette = message.palette;
       forget();
       fitState();
-      touch("picture", ...Object.keys(START));
+      touch("image", ...Object.keys(START));
       // What a link brought is news to the server.
       told ||= viewText({ ...START, threshold: message.threshold, window: state.window });
       settling = setTimeout(settle, 250);
@@ -301,13 +301,13 @@ function build(root) {
       touch("threshold");
     }
     take(message.answer);
-    if (message.key !== explorer.picture?.key) ask({ kind: "picture" }).catch((error) => say(error.message));
+    if (message.key !== explorer.image?.key) ask({ kind: "image" }).catch((error) => say(error.message));
     else writeLink();
   }
 
-  // What a link, a session or the picture before says may not fit this picture and this network.
+  // What a link, a session or the image before says may not fit this image and this network.
   function fitState() {
-    const { height, width } = explorer.picture;
+    const { height, width } = explorer.image;
     const { sites, parts, samples, window: side } = explorer.network;
     const site = sites.find(({ name }) => name === state.layer);
     const inside = ([row, column]) => row >= 0 && row < height && column >= 0 && column < width;
@@ -322,7 +322,7 @@ function build(root) {
       pixel: state.pixel && inside(state.pixel) ? state.pixel : null,
       box: boxed ? state.box : null,
       window: fits ? state.window : middle,
-      truth: state.truth && Boolean(explorer.picture.truth),
+      truth: state.truth && Boolean(explorer.image.truth),
       hover: null, overlay: null, frames: [],
     }, { settled: false });
     placeWindow();
@@ -336,7 +336,7 @@ function build(root) {
     const { cuts, layer } = state;
     const cut = cuts.length ? `; without ${cuts.join(", ")}` : "";
     const opened = layer ? `; ${layer} is open` : "";
-    say(`${hosts.picture.querySelector("[data-testid=salt-readout]")?.textContent ?? ""}${cut}${opened}`);
+    say(`${hosts.image.querySelector("[data-testid=salt-readout]")?.textContent ?? ""}${cut}${opened}`);
   }
 
   // The server hears of the state when it has nothing else to do: Streamlit would stop its answer half-way.
@@ -348,7 +348,7 @@ function build(root) {
   }
 
   function writeLink() {
-    const part = explorer.picture.height > explorer.window.height || explorer.picture.width > explorer.window.width;
+    const part = explorer.image.height > explorer.window.height || explorer.image.width > explorer.window.width;
     const values = {
       ...link,
       threshold: state.threshold.toFixed(2),
@@ -375,7 +375,7 @@ function build(root) {
     if (!box.isConnected) return forgetEvents();
     const target = event.composedPath()[0];
     const typing = target.isContentEditable || target.matches?.("input:not([type=range],[type=radio],[type=checkbox]), textarea, select");
-    if (typing || event.ctrlKey || event.metaKey || event.altKey || keys.dialog.open || !explorer.picture) return;
+    if (typing || event.ctrlKey || event.metaKey || event.altKey || keys.dialog.open || !explorer.image) return;
     const done = target.dataset?.testid === "salt-viewer" ? movePixel(event) || shortcut(event.key) : shortcut(event.key);
     if (!done) return;
     event.preventDefault();
@@ -385,7 +385,7 @@ function build(root) {
   function movePixel({ key }) {
     const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[key];
     if (!step) return false;
-    const { height, width } = explorer.picture;
+    const { height, width } = explorer.image;
     const [row, column] = state.pixel ?? [height >> 1, width >> 1];
     const moved = state.pixel ? [row + step[0], column + step[1]] : [row, column];
     if (moved[0] >= 0 && moved[0] < height && moved[1] >= 0 && moved[1] < width) set({ pixel: moved, box: null });
@@ -402,7 +402,7 @@ function build(root) {
     else if (/^[oO]$/.test(key)) set({ opacity: opacity > 0.95 ? 0 : Math.min(1, Math.round(20 * opacity + 5) / 20) });
     else if (/^[cC]$/.test(key)) set({ look: look === "contour" ? "fill" : "contour" });
     else if (/^[hH]$/.test(key)) set({ look: look === "heat" ? "fill" : "heat" });
-    else if (/^[gG]$/.test(key)) set({ truth: !truth && Boolean(explorer.picture.truth) });
+    else if (/^[gG]$/.test(key)) set({ truth: !truth && Boolean(explorer.image.truth) });
     else if (/^[sS]$/.test(key)) set({ swipe: swipe === null ? 0.5 : null });
     else if (explorer.network.parts.includes(part)) {
       set({ cuts: cuts.includes(part) ? cuts.filter((name) => name !== part) : [...cuts, part] });
@@ -460,7 +460,7 @@ function highest(values) {
   return largest;
 }
 
-// What a link says, as far as it can be read; whether it fits is seen when the picture is there.
+// What a link says, as far as it can be read; whether it fits is seen when the image is there.
 function fromLink() {
   const values = new URLSearchParams(location.search);
   const numbers = (name, count) => {

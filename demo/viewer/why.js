@@ -7,13 +7,13 @@ import { h } from "./dom.js";
 import { paintValues } from "./color.js";
 import { legendStrip, overlayOf, paintClear } from "./cuts.js";
 
-const WHY_COPIES = 16; // noisy copies of the picture
+const WHY_COPIES = 16; // noisy copies of the image
 const WHY_CALM = 150; // ms a pixel must stay before the long question about it is asked
 const WHY_GRADIENT = "gradient"; // the name of that map, beside those of the sites
 
 export function whyView(host, explorer) {
   const overlay = overlayOf(explorer, "why");
-  const invite = h("p", { "data-testid": "why-invite" }, "Click a pixel of the picture, or drag a box over it, and see "
+  const invite = h("p", { "data-testid": "why-invite" }, "Click a pixel of the image, or drag a box over it, and see "
     + "what its answer rests on.");
   const names = ["Row", "Column", "Height", "Width"];
   const numbers = names.map((name) => h("input", {
@@ -33,7 +33,7 @@ export function whyView(host, explorer) {
   const strip = h("div", { class: "why-strip" });
   const signs = h("p", { class: "note why-legend" });
   const sizes = h("p", { class: "note why-legend" });
-  const maps = h("div", { role: "group", "aria-label": "Maps; choose one to lay it over the picture" },
+  const maps = h("div", { role: "group", "aria-label": "Maps; choose one to lay it over the image" },
     h("div", { class: "why-first" }, gradientHost, signs), sizes, strip);
   const random = h("input", {
     type: "checkbox", "data-testid": "why-random", onchange: () => explorer.set({ random: random.checked }),
@@ -48,7 +48,7 @@ export function whyView(host, explorer) {
     h("h3", {}, "Ask a pixel why"),
     h("p", { class: "note" }, "The gradient shows which pixels would move this logit if they were a little brighter; "
       + "Grad-CAM shows where the maps of a level speak for salt here. Neither shows what the network would say of "
-      + "another picture."),
+      + "another image."),
     invite,
     h("div", { class: "row why-place" }, ...numbers.map((input, i) => h("label", {}, names[i], input))),
     answerBox,
@@ -57,7 +57,7 @@ export function whyView(host, explorer) {
   let place = null; // the asked box in its scene, and what is known of it: {key, scene, box, inside, answers}
   let drawn = null; // the scene whose maps stand there
   const layers = new Map(); // name of a map -> {button, thumbnail, title, strength, canvas, smooth, label}
-  let laid = null; // which of them is meant to lie over the picture
+  let laid = null; // which of them is meant to lie over the image
   let frames = []; // as this panel wants them
   let busy = false;
   let wake = () => {}; // ends the pause before the long question
@@ -66,11 +66,11 @@ export function whyView(host, explorer) {
   // --- Asking ---
 
   function lookUp() {
-    const { picture, network, window: part } = explorer;
+    const { image, network, window: part } = explorer;
     const { pixel, box } = explorer.state;
     const asked = box ?? (pixel && [...pixel, 1, 1]);
     if (!asked) return null;
-    const scene = JSON.stringify([picture.key, network.parameters, part.top, part.left, part.height, part.width]);
+    const scene = JSON.stringify([image.key, network.parameters, part.top, part.left, part.height, part.width]);
     const [top, left, height, width] = asked;
     const inside = top >= part.top && left >= part.left
       && top + height <= part.top + part.height && left + width <= part.left + part.width;
@@ -134,10 +134,10 @@ export function whyView(host, explorer) {
   // --- The pixel and the box by hand ---
 
   function fromNumbers() {
-    const { picture } = explorer;
+    const { image } = explorer;
     const [row, column, ...sides] = numbers.map((input) => Math.round(input.valueAsNumber));
     if (Number.isNaN(row) || Number.isNaN(column)) return; // the other number is still to come
-    const lengths = [picture.height, picture.width];
+    const lengths = [image.height, image.width];
     const size = sides.map((side, axis) => Math.max(1, Math.min(side || 1, lengths[axis])));
     const start = [row, column].map((middle, axis) =>
       Math.max(0, Math.min(middle - (size[axis] >> 1), lengths[axis] - size[axis])));
@@ -148,7 +148,7 @@ export function whyView(host, explorer) {
 
   function writeNumbers() {
     const { pixel, box } = explorer.state;
-    const { height, width } = explorer.picture;
+    const { height, width } = explorer.image;
     [height - 1, width - 1, height, width].forEach((most, i) => { numbers[i].max = most; });
     const values = [...(pixel ?? ["", ""]), box?.[2] ?? 1, box?.[3] ?? 1];
     numbers.forEach((input, i) => { if (input.value !== String(values[i])) input.value = values[i]; });
@@ -160,11 +160,11 @@ export function whyView(host, explorer) {
   }
 
   function moveWindow() {
-    const { picture, window: part } = explorer;
+    const { image, window: part } = explorer;
     const [top, left, height, width] = place.box;
     const start = (from, side, length, whole) => Math.max(0, Math.min(from + ((side - length) >> 1), whole - length));
     explorer.set({
-      window: [start(top, height, part.height, picture.height), start(left, width, part.width, picture.width)],
+      window: [start(top, height, part.height, image.height), start(left, width, part.width, image.width)],
     });
   }
 
@@ -211,7 +211,7 @@ export function whyView(host, explorer) {
 
   // How far a logit could look, against where its influence really comes from.
   function drawField(wide, narrow) {
-    const { network, window: part, picture } = explorer;
+    const { network, window: part, image } = explorer;
     const [top, left, height, width] = place.box;
     const reach = network.field >> 1;
     const first = Math.max(part.top, top - reach);
@@ -222,7 +222,7 @@ export function whyView(host, explorer) {
       width: Math.min(part.left + part.width, left - reach + network.field + width - 1) - start,
       label: "in theory", dashed: true,
     };
-    const whole = part.height * part.width === picture.height * picture.width ? "picture" : "opened part";
+    const whole = part.height * part.width === image.height * image.width ? "image" : "opened part";
     const covers = theory.height === part.height && theory.width === part.width;
     const uncut = explorer.state.cuts.length ? " This is the answer of the whole network: nothing is cut for it." : "";
     field.textContent = `In theory a logit depends on up to ${network.field} x ${network.field} pixels around it`
@@ -273,7 +273,7 @@ export function whyView(host, explorer) {
       const thumbnail = h("canvas", { "aria-hidden": "true" });
       const title = h("span", { class: "why-name" });
       const strength = h("span", { class: "why-strength" });
-      const canvas = document.createElement("canvas"); // what is laid over the picture
+      const canvas = document.createElement("canvas"); // what is laid over the image
       const button = h("button", {
         type: "button", class: "why-map", "data-testid": `why-map-${name}`, onclick: () => choose(name),
       }, thumbnail, title, strength);
@@ -284,7 +284,7 @@ export function whyView(host, explorer) {
   }
 
   // A coarse map in its place in the window: its pixels are `stride` wide, and the first may begin outside, where
-  // unet.image.Padding mirrored the picture to a multiple of the deepest stride.
+  // unet.image.Padding mirrored the image to a multiple of the deepest stride.
   function drawCam({ thumbnail, canvas }, cam, stride) {
     const { window: part, network, palette: colors } = explorer;
     const deepest = Math.max(...network.sites.map((site) => site.stride));
@@ -315,7 +315,7 @@ export function whyView(host, explorer) {
       + (both ? ` r: its correlation with ${other} of the same pixel.` : "");
   }
 
-  // --- Over the picture ---
+  // --- Over the image ---
 
   function choose(name) {
     if (overlay.wanted() && laid === name) overlay.drop();
@@ -336,7 +336,7 @@ export function whyView(host, explorer) {
     }
   }
 
-  // Nothing of another scene stays in the picture.
+  // Nothing of another scene stays in the image.
   function wipe() {
     drawn = null;
     content.hidden = true;
@@ -351,8 +351,8 @@ export function whyView(host, explorer) {
     overlay.follow();
     if (changed.has("overlay")) mark();
     if (drawn && explorer.state.frames !== frames) keepFrames(); // a new view from the server takes them away
-    if (!["picture", "pixel", "box", "random", "window", "cuts"].some((name) => changed.has(name))) return;
-    if (["picture", "pixel", "box"].some((name) => changed.has(name))) writeNumbers();
+    if (!["image", "pixel", "box", "random", "window", "cuts"].some((name) => changed.has(name))) return;
+    if (["image", "pixel", "box"].some((name) => changed.has(name))) writeNumbers();
     random.checked = explorer.state.random;
     const next = lookUp();
     invite.hidden = Boolean(next);

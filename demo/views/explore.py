@@ -13,7 +13,7 @@ viewer = st.components.v2.component("salt_viewer", js=explorer.script(), css=exp
 
 @st.cache_data(max_entries=32, show_spinner="Looking for salt")
 def find_probability(weights: tuple[str, int, str], digest: str, _segmenter: Segmenter, _grey: Grey) -> Probability:
-    """Keyed by the weights and the picture's content: a hit is always this very picture."""
+    """Keyed by the weights and the image's content: a hit is always this very image."""
     return _segmenter.probability(_grey)
 
 
@@ -40,7 +40,7 @@ def explore() -> None:
     key = explorer.key(opened, probability, segmenter)
     question = state.pop("question", None)
     answer = question and explorer.answer(question, opened, segmenter, key)
-    wanted = question is not None and question.get("kind") == "picture"
+    wanted = question is not None and question.get("kind") == "image"
     message = explorer.message(
         opened,
         probability,
@@ -50,7 +50,7 @@ def explore() -> None:
         link=state.link,
         view=state.view,
         answer=answer,
-        with_picture=wanted or state.get("sent") != key,
+        with_image=wanted or state.get("sent") != key,
     )
     state.sent = key
     viewer(key="viewer", data=explorer.pack(message), on_ask_change=take_question, on_view_change=take_view)

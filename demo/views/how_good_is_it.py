@@ -225,7 +225,7 @@ def show_worst(tiles: list[TileScore]) -> None:
 def show_report(found: quality.Evaluation) -> None:
     """Every view of a report."""
     chosen, temperature = found["threshold"], found["temperature"]
-    flat = found["best_threshold"]["tta" if quality.claims_tta(segmenter.card) else "plain"]
+    flat = found["best_threshold"]["tta" if segmenter.card.claims_tta else "plain"]
     with next(places):
         show_groups(
             "By how much of a tile is salt",

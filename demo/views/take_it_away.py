@@ -1,4 +1,4 @@
-"""Page 2: many pictures at once, and everything that was found in them as files."""
+"""Page 2: many images at once, and everything that was found in them as files."""
 
 import base64
 import hashlib
@@ -23,25 +23,25 @@ strip = st.components.v2.component(
 
 @st.cache_resource
 def shelf() -> session.Shelf:
-    """What was computed, kept by its content: nobody gets what was made of another picture than theirs."""
+    """What was computed, kept by its content: nobody gets what was made of another image than theirs."""
     return session.Shelf(SHELF)
 
 
-def open_picture() -> None:
-    """A picture of the strip was clicked: it is opened, and then this page makes way."""
+def open_image() -> None:
+    """An image of the strip was clicked: it is opened, and then this page makes way."""
     label = state.get("strip", {}).get("open")
     if isinstance(label, str) and label in state.choices:
-        state.picture, state.leaving, state.said = label, True, []
+        state.image, state.leaving, state.said = label, True, []
 
 
 def find_rows(collection: session.Collection, threshold: float) -> dict[str, session.Row]:
-    """What the strip shows of every picture, with a bar where the network is still at work."""
+    """What the strip shows of every image, with a bar where the network is still at work."""
     rows = {label: collection.known_row(label, threshold) for label in collection.sources}
     missing = [label for label, row in rows.items() if row is None]
     if missing:
         bar = st.progress(0.0)
         for number, label in enumerate(missing):
-            bar.progress(number / len(missing), f"Looking for salt: picture {number + 1} of {len(missing)}")
+            bar.progress(number / len(missing), f"Looking for salt: image {number + 1} of {len(missing)}")
             rows[label] = collection.row(label, threshold)
         bar.empty()
     return rows
@@ -60,17 +60,17 @@ def strip_data(rows: dict[str, session.Row]) -> dict[str, object]:
         }
         for label, row in rows.items()
     ]
-    key = hashlib.sha256(repr((state.picture, shown)).encode()).hexdigest()
-    return {"key": key, "open": state.picture, "rows": shown}
+    key = hashlib.sha256(repr((state.image, shown)).encode()).hexdigest()
+    return {"key": key, "open": state.image, "rows": shown}
 
 
 def describe() -> session.State:
-    """This session without its pictures."""
+    """This session without its images."""
     try:
         view = None if state.view is None else session.read_view(state.view)
     except session.SessionError:  # it came out of a browser
         view = None
-    return session.State(state.picture, state.weights_name, state.segmenter.card["sha256"], state.threshold, view)
+    return session.State(state.image, state.weights_name, state.segmenter.card.sha256, state.threshold, view)
 
 
 def offer(label: str, name: str, content: Callable[[], bytes], strong: bool = False) -> None:
@@ -80,7 +80,7 @@ def offer(label: str, name: str, content: Callable[[], bytes], strong: bool = Fa
 
 
 def show_downloads(collection: session.Collection, opened: core.Opened, threshold: float) -> None:
-    """All pictures as files, and the open one."""
+    """All images as files, and the open one."""
 
     def probability() -> Probability:
         return collection.probability(opened)
@@ -96,11 +96,11 @@ def show_downloads(collection: session.Collection, opened: core.Opened, threshol
             offer("Session (ZIP)", "salt-session.zip", partial(collection.zip, describe()), strong=True)
             offer("Results (CSV)", "salt-results.csv", partial(collection.results, threshold))
         st.caption(
-            "The ZIP holds the pictures, truths, masks, overlays and probabilities (16-bit PNG and NPY), and the "
-            "results with Kaggle's run-lengths. Dropped on *Your pictures* it opens this session again."
+            "The ZIP holds the images, truths, masks, overlays and probabilities (16-bit PNG and NPY), and the "
+            "results with Kaggle's run-lengths. Dropped on *Your images* it opens this session again."
         )
     with right:
-        st.subheader("The open picture")
+        st.subheader("The open image")
         st.text(opened.name)
         with st.container(horizontal=True):
             offer("Mask (PNG)", f"{stem}-mask.png", lambda: core.mask_png(mask()))
@@ -118,16 +118,16 @@ collection = session.Collection(chosen, state.segmenter, state.weights, shelf())
 count = len(collection.sources)
 
 st.header("Take it away")
-whose = f"your {count} pictures" if count > 1 else "your picture"
+whose = f"your {count} images" if count > 1 else "your image"
 st.text(f"threshold {state.threshold:.2f} · {whose if uploads else f'no uploads, so these are the {count} samples'}")
 if collection.left_out:
     names = ", ".join(core.literal(label) for label in collection.left_out)
-    st.warning(f"All pictures together have more than {session.LARGEST_TOTAL:,} pixels; left out here: {names}")
+    st.warning(f"All images together have more than {session.LARGEST_TOTAL:,} pixels; left out here: {names}")
 show_downloads(collection, state.opened, state.threshold)
 
 st.subheader("One beside the other")
 st.caption(
-    "Orange is what the network calls salt at this threshold; a click opens the picture. IoU and the competition's "
+    "Orange is what the network calls salt at this threshold; a click opens the image. IoU and the competition's "
     "score need a truth: without one, nothing here says how good a mask is."
 )
-strip(key="strip", data=strip_data(find_rows(collection, state.threshold)), on_open_change=open_picture)
+strip(key="strip", data=strip_data(find_rows(collection, state.threshold)), on_open_change=open_image)

@@ -21,17 +21,19 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from unet import bench, metrics, pairing, report
-from unet.checkpoint import Card
-from unet.command import version
-from unet.data import Tiles, read_tiles
-from unet.files import FORMATS, MissingError, PictureError, PictureFile, find_left_out, find_pictures, printable
-from unet.judging import scores
-from unet.material import unseen_sections
-from unet.pairing import is_mask_beside
-from unet.places import labelled_place, sections_file, shown
+from unet import benchmark as bench
+from unet import metrics, report
+from unet.card import Card
+from unet.cli.process import version
+from unet.data import pairing
+from unet.data.dataset import unseen_sections
+from unet.data.pairing import is_mask_beside
+from unet.data.places import labelled_place, sections_file, shown
+from unet.data.sections import match_sections, read_sections, sections_said
+from unet.data.tiles import Tiles, read_tiles
+from unet.evaluation import scores
+from unet.files.images import FORMATS, ImageError, ImageFile, MissingError, find_images, find_left_out, printable
 from unet.prediction import CHUNK, ClashError, Way, is_submission_of, others, plan, predict, refusal, write
-from unet.sections import match_sections, read_sections, sections_said
 from unet.segmenter import BATCH, Probability, Segmenter, shipped_weights
 
 NAMED = 8  # files that one sentence names
@@ -74,16 +76,16 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser(
         "predict",
-        help="write a mask for every picture",
-        description="Write a mask for every picture, of its size: DIR/<stem>.png, 8-bit, 255 = salt.",
-        epilog="A picture that cannot be read is named on stderr, the others are still done, and the exit status is 1.",
+        help="write a mask for every image",
+        description="Write a mask for every image, of its size: DIR/<stem>.png, 8-bit, 255 = salt.",
+        epilog="An image that cannot be read is named on stderr, the others are still done, and the exit status is 1.",
     )
     command.add_argument(
         "inputs",
         nargs="+",
         type=Path,
         metavar="INPUT",
-        help=f"a picture ({FORMATS}), or a folder or .zip of pictures, folders in it included; where there are "
+        help=f"an image ({FORMATS}), or a folder or .zip of images, folders in it included; where there are "
         "folders called images, only those are read",
     )
     command.add_argument("--out", required=True, type=Path, metavar="DIR", help="the folder for the masks")
@@ -112,8 +114,8 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--skip-existing",
         action="store_true",
-        help="leave out pictures whose files are already in DIR, to go on after an interruption; those that were made "
-        "of another picture or in another way are made again",
+        help="leave out images whose files are already in DIR, to go on after an interruption; those that were made "
+        "of another image or in another way are made again",
     )
     _add_overwrite(command)
 
@@ -186,7 +188,7 @@ def _add_tta(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--tta",
         action="store_true",
-        help="average with the mirrored picture: a little better, twice the time",
+        help="average with the mirrored image: a little better, twice the time",
     )
 
 
@@ -206,9 +208,9 @@ def _positive(text: str) -> int:
 
 def _predict(arguments: argparse.Namespace) -> int:
     begin = time.perf_counter()
-    pictures, problems, left_out = _collect(arguments.inputs)
+    images, problems, left_out = _collect(arguments.inputs)
     try:
-        jobs = plan(pictures, arguments.out, arguments.probability)
+        jobs = plan(images, arguments.out, arguments.probability)
     except ClashError as error:
         raise UsageError(error) from None
     segmenter = _load(arguments.weights, arguments.fast)
@@ -218,11 +220,11 @@ def _predict(arguments: argparse.Namespace) -> int:
         _check_file(arguments.csv)
         taken = [
             *arguments.inputs,
-            *(p.path for p in pictures if p.path),
+            *(p.path for p in images if p.path),
             *(path for job in jobs for path in job.outputs),
         ]
         if os.path.realpath(arguments.csv) in {os.path.realpath(path) for path in taken}:
-            raise UsageError(f"{arguments.csv}: is a picture or a mask itself; choose another name for the CSV file")
+            raise UsageError(f"{arguments.csv}: is an image or a mask itself; choose another name for the CSV file")
     if not arguments.overwrite:
         there = others(jobs, arguments.skip_existing, encode)
         if encode and arguments.csv.exists() and not is_submission_of(arguments.csv, arguments.out):
@@ -245,10 +247,10 @@ def _predict(arguments: argparse.Namespace) -> int:
         _write_submission(arguments.csv, outcome.runs)
 
     for note, names in outcome.notes.items():
-        _say(f"{names[0]}: {note}" if len(names) == 1 else f"{len(names):,} pictures, first {names[0]}: {note}")
+        _say(f"{names[0]}: {note}" if len(names) == 1 else f"{len(names):,} images, first {names[0]}: {note}")
     seconds = time.perf_counter() - begin
     share = outcome.network_seconds / seconds
-    summary = f"{outcome.done:,} pictures in {seconds:.1f} s, {share:.0%} of it in the network"
+    summary = f"{outcome.done:,} images in {seconds:.1f} s, {share:.0%} of it in the network"
     failed = outcome.failed + len(problems)
     if outcome.skipped:
         summary += f"; {outcome.skipped:,} were there already"
@@ -270,22 +272,22 @@ def _refuse_to_replace(there: Sequence[Path]) -> None:
         )
 
 
-def _collect(inputs: Sequence[Path]) -> tuple[list[PictureFile], list[str], int]:
-    """The pictures of all inputs, a sentence for each that cannot be used, and how many files were left out."""
-    pictures: list[PictureFile] = []
+def _collect(inputs: Sequence[Path]) -> tuple[list[ImageFile], list[str], int]:
+    """The images of all inputs, a sentence for each that cannot be used, and how many files were left out."""
+    images: list[ImageFile] = []
     problems: list[str] = []
     empty: list[str] = []
     count = 0
     for path in inputs:
         try:
-            found, left_out = find_pictures(path), [file.name for file in find_left_out(path)]
+            found, left_out = find_images(path), [file.name for file in find_left_out(path)]
         except MissingError as error:
             raise UsageError(error) from None
-        except PictureError as error:
+        except ImageError as error:
             problems.append(str(error))
             continue
         if not found:
-            empty.append(f"{path}: no pictures in it that can be read ({FORMATS})")
+            empty.append(f"{path}: no images in it that can be read ({FORMATS})")
         if left_out:
             count += len(left_out)
             more = f" and {len(left_out) - NAMED:,} more" if len(left_out) > NAMED else ""
@@ -293,20 +295,20 @@ def _collect(inputs: Sequence[Path]) -> tuple[list[PictureFile], list[str], int]
                 f"{', '.join(left_out[:NAMED])}{more}: left out; expected {FORMATS}, and where there are folders "
                 "called images only what lies in those"
             )
-        masks = is_mask_beside([picture.inside for picture in found])
+        masks = is_mask_beside([image.inside for image in found])
         if masks:
-            _say(f"{path}: {len(masks):,} masks beside their pictures, first {found[min(masks)].name}, were left out")
-        for index, picture in enumerate(found):
+            _say(f"{path}: {len(masks):,} masks beside their images, first {found[min(masks)].name}, were left out")
+        for index, image in enumerate(found):
             if index in masks:
                 continue
-            reason = refusal(picture.stem)
+            reason = refusal(image.stem)
             if reason is None:
-                pictures.append(picture)
+                images.append(image)
             else:
-                problems.append(f"{picture.name}: {reason}")
-    if empty and not pictures and not problems:
+                problems.append(f"{image.name}: {reason}")
+    if empty and not images and not problems:
         raise UsageError("; ".join(empty))
-    return pictures, empty + problems, count
+    return images, empty + problems, count
 
 
 def _write_submission(path: Path, runs: dict[str, str]) -> None:
@@ -330,7 +332,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         place = labelled_place(arguments.data)
         everything = read_tiles(place)
         sections, said = _known_sections(arguments.data, everything.ids)
-    except ValueError as error:  # DataError or PictureError
+    except ValueError as error:  # DataError or ImageError
         raise UsageError(error) from None
     split = arguments.split
     tiles, missing = _choose(everything, segmenter.card, split)
@@ -352,7 +354,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         content = {
             "name": path.stem,
             "weights": _below_here(path),
-            "sha256": segmenter.card["sha256"],
+            "sha256": segmenter.card.sha256,
             "parameters": sum(parameter.numel() for parameter in segmenter.model.parameters()),
             "threshold": segmenter.threshold,
             "temperature": segmenter.temperature,
@@ -376,7 +378,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         _print_groups("By sections.csv", known)
     _print_worst(report.worst(tiles.ids, probabilities, masks, segmenter.threshold, count=5))
     if split == "all":
-        seen = len(pairing.join(_split_ids(segmenter.card, "train"), tiles.ids).possible())
+        seen = len(pairing.join(segmenter.card.trained_on(), tiles.ids).possible())
         print(f"The weights were trained on {seen:,} of these tiles.")
     return 0
 
@@ -417,8 +419,7 @@ def _predicted(tiles: Tiles, ways: Sequence[tuple[Segmenter, bool]]) -> list[lis
 
 def _every_way(segmenter: Segmenter, tiles: Tiles) -> report.Predictions:
     """What the report needs; predicted again without the temperature only where there is one."""
-    claim = segmenter.card.get("claim")
-    claim_tta = isinstance(claim, dict) and claim.get("tta") is True
+    claim_tta = segmenter.card.claims_tta
     ways = [(segmenter, False), (segmenter, True)]
     if segmenter.temperature != 1:
         ways.append((segmenter.at_temperature(1.0), claim_tta))
@@ -437,7 +438,7 @@ def _choose(tiles: Tiles, card: Card, split: str) -> tuple[Tiles, int]:
     """The tiles of a split, and how many of its ids are not among the tiles."""
     if split == "all":
         return tiles, 0
-    wanted = _split_ids(card, split)
+    wanted = () if card.split is None else getattr(card.split, split)
     known = pairing.join(wanted, tiles.ids).known
     ids = list(dict.fromkeys(known[name] for name in wanted if name in known))
     if not ids:
@@ -446,12 +447,6 @@ def _choose(tiles: Tiles, card: Card, split: str) -> tuple[Tiles, int]:
             "score every tile there with --split all"
         )
     return tiles.subset(ids), len(wanted) - len(ids)
-
-
-def _split_ids(card: Card, split: str) -> list[str]:
-    """The ids of a split as the card lists them; none where the card, made by hand, lists none."""
-    ids = (card.get("split") or {}).get(split)
-    return ids if isinstance(ids, list) else []
 
 
 def _print_scores(title: str, scores: metrics.Scores, best: metrics.BestThreshold, split: str, pixels: int) -> None:
@@ -529,7 +524,7 @@ def _bench(arguments: argparse.Namespace) -> int:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    raise UsageError("it needs a process of its own; start it with python -m unet demo")  # unet.launch does
+    raise UsageError("it needs a process of its own; start it with python -m unet demo")  # unet.cli.demo does
 
 
 def _load(weights: Path | None, fast: bool = False) -> Segmenter:

@@ -1,4 +1,4 @@
-"""Picture files from anywhere, trusted no further than needed: bytes -> array; what folders and zips hold.
+"""ImageArray files from anywhere, trusted no further than needed: bytes -> array; what folders and zips hold.
 
 Nothing is unpickled, nothing is unpacked to disk, and every size is checked before memory is taken for it.
 """
@@ -22,9 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError, _imaging
 
-from unet import declared, image
-from unet.declared import BLURRED, FIRST_FRAME, Decoded
-from unet.image import Grey, Picture, Reading, salt
+from unet import image
+from unet.files import declared
+from unet.files.declared import BLURRED, FIRST_FRAME, Decoded
+from unet.image import Grey, ImageArray, Reading, salt
 
 FORMATS = "PNG, JPEG, TIFF, BMP, GIF, WebP, PNM or NPY"
 SUFFIXES = (
@@ -32,7 +33,7 @@ SUFFIXES = (
     ".pgm", ".ppm", ".pbm", ".pnm", ".npy",
 )  # fmt: skip
 IMAGES, MASKS = "images", "masks"  # what folders are called
-BESIDE = (".txt", ".csv", ".json", ".md", ".xml", ".yml", ".yaml", ".log", ".html", ".ini", ".db")  # no pictures
+BESIDE = (".txt", ".csv", ".json", ".md", ".xml", ".yml", ".yaml", ".log", ".html", ".ini", ".db")  # no images
 LARGEST_PIXELS = 50_000_000  # a section of 25,000 traces by 2,000 samples
 LARGEST_BYTES = 400_000_000  # the same as float64
 LARGEST_COUNT = 200_000  # files of one folder or zip
@@ -48,12 +49,12 @@ MOST_VALUES = 16  # of a mask that are told apart
 _Read = TypeVar("_Read")
 
 
-class PictureError(ValueError):
-    """A file that cannot be used as a picture; the message is one sentence with its name and the reason."""
+class ImageError(ValueError):
+    """A file that cannot be used as an image; the message is one sentence with its name and the reason."""
 
 
-class MissingError(PictureError):
-    """Nothing stands where pictures were looked for, or it may not be opened."""
+class MissingError(ImageError):
+    """Nothing stands where images were looked for, or it may not be opened."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,8 @@ class Mask:
 
 
 @dataclass(frozen=True)
-class PictureFile:
-    """One picture in a folder or a zip.
+class ImageFile:
+    """One image in a folder or a zip.
 
     Attributes:
         name: what to call it in messages; always printable.
@@ -91,35 +92,35 @@ class PictureFile:
     path: Path | None = None
     inside: PurePosixPath = PurePosixPath()
 
-    def read(self) -> Picture:
-        """The picture itself, as ``decode`` gives it; raises ``PictureError``."""
+    def read(self) -> ImageArray:
+        """The image itself, as ``decode`` gives it; raises ``ImageError``."""
         return decode(self.load(), self.name)
 
-    def read_picture(self) -> Reading:
-        """The picture as (H, W) float32 in [0, 1], and what of it was guessed; raises as ``read_picture``."""
-        return read_picture(self.load(), self.name)
+    def read_image(self) -> Reading:
+        """The image as (H, W) float32 in [0, 1], and what of it was guessed; raises as ``read_image``."""
+        return read_image(self.load(), self.name)
 
     def read_grey(self) -> Grey:
-        """The picture alone."""
-        return self.read_picture().grey
+        """The image alone."""
+        return self.read_image().grey
 
     def read_mask(self) -> Mask:
         """The mask in it; raises as ``read_mask``."""
         return read_mask(self.load(), self.name)
 
     def load(self) -> bytes:
-        """The file itself; raises ``PictureError``."""
+        """The file itself; raises ``ImageError``."""
         try:
             return self.content()
         except Exception as error:  # broken archives raise many types, and all mean the same
-            raise PictureError(f"{self.name}: cannot be read ({_reason(error)})") from None
+            raise ImageError(f"{self.name}: cannot be read ({_reason(error)})") from None
 
 
-def read_picture(content: bytes, name: str, largest: int = LARGEST_PIXELS) -> Reading:
-    """The grey of a picture file, and what of it was guessed or left out.
+def read_image(content: bytes, name: str, largest: int = LARGEST_PIXELS) -> Reading:
+    """The grey of an image file, and what of it was guessed or left out.
 
     Raises:
-        PictureError: more than the ``largest`` pixels that a page takes, or what ``decode`` or ``unet.image.grey`` does
+        ImageError: more than the ``largest`` pixels that a page takes, or what ``decode`` or ``unet.image.grey`` does
             not take.
     """
     decoded = _decoded(content, name)
@@ -133,7 +134,7 @@ def read_mask(content: bytes, name: str) -> Mask:
     """The salt of a mask file, by the organisers' rule: every value but 0, of a palette every index but 0.
 
     Raises:
-        PictureError: what ``decode`` or ``unet.image.salt`` does not take.
+        ImageError: what ``decode`` or ``unet.image.salt`` does not take.
     """
     decoded = _decoded(content, name)
     array, notes = decoded.array, tuple(note for note in decoded.notes if note == FIRST_FRAME)  # no matter how bright
@@ -148,7 +149,7 @@ def read_mask(content: bytes, name: str) -> Mask:
     return Mask(marked, values, notes)
 
 
-def _values(mask: Picture) -> frozenset[float | tuple[int, ...]]:
+def _values(mask: ImageArray) -> frozenset[float | tuple[int, ...]]:
     if mask.ndim == 3 and (mask[..., :3] == mask[..., :1]).all():
         mask = mask[..., 0]
     if mask.ndim == 2:
@@ -157,14 +158,14 @@ def _values(mask: Picture) -> frozenset[float | tuple[int, ...]]:
     return frozenset(tuple(colour) for colour in colours)
 
 
-def _understood(meaning: Callable[[Picture], _Read], picture: Picture, name: str) -> _Read:
+def _understood(meaning: Callable[[ImageArray], _Read], image: ImageArray, name: str) -> _Read:
     try:
-        return meaning(picture)
+        return meaning(image)
     except ValueError as error:
-        raise PictureError(f"{name}: {error}") from None
+        raise ImageError(f"{name}: {error}") from None
 
 
-def decode(content: bytes, name: str) -> Picture:
+def decode(content: bytes, name: str) -> ImageArray:
     """The array in the bytes of a PNG, JPEG, TIFF, BMP, GIF, WebP, PNM or NPY file.
 
     Args:
@@ -172,13 +173,13 @@ def decode(content: bytes, name: str) -> Picture:
         name: what to call the file in an error.
 
     Returns:
-        From a picture (H, W) or (H, W, 3), uint8 or uint16, spread out to the white that the file declares (from a
+        From an image (H, W) or (H, W, 3), uint8 or uint16, spread out to the white that the file declares (from a
         TIFF of signed numbers int8 or int16, of floating point float32): alpha is dropped, palettes and CMYK become
         RGB, an EXIF rotation is applied, of an animation the first frame is taken.  From NPY whatever array it holds;
-        ``unet.image.grey`` says whether that is a picture.
+        ``unet.image.grey`` says whether that is an image.
 
     Raises:
-        PictureError: empty, truncated, no picture, of a kind or with several pages that are not read, or larger than
+        ImageError: empty, truncated, no image, of a kind or with several pages that are not read, or larger than
             50 million pixels.
     """
     return _decoded(content, name).array
@@ -187,7 +188,7 @@ def decode(content: bytes, name: str) -> Picture:
 def _decoded(content: bytes, name: str) -> Decoded:
     """The same with what the file declares."""
     if not content:
-        raise PictureError(f"{name}: the file is empty")
+        raise ImageError(f"{name}: the file is empty")
     try:
         with warnings.catch_warnings():
             # They warn of what we decide ourselves.  Only their own warnings: threads share these filters.
@@ -195,36 +196,36 @@ def _decoded(content: bytes, name: str) -> Decoded:
             warnings.filterwarnings("ignore", message="Reading `.npy`|invalid ")  # of an NPY's header
             if content.startswith(np.lib.format.MAGIC_PREFIX):
                 return Decoded(_decode_npy(content, name))
-            return _decode_picture(content, name)
-    except PictureError:
+            return _decode_image(content, name)
+    except ImageError:
         raise
     except Exception as error:  # decoders raise many types on broken files, and all mean the same
-        raise PictureError(f"{name}: damaged or cut short ({_reason(error)})") from None
+        raise ImageError(f"{name}: damaged or cut short ({_reason(error)})") from None
 
 
-def _decode_picture(content: bytes, name: str) -> Decoded:
+def _decode_image(content: bytes, name: str) -> Decoded:
     significant = _check_png(content, name) if content.startswith(_PNG) else None
     try:
-        with Image.open(io.BytesIO(content), formats=_FORMATS) as picture:
-            _check_size(picture.height, picture.width, name)
-            declared.check_pages(picture, lambda reason: PictureError(f"{name}: {reason}"))
-            if picture.format == "TIFF":
-                _check_cover(picture, name)
-            picture.load()
-            ImageOps.exif_transpose(picture, in_place=True)
-            return declared.read(picture, significant, lambda reason: PictureError(f"{name}: {reason}"))
+        with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
+            _check_size(image.height, image.width, name)
+            declared.check_pages(image, lambda reason: ImageError(f"{name}: {reason}"))
+            if image.format == "TIFF":
+                _check_cover(image, name)
+            image.load()
+            ImageOps.exif_transpose(image, in_place=True)
+            return declared.read(image, significant, lambda reason: ImageError(f"{name}: {reason}"))
     except Image.DecompressionBombError:  # far beyond our own limit
-        raise PictureError(f"{name}: {_TOO_LARGE}") from None
+        raise ImageError(f"{name}: {_TOO_LARGE}") from None
     except UnidentifiedImageError:
-        reason = declared.unread_tiff(content) or f"not a {FORMATS} picture, or damaged at its head"
-        raise PictureError(f"{name}: {reason}") from None
+        reason = declared.unread_tiff(content) or f"not a {FORMATS} image, or damaged at its head"
+        raise ImageError(f"{name}: {reason}") from None
 
 
 def _check_png(content: bytes, name: str) -> int | None:
-    """How many bits are in use, where the file says so; raises ``PictureError`` for what Pillow notices too late.
+    """How many bits are in use, where the file says so; raises ``ImageError`` for what Pillow notices too late.
 
     It skips the checksums of pixels, so that a flipped bit would go unseen, and of an animation it takes memory for
-    the whole picture as soon as it is opened, however large the header says it is.
+    the whole image as soon as it is opened, however large the header says it is.
     """
     place, whole, significant = len(_PNG), memoryview(content), None
     while place + 12 <= len(content):
@@ -233,9 +234,9 @@ def _check_png(content: bytes, name: str) -> int | None:
         if end + 4 > len(content):
             break
         if zlib.crc32(whole[place + 4 : end]) != int.from_bytes(whole[end : end + 4]):
-            raise PictureError(f"{name}: damaged or cut short (wrong checksum)")
+            raise ImageError(f"{name}: damaged or cut short (wrong checksum)")
         if (kind == b"IHDR") != (place == len(_PNG)) or (kind == b"IHDR" and length != 13):
-            raise PictureError(f"{name}: damaged or cut short (no header at its head, or a second one)")
+            raise ImageError(f"{name}: damaged or cut short (no header at its head, or a second one)")
         if kind == b"IHDR":
             width, height = struct.unpack(">II", whole[place + 8 : place + 16])
             _check_size(height, width, name)
@@ -245,32 +246,32 @@ def _check_png(content: bytes, name: str) -> int | None:
         if kind == b"IEND":
             return significant or None
         place = end + 4
-    raise PictureError(f"{name}: damaged or cut short (no end)")
+    raise ImageError(f"{name}: damaged or cut short (no end)")
 
 
-def _check_cover(picture: Image.Image, name: str) -> None:
-    """Raises ``PictureError`` where the strips of a TIFF leave out a part of it, which Pillow would fill with black."""
-    boxes = [tile[1] for tile in getattr(picture, "tile", [])]
+def _check_cover(image: Image.Image, name: str) -> None:
+    """Raises ``ImageError`` where the strips of a TIFF leave out a part of it, which Pillow would fill with black."""
+    boxes = [tile[1] for tile in getattr(image, "tile", [])]
     covered = sum((right - left) * (lower - upper) for left, upper, right, lower in boxes)
-    if covered < picture.width * picture.height:
-        raise PictureError(f"{name}: cut short (it holds a part of its {picture.height:,} x {picture.width:,} pixels)")
+    if covered < image.width * image.height:
+        raise ImageError(f"{name}: cut short (it holds a part of its {image.height:,} x {image.width:,} pixels)")
 
 
-def _decode_npy(content: bytes, name: str) -> Picture:
+def _decode_npy(content: bytes, name: str) -> ImageArray:
     stream = io.BytesIO(content)
     version = np.lib.format.read_magic(stream)
     if version not in _NPY_HEADERS:  # 3.0 only differs in the names of a table's columns
-        raise PictureError(f"{name}: expected a plain array of numbers in NPY format 1.0 or 2.0, got {version}")
+        raise ImageError(f"{name}: expected a plain array of numbers in NPY format 1.0 or 2.0, got {version}")
     shape, _, dtype = _NPY_HEADERS[version](stream)
     if dtype.hasobject:
-        raise PictureError(f"{name}: holds Python objects, which are never loaded; save an array of numbers")
+        raise ImageError(f"{name}: holds Python objects, which are never loaded; save an array of numbers")
     if len(shape) >= 2:
         _check_size(shape[0], shape[1], name)
     # NumPy would take the memory that the header asks for before it looks whether the numbers are there.
     if int(np.prod([*shape, dtype.itemsize], dtype=object)) > len(content):
-        raise PictureError(f"{name}: cut short (its header promises more than the file holds)")
+        raise ImageError(f"{name}: cut short (its header promises more than the file holds)")
     stream.seek(0)
-    array: Picture = np.load(stream, allow_pickle=False)
+    array: ImageArray = np.load(stream, allow_pickle=False)
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
@@ -288,36 +289,36 @@ def _quiet_pillow() -> None:
 
 _quiet_pillow()
 
-_TOO_LARGE = f"more than {LARGEST_PIXELS:,} pixels; cut it into smaller pictures"
+_TOO_LARGE = f"more than {LARGEST_PIXELS:,} pixels; cut it into smaller images"
 
 
 def _check_size(height: int, width: int, name: str, largest: int = LARGEST_PIXELS) -> None:
     if height * width > LARGEST_PIXELS:
-        raise PictureError(f"{name}: {height:,} x {width:,} is {_TOO_LARGE}")
+        raise ImageError(f"{name}: {height:,} x {width:,} is {_TOO_LARGE}")
     if height * width > largest:
-        raise PictureError(
+        raise ImageError(
             f"{name}: {height:,} x {width:,} is more than the {largest:,} pixels this page takes; "
-            "cut it into smaller pictures, or use python -m unet predict"
+            "cut it into smaller images, or use python -m unet predict"
         )
 
 
-def find_pictures(path: Path, folder: str | None = None) -> list[PictureFile]:
-    """The pictures of a file, a folder or a zip, sorted by name.
+def find_images(path: Path, folder: str | None = None) -> list[ImageFile]:
+    """The images of a file, a folder or a zip, sorted by name.
 
     Hidden files, and what macOS adds to a zip, are left out.  A zip stays open for as long as one of its
-    pictures is kept: opening it anew for each of 18,000 would take far longer than reading them.
+    images is kept: opening it anew for each of 18,000 would take far longer than reading them.
 
     Args:
-        path: a picture file, a folder or a .zip; folders in it are looked through alike.
+        path: an image file, a folder or a .zip; folders in it are looked through alike.
         folder: read only what lies in folders of this name, for example ``masks``; by default what lies in those
-            called ``images``, and where there is none, every picture that lies in none called ``masks``.
+            called ``images``, and where there is none, every image that lies in none called ``masks``.
 
     Returns:
-        The pictures found; an empty list where there are none.
+        The images found; an empty list where there are none.
 
     Raises:
         MissingError: nothing stands at ``path``, or it may not be opened.
-        PictureError: a zip that is damaged, or too many files.
+        ImageError: a zip that is damaged, or too many files.
     """
     found = _listed(path)
     if found is None:
@@ -326,12 +327,12 @@ def find_pictures(path: Path, folder: str | None = None) -> list[PictureFile]:
 
 
 def choose(paths: Sequence[PurePosixPath], folder: str | None = None) -> list[int]:
-    """Which paths are read as pictures; as ``find_pictures``, which says what ``folder`` does."""
-    pictures = [index for index, path in enumerate(paths) if path.suffix.lower() in SUFFIXES]
+    """Which paths are read as images; as ``find_images``, which says what ``folder`` does."""
+    images = [index for index, path in enumerate(paths) if path.suffix.lower() in SUFFIXES]
     if folder is not None:
-        return [index for index in pictures if is_in(paths[index], folder)]
-    pictures = [index for index in pictures if not is_in(paths[index], MASKS)]
-    return [index for index in pictures if is_in(paths[index], IMAGES)] or pictures
+        return [index for index in images if is_in(paths[index], folder)]
+    images = [index for index in images if not is_in(paths[index], MASKS)]
+    return [index for index in images if is_in(paths[index], IMAGES)] or images
 
 
 def left_out(paths: Sequence[PurePosixPath]) -> list[int]:
@@ -347,13 +348,13 @@ def left_out(paths: Sequence[PurePosixPath]) -> list[int]:
     ]
 
 
-def find_left_out(path: Path) -> list[PictureFile]:
-    """The files of a folder or a zip that ``left_out`` tells of; raises as ``find_pictures``."""
+def find_left_out(path: Path) -> list[ImageFile]:
+    """The files of a folder or a zip that ``left_out`` tells of; raises as ``find_images``."""
     found = _listed(path) or []
     return [found[index] for index in left_out([file.inside for file in found])]
 
 
-def _listed(path: Path) -> list[PictureFile] | None:
+def _listed(path: Path) -> list[ImageFile] | None:
     """Every file of a folder or a zip that is not hidden, sorted by name; None for a file of its own."""
     try:
         if path.is_dir():
@@ -367,7 +368,7 @@ def _listed(path: Path) -> list[PictureFile] | None:
     raise MissingError(f"{printable(path)}: no such file or folder")
 
 
-def _on_disk(path: Path, inside: PurePosixPath | None = None) -> PictureFile:
+def _on_disk(path: Path, inside: PurePosixPath | None = None) -> ImageFile:
     def content() -> bytes:
         if path.exists() and not path.is_file():  # a pipe would never end
             raise ValueError("not a file, or a link to none")
@@ -376,14 +377,14 @@ def _on_disk(path: Path, inside: PurePosixPath | None = None) -> PictureFile:
             _limit(size)
             return file.read(size)
 
-    return PictureFile(printable(path), path.stem, content, path, inside or PurePosixPath(path.name))
+    return ImageFile(printable(path), path.stem, content, path, inside or PurePosixPath(path.name))
 
 
-def _in_folder(root: Path) -> list[PictureFile]:
+def _in_folder(root: Path) -> list[ImageFile]:
     def refuse(error: OSError) -> NoReturn:
         raise error
 
-    found: list[PictureFile] = []
+    found: list[ImageFile] = []
     for folder, folders, names in os.walk(root, onerror=refuse, followlinks=True):
         # A link leads anywhere, also to a folder around this one: only those that say what they are for are followed.
         linked = [
@@ -393,16 +394,16 @@ def _in_folder(root: Path) -> list[PictureFile]:
         paths = [Path(folder, name) for name in [*names, *linked] if not _is_hidden(name)]
         found += [_on_disk(path, PurePosixPath(path.relative_to(root).as_posix())) for path in paths]
         if len(PurePosixPath(folder).relative_to(root).parts) > DEEPEST:
-            raise PictureError(f"{printable(root)}: folders in folders, more than {DEEPEST} deep; is a link a circle?")
+            raise ImageError(f"{printable(root)}: folders in folders, more than {DEEPEST} deep; is a link a circle?")
         _check_count(root, len(found))
     return sorted(found, key=lambda file: file.inside.parts)  # paths compare otherwise in other Pythons
 
 
-def _in_zip(path: Path) -> list[PictureFile]:
+def _in_zip(path: Path) -> list[ImageFile]:
     try:
-        archive = zipfile.ZipFile(path)  # closed with the last PictureFile that holds it
+        archive = zipfile.ZipFile(path)  # closed with the last ImageFile that holds it
     except Exception as error:  # zipfile raises many types on broken archives
-        raise PictureError(f"{printable(path)}: not a readable zip ({_reason(error)})") from None
+        raise ImageError(f"{printable(path)}: not a readable zip ({_reason(error)})") from None
     entries = archive.infolist()
     _check_count(path, len(entries))
     # Some archives from Windows separate folders by backslashes.
@@ -410,14 +411,14 @@ def _in_zip(path: Path) -> list[PictureFile]:
     named = [pair for pair in named if pair[0].name and not is_hidden(pair[0])]
     named.sort(key=lambda pair: pair[0].parts)
     return [
-        PictureFile(printable(f"{path}:{inside}"), inside.stem, _zip_reader(archive, entry), None, inside)
+        ImageFile(printable(f"{path}:{inside}"), inside.stem, _zip_reader(archive, entry), None, inside)
         for inside, entry in named
     ]
 
 
 def _check_count(path: Path, count: int) -> None:
     if count > LARGEST_COUNT:
-        raise PictureError(f"{printable(path)}: {count:,} entries, more than {LARGEST_COUNT:,}; split it up")
+        raise ImageError(f"{printable(path)}: {count:,} entries, more than {LARGEST_COUNT:,}; split it up")
 
 
 def is_in(path: PurePosixPath, folder: str) -> bool:

@@ -1,6 +1,6 @@
 """The TGS Salt Identification data in Kaggle's own layout, and any data set in a layout like it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -8,15 +8,14 @@ from typing import Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from unet import pairing
-from unet.files import FORMATS, IMAGES, PictureFile, find_left_out, find_pictures, is_in, printable
-from unet.places import DEFAULT as DEFAULT
-from unet.places import DataError as DataError
-from unet.places import labelled_place as labelled_place
-from unet.places import unlabelled_place
-from unet.sections import Split as Split
-from unet.sections import read_sections as read_sections
-from unet.sections import split_tiles as split_tiles
+from unet.data import pairing
+from unet.data.places import DEFAULT as DEFAULT
+from unet.data.places import DataError as DataError
+from unet.data.places import labelled_place as labelled_place
+from unet.data.places import unlabelled_place
+from unet.data.sections import read_sections as read_sections
+from unet.data.sections import split_tiles as split_tiles
+from unet.files.images import FORMATS, IMAGES, ImageFile, find_images, find_left_out, is_in, printable
 
 LARGEST_PIXELS = 1_000_000_000  # of all tiles together: 24 times those of the challenge
 MOST_LISTED = 6  # values or names in one sentence
@@ -38,16 +37,16 @@ class Tiles:
     masks: NDArray[np.bool_]
     notes: tuple[str, ...] = ()
 
-    def subset(self, ids: list[str]) -> "Tiles":
+    def subset(self, ids: Sequence[str]) -> "Tiles":
         """The tiles with these ids, in this order; a KeyError names one that is not there."""
         index = {name: row for row, name in enumerate(self.ids)}
         rows = [index[name] for name in ids]
-        return Tiles(ids, self.images[rows], self.masks[rows], self.notes)
+        return Tiles(list(ids), self.images[rows], self.masks[rows], self.notes)
 
 
 @dataclass(frozen=True)
 class Unlabelled:
-    """Pictures without masks, of one size: their ``ids``, (N, H, W) uint8 ``images`` and ``notes`` as of ``Tiles``."""
+    """Images without masks, of one size: their ``ids``, (N, H, W) uint8 ``images`` and ``notes`` as of ``Tiles``."""
 
     ids: list[str]
     images: NDArray[np.uint8]
@@ -68,8 +67,8 @@ def load_tiles(root: Path) -> Tiles:
 
     Raises:
         DataError: no tiles, two places that could be meant, an image without a mask or with two, two of one name,
-            pictures of different sizes, or masks in which nothing is 0.
-        PictureError: a file that cannot be read.
+            images of different sizes, or masks in which nothing is 0.
+        ImageError: a file that cannot be read.
     """
     return read_tiles(labelled_place(root))
 
@@ -90,17 +89,17 @@ def read_tiles(place: Path, only: Collection[str] | None = None) -> Tiles:
             f"{printable(place)}: {len(missing):,} images have no mask of the same name in masks/ or beside them, "
             f"first {printable(missing[0])}"
         )
-    pictures, guessed = _read_all(found.images, ids)
-    truths, said = _read_masks(place, found.masks, ids, pictures.shape)
-    return Tiles(ids, pictures, truths, (*_unused(len(found.images) - len(ids)), *found.notes, *guessed, *said))
+    images, guessed = _read_all(found.images, ids)
+    truths, said = _read_masks(place, found.masks, ids, images.shape)
+    return Tiles(ids, images, truths, (*_unused(len(found.images) - len(ids)), *found.notes, *guessed, *said))
 
 
 @dataclass(frozen=True)
 class TileFiles:
     """Files of tiles, not yet read: id -> image, id -> mask of those that have one, and ``notes`` as of ``Tiles``."""
 
-    images: dict[str, PictureFile]
-    masks: dict[str, PictureFile]
+    images: dict[str, ImageFile]
+    masks: dict[str, ImageFile]
     notes: tuple[str, ...]
 
 
@@ -110,7 +109,7 @@ def find_tiles(place: Path) -> TileFiles:
     if not images or not (masks or images[0].inside.parent.name):
         raise DataError(
             f"{printable(place)}: expected train.zip, train/, or a folder or zip with images/ and masks/, or with "
-            "x_mask.png beside x.png; found no pictures there"
+            "x_mask.png beside x.png; found no images there"
         )
     found = pairing.pair([file.inside for file in images], [file.inside for file in masks])
     _refuse_ambiguous(place, [*found.twice, *found.ambiguous])
@@ -125,8 +124,8 @@ def find_tiles(place: Path) -> TileFiles:
     return TileFiles(dict(zip(names, images, strict=True)), mask_of, tuple(notes))
 
 
-def _images_and_masks(place: Path) -> tuple[list[PictureFile], list[PictureFile]]:
-    files, masks = find_pictures(place), find_pictures(place, "masks")
+def _images_and_masks(place: Path) -> tuple[list[ImageFile], list[ImageFile]]:
+    files, masks = find_images(place), find_images(place, "masks")
     beside = pairing.is_mask_beside([file.inside for file in files])
     return (
         [file for index, file in enumerate(files) if index not in beside],
@@ -152,29 +151,29 @@ def _refuse_ambiguous(place: Path, ambiguous: list[str]) -> None:
         raise DataError(f"{printable(place)}: {printable(ambiguous[0])}{more}")
 
 
-def _read_all(files: dict[str, PictureFile], ids: list[str]) -> tuple[NDArray[np.uint8], list[str]]:
-    """Pictures of one size, (N, H, W) uint8, the first says what size that is; and what of them was guessed."""
-    guessed = _Guessed("pictures")
-    first = guessed.of(files[ids[0]].read_picture(), ids[0]).grey
+def _read_all(files: dict[str, ImageFile], ids: list[str]) -> tuple[NDArray[np.uint8], list[str]]:
+    """Images of one size, (N, H, W) uint8, the first says what size that is; and what of them was guessed."""
+    guessed = _Guessed("images")
+    first = guessed.of(files[ids[0]].read_image(), ids[0]).grey
     if len(ids) * first.size > LARGEST_PIXELS:
         raise DataError(
-            f"{len(ids):,} pictures of {_size(first.shape)} as {printable(ids[0])} are more than {LARGEST_PIXELS:,} "
+            f"{len(ids):,} images of {_size(first.shape)} as {printable(ids[0])} are more than {LARGEST_PIXELS:,} "
             "pixels in all; cut them into tiles, or take fewer"
         )
-    pictures = np.empty((len(ids), *first.shape), np.uint8)
+    images = np.empty((len(ids), *first.shape), np.uint8)
     for row, name in enumerate(ids):
-        values = guessed.of(files[name].read_picture(), name).grey if row else first
+        values = guessed.of(files[name].read_image(), name).grey if row else first
         if values.shape != first.shape:
             raise DataError(
-                f"{printable(name)}: expected a picture of {_size(first.shape)} as {printable(ids[0])}, "
+                f"{printable(name)}: expected an image of {_size(first.shape)} as {printable(ids[0])}, "
                 f"got {_size(values.shape)}"
             )
-        pictures[row] = np.rint(values * 255)
-    return pictures, guessed.sentences()
+        images[row] = np.rint(values * 255)
+    return images, guessed.sentences()
 
 
 def _read_masks(
-    place: Path, files: dict[str, PictureFile], ids: list[str], shape: tuple[int, ...]
+    place: Path, files: dict[str, ImageFile], ids: list[str], shape: tuple[int, ...]
 ) -> tuple[NDArray[np.bool_], list[str]]:
     """Masks of one size, (N, H, W) bool, and what of them was guessed or looks wrong."""
     guessed = _Guessed("masks")
@@ -253,19 +252,19 @@ def _size(shape: tuple[int, ...]) -> str:
 
 
 def load_unlabelled(root: Path, left_out: Collection[str], labelled: Collection[str] = ()) -> Unlabelled:
-    """Pictures without masks, for a teacher to look at.
+    """Images without masks, for a teacher to look at.
 
     Args:
-        root: a zip or a folder of pictures of one size, or the folder that holds ``test.zip`` or ``test/``.
+        root: a zip or a folder of images of one size, or the folder that holds ``test.zip`` or ``test/``.
         left_out: names of tiles not to read, as a table of sections has them.
         labelled: names of tiles not to read because they have labels, should the place hold those too.
 
     Returns:
-        The pictures, sorted by name; their notes say how many were left out.
+        The images, sorted by name; their notes say how many were left out.
 
     Raises:
-        DataError: no pictures, two places that could be meant, two of one name, or pictures of different sizes.
-        PictureError: a file that cannot be read.
+        DataError: no images, two places that could be meant, two of one name, or images of different sizes.
+        ImageError: a file that cannot be read.
     """
     place = unlabelled_place(root)
     files = _unlabelled_files(place)
@@ -276,27 +275,27 @@ def load_unlabelled(root: Path, left_out: Collection[str], labelled: Collection[
     if judging:
         notes.append(f"{len(judging):,} tiles without labels lie in sections that validate, and are left out")
     if known - judging:
-        notes.append(f"{len(known - judging):,} of the pictures have labels, and are left out")
+        notes.append(f"{len(known - judging):,} of the images have labels, and are left out")
     ids = sorted(files.keys() - judging - known)
     if not ids:
-        raise DataError(f"{printable(place)}: expected a zip or a folder of pictures without labels; found none to use")
+        raise DataError(f"{printable(place)}: expected a zip or a folder of images without labels; found none to use")
     return _read_unlabelled(files, ids, notes)
 
 
 def read_unlabelled(place: Path, ids: list[str]) -> Unlabelled:
-    """The pictures with these names in the zip or the folder itself; a DataError says how many are not there."""
+    """The images with these names in the zip or the folder itself; a DataError says how many are not there."""
     files = _unlabelled_files(place)
     _refuse_missing(place, ids, files)
     return _read_unlabelled(files, ids, _unused(len(files) - len(ids)))
 
 
-def _read_unlabelled(files: dict[str, PictureFile], ids: list[str], notes: list[str]) -> Unlabelled:
+def _read_unlabelled(files: dict[str, ImageFile], ids: list[str], notes: list[str]) -> Unlabelled:
     images, guessed = _read_all(files, ids)
     return Unlabelled(ids, images, (*notes, *guessed))
 
 
-def _unlabelled_files(place: Path) -> dict[str, PictureFile]:
-    """The pictures of a place by name, without masks that lie beside them."""
+def _unlabelled_files(place: Path) -> dict[str, ImageFile]:
+    """The images of a place by name, without masks that lie beside them."""
     images, _ = _images_and_masks(place)
     paths = [file.inside for file in images]
     _refuse_ambiguous(place, pairing.pair(paths, []).twice)

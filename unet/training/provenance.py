@@ -9,21 +9,22 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import torch
 
-from unet.checkpoint import Card
-from unet.image import RULE
-from unet.material import Material
-from unet.options import TrainingConfig
+from unet.card import Card
+from unet.data.dataset import Material
+from unet.training.config import TrainingConfig
 
 LICENCE = (
     "Trained on tiles of the TGS Salt Identification Challenge, whose rules allow non-commercial, research and "
     "educational use; read them before any other use of these weights."
 )
-MIT = "MIT, as the code: learned from invented sections only."
+MIT = "MIT, as the code: learned from synthetic sections only."
 
 
-def origin(
+def with_origin(
+    card: Card,
     config: TrainingConfig,
     material: Material,
     history: list[dict[str, Any]],
@@ -32,9 +33,10 @@ def origin(
     parents: dict[str, Any],
     sources: dict[str, Any],
 ) -> Card:
-    """The card's entries that say where weights come from.
+    """A card with where the weights come from: name, split, training, licence.
 
     Args:
+        card: what is known of them so far.
         config: the run's options.
         material: what it learns from.
         history: an entry for each epoch that is done.
@@ -42,24 +44,16 @@ def origin(
         precision: the number format of the forward pass.
         parents: ``started_from`` and ``taught_by``: what is known of the weights the run began with, and of its
             teachers; None and empty where it has none.
-        sources: ``data`` and ``unlabelled``: what was read, as ``unet.record.summary`` says it.
+        sources: ``data`` and ``unlabelled``: what was read, as ``unet.training.data_record.summary`` says it.
     """
     split = material.split
-    return {
-        "name": config.name,
-        "input": RULE,
-        "split": split
-        and {
-            "by": split.by,
-            "seed": config.seed,
-            "val_share": config.val_share,
-            "sha256": split.sha256,
-            "train": split.train,
-            "val": split.val,
-            "left_out": split.left_out,
-            "sections": split.sections,
-        },
-        "training": {
+    if split is not None:
+        split = msgspec.structs.replace(split, seed=config.seed, val_share=config.val_share)
+    return msgspec.structs.replace(
+        card,
+        name=config.name,
+        split=split,
+        training={
             "command": _command(processes),
             "options": config.to_json(),
             **sources,
@@ -77,14 +71,14 @@ def origin(
             "threads": torch.get_num_threads(),
             "machine": f"{platform.machine()}, {os.cpu_count()} cores, {torch.backends.cpu.get_cpu_capability()}",
         },
-        "licence": _licence(split is not None, parents),
-    }
+        licence=_licence(split is not None, parents),
+    )
 
 
 def lineage(card: Card) -> dict[str, Any]:
     """What a card tells its descendants: its name, its tensors, its training; not every epoch of it again."""
-    training = {key: value for key, value in (card.get("training") or {}).items() if key != "history"}
-    return {"name": card.get("name"), "sha256": card["sha256"], "licence": card.get("licence"), "training": training}
+    training = {key: value for key, value in (card.training or {}).items() if key != "history"}
+    return {"name": card.name, "sha256": card.sha256, "licence": card.licence, "training": training}
 
 
 def _licence(tiles: bool, parents: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""What a picture file declares of its numbers, honoured: bits, sign, which end is white, pages, palettes.
+"""What an image file declares of its numbers, honoured: bits, sign, which end is white, pages, palettes.
 
 Pillow hands over many numbers as they are stored.  Twelve bits would be divided by the white of sixteen and come out
 black, signed bytes would wrap, and all pages but the first would be lost without a word.
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 
-from unet.image import Picture
+from unet.image import ImageArray
 
 # TIFF 6.0, and its supplements.
 NEW_SUBFILE_TYPE, BITS, PHOTOMETRIC, MAX_VALUE, SAMPLE_FORMAT = 254, 258, 262, 281, 339
@@ -47,23 +47,23 @@ class Decoded:
     Attributes:
         array: its numbers; what they may be ``unet.image.grey`` and ``salt`` say.
         notes: what of it was guessed or left out, in plain sentences.
-        indices: (H, W) uint8 of a picture with a palette, whose ``array`` has its colours.
+        indices: (H, W) uint8 of an image with a palette, whose ``array`` has its colours.
         palette_notes: what there is to say where the indices are read as a mask.
         lossy: whether its compression changes numbers.
     """
 
-    array: Picture
+    array: ImageArray
     notes: tuple[str, ...] = ()
     indices: NDArray[np.uint8] | None = None
     palette_notes: tuple[str, ...] = ()
     lossy: bool = False
 
 
-def read(picture: Image.Image, significant: int | None, refuse: Callable[[str], Exception]) -> Decoded:
-    """The numbers of an opened picture, scaled to the white that it declares.
+def read(image: Image.Image, significant: int | None, refuse: Callable[[str], Exception]) -> Decoded:
+    """The numbers of an opened image, scaled to the white that it declares.
 
     Args:
-        picture: opened by Pillow and upright, its size checked.
+        image: opened by Pillow and upright, its size checked.
         significant: bits that the file says are in use (a PNG's sBIT); None where it says nothing.
         refuse: makes the exception for a reason.
 
@@ -72,16 +72,16 @@ def read(picture: Image.Image, significant: int | None, refuse: Callable[[str], 
         point.  Alpha is dropped, palettes and CMYK become RGB.
     """
     notes: list[str] = []
-    if picture.format in ("PNG", "GIF", "WEBP") and getattr(picture, "n_frames", 1) > 1:
+    if image.format in ("PNG", "GIF", "WEBP") and getattr(image, "n_frames", 1) > 1:
         notes.append(FIRST_FRAME)
-    lossy = picture.format in ("JPEG", "WEBP")
-    if isinstance(picture, TiffImagePlugin.TiffImageFile):
-        return Decoded(_of_tiff(picture, refuse, notes), tuple(notes), *_indices(picture))
-    array = _of_mode(picture, refuse)
+    lossy = image.format in ("JPEG", "WEBP")
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        return Decoded(_of_tiff(image, refuse, notes), tuple(notes), *_indices(image))
+    array = _of_mode(image, refuse)
     depth = 8 * array.itemsize
     if significant is not None and significant < depth:
         array = _of_bits(array, significant, notes)
-    return Decoded(array, tuple(notes), *_indices(picture), lossy)
+    return Decoded(array, tuple(notes), *_indices(image), lossy)
 
 
 def unread_tiff(content: bytes) -> str:
@@ -102,27 +102,27 @@ def unread_tiff(content: bytes) -> str:
     return f"a TIFF of this kind is not read ({named}); save it as 8-bit or 16-bit grey, or as NPY"
 
 
-def check_pages(picture: Image.Image, refuse: Callable[[str], Exception]) -> None:
+def check_pages(image: Image.Image, refuse: Callable[[str], Exception]) -> None:
     """Refuses a TIFF with a second page, unless that is the first one made smaller, or its mask."""
-    if not isinstance(picture, TiffImagePlugin.TiffImageFile):
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
         return
     for page in range(1, MOST_PAGES):
         try:
-            picture.seek(page)
+            image.seek(page)
         except EOFError:
             break
-        if not picture.tag_v2.get(NEW_SUBFILE_TYPE, 0) & REDUCED_OR_MASK:
+        if not image.tag_v2.get(NEW_SUBFILE_TYPE, 0) & REDUCED_OR_MASK:
             raise refuse("several pages; save each as a file of its own")
-    picture.seek(0)
+    image.seek(0)
 
 
-def _of_tiff(picture: TiffImagePlugin.TiffImageFile, refuse: Callable[[str], Exception], notes: list[str]) -> Picture:
-    tags = picture.tag_v2
+def _of_tiff(image: TiffImagePlugin.TiffImageFile, refuse: Callable[[str], Exception], notes: list[str]) -> ImageArray:
+    tags = image.tag_v2
     bits, kind, inverted = _bits(tags), _format(tags), tags.get(PHOTOMETRIC) == WHITE_IS_ZERO
-    mode = picture.mode
+    mode = image.mode
     if kind == SIGNED and bits == (16,):
-        return np.asarray(picture).astype(np.int16)
-    array = _of_mode(picture, refuse)
+        return np.asarray(image).astype(np.int16)
+    array = _of_mode(image, refuse)
     if kind == SIGNED and bits == (8,):
         return array.view(np.int8)
     if kind == SIGNED and mode != "I":
@@ -140,37 +140,37 @@ def _of_tiff(picture: TiffImagePlugin.TiffImageFile, refuse: Callable[[str], Exc
     return array
 
 
-def _of_bits(array: Picture, bits: int, notes: list[str]) -> Picture:
+def _of_bits(array: ImageArray, bits: int, notes: list[str]) -> ImageArray:
     """uint8 or uint16 with the white of ``bits`` -> the same type with its own, unless they are spread out already."""
     white, own = 2**bits - 1, 2 ** (8 * array.itemsize) - 1
     if array.size == 0 or array.max() > white:  # as PNG asks for: the bits in use are the upper ones
         return array
     notes.append(f"{bits} bits are in use: {white} was taken as white")
-    spread: Picture = ((array.astype(np.uint32) * own + white // 2) // white).astype(array.dtype)
+    spread: ImageArray = ((array.astype(np.uint32) * own + white // 2) // white).astype(array.dtype)
     return spread
 
 
-def _of_mode(picture: Image.Image, refuse: Callable[[str], Exception]) -> Picture:
-    if picture.mode.startswith("I;16"):  # of either byte order
-        return np.asarray(picture).astype(np.uint16)
-    if picture.mode == "I":
-        values = np.asarray(picture)
+def _of_mode(image: Image.Image, refuse: Callable[[str], Exception]) -> ImageArray:
+    if image.mode.startswith("I;16"):  # of either byte order
+        return np.asarray(image).astype(np.uint16)
+    if image.mode == "I":
+        values = np.asarray(image)
         if values.min() < 0 or values.max() > 65535:
             raise refuse("32-bit integers outside 0 to 65535; save it as 8-bit, 16-bit or NPY")
         return values.astype(np.uint16)
-    if picture.mode in ("L", "RGB", "F"):
-        return np.array(picture)
-    if picture.mode not in _MODES:
-        raise refuse(f"colours of the kind {picture.mode} are not read; save it as grey or RGB")
-    return np.array(picture.convert(_MODES[picture.mode]))
+    if image.mode in ("L", "RGB", "F"):
+        return np.array(image)
+    if image.mode not in _MODES:
+        raise refuse(f"colours of the kind {image.mode} are not read; save it as grey or RGB")
+    return np.array(image.convert(_MODES[image.mode]))
 
 
-def _indices(picture: Image.Image) -> tuple[NDArray[np.uint8] | None, tuple[str, ...]]:
-    """The indices of a picture with a palette, and what to say of them as a mask."""
-    if picture.mode != "P":
+def _indices(image: Image.Image) -> tuple[NDArray[np.uint8] | None, tuple[str, ...]]:
+    """The indices of an image with a palette, and what to say of them as a mask."""
+    if image.mode != "P":
         return None, ()
-    indices = np.array(picture)
-    colours = np.array(picture.getpalette("RGB") or [0, 0, 0]).reshape(-1, 3).sum(1)
+    indices = np.array(image)
+    colours = np.array(image.getpalette("RGB") or [0, 0, 0]).reshape(-1, 3).sum(1)
     used = [int(colours[index]) for index in np.unique(indices) if 0 < index < len(colours)]
     return indices, (NOT_DARKEST,) if used and colours[0] > min(used) else ()
 

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
 
-from unet.command import Ending
+from unet.cli.process import Ending
 
 
 def main(argv: Sequence[str], ending: Ending) -> int:
@@ -62,7 +62,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def app() -> Path:
     """The folder of the app: inside an installed package, or at the root of a checkout."""
-    package = Path(__file__).parent
+    package = Path(__file__).parents[1]
     installed = package / "app" / "demo"
     return installed if installed.is_dir() else package.parent / "demo"
 

@@ -36,7 +36,7 @@ def augment(
 
 
 def random_affine(padding: Padding, generator: np.random.Generator) -> NDArray[np.float64]:
-    """A (2, 3) map from padded output to picture: flip left-right, zoom, rotation, shear and shift about the centre."""
+    """A (2, 3) map from padded output to image: flip left-right, zoom, rotation, shear and shift about the centre."""
     zoom = ZOOM ** generator.uniform(-1, 1)
     angle = np.deg2rad(generator.uniform(-ROTATION, ROTATION))
     shear = generator.uniform(-SHEAR, SHEAR)
@@ -44,7 +44,7 @@ def random_affine(padding: Padding, generator: np.random.Generator) -> NDArray[n
     shift = generator.uniform(-SHIFT, SHIFT, size=2) * (padding.width, padding.height)
     cosine, sine = np.cos(angle) / zoom, np.sin(angle) / zoom
     linear = np.array([[cosine, -sine], [sine, cosine]]) @ np.array([[flip, 0.0], [shear, 1.0]])
-    # The centre of the picture stays in the centre, then moves by the shift.
+    # The centre of the image stays in the centre, then moves by the shift.
     centre_in = np.array([(padding.width - 1) / 2, (padding.height - 1) / 2])
     centre_out = centre_in + (padding.left, padding.top)
     return np.column_stack([linear, centre_in + shift - linear @ centre_out])

@@ -1,8 +1,8 @@
 """The training loop: options in, weights and a card out, stopped and resumed at any moment.
 
-A run that was stopped and resumed ends with the weights of one that never stopped: ``unet.material`` draws nothing from
+A run that was stopped and resumed ends with the weights of one that never stopped: ``unet.data`` draws nothing from
 what ran before, everything else that changes is in the run's checkpoint, and so is what tells whether the tiles and
-the teachers are still those it began with (``unet.record``).
+the teachers are still those it began with (``unet.training.data_record``).
 
 Several processes divide every batch among them, and their gradients are averaged: but for the batch norm, whose
 statistics each process takes from its own share, a step is that of one process with the whole batch.  The first process
@@ -25,6 +25,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import torch
 from lightning_fabric import Fabric
@@ -35,22 +36,24 @@ from torch import Tensor
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from unet import checkpoint, pairing, pretrained, record
-from unet.checkpoint import Card, write_atomically
-from unet.data import load_unlabelled
-from unet.files import printable
+from unet import checkpoint, pretrained
+from unet.card import Card, Split
+from unet.checkpoint import write_atomically
+from unet.data import pairing
+from unet.data.dataset import Material, Pool, batches, epoch_order, epoch_tiles, load_material, shrunk
+from unet.data.places import DEFAULT, shown, unlabelled_place, unlabelled_root
+from unet.data.tiles import load_unlabelled
+from unet.evaluation import judged, judging_split, scores
+from unet.files.images import printable
 from unet.image import RULE
-from unet.judging import judged, judging_split, scores
-from unet.losses import symmetric_lovasz
-from unet.material import Material, Pool, batches, epoch_order, epoch_tiles, load_material, shrunk
 from unet.model import UNet, channels_last
-from unet.options import TrainingConfig, differing, learning_rate
-from unet.places import DEFAULT, shown, unlabelled_place, unlabelled_root
-from unet.provenance import lineage, origin
-from unet.record import Record
-from unet.sections import Split
 from unet.segmenter import Segmenter, computes_bfloat16
-from unet.teaching import check_teacher, same_teachers, taught
+from unet.training import data_record as record
+from unet.training.config import TrainingConfig, differing, learning_rate
+from unet.training.data_record import Record
+from unet.training.distillation import check_teacher, same_teachers, taught
+from unet.training.losses import symmetric_lovasz
+from unet.training.provenance import lineage, with_origin
 
 # What a run goes on from after an even and after an odd number of epochs: while one is written, the other stays.
 CHECKPOINTS = ("resume-even.pt", "resume-odd.pt")
@@ -183,22 +186,22 @@ class Run:
             place = unlabelled_place(root)
             self.say(f"reading {shown(place)}")
             # Neither what judges nor what has labels of its own, should the folder hold those too.
-            pictures = load_unlabelled(root, split.left_out, [*split.val, *split.train])
-            self.learns_from["unlabelled"] = record.of_unlabelled(place.absolute(), pictures)
+            images = load_unlabelled(root, split.left_out, [*split.val, *split.train])
+            self.learns_from["unlabelled"] = record.of_unlabelled(place.absolute(), images)
         else:
             teachers, self.learns_from["teachers"] = same_teachers(kept["teachers"], given.teacher)
-            place, pictures = record.unlabelled_again(kept["unlabelled"], given.unlabelled)
+            place, images = record.unlabelled_again(kept["unlabelled"], given.unlabelled)
             self.say(f"reading {shown(place)}")
             self.learns_from["unlabelled"] = kept["unlabelled"] | {"source": str(place)}
-        for note in pictures.notes:
+        for note in images.notes:
             self.say(note)
         cache = self.config.folder / "taught.safetensors"
-        pool = taught(teachers, pictures.ids, pictures.images, cache, self.fabric, self.console)
+        pool = taught(teachers, images.ids, images.images, cache, self.fabric, self.console)
         self.say(f"{len(pool.ids)} tiles without labels, labelled by {len(teachers)} teacher(s)")
         cards = [teacher.card for teacher in teachers]
         if kept is None:
             self.learns_from["teachers"] = [
-                {"path": str(path.absolute()), "sha256": card["sha256"]}
+                {"path": str(path.absolute()), "sha256": card.sha256}
                 for path, card in zip(self.config.teacher, cards, strict=True)
             ]
         return pool, cards
@@ -231,7 +234,9 @@ class Run:
             seconds = (self.history[-1]["seconds"] if self.history else 0.0) + time.monotonic() - began
             entry = {"epoch": number + 1, "loss": loss, "mAP": found["mAP"], "iou": found["iou"]}
             self.history.append(entry | {"tiles_per_second": rate, "seconds": seconds})
-            card = {**self._origin(), "threshold": 0.5, "metrics": {judging_split(self.material): found}}
+            card = self._card(
+                Card(threshold=0.5, input=RULE, metrics={judging_split(self.material): msgspec.to_builtins(found)})
+            )
             with _writing(config.folder):
                 checkpoint.save(_weights(config), self._average(), card)
                 self._keep()
@@ -248,12 +253,13 @@ class Run:
         """Judges the network and writes its final card."""
         path = _weights(self.config)
         if self.fabric.is_global_zero:
-            card = judged(self._segmenter(), self.material) | self._origin()
+            card = self._card(judged(self._segmenter(), self.material))
             with _writing(self.config.folder):
-                claim = checkpoint.save(path, self._average(), card)["claim"]
+                checkpoint.save(path, self._average(), card)
+            assert card.claim is not None  # which an evaluation makes
             self.say(
-                f"{path}: mAP {claim['value']:.4f} on {claim['count']} tiles of {claim['split']} "
-                f"(flip TTA, threshold {claim['threshold']:.2f})"
+                f"{path}: mAP {card.claim.value:.4f} on {card.claim.count} tiles of {card.claim.split} "
+                f"(flip TTA, threshold {card.claim.threshold:.2f})"
             )
         return path
 
@@ -300,15 +306,18 @@ class Run:
         return model.eval()
 
     def _segmenter(self) -> Segmenter:
-        return Segmenter(self._average(), {"threshold": 0.5, "input": RULE})
+        return Segmenter(self._average(), Card(threshold=0.5, input=RULE))
 
-    def _origin(self) -> Card:
+    def _card(self, card: Card) -> Card:
+        """A card with where the weights come from."""
         precision = str(self.fabric._precision.precision)
         parents: dict[str, Any] = self.learns_from["parents"]
         sources = {"data": record.summary(self.learns_from)}
         if "unlabelled" in self.learns_from:
             sources["unlabelled"] = record.summary(self.learns_from["unlabelled"])
-        return origin(self.config, self.material, self.history, self.fabric.world_size, precision, parents, sources)
+        return with_origin(
+            card, self.config, self.material, self.history, self.fabric.world_size, precision, parents, sources
+        )
 
     def _keep(self) -> None:
         """The metrics of the run's epochs, and everything it goes on from, each file whole or not at all.
@@ -422,10 +431,10 @@ def _is_of_the_connection(error: RuntimeError) -> bool:
 
 def _read_split(path: Path) -> Split:
     """The split a card lists."""
-    split = checkpoint.read_card(path).get("split")
-    if not isinstance(split, dict) or not {"train", "val", "by"} <= split.keys():
+    split = checkpoint.read_card(path).split
+    if split is None or not (split.train and split.val and split.by):
         raise TrainingError(f"{path}: this card lists no split of tiles to repeat")
-    return Split(split["train"], split["val"], split["by"], split.get("left_out", []), split.get("sections", {}))
+    return split
 
 
 def _first_weights(config: TrainingConfig, material: Material) -> tuple[UNet, Card | None]:
@@ -436,7 +445,7 @@ def _first_weights(config: TrainingConfig, material: Material) -> tuple[UNet, Ca
             model.encoder.load_state_dict(pretrained.imagenet_state())
         return channels_last(model), None
     model, card = checkpoint.load(config.start_from)
-    seen = pairing.join((card.get("split") or {}).get("train", []), material.val.ids).possible()
+    seen = pairing.join(card.trained_on(), material.val.ids).possible()
     if seen:
         raise TrainingError(
             f"{config.start_from} was trained on {len(seen)} of the tiles that would judge this run; "

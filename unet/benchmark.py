@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unet import synthetic
+from unet.card import Card
 from unet.image import RULE
 from unet.model import UNet, UNetConfig, channels_last
 from unet.segmenter import Segmenter
@@ -34,7 +35,7 @@ def contenders(shipped: Segmenter) -> list[tuple[str, Segmenter]]:
     return [
         ("shipped, float32", shipped),
         ("shipped, fast path", Segmenter(shipped.model, shipped.card, fast=True)),
-        ("milesial/Pytorch-UNet, float32", Segmenter(other, {"threshold": 0.5, "input": RULE})),
+        ("milesial/Pytorch-UNet, float32", Segmenter(other, Card(threshold=0.5, input=RULE))),
     ]
 
 

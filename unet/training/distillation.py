@@ -1,6 +1,6 @@
 """Soft pseudo-labels: what teachers say of tiles nobody labelled, for a smaller network to learn from.
 
-Distillation (Hinton, Vinyals and Dean 2015) on unlabelled pictures: the targets are the teachers' mean probabilities,
+Distillation (Hinton, Vinyals and Dean 2015) on unlabelled images: the targets are the teachers' mean probabilities,
 not their masks, so what a teacher is unsure of is not taught as certain.
 """
 
@@ -20,11 +20,11 @@ from rich.console import Console
 from rich.progress import Progress
 from safetensors import SafetensorError
 
-from unet import pairing
-from unet.checkpoint import Card, write_atomically
-from unet.material import Images, Pool, Targets
-from unet.places import shown
-from unet.sections import Split
+from unet.card import Card, Split
+from unet.checkpoint import write_atomically
+from unet.data import pairing
+from unet.data.dataset import Images, Pool, Targets
+from unet.data.places import shown
 from unet.segmenter import BATCH, Segmenter
 
 CHUNK = BATCH  # tiles that a teacher looks at together
@@ -40,7 +40,7 @@ def check_teacher(path: Path, card: Card, split: Split) -> None:
     Raises:
         TeacherError: it did, or its card does not list what it learned from.
     """
-    learned = (card.get("split") or {}).get("train")
+    learned = card.trained_on()
     if not learned:
         raise TeacherError(f"{path}: its card does not list the tiles it learned from, so nobody can say it is honest")
     seen = pairing.join(learned, split.val).possible()
@@ -69,7 +69,7 @@ def same_teachers(kept: list[dict[str, str]], given: tuple[Path, ...]) -> tuple[
         if not path.exists():
             raise TeacherError(f"{shown(path)}: this teacher of the run is not there; say with --teacher where it is")
         teacher = Segmenter.load(path, fast=True)
-        found[teacher.card["sha256"]] = path, teacher
+        found[teacher.card.sha256] = path, teacher
     wanted = [one["sha256"] for one in kept]
     others = [shown(path) for digest, (path, _) in found.items() if digest not in wanted]
     missing = [shown(Path(one["path"])) for one in kept if one["sha256"] not in found]
@@ -87,7 +87,7 @@ def same_teachers(kept: list[dict[str, str]], given: tuple[Path, ...]) -> tuple[
 def taught(
     teachers: list[Segmenter], ids: list[str], images: Images, cache: Path, fabric: Fabric, console: Console
 ) -> Pool:
-    """Tiles with the mean of what the teachers say of them and of their mirrored pictures.
+    """Tiles with the mean of what the teachers say of them and of their mirrored images.
 
     Every process predicts its share, and all of them get the whole.  The last bits of a probability depend on what is
     computed together and on how many threads compute it, and half a grey level may hang on them; so the same tiles are
@@ -103,7 +103,7 @@ def taught(
         fabric: the processes that share the work.
         console: where the first process shows progress.
     """
-    digest = hashlib.sha256("\n".join([*(teacher.card["sha256"] for teacher in teachers), "", *ids, ""]).encode())
+    digest = hashlib.sha256("\n".join([*(teacher.card.sha256 for teacher in teachers), "", *ids, ""]).encode())
     digest.update(np.ascontiguousarray(images).data)
     made_of = digest.hexdigest()
     targets = _read(cache, made_of)

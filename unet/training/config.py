@@ -18,8 +18,8 @@ class TrainingConfig:
     data: Path | None = None
     """Folder with the TGS data (train.zip or train/, and sections.csv), or the zip or folder of tiles itself, with
     sections.csv in it or beside it. Default: data/tgs-salt below the current folder if it is there; otherwise the
-    network learns from invented sections alone, which the first line says. What was read is always said. With --resume:
-    where the same tiles are now."""
+    network learns from synthetic sections alone, which the first line says. What was read is always said. With
+    --resume: where the same tiles are now."""
     name: str = "salt-unet"
     """Name of the run: everything is written to runs/NAME."""
     split: Path | None = None
@@ -54,14 +54,14 @@ class TrainingConfig:
     lovasz_from: float = 0.5
     """Share of the run after which the loss changes from cross-entropy to the symmetric Lovasz hinge."""
     coarse: float = 0.72
-    """Size of the tiles, as a share of their own, until then: learning from smaller pictures first (Tan and Le 2021,
+    """Size of the tiles, as a share of their own, until then: learning from smaller images first (Tan and Le 2021,
     EfficientNetV2) makes those epochs twice as fast. 1 switches it off."""
     ema_decay: float = 0.998
     """Decay per step of the moving average of the weights; the average is what is validated and kept."""
     synthetic_share: float = 0.1
-    """Share of invented sections in every epoch, fresh ones each time."""
+    """Share of synthetic sections in every epoch, fresh ones each time."""
     sections_per_epoch: int = 3000
-    """Invented sections per epoch where there is no other data."""
+    """Synthetic sections per epoch where there is no other data."""
     val_share: float = 0.12
     """Share of the labelled tiles held back for validation, whole seismic sections at a time."""
     seed: int = 0

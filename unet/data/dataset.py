@@ -1,4 +1,4 @@
-"""What a run learns from and is judged by: tiles, invented sections, and batches of both.
+"""What a run learns from and is judged by: tiles, synthetic sections, and batches of both.
 
 Everything random in an epoch is drawn from (seed, epoch, tile), never from what ran before it, so a run that was
 stopped and resumed sees what one that never stopped sees, and a tile is augmented the same way whichever process of
@@ -7,28 +7,30 @@ several meets it.
 
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
+import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from unet import pairing
-from unet.augment import augment
-from unet.data import Tiles, read_tiles
-from unet.files import printable
+from unet.card import Split
+from unet.data import pairing
+from unet.data.augment import augment
+from unet.data.places import DEFAULT, DataError, labelled_place, sections_file, shown
+from unet.data.sections import read_sections, sections_said, split_tiles
+from unet.data.tiles import Tiles, read_tiles
+from unet.files.images import printable
 from unet.image import Padding
-from unet.places import DEFAULT, DataError, labelled_place, sections_file, shown
-from unet.sections import Split, read_sections, sections_said, split_tiles
 from unet.synthetic import sections
 
 Images = NDArray[np.uint8]  # (N, H, W)
 Targets = NDArray[np.uint8]  # (N, H, W), 0 = not salt, 255 = salt, between = a teacher's probability
 
-INVENTED = "synthetic"  # the source of a run that has no other
+SYNTHETIC = "synthetic"  # the source of a run that has no other
 UNSEEN_SEED = 1_000_000_000  # synthetic sections from here on judge a network; training draws from 0 upwards
 UNSEEN_COUNT = 200
 
@@ -52,11 +54,11 @@ class Material:
     """What a run learns from and is judged by.
 
     Attributes:
-        train: None where everything is invented.
+        train: None where everything is synthetic.
         val: the tiles that judge it.
-        unseen: the invented sections that judge every network.
-        split: None where everything is invented.
-        source: the zip or the folder that was read; None where everything is invented.
+        unseen: the synthetic sections that judge every network.
+        split: None where everything is synthetic.
+        source: the zip or the folder that was read; None where everything is synthetic.
         notes: what was left out, guessed or looks wrong in the data, in plain sentences.
     """
 
@@ -78,7 +80,7 @@ def load_material(
     """Loads and splits the data.
 
     Args:
-        root: as for ``load_tiles``; None takes data/tgs-salt if it is there, and otherwise everything is invented.
+        root: as for ``load_tiles``; None takes data/tgs-salt if it is there, and otherwise everything is synthetic.
         val_share: the share of tiles to hold back.
         seed: of the split.
         split: one to repeat instead of drawing one; tiles it does not know are left out.
@@ -88,10 +90,10 @@ def load_material(
     Raises:
         DataError: ``root`` has no tiles, too few for both sides, none with salt or none without, not all that
             ``split`` names, or a ``sections.csv`` that names none of them.
-        PictureError: a file that cannot be read.
+        ImageError: a file that cannot be read.
     """
     if root is None and not DEFAULT.exists():
-        say(f"no --data, and {DEFAULT.absolute()} is not there: learning from invented sections alone")
+        say(f"no --data, and {DEFAULT.absolute()} is not there: learning from synthetic sections alone")
         return material_of(None, None)
     root = root or DEFAULT
     place = labelled_place(root)
@@ -123,7 +125,7 @@ def load_material(
 def material_of(
     tiles: Tiles | None, split: Split | None, source: Path | None = None, notes: tuple[str, ...] = ()
 ) -> Material:
-    """The material for one split of some tiles; without tiles everything is invented."""
+    """The material for one split of some tiles; without tiles everything is synthetic."""
     unseen = unseen_sections()
     if tiles is None or split is None:
         return Material(None, unseen, unseen, None)
@@ -149,7 +151,7 @@ def _drawn(
         )
     say(sections_said(file, found)[0])
     notes = tuple(f"{shown(file)}: {note}" for note in found["notes"])
-    return replace(split, sections={"file": shown(file), **found}), notes
+    return msgspec.structs.replace(split, sections={"file": shown(file), **found}), notes
 
 
 def _repeated(place: Path, split: Split, ids: list[str]) -> Split:
@@ -163,11 +165,13 @@ def _repeated(place: Path, split: Split, ids: list[str]) -> Split:
         )
     if len(set(known.values())) < len(wanted):
         raise DataError(f"{shown(place)}: some tiles have two names in the split to repeat; expected one for each")
-    return replace(split, train=[known[name] for name in split.train], val=[known[name] for name in split.val])
+    return msgspec.structs.replace(
+        split, train=tuple(known[name] for name in split.train), val=tuple(known[name] for name in split.val)
+    )
 
 
 def unseen_sections() -> Tiles:
-    """The invented sections that judge every network: always the same, and none of them is ever trained on."""
+    """The synthetic sections that judge every network: always the same, and none of them is ever trained on."""
     return Tiles([f"synthetic-{i}" for i in range(UNSEEN_COUNT)], *sections(UNSEEN_COUNT, UNSEEN_SEED))
 
 
@@ -179,19 +183,19 @@ def epoch_tiles(
     unlabelled_share: float,
     sections_per_epoch: int,
 ) -> Pool:
-    """The tiles of one epoch, none of them twice: every labelled one, the next a teacher labelled, invented sections.
+    """The tiles of one epoch, none of them twice: every labelled one, the next a teacher labelled, synthetic sections.
 
     Args:
-        train: the labelled tiles; None where everything is invented.
+        train: the labelled tiles; None where everything is synthetic.
         taught: the tiles with a teacher's targets, of which every epoch takes the next ones in turn; None without.
         epoch: from 0; another epoch, other sections.
-        synthetic_share: how much of the epoch is invented, 0 to below 1.
+        synthetic_share: how much of the epoch is synthetic, 0 to below 1.
         unlabelled_share: how much of it comes from ``taught``, where that has so many; both shares together stay
             below 1.
         sections_per_epoch: how many sections where there are no tiles.
     """
     if train is None:
-        return _invented(sections_per_epoch, epoch)
+        return _synthetic(sections_per_epoch, epoch)
     if taught is None:
         unlabelled_share = 0.0
     whole = len(train.images) / (1 - synthetic_share - unlabelled_share)
@@ -203,7 +207,7 @@ def epoch_tiles(
         parts.append(Pool([taught.ids[row] for row in rows], taught.images[rows], taught.targets[rows]))
     count = round(whole * synthetic_share)
     if count:
-        parts.append(_invented(count, epoch, *train.images.shape[1:]))
+        parts.append(_synthetic(count, epoch, *train.images.shape[1:]))
     return Pool(
         [name for part in parts for name in part.ids],
         np.concatenate([part.images for part in parts]),
@@ -211,8 +215,8 @@ def epoch_tiles(
     )
 
 
-def _invented(count: int, epoch: int, *size: int) -> Pool:
-    """The invented sections of one epoch; the number in a name is what ``unet.synthetic`` makes it from."""
+def _synthetic(count: int, epoch: int, *size: int) -> Pool:
+    """The synthetic sections of one epoch; the number in a name is what ``unet.synthetic`` makes it from."""
     images, masks = sections(count, epoch * count, *size)
     return Pool([f"synthetic section {epoch * count + i}" for i in range(count)], images, _targets(masks))
 
@@ -221,7 +225,7 @@ def shrunk(tiles: Pool, share: float) -> Pool:
     """Tiles at ``share`` of their height and width, images and targets averaged over the area."""
     size = (round(tiles.images.shape[2] * share), round(tiles.images.shape[1] * share))
     images, targets = (
-        np.stack([cv2.resize(picture, size, interpolation=cv2.INTER_AREA) for picture in part])
+        np.stack([cv2.resize(image, size, interpolation=cv2.INTER_AREA) for image in part])
         for part in (tiles.images, tiles.targets)
     )
     return Pool(tiles.ids, images, targets)

@@ -1,4 +1,4 @@
-"""Which names mean the same: a picture and its mask, a tile and its line in a table.  Names in, places in a list out.
+"""Which names mean the same: an image and its mask, a tile and its line in a table.  Names in, places in a list out.
 
 Nothing here opens a file.  The same name may be written in several ways: with or without a suffix, in capitals, in
 another Unicode form (macOS takes ``é`` apart), with blanks around it, with a folder before it.
@@ -13,10 +13,10 @@ from pathlib import PurePosixPath
 
 _MASK = "_mask"  # the Carvana challenge's way: the mask of x.jpg is x_mask.gif
 _FOLDERS = ("images", "masks")
-_SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9]{2,3}$")  # of a picture file; not the 0001 in line.0001
+_SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9]{2,3}$")  # of an image file; not the 0001 in line.0001
 
 
-# Places in a list of paths, by the folder that pictures and their masks share and by the stem.
+# Places in a list of paths, by the folder that images and their masks share and by the stem.
 _Places = dict[tuple[PurePosixPath, str], list[int]]
 
 
@@ -26,7 +26,7 @@ def canonical(name: str) -> str:
 
 
 def home(path: PurePosixPath) -> PurePosixPath:
-    """The folder a picture and its mask share: all of the path but its last ``images`` or ``masks``, in any case.
+    """The folder an image and its mask share: all of the path but its last ``images`` or ``masks``, in any case.
 
     Example:
         >>> home(PurePosixPath("lineA/Masks/1.png"))
@@ -95,7 +95,7 @@ def pair(images: Sequence[PurePosixPath], masks: Sequence[PurePosixPath]) -> Pai
             first, second, *_ = (images[index] for index in of_name)
             twice.append(f"{second}: expected one file of each name, there is {first} too")
             if candidates:
-                ambiguous.append(f"{masks[candidates[0]]}: expected one picture of its name, got {first} and {second}")
+                ambiguous.append(f"{masks[candidates[0]]}: expected one image of its name, got {first} and {second}")
         if len(candidates) > 1:
             first, second, *_ = (masks[index] for index in candidates)
             ambiguous.append(f"{images[of_name[0]]}: expected one mask, there are {first} and {second}; keep one")
@@ -182,7 +182,7 @@ def join(names: Iterable[str], known: Collection[str], table: bool = False) -> J
             whoever wrote it may have put a folder before a name, or left it out.
 
     Returns:
-        What stands for what.  An exact match comes first; after that blanks, Unicode forms, suffixes of pictures and
+        What stands for what.  An exact match comes first; after that blanks, Unicode forms, suffixes of images and
         capitals are forgiven, in this order, and what one name fits more strictly no other stands for.  A name that
         fits several known ones is not guessed.
 

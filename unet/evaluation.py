@@ -3,10 +3,13 @@
 What it says of the data's tiles, ``python -m unet evaluate DATA --json FILE`` finds again.
 """
 
+import msgspec
+
 from unet import metrics, report
-from unet.checkpoint import Card
-from unet.data import Tiles
-from unet.material import Material
+from unet.card import CalibrationPoint, Card, Claim, ThresholdChoice
+from unet.data.dataset import Material
+from unet.data.tiles import Tiles
+from unet.image import RULE
 from unet.segmenter import Segmenter
 
 
@@ -41,25 +44,26 @@ def judged(segmenter: Segmenter, material: Material) -> Card:
     threshold = best["threshold"]
     scored = metrics.evaluate(mirrored, truths, threshold)
     split = judging_split(material)
-    return {
-        "temperature": chosen,
-        "threshold": threshold,
-        "threshold_chosen": {"on": split, "tta": True, **best},
-        "metrics": {
-            split: scores(segmenter, material.val, threshold),
-            f"{split}, flip TTA": scored,
-            "synthetic": scores(segmenter, material.unseen, threshold),
+    return Card(
+        threshold=threshold,
+        input=RULE,
+        temperature=chosen,
+        threshold_chosen=ThresholdChoice(on=split, tta=True, **best),
+        metrics={
+            split: msgspec.to_builtins(scores(segmenter, material.val, threshold)),
+            f"{split}, flip TTA": msgspec.to_builtins(scored),
+            "synthetic": msgspec.to_builtins(scores(segmenter, material.unseen, threshold)),
         },
-        "calibration": report.calibration(mirrored, truths),
-        "claim": {
-            "metric": "mAP",
-            "value": scored["mAP"],
-            "split": split,
-            "count": scored["count"],
-            "tta": True,
-            "threshold": threshold,
-        },
-    }
+        calibration=tuple(CalibrationPoint(**point) for point in report.calibration(mirrored, truths)),
+        claim=Claim(
+            metric="mAP",
+            value=scored["mAP"],
+            split=split,
+            count=scored["count"],
+            tta=True,
+            threshold=threshold,
+        ),
+    )
 
 
 def choose_temperature(segmenter: Segmenter, tiles: Tiles) -> float:

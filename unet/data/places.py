@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from unet.files import printable
+from unet.files.images import printable
 
 DEFAULT = Path("data/tgs-salt")
 LARGEST_SECTIONS = 100_000_000  # bytes of sections.csv: five million tiles
@@ -60,7 +60,7 @@ def unlabelled_place(root: Path) -> Path:
 
 
 def unlabelled_root(unlabelled: Path | None, data: Path) -> Path:
-    """Where pictures without labels are looked for: as told, or in ``data``, or beside it where it is a place itself.
+    """Where images without labels are looked for: as told, or in ``data``, or beside it where it is a place itself.
 
     Raises:
         DataError: as ``labelled_place`` and ``unlabelled_place``.

@@ -1,4 +1,4 @@
-"""The picture, its scores and its curves, each in a bare page with an explorer that only keeps state."""
+"""The image, its scores and its curves, each in a bare page with an explorer that only keeps state."""
 
 import base64
 import json
@@ -14,23 +14,23 @@ from unet import metrics, render, synthetic
 
 pytestmark = pytest.mark.browser
 VIEWER = Path(__file__).parents[1] / "demo" / "viewer"
-ADDRESS = "http://picture.test/"  # answered by the test itself
+ADDRESS = "http://image.test/"  # answered by the test itself
 
 PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Picture</title><meta name="viewport" content="width=device-width">
+<html lang="en"><head><meta charset="utf-8"><title>Image</title><meta name="viewport" content="width=device-width">
 <style>%(style)s</style><style>body { margin: 12px; background: #fff; %(colors)s }</style></head>
 <body><main class="salt-viewer"><div class="columns"><div class="left">
-<section class="picture"></section><section class="curves"></section></div></div></main><p style="height: 900px"></p>
+<section class="image"></section><section class="curves"></section></div></div></main><p style="height: 900px"></p>
 <script type="module">
-  import { pictureView } from "/picture.js";
+  import { imageView } from "/image.js";
   import { curvesView } from "/curves.js";
   import * as scores from "/scores.js";
   const bytes = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
   window.decode = { f4: (text) => new Float32Array(bytes(text).buffer), u1: bytes };
   window.scores = scores;
   window.calls = []; // of explorer.set
-  const names = ["picture", "shown", "maps", "cuts"];
-  const panels = [[".picture", pictureView], [".curves", curvesView]];
+  const names = ["image", "shown", "maps", "cuts"];
+  const panels = [[".image", imageView], [".curves", curvesView]];
   let changed = new Set();
   function flush() {
     const now = changed;
@@ -41,9 +41,9 @@ PAGE = """<!doctype html>
     if (!changed.size) requestAnimationFrame(flush);
     for (const key of keys) changed.add(key);
   };
-  const { picture, state, network, palette } = %(data)s;
+  const { image, state, network, palette } = %(data)s;
   for (const [name, kind] of [["grey", "u1"], ["truth", "u1"], ["probability", "f4"]]) {
-    picture[name] = picture[name] && decode[kind](picture[name]);
+    image[name] = image[name] && decode[kind](image[name]);
   }
   for (const name of ["sequential", "diverging"]) palette[name] = bytes(palette[name]);
   window.show = (probability, altered = false) => {
@@ -51,18 +51,18 @@ PAGE = """<!doctype html>
     touch("shown");
   };
   window.explorer = {
-    state, picture, network, palette, maps: null, cuts: null,
+    state, image, network, palette, maps: null, cuts: null,
     set(changes, { settled = true } = {}) {
       calls.push({ ...changes, settled });
       explorer.state = { ...explorer.state, ...changes };
       touch(...Object.keys(changes));
     },
     get window() {
-      const [height, width] = [Math.min(128, picture.height), Math.min(128, picture.width)];
+      const [height, width] = [Math.min(128, image.height), Math.min(128, image.width)];
       return { top: explorer.state.window[0], left: explorer.state.window[1], height, width };
     },
   };
-  show(picture.probability);
+  show(image.probability);
   window.updates = panels.map(([host, view]) => view(document.querySelector(host), explorer));
   touch(...names, ...Object.keys(state));
 </script></body></html>"""
@@ -90,13 +90,13 @@ def text(array):
 
 
 @contextmanager
-def picture_page(
-    browser, grey, probability, truth=None, *, picture=None, state=None, viewport=(700, 1000), dark=False, **context
+def image_page(
+    browser, grey, probability, truth=None, *, image=None, state=None, viewport=(700, 1000), dark=False, **context
 ):
-    """A page with picture and curves; ``explorer``, ``calls``, ``touch`` and ``show`` are its globals."""
+    """A page with image and curves; ``explorer``, ``calls``, ``touch`` and ``show`` are its globals."""
     height, width = probability.shape
     data = {
-        "picture": {
+        "image": {
             "key": "a",
             "name": "<b>section</b>",
             "height": height,
@@ -108,7 +108,7 @@ def picture_page(
             "margin": None,
             "section": height * width,
             "guessed": [],
-            **(picture or {}),
+            **(image or {}),
         },
         "state": {**STATE, **(state or {})},
         "network": {"sites": [], "parts": ["skip1", "bottleneck"], "field": 200, "samples": [], "parameters": 1},
@@ -118,7 +118,7 @@ def picture_page(
             "salt": list(render.SALT),
         },
     }
-    style = "\n".join((VIEWER / name).read_text(encoding="utf-8") for name in ("viewer.css", "picture.css"))
+    style = "\n".join((VIEWER / name).read_text(encoding="utf-8") for name in ("viewer.css", "image.css"))
     html = PAGE % {"style": style, "colors": DARK if dark else "", "data": json.dumps(data).replace("<", "\\u003c")}
 
     def serve(route) -> None:
@@ -157,7 +157,7 @@ def change(page, **changes):
 
 
 def colors(page, cells, shape):
-    """RGB in the middle of these (row, column) pixels of the whole picture, as the canvas shows them."""
+    """RGB in the middle of these (row, column) pixels of the whole image, as the canvas shows them."""
     return page.get_by_test_id("salt-viewer").evaluate(
         """(canvas, { cells, height, width }) => cells.map(([row, column]) => {
             const at = [((column + 0.5) * canvas.width) / width, ((row + 0.5) * canvas.height) / height];
@@ -182,14 +182,14 @@ def device_pixels(page, top, left, height, width):
 
 
 def spot(page, row, column, shape):
-    """Where the middle of a pixel is on the screen, while the whole picture is shown."""
+    """Where the middle of a pixel is on the screen, while the whole image is shown."""
     box = page.get_by_test_id("salt-viewer").bounding_box()
     return box["x"] + (column + 0.5) * box["width"] / shape[1], box["y"] + (row + 0.5) * box["height"] / shape[0]
 
 
 @pytest.fixture(scope="module")
 def section():
-    """An invented section, its truth, and a probability with pixels on both sides of every threshold."""
+    """A synthetic section, its truth, and a probability with pixels on both sides of every threshold."""
     image, _ = synthetic.section(3, 40, 48)
     rows, columns = np.mgrid[:40, :48]
     truth = (rows - 22) ** 2 / 150 + (columns - 20) ** 2 / 260 < 1
@@ -222,7 +222,7 @@ def score_cases():
 
 def test_scores_are_the_library_s_own(browser, section):
     thresholds = [percent / 100 for percent in range(1, 100)]
-    with picture_page(browser, section[0], section[2]) as page:
+    with image_page(browser, section[0], section[2]) as page:
         for probability, truth in score_cases():
             given = {"p": text(probability), "t": text(truth.astype(np.uint8)), "at": [0, *thresholds, 0.475, 1]}
             found = page.evaluate(
@@ -260,7 +260,7 @@ def test_scores_are_the_library_s_own(browser, section):
                 assert values == [*numbers, metrics.iou(counts), score, int(mask.sum())]
 
 
-# --- What the picture shows ---------------------------------------------------------------------------------
+# --- What the image shows ---------------------------------------------------------------------------------
 
 
 def test_the_looks_are_python_s_drawings(browser, section):
@@ -268,7 +268,7 @@ def test_the_looks_are_python_s_drawings(browser, section):
     mask = metrics.mask(probability, 0.6)
     cells = [*np.argwhere(mask)[:3], *np.argwhere(~mask)[:3]]
     at = tuple(np.transpose(cells))
-    with picture_page(browser, image, probability, truth, state={"threshold": 0.6}) as page:
+    with image_page(browser, image, probability, truth, state={"threshold": 0.6}) as page:
         wanted = render.overlay(image, mask, 0.45)
         np.testing.assert_allclose(colors(page, cells, mask.shape), wanted[at], atol=1)
         words = f"threshold 0.60 · salt {100 * mask.mean():.1f} % · {mask.sum():,} pixels"
@@ -297,7 +297,7 @@ def test_the_looks_are_python_s_drawings(browser, section):
 
 def test_nothing_above_the_threshold_says_what_is_known(browser, section):
     image, _, probability = section
-    with picture_page(browser, image, probability, state={"threshold": 1}) as page:
+    with image_page(browser, image, probability, state={"threshold": 1}) as page:
         expect(page.get_by_test_id("salt-readout")).to_have_text(
             f"threshold 1.00 · salt 0.0 % · nothing passes the threshold; highest probability {probability.max():.2f}"
         )
@@ -306,7 +306,7 @@ def test_nothing_above_the_threshold_says_what_is_known(browser, section):
 
 
 def test_without_a_truth_its_controls_are_hidden(browser, section):
-    with picture_page(browser, section[0], section[2]) as page:
+    with image_page(browser, section[0], section[2]) as page:
         expect(page.get_by_test_id("salt-truth")).to_be_hidden()
         expect(page.get_by_test_id("salt-scores")).to_be_hidden()
         change(page, truth=True)
@@ -327,7 +327,7 @@ def quarters():
 
 
 def test_right_and_wrong_have_colours_hatching_and_counts(browser, quarters):
-    with picture_page(browser, *quarters) as page:
+    with image_page(browser, *quarters) as page:
         page.get_by_label("Compare with the truth").check()
         settle(page)
         assert state(page, "truth") is True
@@ -360,13 +360,13 @@ def test_right_and_wrong_have_colours_hatching_and_counts(browser, quarters):
         expect(legend.get_by_text("edge of the truth")).to_be_visible()
 
 
-def test_the_divider_keeps_the_plain_picture_on_its_left(browser, quarters):
+def test_the_divider_keeps_the_plain_image_on_its_left(browser, quarters):
     grey, probability, truth = quarters
     probability = np.ones_like(probability)
-    with picture_page(browser, grey, probability) as page:
+    with image_page(browser, grey, probability) as page:
         plain, salt = [100] * 3, render.overlay(grey, probability > 0, 0.45)[0, 0].tolist()
         expect(page.get_by_role("slider", name="Swipe")).to_be_hidden()
-        page.get_by_label("Plain picture on the left").check()
+        page.get_by_label("Plain image on the left").check()
         settle(page)
         assert colors(page, [(8, 2), (8, 12), (8, 20), (8, 30)], grey.shape) == [plain, plain, salt, salt]
 
@@ -384,13 +384,13 @@ def test_the_divider_keeps_the_plain_picture_on_its_left(browser, quarters):
         assert colors(page, [(8, 2), (8, 12), (8, 20), (8, 30)], grey.shape) == [plain, plain, plain, salt]
         assert state(page, "pixel") is None
 
-        page.get_by_label("Plain picture on the left").uncheck()
+        page.get_by_label("Plain image on the left").uncheck()
         assert state(page, "swipe") is None
 
 
 def test_overlay_and_frames_of_other_panels_are_drawn(browser, quarters):
     grey, probability, _ = quarters
-    with picture_page(browser, grey, probability, state={"opacity": 1}) as page:
+    with image_page(browser, grey, probability, state={"opacity": 1}) as page:
         page.evaluate(
             """() => {
                 const canvas = new OffscreenCanvas(2, 2), context = canvas.getContext("2d");
@@ -403,7 +403,7 @@ def test_overlay_and_frames_of_other_panels_are_drawn(browser, quarters):
         settle(page)
         # Under a map salt is an outline.
         assert colors(page, [(22, 22), (27, 27), (29, 29), (8, 8)], grey.shape) == [[10, 20, 30]] * 2 + [[100] * 3] * 2
-        expect(page.get_by_test_id("salt-overlay")).to_contain_text("Over the picture: encoder1 <i>3</i>.")
+        expect(page.get_by_test_id("salt-overlay")).to_contain_text("Over the image: encoder1 <i>3</i>.")
         page.get_by_role("button", name="Take it off").click()
         settle(page)
         assert state(page, "overlay") is None
@@ -415,18 +415,18 @@ def test_overlay_and_frames_of_other_panels_are_drawn(browser, quarters):
         assert yellow in device_pixels(page, 0.4, 18 / 32 - 0.01, 0.1, 0.02).reshape(-1, 3).tolist()
         assert yellow in device_pixels(page, 0.2, 18 / 32, 10 / 32 - 0.22, 0.15).reshape(-1, 3).tolist()  # its label
         change(page, frames=[{"top": -50, "left": -50, "height": 200, "width": 200, "label": "all", "dashed": True}])
-        assert yellow in device_pixels(page, 0.2, 0, 0.2, 0.02).reshape(-1, 3).tolist()  # at the picture's own edge
+        assert yellow in device_pixels(page, 0.2, 0, 0.2, 0.02).reshape(-1, 3).tolist()  # at the image's own edge
         assert yellow in device_pixels(page, 0.98, 0.5, 0.02, 0.2).reshape(-1, 3).tolist()
 
 
 def test_it_says_when_part_of_the_network_is_cut(browser, section):
     image, _, probability = section
-    with picture_page(browser, image, probability) as page:
+    with image_page(browser, image, probability) as page:
         words = page.get_by_test_id("salt-altered")
         expect(words).to_be_hidden()
         change(page, cuts=["skip1", "bottleneck"])
         expect(words).to_have_text("The network without skip1, bottleneck is computed …")
-        page.evaluate("show(explorer.picture.probability.map((value) => value / 2), true)")
+        page.evaluate("show(explorer.image.probability.map((value) => value / 2), true)")
         expect(words).to_have_text("Shown is the network without skip1, bottleneck.")
         half = metrics.mask(probability / 2, 0.5)
         expect(page.get_by_test_id("salt-readout")).to_contain_text(f"salt {100 * half.mean():.1f} %")
@@ -439,7 +439,7 @@ def test_it_says_when_part_of_the_network_is_cut(browser, section):
 
 def test_the_threshold_by_slider_and_by_number(browser, section):
     image, truth, probability = section
-    with picture_page(browser, image, probability, truth) as page:
+    with image_page(browser, image, probability, truth) as page:
         slider = page.get_by_test_id("salt-threshold")
         slider.focus()
         page.keyboard.press("ArrowRight")
@@ -472,7 +472,7 @@ def test_the_threshold_by_slider_and_by_number(browser, section):
 
 def test_everything_native_answers_to_the_keyboard(browser, section):
     image, truth, probability = section
-    with picture_page(browser, image, probability, truth) as page:
+    with image_page(browser, image, probability, truth) as page:
         page.get_by_role("radio", name="Fill").focus()
         page.keyboard.press("ArrowRight")
         assert state(page, "look") == "contour"
@@ -513,7 +513,7 @@ def counted():
 
 
 def under(page, x, y):
-    """The [row, column] of the pixel that is drawn at a place of the screen, in the picture ``counted``."""
+    """The [row, column] of the pixel that is drawn at a place of the screen, in the image ``counted``."""
     grey = page.get_by_test_id("salt-viewer").evaluate(
         """(canvas, [x, y]) => {
             const box = canvas.getBoundingClientRect(), scale = canvas.width / box.width;
@@ -525,7 +525,7 @@ def under(page, x, y):
 
 
 def test_a_click_asks_the_pixel_under_it_at_every_zoom(browser, counted):
-    with picture_page(browser, *counted) as page:
+    with image_page(browser, *counted) as page:
         canvas = page.get_by_test_id("salt-viewer")
         box = canvas.bounding_box()
         places = [(0.02, 0.03), (0.31, 0.72), (0.97, 0.51)]
@@ -565,7 +565,7 @@ def test_a_click_asks_the_pixel_under_it_at_every_zoom(browser, counted):
         page.mouse.up()
         page.keyboard.up("Shift")
         settle(page)
-        assert under(page, x - 60, y + 40) == before  # the picture follows the hand
+        assert under(page, x - 60, y + 40) == before  # the image follows the hand
         assert state(page, "box") is None
         assert state(page, "pixel") is None
 
@@ -587,7 +587,7 @@ def test_a_click_asks_the_pixel_under_it_at_every_zoom(browser, counted):
         settle(page)
         assert clicks_hit() == [[0, 0], [11, 4], [8, 15]]
 
-        # At its whole size the wheel scrolls the page past the picture.
+        # At its whole size the wheel scrolls the page past the image.
         page.mouse.move(x, y)
         page.mouse.wheel(0, 200)
         page.wait_for_function("scrollY > 0")
@@ -596,7 +596,7 @@ def test_a_click_asks_the_pixel_under_it_at_every_zoom(browser, counted):
 def test_a_drag_marks_a_box(browser, section):
     image, _, probability = section
     shape = image.shape
-    with picture_page(browser, image, probability) as page:
+    with image_page(browser, image, probability) as page:
         page.mouse.move(*spot(page, 30, 20, shape))
         page.mouse.down()
         page.mouse.move(*spot(page, 25, 22, shape), steps=3)
@@ -620,7 +620,7 @@ def test_a_drag_marks_a_box(browser, section):
 
 def test_the_value_under_the_mouse(browser, section):
     image, truth, probability = section
-    with picture_page(browser, image, probability, truth) as page:
+    with image_page(browser, image, probability, truth) as page:
         row, column = np.argwhere(truth)[0].tolist()
         page.mouse.move(*spot(page, row, column, truth.shape))
         value = f"row {row}, column {column}: probability {probability[row, column]:.2f} · grey {image[row, column]}"
@@ -631,10 +631,10 @@ def test_the_value_under_the_mouse(browser, section):
         assert state(page, "hover") is None
 
 
-def test_the_window_of_a_large_picture_is_moved_by_hand_and_by_number(browser):
+def test_the_window_of_a_large_image_is_moved_by_hand_and_by_number(browser):
     rng = np.random.default_rng(1)
     grey, probability = rng.integers(0, 90, (200, 300), np.uint8), rng.random((200, 300), np.float32)
-    with picture_page(browser, grey, probability, state={"window": [10, 20], "threshold": 1}) as page:
+    with image_page(browser, grey, probability, state={"window": [10, 20], "threshold": 1}) as page:
         rows = page.get_by_role("spinbutton", name="First row of the window")
         columns = page.get_by_role("spinbutton", name="First column of the window")
         expect(rows).to_have_value("10")
@@ -662,13 +662,13 @@ def test_the_window_of_a_large_picture_is_moved_by_hand_and_by_number(browser):
         page.mouse.move(grip["x"] - 600, grip["y"] - 600, steps=4)
         page.mouse.up()
         assert state(page, "window") == [0, 0]
-    with picture_page(browser, grey[:100, :100], probability[:100, :100]) as page:
+    with image_page(browser, grey[:100, :100], probability[:100, :100]) as page:
         expect(page.get_by_role("spinbutton", name="First row of the window")).to_be_hidden()
 
 
 def test_a_phone_taps_pinches_and_scrolls_past(browser, counted):
     grey, probability = counted
-    with picture_page(browser, grey, probability, viewport=(390, 844), has_touch=True, is_mobile=True) as page:
+    with image_page(browser, grey, probability, viewport=(390, 844), has_touch=True, is_mobile=True) as page:
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         box = page.get_by_test_id("salt-viewer").bounding_box()
         x, y = spot(page, 4, 11, grey.shape)
@@ -709,11 +709,11 @@ def test_a_phone_taps_pinches_and_scrolls_past(browser, counted):
         assert state(page, "box") is None
 
         heights = page.evaluate(
-            """[...document.querySelectorAll(".picture button, .picture label, .picture input[type=number]")]
+            """[...document.querySelectorAll(".image button, .image label, .image input[type=number]")]
                 .map((element) => element.getBoundingClientRect().height).filter((height) => height)"""
         )
         assert min(heights) >= 43.9
-        for one in page.locator(".picture *, .curves *").all():
+        for one in page.locator(".image *, .curves *").all():
             place = one.bounding_box()
             assert place is None or place["x"] + place["width"] <= 391
 
@@ -725,7 +725,7 @@ def test_the_curves_say_what_is_best_and_that_it_is_hindsight(browser, section):
     image, truth, probability = section
     thresholds = [percent / 100 for percent in range(1, 100)]
     points = metrics.sweep([probability], [truth], thresholds)
-    with picture_page(browser, image, probability, truth, state={"threshold": 0.37}) as page:
+    with image_page(browser, image, probability, truth, state={"threshold": 0.37}) as page:
         curves, values = page.get_by_test_id("salt-curves"), page.get_by_test_id("salt-curve-values")
         highest = max(point.iou for point in points)
         equals = [point.threshold for point in points if point.iou == highest]
@@ -755,7 +755,7 @@ def test_the_curves_say_what_is_best_and_that_it_is_hindsight(browser, section):
         exact = metrics.iou(metrics.confusion(metrics.mask(probability, 0.475), truth))
         expect(values).to_contain_text(f"IoU {exact:.2f},")
 
-        page.evaluate("show(explorer.picture.probability.map((value) => value / 2), true)")
+        page.evaluate("show(explorer.image.probability.map((value) => value / 2), true)")
         settle(page)
         assert curves.locator("path.iou").get_attribute("d") != path
         page.set_viewport_size({"width": 390, "height": 800})
@@ -767,23 +767,23 @@ def test_a_margin_has_no_part_in_the_area_and_what_was_guessed_is_told(browser, 
     image, _, probability = section
     pixels = probability.size // 2
     given = {"margin": "a margin", "section": pixels, "guessed": ["<b>signed bytes</b>", "a margin"]}
-    with picture_page(browser, image, probability, picture=given, state={"threshold": 0.3}) as page:
+    with image_page(browser, image, probability, image=given, state={"threshold": 0.3}) as page:
         count = np.count_nonzero(metrics.mask(probability, 0.3))
         share = f"salt {100 * count / pixels:.1f} %"
         expect(page.get_by_test_id("salt-guessed")).to_have_text("Note: <b>signed bytes</b>. Note: a margin.")
         expect(page.get_by_test_id("salt-curve-values")).to_contain_text(
-            f"{share.removeprefix('salt ')} of the picture without its margin is salt"
+            f"{share.removeprefix('salt ')} of the image without its margin is salt"
         )
         expect(page.get_by_test_id("salt-readout")).to_contain_text(share)
-    with picture_page(browser, image, probability) as page:
+    with image_page(browser, image, probability) as page:
         expect(page.get_by_test_id("salt-guessed")).to_be_hidden()
 
 
 def test_without_a_truth_the_curve_is_the_area(browser, section):
     image, _, probability = section
-    with picture_page(browser, image, probability, state={"threshold": 0.3}) as page:
+    with image_page(browser, image, probability, state={"threshold": 0.3}) as page:
         share = 100 * metrics.mask(probability, 0.3).mean()
-        expect(page.get_by_test_id("salt-curve-values")).to_have_text(f"At 0.30: {share:.1f} % of the picture is salt.")
+        expect(page.get_by_test_id("salt-curve-values")).to_have_text(f"At 0.30: {share:.1f} % of the image is salt.")
         expect(page.locator("path.area")).to_be_visible()
         expect(page.locator("path.iou")).to_be_hidden()
         expect(page.locator(".curves .note")).to_contain_text("does not say whether it is right")
@@ -798,7 +798,7 @@ def test_the_threshold_is_fast(browser, look):
     image, truth = synthetic.section(5)
     noise = np.random.default_rng(0).uniform(-0.2, 0.2, truth.shape)
     probability = (0.2 + 0.6 * truth + noise).clip(0, 1).astype(np.float32)
-    with picture_page(browser, image, probability, truth, state={"look": look, "truth": True}) as page:
+    with image_page(browser, image, probability, truth, state={"look": look, "truth": True}) as page:
         times = page.evaluate(
             """async () => {
                 const canvas = document.querySelector("[data-testid=salt-viewer]"), times = [];

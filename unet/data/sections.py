@@ -1,39 +1,18 @@
 """A split by seismic section that does not leak, and the table that tells which section a tile is of."""
 
 import csv
-import hashlib
 import io
 import random
 import warnings
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from unet import pairing
-from unet.files import printable
-from unet.places import DataError, content_of, sections_file, shown
-
-
-@dataclass(frozen=True)
-class Split:
-    """Ids of the training and the validation tiles, and how they were parted: ``section`` or ``tile``.
-
-    ``left_out`` are tiles without labels in the sections of validation tiles: nothing may learn from them either.
-    ``sections`` says what the sections came from: as ``Sections.summary`` has it, and ``file``.
-    """
-
-    train: list[str]
-    val: list[str]
-    by: str
-    left_out: list[str] = field(default_factory=list)
-    sections: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def sha256(self) -> str:
-        """Of both lists in order: two splits with one hash are the same split."""
-        text = "\n".join([*self.train, "", *self.val])
-        return hashlib.sha256(text.encode()).hexdigest()
+from unet.card import Split
+from unet.data import pairing
+from unet.data.places import DataError, content_of, sections_file, shown
+from unet.files.images import printable
 
 
 @dataclass(frozen=True)
@@ -83,7 +62,7 @@ def sections_said(file: Path, summary: dict[str, Any]) -> list[str]:
 
 
 def match_sections(ids: Collection[str], table: dict[str, str]) -> Sections:
-    """What a table, as ``read_sections`` gives it, says of tiles; names are compared as ``unet.pairing.join`` does."""
+    """What a table, as ``read_sections`` gives it, says of tiles; names are compared as by ``pairing.join``."""
     joined = pairing.join((name for name, section in table.items() if section), ids, table=True)
     found: dict[str, set[str]] = {}
     for name, tile in joined.known.items():
@@ -137,10 +116,16 @@ def split_tiles(ids: list[str], sections: dict[str, str] | None, val_share: floa
     held = set(val)
     train = [name for name in sorted(ids) if name not in held]
     if sections is None:
-        return Split(train, sorted(val), "tile")
+        return Split(by="tile", train=tuple(train), val=tuple(sorted(val)))
     judging = {matched.of[name] for name in val if name in matched.of}
     left_out = sorted(name for name, section in matched.others.items() if section in judging)
-    return Split(train, sorted(val), "section", left_out, matched.summary(len(ids)))
+    return Split(
+        by="section",
+        train=tuple(train),
+        val=tuple(sorted(val)),
+        left_out=tuple(left_out),
+        sections=matched.summary(len(ids)),
+    )
 
 
 def read_sections(root: Path) -> dict[str, str] | None:

@@ -4,19 +4,19 @@ A resumed run goes on with exactly that, wherever it lies by then, or with nothi
 """
 
 import hashlib
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from unet.data import Unlabelled, read_tiles, read_unlabelled
-from unet.material import INVENTED, Material, material_of
-from unet.places import DataError, labelled_place, shown, unlabelled_place
-from unet.sections import Split
+from unet.card import Split
+from unet.data.dataset import SYNTHETIC, Material, material_of
+from unet.data.places import DataError, labelled_place, shown, unlabelled_place
+from unet.data.tiles import Unlabelled, read_tiles, read_unlabelled
 
 Record = dict[str, Any]  # of plain values and tensors, which ``torch.load(weights_only=True)`` takes
 
@@ -30,7 +30,7 @@ def digests(*arrays: NDArray[np.generic]) -> Tensor:
 def of_material(material: Material) -> Record:
     """The labelled tiles: where they are, their split, and a digest of each, of those that train before the others."""
     if material.train is None or material.split is None:
-        return {"source": INVENTED}
+        return {"source": SYNTHETIC}
     images, truths = (
         np.concatenate([train, val])
         for train, val in (
@@ -40,15 +40,15 @@ def of_material(material: Material) -> Record:
     )
     return {
         "source": str(material.source),
-        "split": asdict(material.split),
+        "split": msgspec.to_builtins(material.split),
         "digests": digests(images, truths),
         "notes": list(material.notes),
     }
 
 
-def of_unlabelled(place: Path, pictures: Unlabelled) -> Record:
+def of_unlabelled(place: Path, images: Unlabelled) -> Record:
     """The tiles without labels: where they are, their ids, and a digest of each."""
-    return {"source": str(place), "ids": pictures.ids, "digests": digests(pictures.images)}
+    return {"source": str(place), "ids": images.ids, "digests": digests(images.images)}
 
 
 def material_again(kept: Record, data: Path | None) -> tuple[Material, list[str]]:
@@ -56,17 +56,17 @@ def material_again(kept: Record, data: Path | None) -> tuple[Material, list[str]
 
     Raises:
         DataError: it is not there any more, or not the same.
-        PictureError: a file that cannot be read.
+        ImageError: a file that cannot be read.
     """
-    if kept["source"] == INVENTED:
+    if kept["source"] == SYNTHETIC:
         if data is not None:
             raise DataError(
-                f"this run learns from invented sections and cannot go on with {shown(data)}; "
+                f"this run learns from synthetic sections and cannot go on with {shown(data)}; "
                 "begin another under another --name"
             )
-        return material_of(None, None), ["learning from invented sections alone, as the run began"]
+        return material_of(None, None), ["learning from synthetic sections alone, as the run began"]
     place = _still_there(kept["source"], "data", None if data is None else labelled_place(data))
-    split = Split(**kept["split"])
+    split = msgspec.convert(kept["split"], Split)
     ids = [*split.train, *split.val]
     try:
         tiles = read_tiles(place, ids)
@@ -82,11 +82,11 @@ def unlabelled_again(kept: Record, root: Path | None) -> tuple[Path, Unlabelled]
     """The tiles without labels that a run began with, and where they are; raises as ``material_again``."""
     place = _still_there(kept["source"], "unlabelled", None if root is None else unlabelled_place(root))
     try:
-        pictures = read_unlabelled(place, kept["ids"])
+        images = read_unlabelled(place, kept["ids"])
     except DataError as error:
         raise DataError(f"{error}; {_as_it_began('unlabelled')}") from None
-    _refuse_changed(place, "unlabelled", kept["ids"], digests(pictures.images), kept["digests"])
-    return place, pictures
+    _refuse_changed(place, "unlabelled", kept["ids"], digests(images.images), kept["digests"])
+    return place, images
 
 
 def _still_there(source: str, option: str, given: Path | None) -> Path:
@@ -113,8 +113,8 @@ def _as_it_began(option: str) -> str:
 
 def summary(kept: Record) -> dict[str, Any]:
     """What a card says of it: the place, as short as it can be, how many tiles, and one digest of them all."""
-    if kept["source"] == INVENTED:
-        return {"source": INVENTED}
+    if kept["source"] == SYNTHETIC:
+        return {"source": SYNTHETIC}
     return {
         "source": shown(Path(kept["source"])),
         "tiles": len(kept["digests"]),

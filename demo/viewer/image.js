@@ -1,9 +1,9 @@
 import { averagePrecision, confusion, countAbove, iou, shareOf } from "./scores.js";
 
-// The picture: its salt at a threshold that follows the finger, what is right and wrong of it, and what other panels
+// The image: its salt at a threshold that follows the finger, what is right and wrong of it, and what other panels
 // lay over it.  Everything is drawn and counted here; only what was chosen goes to the explorer.
 
-const PICTURE_MARKUP = `
+const IMAGE_MARKUP = `
   <div class="stage">
     <canvas data-testid="salt-viewer" role="img" tabindex="0"></canvas>
     <div class="divider" data-testid="salt-divider" aria-hidden="true" hidden></div>
@@ -41,7 +41,7 @@ const PICTURE_MARKUP = `
   </div>
   <div class="row">
     <label class="truth"><input type="checkbox" data-testid="salt-truth">Compare with the truth</label>
-    <label><input type="checkbox" data-testid="salt-plain">Plain picture on the left</label>
+    <label><input type="checkbox" data-testid="salt-plain">Plain image on the left</label>
     <label class="swipe" hidden>Swipe
       <input type="range" min="0" max="1" step="0.01" data-testid="salt-swipe">
     </label>
@@ -52,9 +52,9 @@ const PICTURE_MARKUP = `
       <button type="button" value="out" aria-label="Zoom out">−</button>
       <button type="button" value="whole">whole</button>
     </span>
-    <div role="radiogroup" aria-label="Dragging on the picture" class="segments">
+    <div role="radiogroup" aria-label="Dragging on the image" class="segments">
       <label title="Dragging marks a box"><input type="radio" value="select" checked><span>Select</span></label>
-      <label title="Dragging moves the enlarged picture"><input type="radio" value="move"><span>Move</span></label>
+      <label title="Dragging moves the enlarged image"><input type="radio" value="move"><span>Move</span></label>
     </div>
   </div>
   <div class="row window" hidden>
@@ -76,12 +76,12 @@ const HATCH = 11; // CSS pixels from one line to the next along a row
 const CLOSEST = 8; // rows or columns that stay in sight when it is zoomed in as far as it goes
 const NEAR = 7; // CSS pixels from the window's border that still take hold of it
 
-const REPAINTED_BY = ["picture", "shown", "threshold", "look", "opacity", "truth", "overlay"];
+const REPAINTED_BY = ["image", "shown", "threshold", "look", "opacity", "truth", "overlay"];
 const REDRAWN_BY = [...REPAINTED_BY, "swipe", "pixel", "box", "window", "frames"];
-const COUNTED_BY = ["picture", "shown", "threshold"];
+const COUNTED_BY = ["image", "shown", "threshold"];
 
-export function pictureView(host, explorer) {
-  host.innerHTML = PICTURE_MARKUP;
+export function imageView(host, explorer) {
+  host.innerHTML = IMAGE_MARKUP;
   const find = (selector) => host.querySelector(selector);
   const named = (name) => find(`[data-testid=salt-${name}]`);
   const stage = find(".stage"), canvas = named("viewer"), divider = named("divider"), grip = named("grip");
@@ -101,27 +101,27 @@ export function pictureView(host, explorer) {
   const table = new Uint8ClampedArray(4 * 4 * 256); // the colour of every grey, for each of the four classes
   const shades = new Uint32Array(table.buffer);
 
-  let picture = null;
-  let plain = null, painted = null; // canvases of one device pixel a pixel: the picture, and the picture with its salt
-  let image = null, colors = null; // of `painted`: ImageData, and the same bytes as whole pixels
+  let image = null;
+  let plain = null, painted = null; // canvases of one device pixel a pixel: the image, and the image with its salt
+  let bitmap = null, colors = null; // of `painted`: ImageData, and the same bytes as whole pixels
   let classes = null;
   let tinted = false; // whether `painted` differs from `plain`
   let counts = null, count = 0; // at this threshold: against the truth, and salt
   let unit = 1; // device pixels of the canvas in a CSS pixel
   let patterns = null, patternSide = 0;
-  let sight = { zoom: 1, row: 0, column: 0 }; // what of the picture is in sight: from this row and column on
+  let sight = { zoom: 1, row: 0, column: 0 }; // what of the image is in sight: from this row and column on
   let carried = null; // the window's first row and column while it is dragged
   const pointers = new Map(); // those that are down: where each is
   let gesture = null; // what they are doing
   let frame = 0;
 
-  // --- A new picture ---
+  // --- A new image ---
 
   function open() {
-    picture = explorer.picture;
-    const { width, height, grey } = picture;
-    guessed.hidden = !picture.guessed.length;
-    guessed.textContent = picture.guessed.map((note) => `Note: ${note}.`).join(" ");
+    image = explorer.image;
+    const { width, height, grey } = image;
+    guessed.hidden = !image.guessed.length;
+    guessed.textContent = image.guessed.map((note) => `Note: ${note}.`).join(" ");
     // Every pixel a square of device pixels: edges stay sharp, and outlines run between pixels.
     const longest = Math.max(width, height);
     const scale = longest > 2048 ? 2048 / longest : Math.max(1, Math.round(800 / longest));
@@ -130,20 +130,20 @@ export function pictureView(host, explorer) {
     stage.style.setProperty("--aspect", width / height);
     plain = new OffscreenCanvas(width, height);
     painted = new OffscreenCanvas(width, height);
-    image = new ImageData(width, height);
-    colors = new Uint32Array(image.data.buffer);
+    bitmap = new ImageData(width, height);
+    colors = new Uint32Array(bitmap.data.buffer);
     classes = new Uint8Array(width * height);
     mixShades(0, null);
     for (let i = 0; i < colors.length; i++) colors[i] = shades[grey[i]];
-    plain.getContext("2d").putImageData(image, 0, 0);
+    plain.getContext("2d").putImageData(bitmap, 0, 0);
     carried = gesture = null;
     pointers.clear();
     sight = { zoom: 1, row: 0, column: 0 };
     canvas.style.touchAction = "pan-y";
-    find(".truth").hidden = !picture.truth;
+    find(".truth").hidden = !image.truth;
     const mark = find(".mark");
-    mark.style.setProperty("--at", picture.chosen);
-    mark.title = `the threshold these weights were given: ${picture.chosen.toFixed(2)}`;
+    mark.style.setProperty("--at", image.chosen);
+    mark.title = `the threshold these weights were given: ${image.chosen.toFixed(2)}`;
     drawScale();
   }
 
@@ -154,9 +154,9 @@ export function pictureView(host, explorer) {
     find(".scale canvas").getContext("2d").putImageData(strip, 0, 0);
   }
 
-  const comparing = () => explorer.state.truth && picture.truth !== null;
+  const comparing = () => explorer.state.truth && image.truth !== null;
 
-  // --- Painting: the picture with its salt, a pixel a pixel ---
+  // --- Painting: the image with its salt, a pixel a pixel ---
 
   function mixShades(kind, color, alpha = 0) {
     for (let grey = 0, j = 1024 * kind; grey < 256; grey++, j += 4) {
@@ -170,7 +170,7 @@ export function pictureView(host, explorer) {
   function paint() {
     const { look, opacity: alpha, threshold, overlay } = explorer.state;
     const { probability } = explorer.shown;
-    const { grey, truth } = picture;
+    const { grey, truth } = image;
     const limit = Math.fround(threshold);
     const judged = comparing();
     for (let i = 0; i < classes.length; i++) {
@@ -180,7 +180,7 @@ export function pictureView(host, explorer) {
     tinted = look !== "contour" && !overlay && alpha > 0;
     if (!tinted) return;
     if (look === "heat") {
-      const { sequential } = explorer.palette, bytes = image.data;
+      const { sequential } = explorer.palette, bytes = bitmap.data;
       for (let i = 0, j = 0; i < classes.length; i++, j += 4) {
         const k = 3 * Math.round(255 * probability[i]), value = grey[i];
         bytes[j] = value + alpha * (sequential[k] - value);
@@ -191,26 +191,26 @@ export function pictureView(host, explorer) {
       for (let kind = 1; kind < 4; kind++) mixShades(kind, judged ? VERDICTS[kind] : explorer.palette.salt, alpha);
       for (let i = 0; i < classes.length; i++) colors[i] = shades[(classes[i] << 8) | grey[i]];
     }
-    painted.getContext("2d").putImageData(image, 0, 0);
+    painted.getContext("2d").putImageData(bitmap, 0, 0);
   }
 
   // --- Drawing: what of it is in sight, and everything over it ---
 
-  const scaleNow = () => (canvas.width / picture.width) * sight.zoom; // device pixels in a pixel
+  const scaleNow = () => (canvas.width / image.width) * sight.zoom; // device pixels in a pixel
 
   function draw() {
     cancelAnimationFrame(frame);
     frame = 0;
     const { look, opacity: alpha, swipe: place, overlay, frames, pixel, box } = explorer.state;
     const split = place === null ? 0 : Math.round(place * canvas.width);
-    if (!tinted || split > 0) drawPicture(plain);
+    if (!tinted || split > 0) drawPixels(plain);
     if (split > 0) {
       context.save();
       context.beginPath();
       context.rect(split, 0, canvas.width - split, canvas.height);
       context.clip();
     }
-    if (tinted) drawPicture(painted);
+    if (tinted) drawPixels(painted);
     if (overlay) drawOverlay(overlay, alpha);
     const judged = comparing();
     if (judged && !overlay && alpha > 0) {
@@ -236,7 +236,7 @@ export function pictureView(host, explorer) {
 
   const later = () => { frame ||= requestAnimationFrame(draw); };
 
-  function drawPicture(source) {
+  function drawPixels(source) {
     const scale = scaleNow();
     context.imageSmoothingEnabled = scale < 1;
     context.setTransform(scale, 0, 0, scale, -sight.column * scale, -sight.row * scale);
@@ -257,11 +257,11 @@ export function pictureView(host, explorer) {
   // The rows and columns in sight, those cut by its edge too.
   const firstRow = () => Math.floor(sight.row);
   const firstColumn = () => Math.floor(sight.column);
-  const endRow = () => Math.min(picture.height, Math.ceil(sight.row + picture.height / sight.zoom));
-  const endColumn = () => Math.min(picture.width, Math.ceil(sight.column + picture.width / sight.zoom));
+  const endRow = () => Math.min(image.height, Math.ceil(sight.row + image.height / sight.zoom));
+  const endColumn = () => Math.min(image.width, Math.ceil(sight.column + image.width / sight.zoom));
 
   function hatch(kind) {
-    const { width } = picture, scale = scaleNow(), columns = endColumn();
+    const { width } = image, scale = scaleNow(), columns = endColumn();
     context.beginPath();
     for (let row = firstRow(); row < endRow(); row++) {
       const start = row * width;
@@ -302,9 +302,9 @@ export function pictureView(host, explorer) {
     return patterns[kind - 1];
   }
 
-  // The border of a region along the edges between pixels; runs are joined, and the picture's own edge is left open.
+  // The border of a region along the edges between pixels; runs are joined, and the image's own edge is left open.
   function outline(bit, color) {
-    const { width } = picture, scale = scaleNow();
+    const { width } = image, scale = scaleNow();
     const top = firstRow(), left = firstColumn(), bottom = endRow(), right = endColumn();
     const x = (column) => (column - sight.column) * scale, y = (row) => (row - sight.row) * scale;
     context.beginPath();
@@ -353,14 +353,14 @@ export function pictureView(host, explorer) {
     strokeTwice(MARK_COLOR, 1.5);
   }
 
-  // A frame around a part of the picture; what lies outside the picture is drawn at its edge.
+  // A frame around a part of the image; what lies outside the image is drawn at its edge.
   function rectangle(top, left, height, width, color, dash = null) {
     const scale = scaleNow(), inset = 1.5 * unit;
-    const [x0, x1] = [left, left + width].map((column) => clampTo(column, 0, picture.width) - sight.column);
-    const [y0, y1] = [top, top + height].map((row) => clampTo(row, 0, picture.height) - sight.row);
+    const [x0, x1] = [left, left + width].map((column) => clampTo(column, 0, image.width) - sight.column);
+    const [y0, y1] = [top, top + height].map((row) => clampTo(row, 0, image.height) - sight.row);
     const at = {
-      left: x0 * scale + (left <= 0 ? inset : 0), right: x1 * scale - (left + width >= picture.width ? inset : 0),
-      top: y0 * scale + (top <= 0 ? inset : 0), bottom: y1 * scale - (top + height >= picture.height ? inset : 0),
+      left: x0 * scale + (left <= 0 ? inset : 0), right: x1 * scale - (left + width >= image.width ? inset : 0),
+      top: y0 * scale + (top <= 0 ? inset : 0), bottom: y1 * scale - (top + height >= image.height ? inset : 0),
     };
     context.beginPath();
     context.rect(at.left, at.top, at.right - at.left, at.bottom - at.top);
@@ -416,9 +416,9 @@ export function pictureView(host, explorer) {
     context.fillText(text, x + gap, y + height / 2);
   }
 
-  // --- The window: the part of a large picture that is opened up ---
+  // --- The window: the part of a large image that is opened up ---
 
-  const isPart = () => explorer.window.height < picture.height || explorer.window.width < picture.width;
+  const isPart = () => explorer.window.height < image.height || explorer.window.width < image.width;
 
   const windowAt = () => carried ?? [explorer.window.top, explorer.window.left];
 
@@ -429,8 +429,8 @@ export function pictureView(host, explorer) {
 
   function carryWindow(row, column) {
     carried = [
-      clampTo(Math.round(row), 0, picture.height - explorer.window.height),
-      clampTo(Math.round(column), 0, picture.width - explorer.window.width),
+      clampTo(Math.round(row), 0, image.height - explorer.window.height),
+      clampTo(Math.round(column), 0, image.width - explorer.window.width),
     ];
     showWindow();
     later();
@@ -451,21 +451,21 @@ export function pictureView(host, explorer) {
     if (!part) return;
     const [top, left] = windowAt();
     for (const [input, value, most] of [
-      [windowRow, top, picture.height - explorer.window.height],
-      [windowColumn, left, picture.width - explorer.window.width],
+      [windowRow, top, image.height - explorer.window.height],
+      [windowColumn, left, image.width - explorer.window.width],
     ]) {
       input.max = most;
       if (!input.matches(":focus")) input.value = value;
     }
   }
 
-  // Handles are elements over the canvas: a finger can drag them where the picture itself would scroll the page.
+  // Handles are elements over the canvas: a finger can drag them where the image itself would scroll the page.
   function placeHandles(place) {
     divider.hidden = place === null;
     if (place !== null) divider.style.left = `${100 * place}%`;
     const [top, left] = windowAt();
-    const x = ((left - sight.column) / picture.width) * sight.zoom;
-    const y = ((top - sight.row) / picture.height) * sight.zoom;
+    const x = ((left - sight.column) / image.width) * sight.zoom;
+    const y = ((top - sight.row) / image.height) * sight.zoom;
     grip.hidden = !isPart() || x < 0 || y < 0 || x > 1 || y > 1;
     if (grip.hidden) return;
     grip.style.left = `${100 * x}%`;
@@ -507,15 +507,15 @@ export function pictureView(host, explorer) {
   function report() {
     const { threshold } = explorer.state;
     const { probability, highest } = explorer.shown;
-    if (picture.truth) {
-      counts = confusion(probability, picture.truth, threshold);
+    if (image.truth) {
+      counts = confusion(probability, image.truth, threshold);
       count = counts.tp + counts.fp;
     } else {
       counts = null;
       count = countAbove(probability, threshold);
     }
-    const share = 100 * shareOf(count, picture.section);
-    const margin = picture.margin ? " without the margin" : "";
+    const share = 100 * shareOf(count, image.section);
+    const margin = image.margin ? " without the margin" : "";
     const start = `threshold ${threshold.toFixed(2)} · salt ${share.toFixed(1)} %${margin}`;
     readout.textContent = count
       ? `${start} · ${whole.format(count)} pixels`
@@ -526,7 +526,7 @@ export function pictureView(host, explorer) {
       scores.textContent = `IoU ${iou(counts).toFixed(2)} · competition's score ${score}`;
     }
     const spoken = counts ? `${readout.textContent} · ${scores.textContent}` : readout.textContent;
-    canvas.setAttribute("aria-label", `${picture.name}, ${picture.height} rows by ${picture.width} columns; ${spoken}`);
+    canvas.setAttribute("aria-label", `${image.name}, ${image.height} rows by ${image.width} columns; ${spoken}`);
     slider.setAttribute("aria-valuetext", spoken);
   }
 
@@ -549,11 +549,11 @@ export function pictureView(host, explorer) {
       cursor.textContent = "Point at a pixel for its value; click it, or drag a box, to ask why.";
       return;
     }
-    const [row, column] = place, i = row * picture.width + column;
-    const truth = picture.truth ? ` · truth: ${picture.truth[i] ? "salt" : "no salt"}` : "";
+    const [row, column] = place, i = row * image.width + column;
+    const truth = image.truth ? ` · truth: ${image.truth[i] ? "salt" : "no salt"}` : "";
     cursor.textContent =
       `row ${row}, column ${column}: probability ${explorer.shown.probability[i].toFixed(2)} · ` +
-      `grey ${picture.grey[i]}${truth}`;
+      `grey ${image.grey[i]}${truth}`;
   }
 
   function makeLegend() {
@@ -603,7 +603,7 @@ export function pictureView(host, explorer) {
     if (place !== null) swipe.value = place;
     find(".scale").hidden = look !== "heat" || Boolean(overlay);
     over.hidden = !overlay;
-    if (overlay) over.firstElementChild.textContent = `Over the picture: ${overlay.label}.`;
+    if (overlay) over.firstElementChild.textContent = `Over the image: ${overlay.label}.`;
   }
 
   const decimals = (value) => (Number(value.toFixed(2)) === value ? value.toFixed(2) : String(value));
@@ -650,27 +650,27 @@ export function pictureView(host, explorer) {
 
   // Keeps what lies at these shares of the canvas where it is.
   function zoomAt(factor, across, down) {
-    const most = Math.max(4, Math.min(picture.width, picture.height) / CLOSEST);
+    const most = Math.max(4, Math.min(image.width, image.height) / CLOSEST);
     const zoom = clampTo(sight.zoom * factor, 1, most);
-    const row = sight.row + (down * picture.height) / sight.zoom;
-    const column = sight.column + (across * picture.width) / sight.zoom;
-    moveSight(zoom, row - (down * picture.height) / zoom, column - (across * picture.width) / zoom);
+    const row = sight.row + (down * image.height) / sight.zoom;
+    const column = sight.column + (across * image.width) / sight.zoom;
+    moveSight(zoom, row - (down * image.height) / zoom, column - (across * image.width) / zoom);
   }
 
   function moveSight(zoom, row, column) {
     sight = {
       zoom,
-      row: clampTo(row, 0, picture.height - picture.height / zoom),
-      column: clampTo(column, 0, picture.width - picture.width / zoom),
+      row: clampTo(row, 0, image.height - image.height / zoom),
+      column: clampTo(column, 0, image.width - image.width / zoom),
     };
-    // At its whole size a finger scrolls the page past the picture; enlarged, it stays on the picture.
+    // At its whole size a finger scrolls the page past the image; enlarged, it stays on the image.
     canvas.style.touchAction = zoom > 1 ? "none" : "pan-y";
     later();
   }
 
   // Whoever moves the pixel with the keyboard sees where it is.
   function bringIntoSight([row, column]) {
-    const rows = picture.height / sight.zoom, columns = picture.width / sight.zoom;
+    const rows = image.height / sight.zoom, columns = image.width / sight.zoom;
     const inSight = row >= sight.row && row + 1 <= sight.row + rows;
     if (inSight && column >= sight.column && column + 1 <= sight.column + columns) return;
     moveSight(sight.zoom, row + 0.5 - rows / 2, column + 0.5 - columns / 2);
@@ -690,19 +690,19 @@ export function pictureView(host, explorer) {
   function placeOf({ clientX, clientY }) {
     const box = canvas.getBoundingClientRect();
     return [
-      sight.row + (((clientY - box.top) / box.height) * picture.height) / sight.zoom,
-      sight.column + (((clientX - box.left) / box.width) * picture.width) / sight.zoom,
+      sight.row + (((clientY - box.top) / box.height) * image.height) / sight.zoom,
+      sight.column + (((clientX - box.left) / box.width) * image.width) / sight.zoom,
     ];
   }
 
   const cellOf = ([row, column]) => [
-    clampTo(Math.floor(row), 0, picture.height - 1),
-    clampTo(Math.floor(column), 0, picture.width - 1),
+    clampTo(Math.floor(row), 0, image.height - 1),
+    clampTo(Math.floor(column), 0, image.width - 1),
   ];
 
   // From one cell to another, both of them in it; at least two pixels a side.
   function boxBetween(one, other) {
-    const sides = [picture.height, picture.width].map((length, axis) => {
+    const sides = [image.height, image.width].map((length, axis) => {
       const size = Math.max(2, Math.abs(one[axis] - other[axis]) + 1);
       return [clampTo(Math.min(one[axis], other[axis]), 0, length - size), size];
     });
@@ -777,12 +777,12 @@ export function pictureView(host, explorer) {
   function pinch() {
     if (pointers.size < 2) return;
     const now = spread(), box = canvas.getBoundingClientRect();
-    const most = Math.max(4, Math.min(picture.width, picture.height) / CLOSEST);
+    const most = Math.max(4, Math.min(image.width, image.height) / CLOSEST);
     const zoom = clampTo((gesture.zoom * now.distance) / gesture.distance, 1, most);
     moveSight(
       zoom,
-      gesture.place[0] - (((now.clientY - box.top) / box.height) * picture.height) / zoom,
-      gesture.place[1] - (((now.clientX - box.left) / box.width) * picture.width) / zoom,
+      gesture.place[0] - (((now.clientY - box.top) / box.height) * image.height) / zoom,
+      gesture.place[1] - (((now.clientX - box.left) / box.width) * image.width) / zoom,
     );
   }
 
@@ -810,7 +810,7 @@ export function pictureView(host, explorer) {
     if (gesture?.kind === "window") { carried = null; later(); }
   }
 
-  // Two fingers are for the picture, not for the page.
+  // Two fingers are for the image, not for the page.
   canvas.addEventListener("touchmove", (event) => {
     if (event.touches.length > 1) event.preventDefault();
   }, { passive: false });
@@ -818,7 +818,7 @@ export function pictureView(host, explorer) {
   function hover(event) {
     const place = placeOf(event);
     if (!gesture) canvas.style.cursor = onBorder(place) && dragging() === "select" ? "move" : "";
-    const inside = place[0] >= 0 && place[1] >= 0 && place[0] < picture.height && place[1] < picture.width;
+    const inside = place[0] >= 0 && place[1] >= 0 && place[0] < image.height && place[1] < image.width;
     const cell = inside ? cellOf(place) : null, before = explorer.state.hover;
     if (cell ? before && cell[0] === before[0] && cell[1] === before[1] : !before) return;
     explorer.set({ hover: cell }, { settled: false });
@@ -829,22 +829,22 @@ export function pictureView(host, explorer) {
   });
 
   new ResizeObserver(() => {
-    if (!picture || !canvas.clientWidth) return;
+    if (!image || !canvas.clientWidth) return;
     unit = canvas.width / canvas.clientWidth;
     later();
   }).observe(canvas);
 
   return function update(changed) {
     const touched = (names) => names.some((name) => changed.has(name));
-    if (changed.has("picture")) {
+    if (changed.has("image")) {
       open();
       if (canvas.clientWidth) unit = canvas.width / canvas.clientWidth;
     }
     if (touched(COUNTED_BY)) report();
-    if (touched(["picture", "shown", "random", "cuts", "window"])) reportNetwork();
-    if (touched(["picture", "shown", "hover", "pixel"])) reportCursor();
-    if (touched(["picture", "window"])) showWindow();
-    if (touched(["picture", "threshold", "look", "opacity", "truth", "swipe", "overlay"])) showControls();
+    if (touched(["image", "shown", "random", "cuts", "window"])) reportNetwork();
+    if (touched(["image", "shown", "hover", "pixel"])) reportCursor();
+    if (touched(["image", "window"])) showWindow();
+    if (touched(["image", "threshold", "look", "opacity", "truth", "swipe", "overlay"])) showControls();
     if (touched(REPAINTED_BY)) {
       showLegend();
       paint();

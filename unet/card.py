@@ -1,0 +1,128 @@
+"""The card of weights: what rebuilds them, how good they are and where they come from.
+
+Typed and frozen, and checked once, when it is read: whoever holds a ``Card`` need not look again.
+"""
+
+import hashlib
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from unet.model import Site, UNetConfig
+
+Share = Annotated[float, Meta(ge=0, le=1)]
+Count = Annotated[int, Meta(ge=0, le=10**12)]
+
+
+class Split(Struct, frozen=True, kw_only=True):
+    """The tiles that a run learns from and those that validate it.
+
+    Attributes:
+        by: what was kept on one side, a whole ``section`` or a ``tile``.
+        train, val: ids of the tiles.
+        left_out: tiles without labels in the sections of validation tiles: nothing may learn from them either.
+        sections: what is known of the table of sections: as ``Sections.summary`` has it, and ``file``.
+        seed, val_share: what the split was drawn with.
+    """
+
+    by: str = ""
+    train: tuple[str, ...] = ()
+    val: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    sections: dict[str, Any] = {}
+    seed: int | None = None
+    val_share: float | None = None
+
+    def __post_init__(self) -> None:
+        for side in ("train", "val", "left_out"):
+            ids = getattr(self, side)
+            if len(set(ids)) < len(ids):
+                raise ValueError(f"expected every tile of split.{side} once, got some of them twice")
+
+    @property
+    def sha256(self) -> str:
+        """Of both lists in order: two splits with one hash are the same split."""
+        text = "\n".join([*self.train, "", *self.val])
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Claim(Struct, frozen=True, kw_only=True):
+    """The headline score: its metric and value, and the split, tiles, threshold and flip TTA it was reached with."""
+
+    metric: str
+    value: Share
+    split: str
+    count: Count
+    tta: bool
+    threshold: Share
+
+
+class ThresholdChoice(Struct, frozen=True, kw_only=True):
+    """How the threshold was chosen: on which split, with flip TTA or not, and where its mAP is within 0.002."""
+
+    on: str
+    tta: bool
+    threshold: Share
+    mAP: Share
+    flat_from: Share
+    flat_to: Share
+
+
+class CalibrationPoint(Struct, frozen=True, kw_only=True):
+    """One bin of a calibration curve: its mean probability, how many of its pixels are salt, how many it has."""
+
+    mean_probability: Share
+    salt_fraction: Share
+    pixels: Count
+
+
+class Card(Struct, frozen=True, kw_only=True):
+    """What is known of weights.
+
+    Attributes:
+        threshold: salt is where the probability lies above it, between 0 and 1.
+        input: the rule by which images become network input; see ``unet.image.RULE``.
+        temperature: every logit is divided by it on its way to a probability (Guo et al. 2017).
+        config, sites, parameters, sha256: of the network and its tensors, filled in by ``checkpoint.save``.
+        name: what the run was called.
+        claim: the headline score; None where none is made.
+        threshold_chosen: how the threshold was chosen.
+        metrics: name of a split -> its scores.
+        calibration: the curve of the claim's probabilities.
+        split: None where everything was synthetic.
+        training: the record of how the weights were made: command, options, data, history, machine, lineage.
+        licence: what they may be used for.
+    """
+
+    threshold: Annotated[float, Meta(gt=0, lt=1)]
+    input: dict[str, str | float]
+    temperature: Annotated[float, Meta(gt=0.05, le=20)] = 1.0
+    config: UNetConfig | None = None
+    sites: tuple[Site, ...] | None = None
+    parameters: Annotated[int, Meta(ge=1, le=10**12)] | None = None
+    sha256: str = ""
+    name: str = ""
+    claim: Claim | None = None
+    threshold_chosen: ThresholdChoice | None = None
+    metrics: dict[str, dict[str, float]] = {}
+    calibration: tuple[CalibrationPoint, ...] = ()
+    split: Split | None = None
+    training: dict[str, Any] | None = None
+    licence: str | None = None
+
+    @property
+    def claims_tta(self) -> bool:
+        """Whether the claim is made with flip TTA."""
+        return self.claim is not None and self.claim.tta
+
+    def trained_on(self) -> tuple[str, ...]:
+        """Ids of the tiles that the weights learned from, as far as the card lists them."""
+        return () if self.split is None else self.split.train
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, ready for ``json``; what is not known is left out."""
+        values: dict[str, Any] = msgspec.to_builtins(self)
+        if self.split is not None:
+            values["split"]["sha256"] = self.split.sha256
+        return {name: value for name, value in values.items() if value not in (None, "", [], {})}

@@ -1,0 +1,1 @@
+"""The command line, ``python -m unet``: one file a command; importing this package loads nothing."""

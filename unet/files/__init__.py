@@ -1,0 +1,1 @@
+"""Files from anywhere and files of our own: images, folders, archives, whole writes."""
