@@ -3,7 +3,7 @@
 Start it with ``python -m unet demo``.  In ``st.session_state`` pages find what is shared:
 
     opened      the image
-    choices     label -> ``session.Source`` of every image there is; ``uploads_open`` has the labels of uploads
+    choices     label -> ``session.ImageSource`` of every image there is; ``uploads_open`` has the labels of uploads
     image     the label of the one that is open; a page that sets it opens another
     weights_label  of the chosen weights; what is set is chosen
     segmenter   the network; ``weights`` is what caches are keyed by, ``weights_name`` what a link calls it
@@ -18,7 +18,7 @@ Start it with ``python -m unet demo``.  In ``st.session_state`` pages find what 
 import gc
 import hashlib
 import sys
-from collections.abc import Callable, Collection, Container
+from collections.abc import Callable, Container, Gallery
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path, PurePath, PurePosixPath
@@ -44,7 +44,7 @@ EXPLORE = ""  # where the default page is found
 state = st.session_state
 
 
-class Sent(NamedTuple):
+class Upload(NamedTuple):
     """A file from a visitor, by itself or out of a ZIP; no two of a session have one ``identity``."""
 
     name: str
@@ -54,14 +54,14 @@ class Sent(NamedTuple):
     content: Callable[[], bytes]
 
 
-class Unpacked(NamedTuple):
+class UnpackedArchive(NamedTuple):
     """What came in a ZIP: its images with their masks, and sentences about what nobody sees."""
 
-    pairs: list[tuple[Sent, Sent | None]]
+    pairs: list[tuple[Upload, Upload | None]]
     said: list[str]
 
 
-class Known(NamedTuple):
+class UploadCheck(NamedTuple):
     """What is remembered of a file that was looked into: names of its content and its size, or why it is no good."""
 
     digest: str = ""
@@ -150,7 +150,7 @@ def move_on() -> None:
     state.said = []
 
 
-def choose(title: str, name: str, options: Collection[str], note: str) -> str:
+def choose(title: str, name: str, options: Gallery[str], note: str) -> str:
     """A box to choose one of the options in; ``state[name]`` is what is chosen, by the visitor or by Python.
 
     Where Python chose, Streamlit gets another box: a question that left the browser before still says what the old one
@@ -203,7 +203,7 @@ def choose_weights() -> Segmenter:
 # --- Images -----------------------------------------------------------------------------------------------
 
 
-def take_uploads(problems: list[str]) -> dict[str, session.Source]:
+def take_uploads(problems: list[str]) -> dict[str, session.ImageSource]:
     """Label -> source of every uploaded image that can be used; sentences about the others."""
     files = st.file_uploader(
         "Your images",
@@ -230,21 +230,21 @@ def take_uploads(problems: list[str]) -> dict[str, session.Source]:
 
     # Each file is looked into once, when it arrives; what is kept of it is small.
     before, now = state.get("known", {}), {}
-    choices: dict[str, session.Source] = {}
+    choices: dict[str, session.ImageSource] = {}
     arrived: dict[str, str] = {}
     for image, truth in pairs[: core.MOST_FILES]:
         known = now[image.identity] = before.get(image.identity) or look_into(image)
         if known.fault:
             problems.append(core.markdown(image.name, known.fault))
             continue
-        marked = Known()
+        marked = UploadCheck()
         if truth is not None:
             both = f"{image.identity} {truth.identity}"
             marked = now[both] = before.get(both) or look_into_truth(image, truth)
             if marked.fault:
                 problems.append(core.markdown(truth.name, marked.fault))
         label = unused(image.name, choices.keys() | core.SAMPLES.keys())
-        choices[label] = session.Source(
+        choices[label] = session.ImageSource(
             key=(known.digest, marked.digest),
             open=partial(open_sent, image, truth if marked.digest else None),
             pixels=known.shape[0] * known.shape[1],
@@ -261,7 +261,7 @@ def take_uploads(problems: list[str]) -> dict[str, session.Source]:
 
 def with_truths(
     files: list[UploadedFile], masks: list[UploadedFile], problems: list[str]
-) -> list[tuple[Sent, Sent | None]]:
+) -> list[tuple[Upload, Upload | None]]:
     """Every image that was sent, those inside ZIPs as well, with the mask that belongs to it."""
     alone = [file for file in files if not session.is_zip(file.name)]
     beside = is_mask_beside([PurePosixPath(file.name) for file in alone])
@@ -285,12 +285,12 @@ def with_truths(
     return pairs
 
 
-def sent(file: UploadedFile) -> Sent:
+def sent(file: UploadedFile) -> Upload:
     """A file that came by itself."""
-    return Sent(file.name, PurePath(file.name).suffix.lower(), file.file_id, file.size, file.getvalue)
+    return Upload(file.name, PurePath(file.name).suffix.lower(), file.file_id, file.size, file.getvalue)
 
 
-def unpack(file: UploadedFile) -> Unpacked:
+def unpack(file: UploadedFile) -> UnpackedArchive:
     """The images in a ZIP that has just arrived, with their masks, and what there is to say of the others.
 
     A session asks for what it was about; its samples are here already.
@@ -298,17 +298,17 @@ def unpack(file: UploadedFile) -> Unpacked:
     try:
         found = session.read(file.getvalue(), file.name)
     except session.SessionError as error:
-        return Unpacked([], [core.markdown(file.name, str(error))])
-    pairs: list[tuple[Sent, Sent | None]] = []
+        return UnpackedArchive([], [core.markdown(file.name, str(error))])
+    pairs: list[tuple[Upload, Upload | None]] = []
     for number, kept in enumerate(found.images):
         if is_sample(kept):
             continue
         identity = f"{file.file_id}/{number}"
-        image = Sent(kept.name, kept.suffix, identity, len(kept.image), partial(bytes, kept.image))
+        image = Upload(kept.name, kept.suffix, identity, len(kept.image), partial(bytes, kept.image))
         truth = None
         if kept.truth is not None:
             name = f"{kept.name} (mask)"
-            truth = Sent(name, kept.suffix, f"{identity} mask", len(kept.truth), partial(bytes, kept.truth))
+            truth = Upload(name, kept.suffix, f"{identity} mask", len(kept.truth), partial(bytes, kept.truth))
         pairs.append((image, truth))
     if found.state is not None:
         reopen(found.state)
@@ -317,10 +317,10 @@ def unpack(file: UploadedFile) -> Unpacked:
             state.wanted_upload = wanted[0]
         else:
             state.wanted_image = found.state.image
-    return Unpacked(pairs, [core.markdown(file.name, f"{file.name}: {sentence}") for sentence in found.left_out])
+    return UnpackedArchive(pairs, [core.markdown(file.name, f"{file.name}: {sentence}") for sentence in found.left_out])
 
 
-def is_sample(kept: session.Kept) -> bool:
+def is_sample(kept: session.ArchivedImage) -> bool:
     """Whether an image out of a ZIP is one of the samples, which are always there."""
     if kept.name not in core.SAMPLES:
         return False
@@ -330,28 +330,28 @@ def is_sample(kept: session.Kept) -> bool:
         return False
 
 
-def look_into(image: Sent) -> Known:
+def look_into(image: Upload) -> UploadCheck:
     """What an image is called by its content, or why it cannot be used."""
     if image.size > core.LARGEST_UPLOAD * session.MEGABYTE:
-        return Known(fault=f"{image.name}: larger than {core.LARGEST_UPLOAD} MB; cut it into smaller images")
+        return UploadCheck(fault=f"{image.name}: larger than {core.LARGEST_UPLOAD} MB; cut it into smaller images")
     try:
         opened = core.open_upload(image.name, image.content())
     except ImageError as error:
-        return Known(fault=str(error))
-    return Known(opened.digest, opened.grey.shape)
+        return UploadCheck(fault=str(error))
+    return UploadCheck(opened.digest, opened.grey.shape)
 
 
-def look_into_truth(image: Sent, mask: Sent) -> Known:
+def look_into_truth(image: Upload, mask: Upload) -> UploadCheck:
     """The same for the mask of an image."""
     try:
         truth = open_sent(image, mask).truth
     except ImageError as error:
-        return Known(fault=str(error))
+        return UploadCheck(fault=str(error))
     assert truth is not None  # it came with a mask
-    return Known(hashlib.sha256(truth.tobytes()).hexdigest(), truth.shape)
+    return UploadCheck(hashlib.sha256(truth.tobytes()).hexdigest(), truth.shape)
 
 
-def open_sent(image: Sent, mask: Sent | None) -> core.Opened:
+def open_sent(image: Upload, mask: Upload | None) -> core.SeismicImage:
     """An uploaded image with its mask; raises ``ImageError`` where one of them is no good."""
     opened = core.open_upload(image.name, image.content())
     return opened if mask is None else core.with_truth(opened, mask.name, mask.content())
@@ -366,15 +366,15 @@ def unused(label: str, taken: Container[str]) -> str:
     return free
 
 
-def choose_image(uploads: dict[str, session.Source]) -> core.Opened:
+def choose_image(uploads: dict[str, session.ImageSource]) -> core.SeismicImage:
     """The image to open: an upload as soon as it arrives, otherwise a sample or a survey tile."""
     choices = dict(uploads)
     for name in core.SAMPLES:
-        choices[name] = session.Source(key=("sample", name), open=partial(core.sample, name))
+        choices[name] = session.ImageSource(key=("sample", name), open=partial(core.sample, name))
     stamp = core.survey_stamp()
     for tile in state.tiles:
         label = unused(f"Survey tile {tile.name}", choices)
-        choices[label] = session.Source(key=("tile", tile.name, stamp), open=partial(core.open_tile, tile))
+        choices[label] = session.ImageSource(key=("tile", tile.name, stamp), open=partial(core.open_tile, tile))
 
     if "arrived" in state:
         state.image = state.arrived

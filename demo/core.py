@@ -42,7 +42,7 @@ PROBABILITY_NOTE = (
 
 
 @dataclass(frozen=True)
-class Opened:
+class SeismicImage:
     """One image, ready for the network.
 
     Attributes:
@@ -90,12 +90,12 @@ SAMPLES = {
 }
 
 
-def sample(name: str) -> Opened:
+def sample(name: str) -> SeismicImage:
     """One of ``SAMPLES``: a synthetic section whose salt is known; an unknown name is a KeyError."""
     seed = SAMPLES[name]
     image, mask = synthetic.section(seed)
     stem = re.sub(r"\W+", "-", name.lower())
-    return Opened(name, stem, grey(image), mask, f"synthetic section, seed {seed}, its salt is known exactly")
+    return SeismicImage(name, stem, grey(image), mask, f"synthetic section, seed {seed}, its salt is known exactly")
 
 
 class Tile(NamedTuple):
@@ -142,14 +142,14 @@ def survey_stamp(root: Path | None = None) -> tuple[str, int] | None:
         return None
 
 
-def open_tile(tile: Tile) -> Opened:
+def open_tile(tile: Tile) -> SeismicImage:
     """A survey tile with its label; raises ``ImageError`` where the archive is damaged."""
     note = "survey tile the network was validated on, not trained" if tile.held_out else "survey tile"
     image, mask = tile.image.read_image(), tile.mask.read_mask()
-    return Opened(tile.name, tile.name, image.grey, mask.salt, note, (*image.notes, *mask.notes))
+    return SeismicImage(tile.name, tile.name, image.grey, mask.salt, note, (*image.notes, *mask.notes))
 
 
-def open_upload(name: str, content: bytes) -> Opened:
+def open_upload(name: str, content: bytes) -> SeismicImage:
     """A visitor's image.
 
     Args:
@@ -163,10 +163,10 @@ def open_upload(name: str, content: bytes) -> Opened:
         ImageError: no image, or one the network cannot take; one sentence that names the file.
     """
     reading = read_image(content, name, LARGEST_PIXELS)
-    return Opened(name, PurePath(name).stem, reading.grey, note="your image", guessed=reading.notes)
+    return SeismicImage(name, PurePath(name).stem, reading.grey, note="your image", guessed=reading.notes)
 
 
-def with_truth(opened: Opened, name: str, content: bytes) -> Opened:
+def with_truth(opened: SeismicImage, name: str, content: bytes) -> SeismicImage:
     """An image with a visitor's ground-truth mask of it.
 
     Args:
@@ -352,7 +352,7 @@ def find(probability: Probability, threshold: float, truth: Mask | None = None, 
 # --- Files to take away -------------------------------------------------------------------------------------
 
 
-def grey_png(opened: Opened) -> bytes:
+def grey_png(opened: SeismicImage) -> bytes:
     """An 8-bit PNG of the image as it is drawn."""
     return png(opened.pixels)
 
@@ -374,7 +374,7 @@ def probability_npy(probability: Probability) -> bytes:
     return file.getvalue()
 
 
-def overlay_png(opened: Opened, mask: Mask) -> bytes:
+def overlay_png(opened: SeismicImage, mask: Mask) -> bytes:
     """An RGB PNG of the image with the salt tinted."""
     return png(render.overlay(opened.pixels, mask))
 

@@ -93,7 +93,7 @@ def pack(message: dict[str, Any]) -> bytes:
     return zlib.compress(struct.pack("<I", len(text)) + text + b"".join(blocks), level=1)
 
 
-def key(opened: core.Opened, probability: Probability, segmenter: Segmenter) -> str:
+def key(opened: core.SeismicImage, probability: Probability, segmenter: Segmenter) -> str:
     """Names an image with its truth and the network that looks at it."""
     digest = hashlib.sha256(opened.digest.encode() + probability.tobytes())
     digest.update(segmenter.card.sha256.encode())
@@ -103,7 +103,7 @@ def key(opened: core.Opened, probability: Probability, segmenter: Segmenter) -> 
 
 
 def message(
-    opened: core.Opened,
+    opened: core.SeismicImage,
     probability: Probability,
     segmenter: Segmenter,
     *,
@@ -176,7 +176,7 @@ def message(
 # --- Questions and answers ----------------------------------------------------------------------------------
 
 
-def answer(request: Any, opened: core.Opened, segmenter: Segmenter, key: str) -> dict[str, Any]:
+def answer(request: Any, opened: core.SeismicImage, segmenter: Segmenter, key: str) -> dict[str, Any]:
     """What the network has to say to a question from the browser.
 
     Args:
@@ -196,7 +196,7 @@ def answer(request: Any, opened: core.Opened, segmenter: Segmenter, key: str) ->
         return {"id": number, "error": str(error)}
 
 
-def _answered(request: Any, opened: core.Opened, segmenter: Segmenter, key: str) -> dict[str, Any]:
+def _answered(request: Any, opened: core.SeismicImage, segmenter: Segmenter, key: str) -> dict[str, Any]:
     if not isinstance(request, dict):
         raise QuestionError("expected a question with its kind")
     kind = request.get("kind")

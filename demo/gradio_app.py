@@ -73,10 +73,10 @@ LONGEST_NAME = 40  # characters of a name from outside that a sentence repeats
 # --- What there is ------------------------------------------------------------------------------------------
 
 
-class Look(NamedTuple):
+class Prediction(NamedTuple):
     """A picture and what a network said of it; ``key`` names the two."""
 
-    opened: core.Opened
+    opened: core.SeismicImage
     probability: Probability
     key: str
 
@@ -88,11 +88,11 @@ def load(key: tuple[str, int, str]) -> Segmenter:
 
 
 @lru_cache(maxsize=8)
-def look(path: str | None, mask: str | None, sample: str | None, key: tuple[str, int, str]) -> Look:
+def look(path: str | None, mask: str | None, sample: str | None, key: tuple[str, int, str]) -> Prediction:
     """A picture through a network, once for all questions about it: Gradio's paths have the content's hash in them."""
     opened, segmenter = opened_from(path, mask, sample), load(key)
     probability = segmenter.probability(opened.grey)
-    return Look(opened, probability, explorer.key(opened, probability, segmenter))
+    return Prediction(opened, probability, explorer.key(opened, probability, segmenter))
 
 
 def refusal(sentence: str) -> gr.Error:
@@ -121,7 +121,7 @@ def segmenter_of(label: str | None) -> Segmenter:
     return load(weights_of(label).key)
 
 
-def opened_from(path: str | None, mask: str | None, sample: str | None) -> core.Opened:
+def opened_from(path: str | None, mask: str | None, sample: str | None) -> core.SeismicImage:
     """The uploaded picture with its mask, if any; otherwise the sample."""
     try:
         if path is None:
@@ -144,7 +144,7 @@ def checked(threshold: float | None, segmenter: Segmenter) -> float:
     return threshold
 
 
-def window(opened: core.Opened, top: int | None, left: int | None) -> Grey:
+def window(opened: core.SeismicImage, top: int | None, left: int | None) -> Grey:
     """The part of a picture that is opened up, at most 128 pixels a side."""
     height, width = opened.grey.shape
     lowest, rightmost = max(0, height - TILE), max(0, width - TILE)
@@ -473,7 +473,7 @@ def build() -> gr.Blocks:
     sources = json.dumps([explorer.script(), explorer.style() + PAGE_STYLE])
     with gr.Blocks(title="Salt U-Net", analytics_enabled=False, delete_cache=(HOUR, DAY)) as page:
         gr.Markdown("# Salt U-Net\nDrop a seismic picture in, or take an synthetic section whose salt is known.")
-        with gr.Row():
+        with gr.GalleryRow():
             with gr.Column(min_width=280):
                 sample = gr.Dropdown(list(core.SAMPLES), label="Sample", value=next(iter(core.SAMPLES)))
                 weights = gr.Dropdown(labels, label="Weights", value=labels[0])
@@ -493,7 +493,7 @@ def build() -> gr.Blocks:
                 "Every button is an endpoint as well: *Use via API* below shows how to call it. A picture larger than "
                 "128 pixels a side is opened in a window from *Top* and *Left* on."
             )
-            with gr.Row():
+            with gr.GalleryRow():
                 threshold = gr.Number(label="Threshold", minimum=0, maximum=1, step=0.01)
                 top = gr.Number(0, label="Top", precision=0, minimum=0)
                 left = gr.Number(0, label="Left", precision=0, minimum=0)
@@ -503,7 +503,7 @@ def build() -> gr.Blocks:
             with gr.Tab("Maps"):
                 site = gr.Dropdown(sites, value="bottleneck", label="Place in the network", allow_custom_value=True)
                 trace_button = gr.Button("Maps of this place", variant="primary")
-                with gr.Row():
+                with gr.GalleryRow():
                     traced = [gr.File(label="Maps", interactive=False), gr.JSON(label="What was found")]
             with gr.Tab("Cuts"):
                 cuts = gr.CheckboxGroup(cuttable, label="Cut")
@@ -511,7 +511,7 @@ def build() -> gr.Blocks:
                 ablate_button = gr.Button("Mask without them", variant="primary")
                 ablated = result("Mask without them")
             with gr.Tab("Pixel"):
-                with gr.Row():
+                with gr.GalleryRow():
                     row, column = (gr.Number(50, label=label, precision=0, minimum=0) for label in ("Row", "Column"))
                     height, width = (gr.Number(1, label=label, precision=0, minimum=1) for label in ("Height", "Width"))
                     samples = gr.Number(
@@ -596,7 +596,7 @@ def cached(content: bytes, name: str) -> str:
 
 def result(label: str) -> list[gr.Image | gr.JSON]:
     """Where an endpoint's image and its numbers are shown, side by side."""
-    with gr.Row():
+    with gr.GalleryRow():
         # Not Gradio's third button, which sends the picture to somebody else's server.
         buttons = ["download", "fullscreen"]
         image = gr.Image(label=label, format="png", interactive=False, buttons=buttons)

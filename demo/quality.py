@@ -22,7 +22,7 @@ class ReportError(ValueError):
     """Numbers on disk that cannot be shown; the message starts with the file's name and says why."""
 
 
-class Evaluation(report.Findings):
+class Evaluation(report.Report):
     """What ``python -m unet evaluate DATA --json FILE`` writes, as far as a page shows it."""
 
     sha256: str

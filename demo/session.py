@@ -102,7 +102,7 @@ class State:
 
 
 @dataclass(frozen=True)
-class Kept:
+class ArchivedImage:
     """An image out of a ZIP: its name, its file with the suffix of it, and the file of its truth, if any."""
 
     name: str
@@ -117,7 +117,7 @@ class Session(NamedTuple):
     ``left_out`` are sentences about what of it nobody sees.
     """
 
-    images: list[Kept]
+    images: list[ArchivedImage]
     state: State | None
     left_out: list[str]
 
@@ -151,7 +151,7 @@ def read_view(value: object) -> View:
 
 
 @dataclass(frozen=True)
-class Taken:
+class ExportedImage:
     """An image to take away.
 
     Attributes:
@@ -163,7 +163,7 @@ class Taken:
     """
 
     name: str
-    opened: core.Opened
+    opened: core.SeismicImage
     probability: Probability
     original: bytes | None = None
     suffix: str = ".png"
@@ -225,7 +225,7 @@ def results_csv(rows: Iterable[dict[str, str | int]]) -> bytes:
     return text.getvalue().encode()
 
 
-def write(file: IO[bytes], state: State, names: Sequence[str], taken: Iterable[Taken]) -> None:
+def write(file: IO[bytes], state: State, names: Sequence[str], taken: Iterable[ExportedImage]) -> None:
     """Writes a session as a ZIP, image after image: only one needs to be in memory.
 
     Args:
@@ -363,7 +363,7 @@ class _Reader:
         if total > core.LARGEST_UPLOAD * MEGABYTE and total > LARGEST_RATIO * self.packed:
             raise SessionError(f"unpacked it is more than {LARGEST_RATIO} times larger; images hardly shrink")
 
-    def kept(self, found: list[tuple[str, str, str | None]]) -> list[Kept]:
+    def kept(self, found: list[tuple[str, str, str | None]]) -> list[ArchivedImage]:
         """Name, image and truth as they are called in the archive -> the same with their bytes."""
         if len(found) > core.MOST_FILES:
             raise SessionError(
@@ -373,7 +373,7 @@ class _Reader:
         self.check(entry for _, image, truth in found for entry in (image, truth) if entry is not None)
         largest = core.LARGEST_UPLOAD * MEGABYTE
         return [
-            Kept(
+            ArchivedImage(
                 name,
                 PurePosixPath(image).suffix.lower(),
                 self.read(image, largest),
@@ -505,7 +505,7 @@ def _unexpected(expected: str, value: object, where: str) -> SessionError:
 
 
 @dataclass(frozen=True)
-class Source:
+class ImageSource:
     """An image to choose from.  Making one opens nothing, so that there can be hundreds.
 
     Attributes:
@@ -517,13 +517,13 @@ class Source:
     """
 
     key: Hashable
-    open: Callable[[], core.Opened]
+    open: Callable[[], core.SeismicImage]
     pixels: int = 0
     original: Callable[[], bytes] | None = None
     suffix: str = ".png"
 
 
-class Row(NamedTuple):
+class GalleryRow(NamedTuple):
     """An image in a strip of many: figures as in ``core.Finding``, and a small image of its salt, WebP."""
 
     pixels: int
@@ -535,10 +535,10 @@ class Row(NamedTuple):
     thumbnail: bytes
 
 
-def row(opened: core.Opened, probability: Probability, threshold: float) -> Row:
+def row(opened: core.SeismicImage, probability: Probability, threshold: float) -> GalleryRow:
     """What a strip shows of one image at a threshold."""
     found = core.find(probability, threshold, opened.truth, opened.margin)
-    return Row(
+    return GalleryRow(
         found.pixels,
         found.share,
         found.highest,
@@ -584,16 +584,16 @@ def box(state: Mapping[str, Any], name: str) -> str:
     return f"{name} {state.get(f'{name}_boxes', 0)}"
 
 
-class Shelf:
+class ByteCache:
     """Keeps what was computed, up to so many bytes; what was not asked for the longest goes first.
 
     One serves all visitors and all threads: a key must name the content a value was made of.
 
     Example:
-        >>> shelf = Shelf(capacity=10)
+        >>> byte_cache = ByteCache(capacity=10)
         >>> for key in "abc":
-        ...     shelf.put(key, key.upper(), size=5)
-        >>> shelf.get("a"), shelf.get("b"), shelf.get("c")
+        ...     byte_cache.put(key, key.upper(), size=5)
+        >>> byte_cache.get("a"), byte_cache.get("b"), byte_cache.get("c")
         (None, 'B', 'C')
     """
 
@@ -622,7 +622,7 @@ class Shelf:
                 self.size -= self._kept.popitem(last=False)[1][1]
 
 
-class Collection:
+class Gallery:
     """Images of which everything is wanted, in the order in which they are named.
 
     They go through the network one at a time: measured, that takes no longer than many at once, and a probability is
@@ -632,19 +632,21 @@ class Collection:
         sources: label -> source.
         segmenter: the network.
         weights: names it.
-        shelf: where probabilities and rows are kept; several collections may share one.
+        byte_cache: where probabilities and rows are kept; several collections may share one.
     """
 
-    def __init__(self, sources: dict[str, Source], segmenter: Segmenter, weights: Hashable, shelf: Shelf) -> None:
+    def __init__(
+        self, sources: dict[str, ImageSource], segmenter: Segmenter, weights: Hashable, byte_cache: ByteCache
+    ) -> None:
         total, self.sources = 0, {}
         for label, source in sources.items():
             total += source.pixels
             if total <= LARGEST_TOTAL:
                 self.sources[label] = source
         self.left_out = [label for label in sources if label not in self.sources]
-        self._segmenter, self._weights, self._shelf = segmenter, weights, shelf
+        self._segmenter, self._weights, self._shelf = segmenter, weights, byte_cache
 
-    def probability(self, opened: core.Opened) -> Probability:
+    def probability(self, opened: core.SeismicImage) -> Probability:
         """(H, W) float32 of any image."""
         key = ("probability", self._weights, opened.digest)
         kept: Probability | None = self._shelf.get(key)
@@ -653,12 +655,12 @@ class Collection:
             self._shelf.put(key, kept, kept.nbytes)
         return kept
 
-    def known_row(self, label: str, threshold: float) -> Row | None:
+    def known_row(self, label: str, threshold: float) -> GalleryRow | None:
         """What a strip shows of an image, if that was computed before."""
-        kept: Row | None = self._shelf.get(self._row_key(label, threshold))
+        kept: GalleryRow | None = self._shelf.get(self._row_key(label, threshold))
         return kept
 
-    def row(self, label: str, threshold: float) -> Row:
+    def row(self, label: str, threshold: float) -> GalleryRow:
         """What a strip shows of an image."""
         if kept := self.known_row(label, threshold):
             return kept
@@ -670,12 +672,12 @@ class Collection:
     def _row_key(self, label: str, threshold: float) -> Hashable:
         return "row", self._weights, self.sources[label].key, threshold
 
-    def taken(self) -> Iterator[Taken]:
+    def taken(self) -> Iterator[ExportedImage]:
         """Everything of each image, one after the other."""
         for label, source in self.sources.items():
             opened = source.open()
             original = None if source.original is None else source.original()
-            yield Taken(label, opened, self.probability(opened), original, source.suffix)
+            yield ExportedImage(label, opened, self.probability(opened), original, source.suffix)
 
     def zip(self, state: State) -> bytes:
         """The session as a ZIP; see ``write``."""

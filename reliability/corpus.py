@@ -359,7 +359,7 @@ def check_predict_images(tally: Tally, door: str, weights: Path, inputs: Sequenc
         for number, given in enumerate(inputs):
             path = place / f"{number:03}-{given.name}"  # no two of one stem
             path.write_bytes(given.content)
-            try:  # how right this is, the doors before this one have judged
+            try:  # how right this is, the doors before this one have evaluate_network
                 greys[path.stem] = given.file().read_grey()
                 verdicts[given.name] = "stands" if given.grey is None else "right"
             except ValueError:

@@ -31,8 +31,8 @@ from torch import Tensor, nn
 from reliability.faults import epochs_kept, is_clean, launch
 from reliability.kill import ROOT, RUN, outcome
 from unet import checkpoint
-from unet.data.dataset import Images, Material, Targets, batches, epoch_order, epoch_tiles, unseen_sections
-from unet.evaluation import judged, scores
+from unet.data.dataset import Dataset, Images, Targets, batches, epoch_order, epoch_tiles, unseen_sections
+from unet.evaluation import evaluate_network, scores
 from unet.model import UNet, UNetConfig, channels_last
 from unet.segmenter import Segmenter
 from unet.training.config import TrainingConfig
@@ -207,7 +207,7 @@ def metrics_agree(folder: Path, history: list[dict[str, Any]]) -> bool:
     model, card = checkpoint.load(folder / "runs" / "both" / "both.safetensors")
     segmenter = Segmenter(model, card)
     unseen = unseen_sections()
-    again = judged(segmenter, Material(None, unseen, unseen, None))
+    again = evaluate_network(segmenter, Dataset(None, unseen, unseen, None))
     plain = scores(segmenter.at_temperature(1.0), unseen, 0.5)
     torch.set_num_threads(threads)
     last = (plain["mAP"], plain["iou"]) == (history[-1]["mAP"], history[-1]["iou"])

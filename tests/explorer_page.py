@@ -30,7 +30,7 @@ DARK = "--body-text-color: #e6eaee; --body-background-fill: #12171c; background:
 @contextmanager
 def explorer_page(
     browser: Browser,
-    opened: core.Opened,
+    opened: core.SeismicImage,
     segmenter: Segmenter,
     *,
     threshold: float | None = None,

@@ -363,7 +363,7 @@ def taken_away(app, image="c.npy", weights="second", sha256=None, view=None, lab
     choices = state(app, "choices")
     sources = {label: choices[label] for label in labels or state(app, "uploads_open")}
     known = session.State(image, weights, sha256 or state(app, "segmenter").card["sha256"], 0.21, view)
-    return session.Collection(sources, state(app, "segmenter"), "weights", session.Shelf(10**7)).zip(known)
+    return session.Gallery(sources, state(app, "segmenter"), "weights", session.ByteCache(10**7)).zip(known)
 
 
 def reopened(content):

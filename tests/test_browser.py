@@ -451,7 +451,7 @@ def test_eight_visitors_at_once_see_their_own(browser, streamlit, segmenter):
 
 
 @pytest.fixture
-def judged(tmp_path):
+def evaluate_network(tmp_path):
     """The address of the app in a checkout of its own, among whose weights are some with a report."""
     shutil.copytree(ROOT / "demo", tmp_path / "demo")
     torch.manual_seed(0)
@@ -465,12 +465,12 @@ def judged(tmp_path):
         yield address
 
 
-def test_how_good_it_is_fits_a_phone_and_the_threshold_survives(browser, judged):
+def test_how_good_it_is_fits_a_phone_and_the_threshold_survives(browser, evaluate_network):
     page = browser.new_page(viewport={"width": 1300, "height": 1000})
     page.set_default_timeout(PATIENCE)
     errors = []
     page.on("pageerror", lambda error: errors.append(error))
-    page.goto(judged)
+    page.goto(evaluate_network)
     page.get_by_role("combobox", name="Weights").click()
     page.get_by_role("option", name=re.compile("^judged")).click()
     expect(page.get_by_test_id("salt-threshold-exact")).to_have_value("0.42")

@@ -75,8 +75,8 @@ def test_every_sample_opens_with_its_truth():
 def test_the_digest_names_the_content_and_the_shape():
     grey = np.zeros((16, 32), np.float32)
 
-    assert core.Opened("a", "a", grey).digest == core.Opened("b", "b", grey.copy()).digest
-    assert core.Opened("a", "a", grey).digest != core.Opened("a", "a", grey.reshape(32, 16)).digest
+    assert core.SeismicImage("a", "a", grey).digest == core.SeismicImage("b", "b", grey.copy()).digest
+    assert core.SeismicImage("a", "a", grey).digest != core.SeismicImage("a", "a", grey.reshape(32, 16)).digest
 
 
 def test_an_upload_keeps_its_name_and_its_grey():
@@ -105,7 +105,7 @@ def test_an_upload_that_cannot_be_used_is_named(content, reason):
         core.open_upload("bad.png", content)
 
 
-OPENED = core.Opened("a.png", "a", np.random.default_rng(0).random((16, 17), np.float32))
+OPENED = core.SeismicImage("a.png", "a", np.random.default_rng(0).random((16, 17), np.float32))
 
 
 @pytest.mark.parametrize("salt", [np.uint8(255), np.uint8(1), np.uint16(65535)])
@@ -227,7 +227,7 @@ def read_png(content):
 
 
 def test_downloads_hold_what_they_say():
-    opened = core.Opened("n", "n", np.full((2, 3), 0.4, np.float32))
+    opened = core.SeismicImage("n", "n", np.full((2, 3), 0.4, np.float32))
 
     mask = read_png(core.mask_png(TRUTH))
     assert mask.dtype == np.uint8

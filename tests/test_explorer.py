@@ -46,7 +46,7 @@ def opened():
 def large():
     """Larger than what is opened at once."""
     rng = np.random.default_rng(0)
-    return core.Opened("large.png", "large", rng.random((150, 140), np.float32))
+    return core.SeismicImage("large.png", "large", rng.random((150, 140), np.float32))
 
 
 def asked(opened, segmenter, **request):
@@ -94,7 +94,7 @@ def test_the_image_travels_exactly_and_only_when_wanted(opened, segmenter):
 def test_a_key_names_image_truth_and_network(opened, segmenter, small_model):
     probability = segmenter.probability(opened.grey)
     other = Segmenter(small_model, {**segmenter.card, "sha256": "other"})
-    bare = core.Opened(opened.name, opened.stem, opened.grey)
+    bare = core.SeismicImage(opened.name, opened.stem, opened.grey)
 
     keys = {
         explorer.key(*of)

@@ -10,9 +10,9 @@ from PIL import Image
 from unet import checkpoint, metrics, synthetic
 from unet.card import Card
 from unet.cli import main as cli
-from unet.data.dataset import Material
+from unet.data.dataset import Dataset
 from unet.data.tiles import Split, Tiles
-from unet.evaluation import choose_temperature, judged, judging_split, scores
+from unet.evaluation import choose_temperature, evaluate_network, scores, validation_split
 from unet.image import RULE
 from unet.model import UNet, UNetConfig
 from unet.segmenter import Segmenter
@@ -52,15 +52,15 @@ def grey_tiles(seed, count=12):
 
 
 @pytest.fixture(scope="module")
-def material():
-    return Material(None, grey_tiles(0), grey_tiles(1, count=3), Split([], [], "section"))
+def dataset():
+    return Dataset(None, grey_tiles(0), grey_tiles(1, count=3), Split([], [], "section"))
 
 
-def test_the_temperature_makes_up_for_large_logits(material):
+def test_the_temperature_makes_up_for_large_logits(dataset):
     segmenter = Segmenter(Overconfident().eval(), CARD)
-    assert choose_temperature(segmenter, material.val) == pytest.approx(FACTOR, rel=0.03)
+    assert choose_temperature(segmenter, dataset.val) == pytest.approx(FACTOR, rel=0.03)
     # What the card said before has no part in it.
-    assert choose_temperature(segmenter.at_temperature(7.0), material.val) == pytest.approx(FACTOR, rel=0.03)
+    assert choose_temperature(segmenter.at_temperature(7.0), dataset.val) == pytest.approx(FACTOR, rel=0.03)
 
 
 def test_a_temperature_that_calibrates_worse_is_not_taken():
@@ -81,22 +81,22 @@ def test_a_temperature_that_calibrates_worse_is_not_taken():
     assert choose_temperature(segmenter, tiles) == 1.0
 
 
-def test_every_entry_is_of_the_corrected_probabilities(material):
+def test_every_entry_is_of_the_corrected_probabilities(dataset):
     segmenter = Segmenter(Overconfident(slant=2.0).eval(), CARD)
-    entries = judged(segmenter, material)
+    entries = evaluate_network(segmenter, dataset)
     temperature, threshold = entries["temperature"], entries["threshold"]
     assert temperature > 2
     corrected = Segmenter(segmenter.model, {**CARD, "temperature": temperature})
-    truths = list(material.val.masks)
-    plain, tta = (corrected.probabilities(list(material.val.images), tta) for tta in (False, True))
-    unseen = corrected.probabilities(list(material.unseen.images))
+    truths = list(dataset.val.masks)
+    plain, tta = (corrected.probabilities(list(dataset.val.images), tta) for tta in (False, True))
+    unseen = corrected.probabilities(list(dataset.unseen.images))
     best = metrics.best_threshold(tta, truths)
     assert threshold == best["threshold"]
     assert entries["threshold_chosen"] == {"on": "val", "tta": True, **best}
     assert entries["metrics"] == {
         "val": metrics.evaluate(plain, truths, threshold),
         "val, flip TTA": metrics.evaluate(tta, truths, threshold),
-        "synthetic": metrics.evaluate(unseen, list(material.unseen.masks), threshold),
+        "synthetic": metrics.evaluate(unseen, list(dataset.unseen.masks), threshold),
     }
     assert entries["metrics"]["val"] != entries["metrics"]["val, flip TTA"]
     curve = metrics.calibration_curve(tta, truths)
@@ -104,16 +104,16 @@ def test_every_entry_is_of_the_corrected_probabilities(material):
     assert entries["claim"] == {
         "metric": "mAP", "value": best["mAP"], "split": "val", "count": 12, "tta": True, "threshold": threshold,
     }  # fmt: skip
-    assert scores(corrected, material.val, threshold) == entries["metrics"]["val"]
-    before = metrics.calibration_error(segmenter.probabilities(list(material.val.images)), truths)
+    assert scores(corrected, dataset.val, threshold) == entries["metrics"]["val"]
+    before = metrics.calibration_error(segmenter.probabilities(list(dataset.val.images)), truths)
     assert entries["metrics"]["val"]["calibration_error"] < before / 2
     json.dumps(entries, allow_nan=False)
 
 
-def test_without_data_the_synthetic_sections_judge(material):
-    synthetic = Material(None, material.unseen, material.unseen, None)
-    assert judging_split(synthetic) == "synthetic"
-    entries = judged(Segmenter(Overconfident().eval(), CARD), synthetic)
+def test_without_data_the_synthetic_sections_judge(dataset):
+    synthetic = Dataset(None, dataset.unseen, dataset.unseen, None)
+    assert validation_split(synthetic) == "synthetic"
+    entries = evaluate_network(Segmenter(Overconfident().eval(), CARD), synthetic)
     assert set(entries["metrics"]) == {"synthetic", "synthetic, flip TTA"}
     assert (entries["claim"]["split"], entries["claim"]["count"]) == ("synthetic", 3)
 
@@ -127,8 +127,8 @@ def test_evaluate_finds_again_what_the_card_says(small_model, tmp_path):
     ids = [str(i) for i in range(10)]
     tiles = Tiles(ids, images, masks)
     split = Split([], ids[2:], "tile")
-    material = Material(None, tiles.subset(split.val), tiles.subset(ids[:2]), split)
-    card = judged(Segmenter(small_model, CARD), material)
+    dataset = Dataset(None, tiles.subset(split.val), tiles.subset(ids[:2]), split)
+    card = evaluate_network(Segmenter(small_model, CARD), dataset)
     assert card["temperature"] != 1
     weights = tmp_path / "small.safetensors"
     checkpoint.save(weights, small_model, {"input": RULE, "split": {"train": [], "val": split.val}, **card})

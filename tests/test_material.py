@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from unet.data.dataset import Pool, batches, epoch_order, epoch_tiles, load_material, shrunk
+from unet.data.dataset import TrainingSet, batches, epoch_order, epoch_tiles, load_dataset, shrunk
 from unet.data.tiles import DataError, Split, Tiles
 from unet.synthetic import section, sections
 
@@ -28,7 +28,7 @@ def test_a_tile_is_augmented_alike_in_any_batch():
 
 def pool(count, first=0):
     images, masks = sections(count, first)
-    return Pool.labelled(Tiles([str(i) for i in range(count)], images, masks))
+    return TrainingSet.labelled(Tiles([str(i) for i in range(count)], images, masks))
 
 
 def test_the_share_of_synthetic_sections():
@@ -46,7 +46,7 @@ def test_the_share_of_synthetic_sections():
 def test_the_tiles_a_teacher_labelled_come_in_turn_and_keep_their_targets():
     labelled = pool(4)
     images = np.arange(7, dtype=np.uint8)[:, None, None] * np.ones((1, 101, 101), np.uint8)
-    taught = Pool([str(i) for i in range(7)], images, images + 100)
+    taught = TrainingSet([str(i) for i in range(7)], images, images + 100)
     seen = []
     for epoch in range(7):
         mixed = epoch_tiles(labelled, taught, epoch, 0.0, unlabelled_share=0.6, sections_per_epoch=1)
@@ -60,7 +60,7 @@ def test_the_tiles_a_teacher_labelled_come_in_turn_and_keep_their_targets():
 
 def test_no_tile_comes_twice_where_too_few_have_a_teachers_label():
     images = np.arange(7, dtype=np.uint8)[:, None, None] * np.ones((1, 101, 101), np.uint8)
-    taught = Pool([f"taught {i}" for i in range(7)], images, images)
+    taught = TrainingSet([f"taught {i}" for i in range(7)], images, images)
     for epoch in range(3):
         tiles = epoch_tiles(pool(6), taught, epoch, 0.1, unlabelled_share=0.6, sections_per_epoch=1)
         assert (
@@ -71,7 +71,7 @@ def test_no_tile_comes_twice_where_too_few_have_a_teachers_label():
 def test_shrinking_averages_tiles_and_targets():
     images = np.array([[[0, 100, 8, 8], [100, 200, 8, 8]]], np.uint8)
     targets = np.array([[[255, 255, 0, 0], [255, 255, 200, 0]]], np.uint8)
-    small = shrunk(Pool(["a"], images, targets), 0.5)
+    small = shrunk(TrainingSet(["a"], images, targets), 0.5)
     assert small.images.tolist() == [[[100, 8]]]
     assert small.targets.tolist() == [[[255, 50]]]
     assert small.ids == ["a"]
@@ -79,8 +79,8 @@ def test_shrinking_averages_tiles_and_targets():
 
 def test_a_split_is_repeated_and_must_be_there(tgs):
     names = [f"{i:02}" for i in range(40)]
-    material = load_material(tgs, 0.5, 0, Split(names[2:9], names[:2], "section"))
-    assert material.train.ids == names[2:9]
-    assert material.val.ids == names[:2]
+    dataset = load_dataset(tgs, 0.5, 0, Split(names[2:9], names[:2], "section"))
+    assert dataset.train.ids == names[2:9]
+    assert dataset.val.ids == names[:2]
     with pytest.raises(DataError, match="1 tiles of the split to repeat are not there, first gone"):
-        load_material(tgs, 0.5, 0, Split(["gone"], names[:2], "section"))
+        load_dataset(tgs, 0.5, 0, Split(["gone"], names[:2], "section"))

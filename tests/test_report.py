@@ -130,7 +130,7 @@ def test_all_but_the_scores_is_taken_the_way_the_claim_is_made(claim_tta):
         return [np.clip(t * 0.4 + generator.normal(0.3, 0.2, t.shape), 0, 1).astype(np.float32) for t in truths]
 
     plain, tta, uncorrected = guess(), guess(), guess()
-    found = report.findings(ids, Predictions(plain, tta, claim_tta, uncorrected), truths, 0.4, {"b": "1"})
+    found = report.make_report(ids, Predictions(plain, tta, claim_tta, uncorrected), truths, 0.4, {"b": "1"})
     claimed = tta if claim_tta else plain
     assert found == {
         "count": 4,
@@ -158,6 +158,6 @@ def test_all_but_the_scores_is_taken_the_way_the_claim_is_made(claim_tta):
 def test_tiles_that_do_not_belong_together_are_refused():
     predictions = Predictions([], [], True, [])
     with pytest.raises(ValueError, match="at least one"):
-        report.findings([], predictions, [], 0.5, None)
+        report.make_report([], predictions, [], 0.5, None)
     with pytest.raises(ValueError, match="shorter"):
         report.worst(["a", "b"], [sure(first(1))], [first(1)], 0.5)

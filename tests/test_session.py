@@ -39,7 +39,7 @@ def npy(array):
 
 
 def taken(name="a.png", original=None, truth=TRUTH, suffix=".png"):
-    return session.Taken(name, core.Opened(name, name, GREY, truth), PROBABILITY, original, suffix)
+    return session.ExportedImage(name, core.SeismicImage(name, name, GREY, truth), PROBABILITY, original, suffix)
 
 
 def packed(*images, state=STATE):
@@ -131,7 +131,7 @@ def test_a_session_comes_back_as_it_went():
 @pytest.mark.parametrize("name", core.SAMPLES)
 def test_a_sample_comes_back_bit_by_bit(name):
     opened = core.sample(name)
-    one = session.Taken(name, opened, np.zeros(opened.grey.shape, np.float32))
+    one = session.ExportedImage(name, opened, np.zeros(opened.grey.shape, np.float32))
 
     (kept,) = session.read(packed(one), "s.zip").images
 
@@ -212,7 +212,10 @@ def test_a_zip_of_images_opens_the_folder_images_with_its_masks():
         "s.zip",
     )
 
-    assert found.images == [session.Kept("a.PNG", ".png", b"A", b"M"), session.Kept("b.png", ".png", b"B", None)]
+    assert found.images == [
+        session.ArchivedImage("a.PNG", ".png", b"A", b"M"),
+        session.ArchivedImage("b.png", ".png", b"B", None),
+    ]
     assert found.state is None
     assert [sentence.split(";")[0] for sentence in found.left_out] == [
         "left out 1 of its files, first train/other/c.png"
@@ -381,14 +384,14 @@ def segmenter():
     return Segmenter(UNet(UNetConfig(width=2, depth=2)).eval(), Card(threshold=0.5, input=RULE))
 
 
-def collection(segmenter, sources=None, shelf=None):
+def gallery(segmenter, sources=None, shelf=None):
     names = list(core.SAMPLES)[:3]
-    sources = sources or {name: session.Source(("sample", name), partial(core.sample, name)) for name in names}
-    return session.Collection(sources, segmenter, "weights", shelf or session.Shelf(10**8))
+    sources = sources or {name: session.ImageSource(("sample", name), partial(core.sample, name)) for name in names}
+    return session.Gallery(sources, segmenter, "weights", shelf or session.ByteCache(10**8))
 
 
 def test_a_row_says_what_the_finding_says(segmenter):
-    images, opened = collection(segmenter), core.sample("Salt stock")
+    images, opened = gallery(segmenter), core.sample("Salt stock")
     probability = segmenter.probability(opened.grey)
     threshold = float(np.median(probability))
     finding = core.find(probability, threshold, opened.truth)
@@ -404,7 +407,7 @@ def test_a_row_says_what_the_finding_says(segmenter):
 
 
 def test_another_threshold_needs_no_network(segmenter, monkeypatch):
-    images = collection(segmenter)
+    images = gallery(segmenter)
     images.row("Salt stock", 0.4)
     monkeypatch.setattr(Segmenter, "probability", lambda *_: pytest.fail("asked again"))
 
@@ -412,7 +415,7 @@ def test_another_threshold_needs_no_network(segmenter, monkeypatch):
 
 
 def test_a_collection_packs_itself(segmenter):
-    images = collection(segmenter)
+    images = gallery(segmenter)
 
     found = session.read(images.zip(STATE), "s.zip")
 
@@ -422,8 +425,8 @@ def test_a_collection_packs_itself(segmenter):
 
 def test_images_beyond_the_largest_total_are_left_out(segmenter):
     sizes = {"a": 15_000_000, "b": 5_000_000, "c": 1}
-    sources = {name: session.Source(name, lambda: pytest.fail("opened"), size) for name, size in sizes.items()}
-    images = collection(segmenter, sources)
+    sources = {name: session.ImageSource(name, lambda: pytest.fail("opened"), size) for name, size in sizes.items()}
+    images = gallery(segmenter, sources)
 
     assert list(images.sources) == ["a", "b"]
     assert images.left_out == ["c"]
@@ -450,13 +453,13 @@ def test_what_is_asked_for_changes_with_every_widget_beside_a_page():
 
 
 def test_a_shelf_keeps_what_was_asked_for_last():
-    shelf = session.Shelf(10)
-    shelf.put("a", 1, 4)
-    shelf.put("b", 2, 4)
-    shelf.get("a")
-    shelf.put("c", 3, 4)
-    shelf.put("huge", 4, 11)
-    shelf.put("c", 5, 3)
+    byte_cache = session.ByteCache(10)
+    byte_cache.put("a", 1, 4)
+    byte_cache.put("b", 2, 4)
+    byte_cache.get("a")
+    byte_cache.put("c", 3, 4)
+    byte_cache.put("huge", 4, 11)
+    byte_cache.put("c", 5, 3)
 
-    assert [shelf.get(key) for key in ("a", "b", "c", "huge")] == [1, None, 5, None]
-    assert shelf.size == 7
+    assert [byte_cache.get(key) for key in ("a", "b", "c", "huge")] == [1, None, 5, None]
+    assert byte_cache.size == 7

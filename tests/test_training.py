@@ -21,7 +21,7 @@ from train import main
 from unet import Segmenter, checkpoint, metrics
 from unet.card import Card
 from unet.checkpoint import write_atomically
-from unet.data import dataset as material
+from unet.data import dataset as dataset
 from unet.data.dataset import epoch_order
 from unet.data.tiles import DataError
 from unet.image import RULE
@@ -41,7 +41,7 @@ OPTIONS = ["--epochs=3", "--batch-size=8", "--sections-per-epoch=24", "--model.w
 @pytest.fixture(autouse=True)
 def _in_an_empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(material, "UNSEEN_COUNT", UNSEEN)  # to be drawn and looked at after every epoch
+    monkeypatch.setattr(dataset, "UNSEEN_COUNT", UNSEEN)  # to be drawn and looked at after every epoch
 
 
 def test_the_learning_rate_rises_falls_and_ends_at_nothing():
@@ -283,7 +283,7 @@ def test_a_checkpoint_of_an_earlier_version_is_not_called_damaged():
     train(TrainingConfig(name="a", **TINY | {"epochs": 1}), QUIET)
     path = Path("runs/a/resume-odd.pt")
     state = read_checkpoint(path)
-    del state["learns_from"]
+    del state["data_record"]
     buffer = io.BytesIO()
     torch.save(state, buffer)
     path.write_bytes(hashlib.sha256(buffer.getvalue()).digest() + buffer.getvalue())

@@ -210,7 +210,7 @@ def test_what_is_shown_without_a_part_is_what_python_computes(browser, opened, s
 def test_a_large_image_opens_with_a_window(browser, segmenter):
     rng = np.random.default_rng(1)
     grey = np.kron(core.sample("Salt stock").grey, np.ones((2, 2), np.float32))[:170, :150]
-    large = core.Opened("large.png", "large", (grey * 0.9 + 0.1 * rng.random(grey.shape)).astype(np.float32))
+    large = core.SeismicImage("large.png", "large", (grey * 0.9 + 0.1 * rng.random(grey.shape)).astype(np.float32))
     with explorer_page(browser, large, segmenter, threshold=0.4) as page:
         ready(page)
         assert page.evaluate("asked[0].window") == [21, 11]

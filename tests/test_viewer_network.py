@@ -41,8 +41,8 @@ def segmenter(small_model) -> Segmenter:
 
 
 @pytest.fixture
-def opened(image) -> core.Opened:
-    return core.Opened("waves", "waves", image.astype(np.float32) / 255)
+def opened(image) -> core.SeismicImage:
+    return core.SeismicImage("waves", "waves", image.astype(np.float32) / 255)
 
 
 def maps_of(segmenter, opened, site, top=0, left=0):
@@ -260,7 +260,7 @@ def test_the_effect_of_a_map_is_measured_when_asked_for(browser, segmenter, open
 @pytest.mark.parametrize(("shape", "pixel"), [((101, 101), (40, 30)), ((101, 101), (100, 0)), ((150, 90), (37, 71))])
 def test_the_core_sample_says_what_the_network_computed(browser, segmenter, shape, pixel):
     grey = np.random.default_rng(3).random(shape, np.float32)
-    opened = core.Opened("noise", "noise", grey)
+    opened = core.SeismicImage("noise", "noise", grey)
     top, left = (max(0, (length - 128) // 2) for length in shape)
     trace = segmenter.trace(explorer.window(grey, top, left))
     with explorer_page(browser, opened, segmenter, query=f"pixel={pixel[0]},{pixel[1]}") as page:
@@ -364,7 +364,7 @@ SHAPES = [
 )
 def test_every_network_fits_every_column(browser, shape, size):
     segmenter = segmenter_of(**shape)
-    opened = core.Opened("noise", "noise", np.random.default_rng(0).random(size, np.float32))
+    opened = core.SeismicImage("noise", "noise", np.random.default_rng(0).random(size, np.float32))
     names = [site.name for site in segmenter.model.sites()]
     for width in (390, 500, 1180):
         with explorer_page(browser, opened, segmenter, viewport=(width, 900)) as page:

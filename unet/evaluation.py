@@ -7,15 +7,15 @@ import msgspec
 
 from unet import metrics, report
 from unet.card import CalibrationPoint, Card, Claim, ThresholdChoice
-from unet.data.dataset import Material
+from unet.data.dataset import Dataset
 from unet.data.tiles import Tiles
 from unet.image import RULE
 from unet.segmenter import Segmenter
 
 
-def judging_split(material: Material) -> str:
+def validation_split(dataset: Dataset) -> str:
     """The name of the split that chooses temperature and threshold and makes the claim."""
-    return "val" if material.split is not None else "synthetic"
+    return "val" if dataset.split is not None else "synthetic"
 
 
 def scores(segmenter: Segmenter, tiles: Tiles, threshold: float) -> metrics.Scores:
@@ -23,12 +23,12 @@ def scores(segmenter: Segmenter, tiles: Tiles, threshold: float) -> metrics.Scor
     return metrics.evaluate(segmenter.probabilities(list(tiles.images)), list(tiles.masks), threshold)
 
 
-def judged(segmenter: Segmenter, material: Material) -> Card:
+def evaluate_network(segmenter: Segmenter, dataset: Dataset) -> Card:
     """The card's entries that say how good a network is.
 
     Args:
         segmenter: the network; the temperature and the threshold of its card have no part in it.
-        material: its validation tiles choose first the temperature, as in ``choose_temperature``, and then the
+        dataset: its validation tiles choose first the temperature, as in ``choose_temperature``, and then the
             threshold: the best for the mAP with flip TTA, whose curve is the smoother one.  The claim is that mAP.
 
     Returns:
@@ -36,23 +36,23 @@ def judged(segmenter: Segmenter, material: Material) -> Card:
         probabilities at this temperature, all metrics at this threshold, and ``calibration`` is of the claim's
         probabilities, with flip TTA.
     """
-    chosen = choose_temperature(segmenter, material.val)
+    chosen = choose_temperature(segmenter, dataset.val)
     segmenter = segmenter.at_temperature(chosen)
-    images, truths = list(material.val.images), list(material.val.masks)
+    images, truths = list(dataset.val.images), list(dataset.val.masks)
     mirrored = segmenter.probabilities(images, tta=True)
     best = metrics.best_threshold(mirrored, truths)
     threshold = best["threshold"]
     scored = metrics.evaluate(mirrored, truths, threshold)
-    split = judging_split(material)
+    split = validation_split(dataset)
     return Card(
         threshold=threshold,
         input=RULE,
         temperature=chosen,
         threshold_chosen=ThresholdChoice(on=split, tta=True, **best),
         metrics={
-            split: msgspec.to_builtins(scores(segmenter, material.val, threshold)),
+            split: msgspec.to_builtins(scores(segmenter, dataset.val, threshold)),
             f"{split}, flip TTA": msgspec.to_builtins(scored),
-            "synthetic": msgspec.to_builtins(scores(segmenter, material.unseen, threshold)),
+            "synthetic": msgspec.to_builtins(scores(segmenter, dataset.unseen, threshold)),
         },
         calibration=tuple(CalibrationPoint(**point) for point in report.calibration(mirrored, truths)),
         claim=Claim(

@@ -59,7 +59,7 @@ class TileScore(TypedDict):
     predicted_share: float
 
 
-class Findings(TypedDict):
+class Report(TypedDict):
     """What ``findings`` returns."""
 
     count: int
@@ -95,13 +95,13 @@ class Predictions:
         return self.tta if self.claim_tta else self.plain
 
 
-def findings(
+def make_report(
     ids: Sequence[str],
     predictions: Predictions,
     truths: Sequence[Mask],
     threshold: float,
     sections: Collection[str] | None,
-) -> Findings:
+) -> Report:
     """Everything there is to say of a set of tiles.
 
     Args:
@@ -119,7 +119,7 @@ def findings(
     """
     ways = {"plain": predictions.plain, "tta": predictions.tta}
     claimed = predictions.claimed
-    return Findings(
+    return Report(
         count=len(ids),
         scores={name: metrics.evaluate(way, truths, threshold) for name, way in ways.items()},
         best_threshold={name: metrics.best_threshold(way, truths) for name, way in ways.items()},

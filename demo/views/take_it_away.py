@@ -22,9 +22,9 @@ strip = st.components.v2.component(
 
 
 @st.cache_resource
-def shelf() -> session.Shelf:
+def byte_cache() -> session.ByteCache:
     """What was computed, kept by its content: nobody gets what was made of another image than theirs."""
-    return session.Shelf(SHELF)
+    return session.ByteCache(SHELF)
 
 
 def open_image() -> None:
@@ -34,20 +34,20 @@ def open_image() -> None:
         state.image, state.leaving, state.said = label, True, []
 
 
-def find_rows(collection: session.Collection, threshold: float) -> dict[str, session.Row]:
+def find_rows(gallery: session.Gallery, threshold: float) -> dict[str, session.GalleryRow]:
     """What the strip shows of every image, with a bar where the network is still at work."""
-    rows = {label: collection.known_row(label, threshold) for label in collection.sources}
+    rows = {label: gallery.known_row(label, threshold) for label in gallery.sources}
     missing = [label for label, row in rows.items() if row is None]
     if missing:
         bar = st.progress(0.0)
         for number, label in enumerate(missing):
             bar.progress(number / len(missing), f"Looking for salt: image {number + 1} of {len(missing)}")
-            rows[label] = collection.row(label, threshold)
+            rows[label] = gallery.row(label, threshold)
         bar.empty()
     return rows
 
 
-def strip_data(rows: dict[str, session.Row]) -> dict[str, object]:
+def strip_data(rows: dict[str, session.GalleryRow]) -> dict[str, object]:
     """What strip.js needs; it draws anew only when the key changes."""
     shown = [
         {
@@ -79,11 +79,11 @@ def offer(label: str, name: str, content: Callable[[], bytes], strong: bool = Fa
     st.download_button(label, content, name, on_click="ignore", type=kind, icon=":material/download:")
 
 
-def show_downloads(collection: session.Collection, opened: core.Opened, threshold: float) -> None:
+def show_downloads(gallery: session.Gallery, opened: core.SeismicImage, threshold: float) -> None:
     """All images as files, and the open one."""
 
     def probability() -> Probability:
-        return collection.probability(opened)
+        return gallery.probability(opened)
 
     def mask() -> Mask:
         return core.find(probability(), threshold).mask
@@ -93,8 +93,8 @@ def show_downloads(collection: session.Collection, opened: core.Opened, threshol
     with left:
         st.subheader("All of them")
         with st.container(horizontal=True):
-            offer("Session (ZIP)", "salt-session.zip", partial(collection.zip, describe()), strong=True)
-            offer("Results (CSV)", "salt-results.csv", partial(collection.results, threshold))
+            offer("Session (ZIP)", "salt-session.zip", partial(gallery.zip, describe()), strong=True)
+            offer("Results (CSV)", "salt-results.csv", partial(gallery.results, threshold))
         st.caption(
             "The ZIP holds the images, truths, masks, overlays and probabilities (16-bit PNG and NPY), and the "
             "results with Kaggle's run-lengths. Dropped on *Your images* it opens this session again."
@@ -114,20 +114,20 @@ if state.pop("leaving", False):
 
 uploads = state.uploads_open
 chosen = {label: state.choices[label] for label in uploads or core.SAMPLES}
-collection = session.Collection(chosen, state.segmenter, state.weights, shelf())
-count = len(collection.sources)
+gallery = session.Gallery(chosen, state.segmenter, state.weights, byte_cache())
+count = len(gallery.sources)
 
 st.header("Take it away")
 whose = f"your {count} images" if count > 1 else "your image"
 st.text(f"threshold {state.threshold:.2f} · {whose if uploads else f'no uploads, so these are the {count} samples'}")
-if collection.left_out:
-    names = ", ".join(core.literal(label) for label in collection.left_out)
+if gallery.left_out:
+    names = ", ".join(core.literal(label) for label in gallery.left_out)
     st.warning(f"All images together have more than {session.LARGEST_TOTAL:,} pixels; left out here: {names}")
-show_downloads(collection, state.opened, state.threshold)
+show_downloads(gallery, state.opened, state.threshold)
 
 st.subheader("One beside the other")
 st.caption(
     "Orange is what the network calls salt at this threshold; a click opens the image. IoU and the competition's "
     "score need a truth: without one, nothing here says how good a mask is."
 )
-strip(key="strip", data=strip_data(find_rows(collection, state.threshold)), on_open_change=open_image)
+strip(key="strip", data=strip_data(find_rows(gallery, state.threshold)), on_open_change=open_image)

@@ -349,7 +349,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     else:
         predictions = _every_way(segmenter, tiles)
         probabilities = predictions.tta if arguments.tta else predictions.plain
-        found = report.findings(tiles.ids, predictions, masks, segmenter.threshold, sections)
+        found = report.make_report(tiles.ids, predictions, masks, segmenter.threshold, sections)
         found["scores"]["synthetic"] = scores(segmenter, unseen_sections(), segmenter.threshold)
         content = {
             "name": path.stem,

@@ -36,7 +36,7 @@ UNSEEN_COUNT = 200
 
 
 @dataclass(frozen=True)
-class Pool:
+class TrainingSet:
     """Tiles to learn from: ``images`` and ``targets`` of equal length; of tiles without labels a teacher's targets."""
 
     ids: list[str]
@@ -44,13 +44,13 @@ class Pool:
     targets: Targets
 
     @classmethod
-    def labelled(cls, tiles: Tiles) -> "Pool":
+    def labelled(cls, tiles: Tiles) -> "TrainingSet":
         """Tiles whose masks are known."""
         return cls(tiles.ids, tiles.images, _targets(tiles.masks))
 
 
 @dataclass(frozen=True)
-class Material:
+class Dataset:
     """What a run learns from and is judged by.
 
     Attributes:
@@ -62,7 +62,7 @@ class Material:
         notes: what was left out, guessed or looks wrong in the data, in plain sentences.
     """
 
-    train: Pool | None
+    train: TrainingSet | None
     val: Tiles
     unseen: Tiles
     split: Split | None
@@ -70,13 +70,13 @@ class Material:
     notes: tuple[str, ...] = ()
 
 
-def load_material(
+def load_dataset(
     root: Path | None,
     val_share: float,
     seed: int,
     split: Split | None = None,
     say: Callable[[str], None] = lambda _: None,
-) -> Material:
+) -> Dataset:
     """Loads and splits the data.
 
     Args:
@@ -94,7 +94,7 @@ def load_material(
     """
     if root is None and not DEFAULT.exists():
         say(f"no --data, and {DEFAULT.absolute()} is not there: learning from synthetic sections alone")
-        return material_of(None, None)
+        return make_dataset(None, None)
     root = root or DEFAULT
     place = labelled_place(root)
     say(f"reading {shown(place)}")
@@ -119,17 +119,19 @@ def load_material(
             f"{shown(root)}: {len(tiles.ids)} tiles leave {len(split.train)} to train and {len(split.val)} to "
             "validate; give more tiles or another --val-share"
         )
-    return material_of(tiles, split, place.absolute(), notes)
+    return make_dataset(tiles, split, place.absolute(), notes)
 
 
-def material_of(
+def make_dataset(
     tiles: Tiles | None, split: Split | None, source: Path | None = None, notes: tuple[str, ...] = ()
-) -> Material:
-    """The material for one split of some tiles; without tiles everything is synthetic."""
+) -> Dataset:
+    """The dataset for one split of some tiles; without tiles everything is synthetic."""
     unseen = unseen_sections()
     if tiles is None or split is None:
-        return Material(None, unseen, unseen, None)
-    return Material(Pool.labelled(tiles.subset(split.train)), tiles.subset(split.val), unseen, split, source, notes)
+        return Dataset(None, unseen, unseen, None)
+    return Dataset(
+        TrainingSet.labelled(tiles.subset(split.train)), tiles.subset(split.val), unseen, split, source, notes
+    )
 
 
 def _drawn(
@@ -176,13 +178,13 @@ def unseen_sections() -> Tiles:
 
 
 def epoch_tiles(
-    train: Pool | None,
-    taught: Pool | None,
+    train: TrainingSet | None,
+    taught: TrainingSet | None,
     epoch: int,
     synthetic_share: float,
     unlabelled_share: float,
     sections_per_epoch: int,
-) -> Pool:
+) -> TrainingSet:
     """The tiles of one epoch, none of them twice: every labelled one, the next a teacher labelled, synthetic sections.
 
     Args:
@@ -204,31 +206,31 @@ def epoch_tiles(
         count = min(round(whole * unlabelled_share), len(taught.images))
         rows = np.random.default_rng(0).permutation(len(taught.images))
         rows = rows.take(range(epoch * count, (epoch + 1) * count), mode="wrap")
-        parts.append(Pool([taught.ids[row] for row in rows], taught.images[rows], taught.targets[rows]))
+        parts.append(TrainingSet([taught.ids[row] for row in rows], taught.images[rows], taught.targets[rows]))
     count = round(whole * synthetic_share)
     if count:
         parts.append(_synthetic(count, epoch, *train.images.shape[1:]))
-    return Pool(
+    return TrainingSet(
         [name for part in parts for name in part.ids],
         np.concatenate([part.images for part in parts]),
         np.concatenate([part.targets for part in parts]),
     )
 
 
-def _synthetic(count: int, epoch: int, *size: int) -> Pool:
+def _synthetic(count: int, epoch: int, *size: int) -> TrainingSet:
     """The synthetic sections of one epoch; the number in a name is what ``unet.synthetic`` makes it from."""
     images, masks = sections(count, epoch * count, *size)
-    return Pool([f"synthetic section {epoch * count + i}" for i in range(count)], images, _targets(masks))
+    return TrainingSet([f"synthetic section {epoch * count + i}" for i in range(count)], images, _targets(masks))
 
 
-def shrunk(tiles: Pool, share: float) -> Pool:
+def shrunk(tiles: TrainingSet, share: float) -> TrainingSet:
     """Tiles at ``share`` of their height and width, images and targets averaged over the area."""
     size = (round(tiles.images.shape[2] * share), round(tiles.images.shape[1] * share))
     images, targets = (
         np.stack([cv2.resize(image, size, interpolation=cv2.INTER_AREA) for image in part])
         for part in (tiles.images, tiles.targets)
     )
-    return Pool(tiles.ids, images, targets)
+    return TrainingSet(tiles.ids, images, targets)
 
 
 def _targets(masks: NDArray[np.bool_]) -> Targets:

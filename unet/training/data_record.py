@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from unet.card import Split
-from unet.data.dataset import SYNTHETIC, Material, material_of
+from unet.data.dataset import SYNTHETIC, Dataset, make_dataset
 from unet.data.places import DataError, labelled_place, shown, unlabelled_place
 from unet.data.tiles import Unlabelled, read_tiles, read_unlabelled
 
-Record = dict[str, Any]  # of plain values and tensors, which ``torch.load(weights_only=True)`` takes
+DataRecord = dict[str, Any]  # of plain values and tensors, which ``torch.load(weights_only=True)`` takes
 
 
 def digests(*arrays: NDArray[np.generic]) -> Tensor:
@@ -27,31 +27,31 @@ def digests(*arrays: NDArray[np.generic]) -> Tensor:
     return torch.from_numpy(np.frombuffer(b"".join(rows), np.uint8).reshape(-1, 32).copy())
 
 
-def of_material(material: Material) -> Record:
+def record_dataset(dataset: Dataset) -> DataRecord:
     """The labelled tiles: where they are, their split, and a digest of each, of those that train before the others."""
-    if material.train is None or material.split is None:
+    if dataset.train is None or dataset.split is None:
         return {"source": SYNTHETIC}
     images, truths = (
         np.concatenate([train, val])
         for train, val in (
-            (material.train.images, material.val.images),
-            (material.train.targets > 0, material.val.masks),
+            (dataset.train.images, dataset.val.images),
+            (dataset.train.targets > 0, dataset.val.masks),
         )
     )
     return {
-        "source": str(material.source),
-        "split": msgspec.to_builtins(material.split),
+        "source": str(dataset.source),
+        "split": msgspec.to_builtins(dataset.split),
         "digests": digests(images, truths),
-        "notes": list(material.notes),
+        "notes": list(dataset.notes),
     }
 
 
-def of_unlabelled(place: Path, images: Unlabelled) -> Record:
+def record_unlabelled(place: Path, images: Unlabelled) -> DataRecord:
     """The tiles without labels: where they are, their ids, and a digest of each."""
     return {"source": str(place), "ids": images.ids, "digests": digests(images.images)}
 
 
-def material_again(kept: Record, data: Path | None) -> tuple[Material, list[str]]:
+def reload_dataset(kept: DataRecord, data: Path | None) -> tuple[Dataset, list[str]]:
     """What a run began with, from where it was or from ``data``, and what there is to say of it.
 
     Raises:
@@ -64,7 +64,7 @@ def material_again(kept: Record, data: Path | None) -> tuple[Material, list[str]
                 f"this run learns from synthetic sections and cannot go on with {shown(data)}; "
                 "begin another under another --name"
             )
-        return material_of(None, None), ["learning from synthetic sections alone, as the run began"]
+        return make_dataset(None, None), ["learning from synthetic sections alone, as the run began"]
     place = _still_there(kept["source"], "data", None if data is None else labelled_place(data))
     split = msgspec.convert(kept["split"], Split)
     ids = [*split.train, *split.val]
@@ -75,11 +75,11 @@ def material_again(kept: Record, data: Path | None) -> tuple[Material, list[str]
     tiles = tiles.subset(ids)
     _refuse_changed(place, "data", ids, digests(tiles.images, tiles.masks), kept["digests"])
     said = [f"reading {shown(place)}", *tiles.notes]
-    return material_of(tiles, split, place, tuple(kept["notes"])), said
+    return make_dataset(tiles, split, place, tuple(kept["notes"])), said
 
 
-def unlabelled_again(kept: Record, root: Path | None) -> tuple[Path, Unlabelled]:
-    """The tiles without labels that a run began with, and where they are; raises as ``material_again``."""
+def reload_unlabelled(kept: DataRecord, root: Path | None) -> tuple[Path, Unlabelled]:
+    """The tiles without labels that a run began with, and where they are; raises as ``reload_dataset``."""
     place = _still_there(kept["source"], "unlabelled", None if root is None else unlabelled_place(root))
     try:
         images = read_unlabelled(place, kept["ids"])
@@ -111,7 +111,7 @@ def _as_it_began(option: str) -> str:
     return f"say with --{option} where those are that it began with, or begin another run under another --name"
 
 
-def summary(kept: Record) -> dict[str, Any]:
+def summary(kept: DataRecord) -> dict[str, Any]:
     """What a card says of it: the place, as short as it can be, how many tiles, and one digest of them all."""
     if kept["source"] == SYNTHETIC:
         return {"source": SYNTHETIC}

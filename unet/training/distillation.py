@@ -23,7 +23,7 @@ from safetensors import SafetensorError
 from unet.card import Card, Split
 from unet.checkpoint import write_atomically
 from unet.data import pairing
-from unet.data.dataset import Images, Pool, Targets
+from unet.data.dataset import Images, Targets, TrainingSet
 from unet.data.places import shown
 from unet.segmenter import BATCH, Segmenter
 
@@ -50,7 +50,9 @@ def check_teacher(path: Path, card: Card, split: Split) -> None:
         )
 
 
-def same_teachers(kept: list[dict[str, str]], given: tuple[Path, ...]) -> tuple[list[Segmenter], list[dict[str, str]]]:
+def reload_teachers(
+    kept: list[dict[str, str]], given: tuple[Path, ...]
+) -> tuple[list[Segmenter], list[dict[str, str]]]:
     """The teachers a run began with.
 
     Args:
@@ -86,7 +88,7 @@ def same_teachers(kept: list[dict[str, str]], given: tuple[Path, ...]) -> tuple[
 
 def taught(
     teachers: list[Segmenter], ids: list[str], images: Images, cache: Path, fabric: Fabric, console: Console
-) -> Pool:
+) -> TrainingSet:
     """Tiles with the mean of what the teachers say of them and of their mirrored images.
 
     Every process predicts its share, and all of them get the whole.  The last bits of a probability depend on what is
@@ -113,7 +115,7 @@ def taught(
         targets = _ask(teachers, images, fabric, console)
         if fabric.is_global_zero:
             _write(cache, safetensors.numpy.save({"targets": targets}, _mark(made_of, targets)))
-    return Pool(ids, images, targets)
+    return TrainingSet(ids, images, targets)
 
 
 def _read(cache: Path, made_of: str) -> Targets | None:

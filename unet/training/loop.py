@@ -40,18 +40,18 @@ from unet import checkpoint, pretrained
 from unet.card import Card, Split
 from unet.checkpoint import write_atomically
 from unet.data import pairing
-from unet.data.dataset import Material, Pool, batches, epoch_order, epoch_tiles, load_material, shrunk
+from unet.data.dataset import Dataset, TrainingSet, batches, epoch_order, epoch_tiles, load_dataset, shrunk
 from unet.data.places import DEFAULT, shown, unlabelled_place, unlabelled_root
 from unet.data.tiles import load_unlabelled
-from unet.evaluation import judged, judging_split, scores
+from unet.evaluation import evaluate_network, scores, validation_split
 from unet.files.images import printable
 from unet.image import RULE
 from unet.model import UNet, channels_last
 from unet.segmenter import Segmenter, computes_bfloat16
 from unet.training import data_record as record
 from unet.training.config import TrainingConfig, differing, learning_rate
-from unet.training.data_record import Record
-from unet.training.distillation import check_teacher, same_teachers, taught
+from unet.training.data_record import DataRecord
+from unet.training.distillation import check_teacher, reload_teachers, taught
 from unet.training.losses import symmetric_lovasz
 from unet.training.provenance import lineage, with_origin
 
@@ -120,29 +120,29 @@ class Run:
         given = given or config
         self.fabric, self.console = fabric, console
         fabric.seed_everything(config.seed, verbose=False)
-        kept: Record | None = None if state is None else state["learns_from"]
+        kept: DataRecord | None = None if state is None else state["data_record"]
         if kept is None:
             split = None if config.split is None else _read_split(config.split)
-            self.material = load_material(config.data, config.val_share, config.seed, split, self.say)
-            self.learns_from = record.of_material(self.material)
+            self.dataset = load_dataset(config.data, config.val_share, config.seed, split, self.say)
+            self.data_record = record.record_dataset(self.dataset)
         else:
-            self.material, said = record.material_again(kept, given.data)
+            self.dataset, said = record.reload_dataset(kept, given.data)
             for line in said:
                 self.say(line)
-            source = {} if self.material.source is None else {"source": str(self.material.source)}
-            self.learns_from = kept | source
-        if (split := self.material.split) is not None:
+            source = {} if self.dataset.source is None else {"source": str(self.dataset.source)}
+            self.data_record = kept | source
+        if (split := self.dataset.split) is not None:
             self.say(f"{len(split.train)} tiles to train, {len(split.val)} to validate ({split.by})")
 
         if kept is None:
-            self.model, before = _first_weights(config, self.material)
+            self.model, before = _first_weights(config, self.dataset)
             config = replace(config, model=self.model.config)  # weights to start from bring their own shape
         else:
             self.model = channels_last(UNet(config.model))
         self.config = config
         self.taught, cards = self._ask_teachers(kept, given)
         if kept is None:
-            self.learns_from["parents"] = {
+            self.data_record["parents"] = {
                 "started_from": before and lineage(before), "taught_by": [lineage(card) for card in cards],
             }  # fmt: skip
 
@@ -172,11 +172,11 @@ class Run:
         if self.fabric.is_global_zero:
             self.console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
 
-    def _ask_teachers(self, kept: Record | None, given: TrainingConfig) -> tuple[Pool | None, list[Card]]:
+    def _ask_teachers(self, kept: DataRecord | None, given: TrainingConfig) -> tuple[TrainingSet | None, list[Card]]:
         """The unlabelled tiles with the teachers' targets, if there are teachers, and the teachers' cards."""
         if not self.config.teacher:
             return None, []
-        if (split := self.material.split) is None:
+        if (split := self.dataset.split) is None:
             raise TrainingError("a teacher needs tiles to look at, and there are none; name their folder with --data")
         if kept is None:
             teachers = [Segmenter.load(path, fast=True) for path in self.config.teacher]
@@ -187,12 +187,12 @@ class Run:
             self.say(f"reading {shown(place)}")
             # Neither what judges nor what has labels of its own, should the folder hold those too.
             images = load_unlabelled(root, split.left_out, [*split.val, *split.train])
-            self.learns_from["unlabelled"] = record.of_unlabelled(place.absolute(), images)
+            self.data_record["unlabelled"] = record.record_unlabelled(place.absolute(), images)
         else:
-            teachers, self.learns_from["teachers"] = same_teachers(kept["teachers"], given.teacher)
-            place, images = record.unlabelled_again(kept["unlabelled"], given.unlabelled)
+            teachers, self.data_record["teachers"] = reload_teachers(kept["teachers"], given.teacher)
+            place, images = record.reload_unlabelled(kept["unlabelled"], given.unlabelled)
             self.say(f"reading {shown(place)}")
-            self.learns_from["unlabelled"] = kept["unlabelled"] | {"source": str(place)}
+            self.data_record["unlabelled"] = kept["unlabelled"] | {"source": str(place)}
         for note in images.notes:
             self.say(note)
         cache = self.config.folder / "taught.safetensors"
@@ -200,7 +200,7 @@ class Run:
         self.say(f"{len(pool.ids)} tiles without labels, labelled by {len(teachers)} teacher(s)")
         cards = [teacher.card for teacher in teachers]
         if kept is None:
-            self.learns_from["teachers"] = [
+            self.data_record["teachers"] = [
                 {"path": str(path.absolute()), "sha256": card.sha256}
                 for path, card in zip(self.config.teacher, cards, strict=True)
             ]
@@ -214,7 +214,7 @@ class Run:
         began = time.monotonic()
         fine = number >= config.lovasz_from * config.epochs
         tiles = epoch_tiles(
-            self.material.train,
+            self.dataset.train,
             self.taught,
             number,
             config.synthetic_share,
@@ -230,12 +230,12 @@ class Run:
 
         if fabric.is_global_zero:
             rate = order.size * fabric.world_size / (time.monotonic() - began)
-            found = scores(self._segmenter(), self.material.val, threshold=0.5)
+            found = scores(self._segmenter(), self.dataset.val, threshold=0.5)
             seconds = (self.history[-1]["seconds"] if self.history else 0.0) + time.monotonic() - began
             entry = {"epoch": number + 1, "loss": loss, "mAP": found["mAP"], "iou": found["iou"]}
             self.history.append(entry | {"tiles_per_second": rate, "seconds": seconds})
             card = self._card(
-                Card(threshold=0.5, input=RULE, metrics={judging_split(self.material): msgspec.to_builtins(found)})
+                Card(threshold=0.5, input=RULE, metrics={validation_split(self.dataset): msgspec.to_builtins(found)})
             )
             with _writing(config.folder):
                 checkpoint.save(_weights(config), self._average(), card)
@@ -253,7 +253,7 @@ class Run:
         """Judges the network and writes its final card."""
         path = _weights(self.config)
         if self.fabric.is_global_zero:
-            card = self._card(judged(self._segmenter(), self.material))
+            card = self._card(evaluate_network(self._segmenter(), self.dataset))
             with _writing(self.config.folder):
                 checkpoint.save(path, self._average(), card)
             assert card.claim is not None  # which an evaluation makes
@@ -263,7 +263,7 @@ class Run:
             )
         return path
 
-    def _learn(self, tiles: Pool, order: NDArray[np.int64], fine: bool, began: float) -> float:
+    def _learn(self, tiles: TrainingSet, order: NDArray[np.int64], fine: bool, began: float) -> float:
         """One pass over this process's batches; returns the mean loss."""
         config, fabric, number = self.config, self.fabric, len(self.history)
         stride = self.model.config.stride
@@ -290,7 +290,7 @@ class Run:
             raise self._exploded("the weights are no longer finite", len(order) - 1, tiles, order)
         return float(np.mean(losses))
 
-    def _exploded(self, what: str, step: int, tiles: Pool, order: NDArray[np.int64]) -> TrainingError:
+    def _exploded(self, what: str, step: int, tiles: TrainingSet, order: NDArray[np.int64]) -> TrainingError:
         """What went wrong, where, and what is left."""
         number = len(self.history)
         batch = ", ".join(tiles.ids[row] for row in order[step])
@@ -311,12 +311,12 @@ class Run:
     def _card(self, card: Card) -> Card:
         """A card with where the weights come from."""
         precision = str(self.fabric._precision.precision)
-        parents: dict[str, Any] = self.learns_from["parents"]
-        sources = {"data": record.summary(self.learns_from)}
-        if "unlabelled" in self.learns_from:
-            sources["unlabelled"] = record.summary(self.learns_from["unlabelled"])
+        parents: dict[str, Any] = self.data_record["parents"]
+        sources = {"data": record.summary(self.data_record)}
+        if "unlabelled" in self.data_record:
+            sources["unlabelled"] = record.summary(self.data_record["unlabelled"])
         return with_origin(
-            card, self.config, self.material, self.history, self.fabric.world_size, precision, parents, sources
+            card, self.config, self.dataset, self.history, self.fabric.world_size, precision, parents, sources
         )
 
     def _keep(self) -> None:
@@ -331,7 +331,7 @@ class Run:
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "history": self.history,
-            "learns_from": self.learns_from,
+            "data_record": self.data_record,
         }
         buffer = io.BytesIO()
         torch.save(state, buffer)
@@ -371,7 +371,7 @@ def _start(config: TrainingConfig) -> tuple[TrainingConfig, dict[str, Any] | Non
     epochs, name = max(whole)
     state = states[name]
     assert state is not None  # the whole ones were chosen
-    if "learns_from" not in state:
+    if "data_record" not in state:
         raise TrainingError(
             f"{folder}: {name} is of an earlier version, whose checkpoints do not keep what a run learns from, so "
             f"nobody can say whether the data is still the same; {again}"
@@ -437,7 +437,7 @@ def _read_split(path: Path) -> Split:
     return split
 
 
-def _first_weights(config: TrainingConfig, material: Material) -> tuple[UNet, Card | None]:
+def _first_weights(config: TrainingConfig, dataset: Dataset) -> tuple[UNet, Card | None]:
     """A network to train, and the card of the weights it starts from, if any."""
     if config.start_from is None:
         model = UNet(config.model)
@@ -445,7 +445,7 @@ def _first_weights(config: TrainingConfig, material: Material) -> tuple[UNet, Ca
             model.encoder.load_state_dict(pretrained.imagenet_state())
         return channels_last(model), None
     model, card = checkpoint.load(config.start_from)
-    seen = pairing.join(card.trained_on(), material.val.ids).possible()
+    seen = pairing.join(card.trained_on(), dataset.val.ids).possible()
     if seen:
         raise TrainingError(
             f"{config.start_from} was trained on {len(seen)} of the tiles that would judge this run; "

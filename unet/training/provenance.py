@@ -13,7 +13,7 @@ import msgspec
 import torch
 
 from unet.card import Card
-from unet.data.dataset import Material
+from unet.data.dataset import Dataset
 from unet.training.config import TrainingConfig
 
 LICENCE = (
@@ -26,7 +26,7 @@ MIT = "MIT, as the code: learned from synthetic sections only."
 def with_origin(
     card: Card,
     config: TrainingConfig,
-    material: Material,
+    dataset: Dataset,
     history: list[dict[str, Any]],
     processes: int,
     precision: str,
@@ -38,7 +38,7 @@ def with_origin(
     Args:
         card: what is known of them so far.
         config: the run's options.
-        material: what it learns from.
+        dataset: what it learns from.
         history: an entry for each epoch that is done.
         processes: how many share the work.
         precision: the number format of the forward pass.
@@ -46,7 +46,7 @@ def with_origin(
             teachers; None and empty where it has none.
         sources: ``data`` and ``unlabelled``: what was read, as ``unet.training.data_record.summary`` says it.
     """
-    split = material.split
+    split = dataset.split
     if split is not None:
         split = msgspec.structs.replace(split, seed=config.seed, val_share=config.val_share)
     return msgspec.structs.replace(
