@@ -30,20 +30,19 @@ demo-gradio: .venv/demo  ## open the Gradio app; host and port from GRADIO_SERVE
 test: .venv/developer tests/node_modules  ## run the tests; the browser ones need Chromium, the ones on real tiles data/tgs-salt
 	$(PYTHON) -m pytest
 
-check: .venv/developer  ## lint, format, types, and what is known of the dependencies
+check: .venv/developer tests/node_modules  ## lint, format, types, layers, and what is known of the dependencies
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
+	.venv/bin/lint-imports
 	$(PYTHON) -m pip check
-	$(PYTHON) -m reliability.security
+	.ci/audit $(PYTHON)
+	if [ -x tests/node_modules/.bin/tsc ]; then npm run --silent --prefix tests check; else \
+	  echo "no npm: the viewer's JavaScript is not checked" >&2; fi
 
 reliability: .venv/developer  ## the long forms of what RELIABILITY.md promises: an hour
 	$(PYTHON) -m pip install --quiet --editable ".[fuzz]"
-	for part in numbers security predict corpus fuzz kill faults distribution; do $(PYTHON) -m reliability.$$part || exit 1; done
-	$(PYTHON) -m reliability.load --front gradio
-	$(PYTHON) -m reliability.load --front streamlit
-	$(PYTHON) -m reliability.load --predictions 2000
-	$(PYTHON) -m reliability.load --uploads
+	$(PYTHON) -m pytest -m reliability --numprocesses 0
 
 train: .venv/demo  ## train on data/tgs-salt, or on synthetic sections where it is absent
 	$(PYTHON) train.py
@@ -64,7 +63,7 @@ bench: .venv/demo  ## speed of the shipped network beside a U-Net of the usual s
 	$(PYTHON) -m pip install --quiet --editable ".[demo,test,check]"
 	@touch $@ .venv/demo
 
-# The accessibility checker; without npm its tests skip, saying so.
+# The accessibility checker, and the checks of the viewer's JavaScript; without npm they are skipped, saying so.
 tests/node_modules: tests/package.json
 	if command -v npm >/dev/null; then npm install --prefix tests --no-package-lock --no-fund --no-audit --silent || \
-	  echo "npm could not install axe: its tests skip" >&2; fi
+	  echo "npm could not install axe and the JavaScript checks: they are skipped" >&2; fi
