@@ -18,7 +18,7 @@ Start it with ``python -m unet demo``.  In ``st.session_state`` pages find what 
 import gc
 import hashlib
 import sys
-from collections.abc import Callable, Container, Gallery
+from collections.abc import Callable, Collection, Container
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path, PurePath, PurePosixPath

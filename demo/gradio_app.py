@@ -473,7 +473,7 @@ def build() -> gr.Blocks:
     sources = json.dumps([explorer.script(), explorer.style() + PAGE_STYLE])
     with gr.Blocks(title="Salt U-Net", analytics_enabled=False, delete_cache=(HOUR, DAY)) as page:
         gr.Markdown("# Salt U-Net\nDrop a seismic picture in, or take an synthetic section whose salt is known.")
-        with gr.GalleryRow():
+        with gr.Row():
             with gr.Column(min_width=280):
                 sample = gr.Dropdown(list(core.SAMPLES), label="Sample", value=next(iter(core.SAMPLES)))
                 weights = gr.Dropdown(labels, label="Weights", value=labels[0])
@@ -493,7 +493,7 @@ def build() -> gr.Blocks:
                 "Every button is an endpoint as well: *Use via API* below shows how to call it. A picture larger than "
                 "128 pixels a side is opened in a window from *Top* and *Left* on."
             )
-            with gr.GalleryRow():
+            with gr.Row():
                 threshold = gr.Number(label="Threshold", minimum=0, maximum=1, step=0.01)
                 top = gr.Number(0, label="Top", precision=0, minimum=0)
                 left = gr.Number(0, label="Left", precision=0, minimum=0)
@@ -503,7 +503,7 @@ def build() -> gr.Blocks:
             with gr.Tab("Maps"):
                 site = gr.Dropdown(sites, value="bottleneck", label="Place in the network", allow_custom_value=True)
                 trace_button = gr.Button("Maps of this place", variant="primary")
-                with gr.GalleryRow():
+                with gr.Row():
                     traced = [gr.File(label="Maps", interactive=False), gr.JSON(label="What was found")]
             with gr.Tab("Cuts"):
                 cuts = gr.CheckboxGroup(cuttable, label="Cut")
@@ -511,7 +511,7 @@ def build() -> gr.Blocks:
                 ablate_button = gr.Button("Mask without them", variant="primary")
                 ablated = result("Mask without them")
             with gr.Tab("Pixel"):
-                with gr.GalleryRow():
+                with gr.Row():
                     row, column = (gr.Number(50, label=label, precision=0, minimum=0) for label in ("Row", "Column"))
                     height, width = (gr.Number(1, label=label, precision=0, minimum=1) for label in ("Height", "Width"))
                     samples = gr.Number(
@@ -596,7 +596,7 @@ def cached(content: bytes, name: str) -> str:
 
 def result(label: str) -> list[gr.Image | gr.JSON]:
     """Where an endpoint's image and its numbers are shown, side by side."""
-    with gr.GalleryRow():
+    with gr.Row():
         # Not Gradio's third button, which sends the picture to somebody else's server.
         buttons = ["download", "fullscreen"]
         image = gr.Image(label=label, format="png", interactive=False, buttons=buttons)

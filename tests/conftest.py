@@ -13,14 +13,13 @@ import pytest
 import torch
 from playwright.sync_api import Browser, Error, sync_playwright
 
-from reliability.browser import CHROMIUM, SWITCHES
+from tests.servers import CHROMIUM, ROOT, SWITCHES, Server, served
 from unet import checkpoint
 from unet.card import Card
 from unet.image import RULE
 from unet.model import UNet, UNetConfig
 from unet.synthetic import sections
 
-ROOT = Path(__file__).parents[1]
 TGS = ROOT / "data" / "tgs-salt"
 
 
@@ -86,3 +85,17 @@ def browser() -> Iterator[Browser]:
             pytest.skip("no Chromium: apt-get install chromium, or playwright install chromium")
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def streamlit() -> Iterator[Server]:
+    """The Streamlit app."""
+    with served("streamlit") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def gradio() -> Iterator[Server]:
+    """The Gradio app."""
+    with served("gradio") as server:
+        yield server

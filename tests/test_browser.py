@@ -2,16 +2,9 @@
 
 import io
 import json
-import os
 import re
 import shutil
-import socket
-import subprocess
-import sys
 import time
-import urllib.error
-import urllib.request
-from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -23,79 +16,19 @@ from playwright.sync_api import expect
 
 from demo import core
 from tests import test_how_good
+from tests.servers import PATIENCE, PHONE, ROOT, WIDE, served, visited
 from unet import Segmenter, checkpoint, explain, render
 from unet.model import UNet, UNetConfig
 
 pytestmark = pytest.mark.browser
-ROOT = Path(__file__).parents[1]
 AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
-PATIENCE = 60_000  # ms: a first start on a busy machine
-expect.set_options(timeout=PATIENCE)
-WIDE, PHONE = {"width": 1300, "height": 1000}, {"width": 390, "height": 844}
-
-
-@contextmanager
-def served(front, checkout, log):
-    """The address of an app in a checkout, while it runs."""
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = str(free.getsockname()[1])
-    # The checkout's own demo package, also where another one is installed.
-    environment = {**os.environ, "PYTHONPATH": str(checkout), "GRADIO_SERVER_PORT": port}
-    if front == "streamlit":
-        command, path = ["-m", "streamlit", "run", "demo/app.py", "--server.port", port], "_stcore/health"
-    else:
-        command, path = ["demo/gradio_app.py"], ""
-    with log.open("wb") as output:
-        server = subprocess.Popen(
-            [sys.executable, *command], cwd=checkout, env=environment, stdout=output, stderr=subprocess.STDOUT
-        )
-    address = f"http://localhost:{port}"
-    try:
-        for _ in range(300):
-            try:
-                urllib.request.urlopen(f"{address}/{path}")
-                break
-            except urllib.error.URLError:
-                assert server.poll() is None, log.read_text()
-                time.sleep(0.2)
-        yield address
-    finally:
-        server.terminate()
-        server.wait()
-
-
-@pytest.fixture(scope="module")
-def streamlit(tmp_path_factory):
-    with served("streamlit", ROOT, tmp_path_factory.mktemp("streamlit") / "log") as address:
-        yield address
+expect.set_options(timeout=1000 * PATIENCE)
 
 
 @pytest.fixture(scope="module", params=["streamlit", "gradio"])
-def address(request, tmp_path_factory):
+def address(request):
     """Both apps, one after the other."""
-    if request.param == "streamlit":
-        yield request.getfixturevalue("streamlit")
-        return
-    with served("gradio", ROOT, tmp_path_factory.mktemp("gradio") / "log") as address:
-        yield address
-
-
-@contextmanager
-def visited(browser, address, query="", viewport=WIDE, **context):
-    """A page that a visitor has just opened; what it sent to the server is in ``page.sent``."""
-    page = browser.new_context(viewport=viewport, **context).new_page()
-    page.set_default_timeout(PATIENCE)
-    page.sent = []
-    page.on("websocket", lambda socket: socket.on("framesent", lambda _: page.sent.append(time.monotonic())))
-    page.on("request", lambda _: page.sent.append(time.monotonic()))
-    errors = []
-    page.on("pageerror", lambda error: errors.append(error))
-    page.goto(f"{address}/?{query}")
-    page.get_by_test_id("salt-readout").filter(has_text="threshold").wait_for()
-    yield page
-    page.context.close()
-    assert not errors
+    return request.getfixturevalue(request.param).address
 
 
 def opened_up(page):
@@ -123,7 +56,7 @@ def shared(browser, address):
 @pytest.fixture
 def app(browser, streamlit):
     """The Streamlit app."""
-    with visited(browser, streamlit) as page:
+    with visited(browser, streamlit.address) as page:
         opened_up(page)
         yield page
 
@@ -435,8 +368,9 @@ def test_eight_visitors_at_once_see_their_own(browser, streamlit, segmenter):
     names = list(core.SAMPLES)
     for number in range(8):
         page = browser.new_context(viewport=WIDE).new_page()
-        page.set_default_timeout(PATIENCE)
-        page.goto(f"{streamlit}/?threshold=0.40&sample={names[number].replace(' ', '+')}&cuts=skip{number % 4 + 1}")
+        page.set_default_timeout(1000 * PATIENCE)
+        name = names[number].replace(" ", "+")
+        page.goto(f"{streamlit.address}/?threshold=0.40&sample={name}&cuts=skip{number % 4 + 1}")
         pages.append(page)
         cut = {f"skip{number % 4 + 1}": 0.0}
         wanted.append(core.find(segmenter.trace(core.sample(names[number]).grey, cut).probability, 0.4).sentence)
@@ -461,13 +395,13 @@ def evaluate_network(tmp_path):
     test_how_good.write(weights, test_how_good.REPORT)
     (tmp_path / "experiments").mkdir()
     (tmp_path / "experiments" / "sizes.csv").write_text(test_how_good.SIZES)
-    with served("streamlit", tmp_path, tmp_path / "log") as address:
-        yield address
+    with served("streamlit", tmp_path) as server:
+        yield server.address
 
 
 def test_how_good_it_is_fits_a_phone_and_the_threshold_survives(browser, evaluate_network):
     page = browser.new_page(viewport={"width": 1300, "height": 1000})
-    page.set_default_timeout(PATIENCE)
+    page.set_default_timeout(1000 * PATIENCE)
     errors = []
     page.on("pageerror", lambda error: errors.append(error))
     page.goto(evaluate_network)

@@ -6,16 +6,13 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 import zipfile
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from tests import servers
 from tests.conftest import ROOT
 from unet import synthetic
 
@@ -49,31 +46,12 @@ def run(installed, place, *words):
     return subprocess.run(command, cwd=place, env=installed, capture_output=True, text=True, timeout=120)
 
 
-def free_port():
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        return free.getsockname()[1]
-
-
-@contextmanager
-def started(installed, place, port, *words):
+def started(installed, place, *words):
     """The demo, once it answers."""
-    command = [sys.executable, "-m", "unet", "demo", "--port", str(port), *words]
-    process = subprocess.Popen(
-        command, cwd=place, env=installed, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    port = servers.free_port()
+    return servers.started(
+        ["-m", "unet", "demo", "--port", str(port), *words], port, folder=place, environment=installed
     )
-    try:
-        for _ in range(300):
-            try:
-                urllib.request.urlopen(f"http://localhost:{port}")
-                break
-            except urllib.error.URLError:
-                assert process.poll() is None, process.communicate()[0]
-                time.sleep(0.1)
-        yield process
-    finally:
-        process.kill()
-        process.wait()
 
 
 def test_it_holds_the_package_the_weights_and_the_app(wheel):
@@ -96,12 +74,11 @@ def test_it_finds_salt_in_a_image(installed, tmp_path):
 
 
 def test_the_demo_shows_the_shipped_weights_and_ctrl_c_ends_it(installed, tmp_path, browser):
-    port = free_port()
     (tmp_path / "demo").mkdir()  # not the one that is meant
     (tmp_path / "demo" / "__init__.py").touch()
-    with started(installed, tmp_path, port) as demo:
+    with started(installed, tmp_path) as demo:
         page = browser.new_page()
-        page.goto(f"http://localhost:{port}")
+        page.goto(demo.address)
         page.get_by_test_id("salt-readout").filter(has_text="threshold").wait_for(timeout=60_000)
         page.get_by_role("combobox", name="Weights").click()
         assert [text.split()[0] for text in page.get_by_role("option").all_inner_texts()] == [
@@ -109,12 +86,11 @@ def test_the_demo_shows_the_shipped_weights_and_ctrl_c_ends_it(installed, tmp_pa
         ]  # fmt: skip
         page.close()
         if sys.platform == "linux":
-            assert listens_on(port) == {"127.0.0.1"}  # by the settings beside the app
-        demo.send_signal(signal.SIGINT)
-        said, _ = demo.communicate(timeout=20)
-    assert demo.returncode == 0
-    assert f"http://localhost:{port}" in said
-    assert "Traceback" not in said
+            assert listens_on(demo.port) == {"127.0.0.1"}  # by the settings beside the app
+        demo.process.send_signal(signal.SIGINT)
+        assert demo.process.wait(20) == 0
+        assert demo.address in demo.printed()
+        assert "Traceback" not in demo.printed()
 
 
 def listens_on(port):
