@@ -150,7 +150,7 @@ def move_on() -> None:
     state.said = []
 
 
-def choose(title: str, name: str, options: Gallery[str], note: str) -> str:
+def choose(title: str, name: str, options: Collection[str], note: str) -> str:
     """A box to choose one of the options in; ``state[name]`` is what is chosen, by the visitor or by Python.
 
     Where Python chose, Streamlit gets another box: a question that left the browser before still says what the old one
