@@ -601,15 +601,15 @@ def weights_inputs() -> list[WeightsInput]:
     huge = {"dtype": "F32", "shape": [2**31, 2**31], "data_offsets": [0, 2**64 - 1]}
     claim = {"metric": "mAP", "value": 0.5, "split": "val", "count": 2, "tta": True, "threshold": 0.5}
     misfit = "do not fit the configuration"
-    no_file = "not a file of tensors, or damaged"
+    no_file = "expected a file of tensors"
     rows: list[tuple[Any, ...]] = [
         ("good ones", lambda path: None, None),
         ("a card of the least entries", without("split", "claim", "sites", "parameters"), None),
         ("a card with entries nobody knows", change(colour="blue", metrics=[1]), None),
         ("a claim and a split of nothing", change(claim=None, split=None), None),
-        ("weights cut short", content(lambda whole: whole[:-1], trusted=False), "not the tensors its card"),
-        ("weights with a bit flipped", content(lambda whole: flipped(whole, 90_000), trusted=False), "not the"),
-        ("another network's weights", content(lambda whole: whole[::-1], trusted=False), "not the tensors"),
+        ("weights cut short", content(lambda whole: whole[:-1], trusted=False), "the tensors its card"),
+        ("weights with a bit flipped", content(lambda whole: flipped(whole, 90_000), trusted=False), "the tensors its"),
+        ("another network's weights", content(lambda whole: whole[::-1], trusted=False), "the tensors its card"),
         ("another sha256", change(sha256="0" * 64), "card '000000000000'"),
         ("a sha256 of control characters", change(sha256="\x1b[31m\n" * 9), "card '\\x1b[31m\\n"),
         ("a sha256 that is none", change(sha256=7), "the entry sha256 is damaged"),
@@ -629,11 +629,11 @@ def weights_inputs() -> list[WeightsInput]:
         ("a tensor too many", tensors(lambda f: f.update({"\x1b[31m": torch.zeros(1)})), misfit),
         ("a tensor of another shape", tensors(lambda f: f.update({name: f[name][0]})), misfit),
         ("a tensor of another type", tensors(lambda f: f.update({name: f[name].double()})), misfit),
-        ("NaN in a tensor", tensors(lambda found: found[name].fill_(torch.nan)), "holds NaN or infinity"),
+        ("NaN in a tensor", tensors(lambda found: found[name].fill_(torch.nan)), "got NaN or infinity"),
         (
             "tensors far too large",
             tensors(lambda found: [t.mul_(1e30) for t in found.values() if t.is_floating_point()]),
-            "computes NaN",
+            "finite logits, got NaN",
         ),
         ("more tensors than a network", content(lambda whole: whole + bytes(2_000_000)), misfit),
         ("a missing card", gone(".json"), "small.json: the card of small.safetensors cannot be read"),
@@ -641,7 +641,7 @@ def weights_inputs() -> list[WeightsInput]:
         ("a folder for a card", gone(".json", folder=True), "cannot be read"),
         ("a folder for weights", gone(".safetensors", folder=True), "cannot be read"),
         ("a card without end", linked, "not a JSON card"),
-        ("a card of 50 MB", long_card, "50,000,001 bytes are more than 50,000,000"),
+        ("a card of 50 MB", long_card, "expected at most 50,000,000 bytes, got 50,000,001"),
         ("a card of no bytes", card(b""), "not a JSON card"),
         ("a card that is an image", card(encoded(GREY)), "not a JSON card"),
         ("a card in Latin-1", card(b'{"name": "s\xe9l"}'), "not a JSON card"),
@@ -651,10 +651,10 @@ def weights_inputs() -> list[WeightsInput]:
         ("another input rule", change(input={**RULE, "mean": 0.5}), "input rule"),
         ("an input rule of text", change(input="grey"), "the entry input is damaged"),
         ("an input rule of a megabyte", change(input={"x" * 10**6: 1}), ""),
-        ("another shape of network", change(config={"width": 8, "depth": 3}), "are not those of its config"),
-        ("sites of another network", change(sites=[{"name": "encoder1"}]), "its sites are not those"),
+        ("another shape of network", change(config={"width": 8, "depth": 3}), "of its config, got others"),
+        ("sites of another network", change(sites=[{"name": "encoder1"}]), "channels in sites.0, got none"),
         ("sites that are none", change(sites="encoder1"), "the entry sites is damaged"),
-        ("parameters of another network", change(parameters=5), "its parameters are not those"),
+        ("parameters of another network", change(parameters=5), "the parameters of its config"),
         ("parameters of 400 digits", change(parameters=10**400), "the entry parameters is damaged"),
         ("a name that is none", change(name=["small"]), "the entry name is damaged"),
         ("a training that is none", change(training="long"), "the entry training is damaged"),

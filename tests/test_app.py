@@ -126,7 +126,7 @@ def test_weights_that_do_not_fit_their_card_get_a_sentence_without_a_path(app, w
     (weights / "second.safetensors").write_bytes(b"other tensors")
     run(box(app, "Weights").select_index(1))
 
-    assert "second: these are not the tensors its card was written for" in app.error[0].value
+    assert "second: expected the tensors its card was written for" in app.error[0].value
     assert str(weights) not in app.error[0].value
 
 

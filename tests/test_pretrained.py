@@ -46,7 +46,7 @@ def test_the_unet_names_its_sites_as_ever():
 
 
 def test_what_does_not_fit_is_refused():
-    with pytest.raises(ValueError, match="brings its own width and depth"):
+    with pytest.raises(ValueError, match="expected width 16 and depth 4"):
         UNetConfig(width=8, encoder="efficientnet-lite0")
     with pytest.raises(ValueError, match="encoder must be"):
         UNetConfig(encoder="resnet34")

@@ -4,6 +4,7 @@ Typed and frozen, and checked once, when it is read: whoever holds a ``Card`` ne
 """
 
 import hashlib
+from collections import Counter
 from typing import Annotated, Any
 
 import msgspec
@@ -36,9 +37,9 @@ class Split(Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         for side in ("train", "val", "left_out"):
-            ids = getattr(self, side)
-            if len(set(ids)) < len(ids):
-                raise ValueError(f"expected every tile of split.{side} once, got some of them twice")
+            name, times = next(iter(Counter(getattr(self, side)).most_common(1)), ("", 0))
+            if times > 1:
+                raise ValueError(f"expected every tile once in split.{side}, got {name[:40]!r} {times} times")
 
     @property
     def sha256(self) -> str:

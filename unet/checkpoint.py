@@ -1,4 +1,4 @@
-"""Weights on disk: NAME.safetensors holds the tensors, NAME.json beside it the card that rebuilds and judges them."""
+"""Weights on disk: NAME.safetensors holds the tensors, NAME.json beside it the card that describes them."""
 
 import hashlib
 import json
@@ -18,10 +18,10 @@ from unet import typed
 from unet.card import Card
 from unet.model import UNet, UNetConfig, channels_last
 
-_NEEDED = {"config", "sha256", "threshold", "input"}  # of a card on disk; one in memory may know less
+_NEEDED = {"config", "sha256", "threshold", "input"}  # in a card on disk; one in memory may hold less
 LARGEST_CARD = 50_000_000  # bytes; a card that lists 100,000 tiles has 2 million
-LARGEST_HEADER = 1_000_000  # bytes of a weights file that are not tensors; ours are a few thousand
-_LONGEST_REASON = 200  # characters: some libraries quote the file itself
+LARGEST_HEADER = 1_000_000  # bytes of a weights file before its tensors; a few thousand in the shipped ones
+_LONGEST_REASON = 200  # characters; some libraries quote the whole file
 
 
 class CheckpointError(ValueError):
@@ -34,14 +34,14 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     The temporary file is in the same folder, because only a rename within one file system is atomic.
     """
     temporary = path.with_name(path.name + ".tmp")
-    temporary.unlink(missing_ok=True)  # of a run that was killed; a link that somebody put there is not followed
+    temporary.unlink(missing_ok=True)  # a killed run may have left one; a link in its place is not followed
     try:
         with temporary.open("xb") as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    except BaseException:  # a full disk, Ctrl-C: no half of a file stays behind
+    except BaseException:  # a full disk or Ctrl-C leaves no half-written file
         temporary.unlink(missing_ok=True)
         raise
     if os.name == "posix":  # the rename itself must reach the disk too
@@ -58,7 +58,7 @@ def save(path: Path, model: UNet, card: Card) -> Card:
     Args:
         path: where the tensors go; the card goes beside them.
         model: the network, on any device.
-        card: what is known of it; ``config``, ``sites``, ``parameters`` and ``sha256`` are filled in here.
+        card: what is known about it; ``config``, ``sites``, ``parameters`` and ``sha256`` are filled in here.
 
     Returns:
         The card as written.
@@ -96,15 +96,15 @@ def load(path: Path) -> tuple[UNet, Card]:
     card = read_card(path)
     assert card.config is not None  # read_card asks for it
     try:
-        with torch.device("meta"):  # shapes alone: no memory is taken before the tensors prove to be of them
+        with torch.device("meta"):  # shapes alone: no memory is taken before the tensors are known to fit
             model = UNet(card.config)
     except (ValueError, RuntimeError) as error:
-        raise CheckpointError(
-            f"{path.with_suffix('.json')}: no network can be built as it says ({_reason(error)})"
-        ) from None
+        raise CheckpointError(f"{path.with_suffix('.json')}: {_reason(error)}") from None
     for name, own in (("sites", tuple(model.sites())), ("parameters", _parameters(model))):
         if getattr(card, name) not in (None, own):
-            raise CheckpointError(f"{path.with_suffix('.json')}: its {name} are not those of its config")
+            raise CheckpointError(
+                f"{path.with_suffix('.json')}: expected the {name} of its config, got others; copy both files again"
+            )
     wanted = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in model.state_dict().items()}
     try:
         content = _read(path, sum(tensor.nbytes for tensor in model.state_dict().values()) + LARGEST_HEADER)
@@ -115,22 +115,22 @@ def load(path: Path) -> tuple[UNet, Card]:
     digest = hashlib.sha256(content).hexdigest()
     if digest != card.sha256:
         raise CheckpointError(
-            f"{path}: these are not the tensors its card was written for "
+            f"{path}: expected the tensors its card was written for, got others "
             f"(sha256 {digest[:12]}..., card {card.sha256[:12]!r}...); copy both files again"
         )
     try:
         tensors = safetensors.torch.load(content)
-    except Exception as error:  # of what it does not know it raises many types, and all mean the same
-        raise CheckpointError(f"{path}: not a file of tensors, or damaged ({_reason(error)})") from None
+    except Exception as error:  # safetensors raises many types, and all of them mean the same
+        raise CheckpointError(f"{path}: expected a file of tensors, got something else ({_reason(error)})") from None
     _check_tensors(path, tensors, wanted)
     model.to_empty(device="cpu").load_state_dict(tensors)
     model.eval()
     for parameter in model.parameters():
         parameter.requires_grad_(False)
-    with torch.inference_mode():  # numbers that are finite one by one may still be far too large together
+    with torch.inference_mode():  # values that are finite one by one may still overflow together
         side = model.config.stride
         if not model(torch.linspace(-3, 3, side * side).reshape(1, 1, side, side)).isfinite().all():
-            raise CheckpointError(f"{path}: not weights, the network computes NaN or infinity")
+            raise CheckpointError(f"{path}: expected weights that give finite logits, got NaN or infinity")
     return channels_last(model), card
 
 
@@ -143,8 +143,8 @@ def _read(path: Path, limit: int) -> bytes:
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         if size > limit:
-            raise ValueError(f"{size:,} bytes are more than {limit:,}")
-        return file.read(size)  # and no more of what has no end, such as a device
+            raise ValueError(f"expected at most {limit:,} bytes, got {size:,}")
+        return file.read(size)  # never more: a device such as /dev/zero has no end
 
 
 def _check_tensors(
@@ -160,7 +160,7 @@ def _check_tensors(
                 f"({reprlib.repr(name)}: expected {expected}, got {got})"
             )
         if not tensors[name].isfinite().all():
-            raise CheckpointError(f"{path}: not weights, {name} holds NaN or infinity")
+            raise CheckpointError(f"{path}: expected finite values in {name}, got NaN or infinity")
 
 
 def read_card(path: Path) -> Card:
@@ -171,8 +171,8 @@ def read_card(path: Path) -> Card:
         raise CheckpointError(f"{path}: expected the name of a weights file, got none") from None
     try:
         values = typed.parse(_read(card_path, LARGEST_CARD))
-        missing = _NEEDED - (values.keys() if isinstance(values, dict) else set())
-        if missing:
+        known = {name for name, value in values.items() if value is not None} if isinstance(values, dict) else set()
+        if missing := _NEEDED - known:
             raise ValueError(f"expected the card of weights, got one without {', '.join(sorted(missing))}")
         card = typed.convert(values, Card)
         unknown = values["config"].keys() - {field.name for field in fields(UNetConfig)}
@@ -186,6 +186,6 @@ def read_card(path: Path) -> Card:
 
 
 def _reason(error: Exception) -> str:
-    """What a library says went wrong, in one printable line."""
+    """A library's error message as one printable line."""
     lines = str(error).splitlines()
     return repr(lines[0][:_LONGEST_REASON])[1:-1] if lines else type(error).__name__

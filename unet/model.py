@@ -39,17 +39,20 @@ class UNetConfig:
 
     def __post_init__(self) -> None:
         if not 1 <= self.width <= 256:
-            raise ValueError(f"width must be 1 to 256 channels, got {self.width}")
+            raise ValueError(f"expected a width of 1 to 256 channels, got {self.width}")
         if not 1 <= self.depth <= 6:
-            raise ValueError(f"depth must be 1 to 6 halvings, got {self.depth}")
+            raise ValueError(f"expected a depth of 1 to 6 halvings, got {self.depth}")
         if self.block not in ("plain", "residual"):
-            raise ValueError(f"block must be 'plain' or 'residual', got {self.block!r}")
+            raise ValueError(f"expected the block 'plain' or 'residual', got {self.block!r}")
         if self.upsample not in ("bilinear", "transposed"):
-            raise ValueError(f"upsample must be 'bilinear' or 'transposed', got {self.upsample!r}")
+            raise ValueError(f"expected the upsampling 'bilinear' or 'transposed', got {self.upsample!r}")
         if self.encoder not in ("blocks", pretrained.NAME):
-            raise ValueError(f"encoder must be 'blocks' or {pretrained.NAME!r}, got {self.encoder!r}")
+            raise ValueError(f"expected the encoder 'blocks' or {pretrained.NAME!r}, got {self.encoder!r}")
         if self.encoder != "blocks" and (self.width, self.depth) != (16, 4):
-            raise ValueError(f"{self.encoder} brings its own width and depth; leave both as they are")
+            raise ValueError(
+                f"expected width 16 and depth 4 with {self.encoder}, which brings its own, "
+                f"got {self.width} and {self.depth}; leave both as they are"
+            )
 
     @property
     def channels(self) -> tuple[int, ...]:
@@ -212,7 +215,7 @@ class UNet(nn.Module):
         if height % stride or width % stride:
             works = tuple(-(-side // stride) * stride for side in (height, width))
             raise ValueError(
-                f"height and width must be multiples of {stride}, got {height} x {width}; "
+                f"expected height and width to be multiples of {stride}, got {height} x {width}; "
                 f"pad the image to {works[0]} x {works[1]}"
             )
 

@@ -1,4 +1,4 @@
-"""JSON as typed values, checked once when it is read, with one sentence for what does not fit."""
+"""JSON as typed values, checked once when it is read; one sentence says what does not fit."""
 
 import re
 import reprlib
@@ -10,28 +10,40 @@ T = TypeVar("T")
 
 _LONGEST = 60  # characters of a value that a sentence repeats
 _WORDS = {
-    "`float`": "a number", "`int`": "a whole number", "`str`": "text", "`bool`": "true or false",
-    "`object`": "an object", "`array`": "a list", "`null`": "nothing",
+    "float": "a number", "int": "a whole number", "str": "text", "bool": "true or false", "null": "nothing",
+    "object": "an object", "array": "a list", ">": "above", ">=": "from", "<": "below", "<=": "up to",
 }  # fmt: skip
 
 
 def parse(content: bytes) -> Any:
-    """The value in a JSON file; raises ``ValueError`` where it is none."""
+    """The value in a JSON file: dictionaries, lists, text, numbers, booleans and None.
+
+    Raises:
+        ValueError: it is not JSON, holds NaN or infinity, or is nested too deeply.
+
+    Example:
+        >>> parse(b'{"x": NaN}')
+        Traceback (most recent call last):
+        ValueError: expected JSON, got something else (invalid character, byte 6)
+    """
     try:
         return msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise ValueError(f"expected JSON, got something else ({str(error) or 'nested too deeply'})") from None
+    except RecursionError:
+        reason = "nested too deeply"
+    except (msgspec.DecodeError, UnicodeError) as error:
+        reason = str(error).partition(" - at ")[0].removeprefix("JSON is malformed: ").replace(" (byte", ", byte")
+    raise ValueError(f"expected JSON, got something else ({reason.rstrip(')')})")
 
 
 def convert(value: Any, kind: type[T]) -> T:
     """A parsed value as a type.
 
     Args:
-        value: of dictionaries, lists and plain values, as ``parse`` gives it.
-        kind: a ``msgspec.Struct``, a dataclass or any type with annotations; fields it does not know are ignored.
+        value: what ``parse`` returns.
+        kind: a ``msgspec.Struct``, a dataclass or any other annotation; entries it does not name are ignored.
 
     Raises:
-        ValueError: it does not fit; the sentence says where, what was expected and what came.
+        ValueError: the value does not fit; the sentence names the entry, what was expected and what it holds.
 
     Example:
         >>> class Point(msgspec.Struct, frozen=True):
@@ -49,21 +61,24 @@ def convert(value: Any, kind: type[T]) -> T:
 
 
 def _sentence(message: str, value: Any) -> str:
-    """What msgspec says of a value, in the words of this project."""
-    what, _, place = message.partition(" - at ")
+    """Msgspec's message about a value, in the words of this project."""
+    problem, _, place = message.rpartition(" - at `$")
     path = re.findall(r"\.(\w+)|\[(\d+|\.\.\.)\]", place)
-    for name, index in path:
-        try:
-            value = value[int(index) if index else name]
-        except (KeyError, IndexError, TypeError, ValueError):  # of a dictionary's values msgspec names none
-            value = None
-            break
-    where = ".".join(name or index for name, index in path) or "it"
-    missing = re.fullmatch(r"Object missing required field `(\w+)`", what)
+    names = [name or index for name, index in path if index != "..."]
+    where = ".".join(names) or "it"
+    missing = re.fullmatch(r"Object missing required field `(\w+)`", problem or message)
     if missing:
         return f"expected {missing[1]} in {where}, got none"
-    wanted = re.fullmatch(r"Expected (.*?)(?:, got .*)?", what)
-    if wanted is None:  # a check of our own, which is a sentence already
-        return what
-    words = re.sub("`[a-z]+`", lambda word: _WORDS.get(word[0], word[0]), wanted[1]).replace(" | ", " or ")
-    return f"expected {where} to be {words}, got {reprlib.repr(value)[:_LONGEST]}"
+    expected = re.fullmatch(r"Expected `(.*?)`(.*?)(?:, got `(.*)`)?", problem or message)
+    if expected:
+        kinds = " or ".join(_WORDS.get(kind, kind) for kind in expected[1].split(" | "))
+        bound = re.sub(r"[<>]=?", lambda sign: _WORDS[sign[0]], expected[2].removesuffix(".0"))
+        if len(names) < len(path):  # msgspec does not say which value of a dictionary does not fit
+            return f"expected every value in {where} to be {kinds}{bound}, got {_WORDS.get(expected[3], 'another')}"
+    elif (problem or message).startswith("Invalid enum value"):
+        kinds, bound = "a known word", ""
+    else:  # raised by a type's own check, and a sentence already
+        return problem or message
+    for name, index in path:
+        value = value[name or int(index)]
+    return f"expected {where} to be {kinds}{bound}, got {reprlib.repr(value)[:_LONGEST]}"
