@@ -5,13 +5,11 @@ Nothing here knows Streamlit or Gradio or keeps anything of an image between cal
 
 import hashlib
 import json
-import re
 import struct
 import threading
 import zlib
 from collections.abc import Sequence
-from functools import cache, lru_cache
-from pathlib import Path
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import cv2
@@ -23,12 +21,6 @@ from unet import explain, render
 from unet.image import Grey
 from unet.segmenter import TILE, Probability, Segmenter
 
-HERE = Path(__file__).parent / "viewer"
-
-# In the order of their imports: a file only uses what stands before it.
-SCRIPTS = ("dom", "pack", "color", "scores", "image", "curves", "network", "maps", "cuts", "why", "viewer")
-STYLES = ("viewer", "image", "network", "cuts")
-
 AT_ONCE = threading.Semaphore(2)  # questions: every one uses all cores, and a gradient takes 200 MB
 MOST_SAMPLES = 16  # noisy copies of an image that one question may ask for
 TWELVE_BITS = 4095
@@ -39,23 +31,6 @@ _Value = TypeVar("_Value", bound=np.generic)
 
 class QuestionError(ValueError):
     """A question that cannot be answered; the message says what was expected and what came."""
-
-
-# --- The files of the viewer --------------------------------------------------------------------------------
-
-
-@cache
-def script() -> str:
-    """The viewer as one module, because neither front end serves several: its files without their imports."""
-    sources = [(HERE / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS]
-    joined = re.sub(r'^import \{.*\} from "\./.*";\n', "", "\n".join(sources), flags=re.MULTILINE)
-    return re.sub(r"^export (?!default|\{)(?!function view\()", "", joined, flags=re.MULTILINE)
-
-
-@cache
-def style() -> str:
-    """The viewer's style sheets as one."""
-    return "\n".join((HERE / f"{name}.css").read_text(encoding="utf-8") for name in STYLES)
 
 
 # --- Messages -----------------------------------------------------------------------------------------------

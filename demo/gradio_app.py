@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 if "demo" not in sys.modules:
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from demo import core, explorer, give_memory_back, quality  # noqa: E402
+from demo import bundle, core, explorer, give_memory_back, quality  # noqa: E402
 from unet import Segmenter, explain, render  # noqa: E402
 from unet.files.images import SUFFIXES, ImageError  # noqa: E402
 from unet.image import Grey  # noqa: E402
@@ -470,7 +470,7 @@ def build() -> gr.Blocks:
     labels, sites = list(found), [site.name for site in segmenter_of(None).model.sites()]
     cuttable = sorted({site.name for weights in found.values() for site in weights.card.sites or ()})
     cuttable = [name for name in cuttable if name.startswith("skip")] + ["bottleneck"]
-    sources = json.dumps([explorer.script(), explorer.style() + PAGE_STYLE])
+    sources = json.dumps([bundle.script(), bundle.style() + PAGE_STYLE])
     with gr.Blocks(title="Salt U-Net", analytics_enabled=False, delete_cache=(HOUR, DAY)) as page:
         gr.Markdown("# Salt U-Net\nDrop a seismic picture in, or take an synthetic section whose salt is known.")
         with gr.Row():

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from playwright.sync_api import Browser, Page
 
-from demo import core, explorer
+from demo import bundle, core, explorer
 from unet import Segmenter
 
 ADDRESS = "http://explorer.test/"  # answered by the test itself
@@ -69,8 +69,8 @@ def explorer_page(
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.expose_function("askPython", ask)
-    html = HTML.replace("LOSE", str(lose)) % (explorer.style(), DARK if dark else "")
-    bodies = {"": (html, "text/html"), "viewer.js": (explorer.script(), "text/javascript")}
+    html = HTML.replace("LOSE", str(lose)) % (bundle.style(), DARK if dark else "")
+    bodies = {"": (html, "text/html"), "viewer.js": (bundle.script(), "text/javascript")}
 
     def serve(route) -> None:
         name = route.request.url.removeprefix(ADDRESS).split("?")[0]

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from demo import core, explorer, give_memory_back
+from demo import bundle, core, explorer, give_memory_back
 from unet import Segmenter, explain
 
-SCRIPT = explorer.HERE
+SCRIPT = bundle.HERE
 
 
 def unpacked(content):
@@ -253,24 +253,24 @@ def test_a_question_that_makes_no_sense_gets_a_sentence(opened, segmenter, reque
 
 def test_the_files_of_the_viewer_share_one_scope():
     """They are joined into one module: a name may stand only once at the top."""
-    names = re.findall(r"^(?:async )?(?:function|const|let|class) (\w+)", explorer.script(), re.MULTILINE)
+    names = re.findall(r"^(?:async )?(?:function|const|let|class) (\w+)", bundle.script(), re.MULTILINE)
 
     assert len(names) == len(set(names))
-    assert not re.search(r"^import ", explorer.script(), re.MULTILINE)
-    assert sorted(f"{name}.js" for name in explorer.SCRIPTS) == sorted(path.name for path in SCRIPT.glob("*.js"))
-    assert sorted(f"{name}.css" for name in explorer.STYLES) == sorted(path.name for path in SCRIPT.glob("*.css"))
+    assert not re.search(r"^import ", bundle.script(), re.MULTILINE)
+    assert sorted(f"{name}.js" for name in bundle.SCRIPTS) == sorted(path.name for path in SCRIPT.glob("*.js"))
+    assert sorted(f"{name}.css" for name in bundle.STYLES) == sorted(path.name for path in SCRIPT.glob("*.css"))
 
 
 def test_every_file_of_the_viewer_imports_what_it_uses():
     exported = {}
-    for name in explorer.SCRIPTS:
+    for name in bundle.SCRIPTS:
         source = (SCRIPT / f"{name}.js").read_text()
         exported[name] = set(re.findall(r"^export (?:async )?(?:function|const) (\w+)", source, re.MULTILINE))
-    for number, name in enumerate(explorer.SCRIPTS):
+    for number, name in enumerate(bundle.SCRIPTS):
         source = (SCRIPT / f"{name}.js").read_text()
         for names, origin in re.findall(r'^import \{ (.*) \} from "\./(\w+)\.js";$', source, re.MULTILINE):
             assert set(names.split(", ")) <= exported[origin], name
-            assert origin in explorer.SCRIPTS[:number], name
+            assert origin in bundle.SCRIPTS[:number], name
         assert len(re.findall(r"^import ", source, re.MULTILINE)) == len(
             re.findall(r'^import \{ .* \} from "\./\w+\.js";$', source, re.MULTILINE)
         )

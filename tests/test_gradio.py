@@ -12,7 +12,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from playwright.sync_api import expect
 
-from demo import core, explorer, gradio_app, quality
+from demo import bundle, core, gradio_app, quality
 from tests import test_how_good
 from unet import Segmenter, explain, render
 
@@ -354,7 +354,7 @@ def test_the_page_fits_a_phone_and_the_image_stays_in_sight(open_page):
 
 def test_the_viewer_brings_its_container_queries(app):
     (viewer,) = [block for block in app.blocks.values() if type(block) is gr.HTML]
-    assert json.dumps(explorer.style())[1:-1] in viewer.js_on_load
+    assert json.dumps(bundle.style())[1:-1] in viewer.js_on_load
     assert "@container" in viewer.js_on_load
 
 

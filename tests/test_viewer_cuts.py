@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from demo import core, explorer
+from demo import bundle, core
 from tests.explorer_page import explorer_page
 from unet import Segmenter, explain, metrics, render
 from unet.card import Card
@@ -173,13 +173,13 @@ def opened(browser, case, ready=True, width=1300, **context):
     page.set_default_timeout(30_000)
     errors = []
     page.on("pageerror", lambda error: errors.append(str(error)))
-    style = "\n".join((explorer.HERE / f"{name}.css").read_text() for name in ("viewer", "cuts"))
+    style = "\n".join((bundle.HERE / f"{name}.css").read_text() for name in ("viewer", "cuts"))
     html = HTML % (style, json.dumps(case.given()).replace("<", "\\u003c"))
 
     def serve(route):
         name = route.request.url.removeprefix(ADDRESS)
         if name:
-            route.fulfill(path=explorer.HERE / name, content_type="text/javascript")
+            route.fulfill(path=bundle.HERE / name, content_type="text/javascript")
         else:
             route.fulfill(body=html, content_type="text/html")
 

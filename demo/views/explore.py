@@ -2,13 +2,13 @@
 
 import streamlit as st
 
-from demo import core, explorer, give_memory_back, session
+from demo import bundle, core, explorer, give_memory_back, session
 from unet import Segmenter
 from unet.image import Grey
 from unet.segmenter import Probability
 
 state = st.session_state
-viewer = st.components.v2.component("salt_viewer", js=explorer.script(), css=explorer.style())
+viewer = st.components.v2.component("salt_viewer", js=bundle.script(), css=bundle.style())
 
 
 @st.cache_data(max_entries=32, show_spinner="Looking for salt")
