@@ -20,10 +20,12 @@ def main() -> int:
     from rich.console import Console
 
     from unet.data.tiles import DataError
-    from unet.files.images import ImageError, printable
+    from unet.files.images import ImageError, quiet_decoders
+    from unet.files.printable import printable
     from unet.training.config import TrainingConfig
     from unet.training.loop import TrainingError, train
 
+    quiet_decoders()
     console = Console(stderr=True, highlight=False, soft_wrap=True)
 
     def work() -> int:

@@ -35,9 +35,11 @@ if "demo" not in sys.modules:
 
 from demo import bundle, core, explorer, give_memory_back, quality  # noqa: E402
 from unet import Segmenter, explain, render  # noqa: E402
-from unet.files.images import SUFFIXES, ImageError  # noqa: E402
+from unet.files.images import SUFFIXES, ImageError, quiet_decoders  # noqa: E402
 from unet.image import Grey  # noqa: E402
 from unet.segmenter import TILE, Mask, Probability  # noqa: E402
+
+quiet_decoders()
 
 # The viewer is a module; gr.HTML runs a function body.  A blob's address is how the one imports the other.  Of a style
 # sheet given to launch() Gradio drops the container queries, so the viewer brings its own.

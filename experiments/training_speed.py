@@ -17,7 +17,7 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from unet.data.augment import augment
-from unet.files.images import find_images
+from unet.files.listing import find_images
 from unet.image import Padding
 from unet.model import UNet, UNetConfig, channels_last
 from unet.segmenter import computes_bfloat16

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from unet import checkpoint
-from unet.files.images import ImageFile
+from unet.files.listing import ImageFile
 from unet.image import RULE, Grey, normalise
 from unet.model import UNet, UNetConfig
 from unet.synthetic import section

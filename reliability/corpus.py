@@ -58,7 +58,7 @@ from unet import metrics
 from unet.cli import main as cli
 from unet.data.tiles import Tiles, load_tiles, read_sections
 from unet.files.declared import FIRST_FRAME, WHOLE_NUMBERS
-from unet.files.images import ImageFile, find_images
+from unet.files.listing import ImageFile, find_images
 from unet.image import DARK, MARGIN, SIGNED, UNKNOWN_COLOURS, Grey
 from unet.segmenter import Segmenter
 

@@ -79,7 +79,8 @@ def doors(place: Path) -> dict[Door, Callable[[bytes], None]]:
     """
     from unet import checkpoint
     from unet.data.tiles import load_tiles
-    from unet.files.images import ImageFile, Mask, find_images
+    from unet.files.images import Mask
+    from unet.files.listing import ImageFile, find_images
 
     def image(content: bytes) -> None:
         for whole in {content, mended(content)}:

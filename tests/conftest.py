@@ -16,11 +16,14 @@ from playwright.sync_api import Browser, Error, sync_playwright
 from tests.servers import CHROMIUM, ROOT, SWITCHES, Server, served
 from unet import checkpoint
 from unet.card import Card
+from unet.files.images import quiet_decoders
 from unet.image import RULE
 from unet.model import UNet, UNetConfig
 from unet.synthetic import sections
 
 TGS = ROOT / "data" / "tgs-salt"
+
+quiet_decoders()  # as every entry point does
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

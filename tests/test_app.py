@@ -438,5 +438,5 @@ def test_a_zip_of_images_opens_them_with_their_masks(app):
 def test_a_zip_that_cannot_be_opened_is_named(app):
     upload(app, ("<b>.zip", b"no zip"), ("a.png", png(TILE)))
 
-    assert app.warning[0].value == "- `<b>.zip`: not a ZIP that can be read (File is not a zip file)"
+    assert app.warning[0].value == "- `<b>.zip`: not a readable zip (File is not a zip file)"
     assert opened(app).name == "a.png"

@@ -13,7 +13,8 @@ from unet.data import tiles as data
 from unet.data.places import sections_file, shown
 from unet.data.sections import match_sections
 from unet.data.tiles import DataError, load_tiles, load_unlabelled, read_sections, split_tiles
-from unet.files.images import ImageError, find_images
+from unet.files.images import ImageError
+from unet.files.listing import find_images
 from unet.segmenter import shipped_weights
 
 IDS = [f"{i:03}" for i in range(200)]

@@ -1,4 +1,5 @@
 import contextlib
+import dataclasses
 import io
 import os
 import struct
@@ -9,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unet.files import images as files
-from unet.files.images import ImageError, decode, find_images, find_left_out
+from unet.files import listing
+from unet.files.images import ImageError, decode
+from unet.files.listing import find_images, find_left_out
 
 GREY = np.arange(20 * 30, dtype=np.uint16).reshape(20, 30)
 GREY8 = (GREY % 256).astype(np.uint8)
@@ -311,7 +313,7 @@ class TestFolders:
             image.read()
 
     def test_too_many_bytes(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(files, "LARGEST_BYTES", 50)
+        monkeypatch.setattr(listing, "LIMITS", dataclasses.replace(listing.LIMITS, entry_bytes=50))
         (tmp_path / "a.png").write_bytes(encoded(GREY8))
         with pytest.raises(ImageError, match="larger than"):
             find_images(tmp_path / "a.png")[0].read()
@@ -409,7 +411,7 @@ class TestZips:
         place = content.index(b"PK\x01\x02") + 24
         content[place : place + 4] = struct.pack("<I", size)
         path.write_bytes(content)
-        with pytest.raises(ImageError, match=r"a\.png: cannot be read \((Bad CRC-32|larger than 400 MB)"):
+        with pytest.raises(ImageError, match=r"a\.png: cannot be read \((.*Bad CRC-32|larger than 400 MB)"):
             find_images(path)[0].read()
 
     @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
@@ -435,13 +437,13 @@ class TestZips:
             find_images(path)[0].read()
 
     def test_a_bomb_is_never_unpacked(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(files, "LARGEST_BYTES", 1_000_000)
+        monkeypatch.setattr(listing, "LIMITS", dataclasses.replace(listing.LIMITS, entry_bytes=2**20))
         path = zip_of(tmp_path / "bomb.zip", {"a.png": bytes(50_000_000)})
         with pytest.raises(ImageError, match=r"a\.png: cannot be read \(larger than 1 MB\)"):
             find_images(path)[0].read()
 
     def test_too_many_entries(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(files, "LARGEST_COUNT", 3)
+        monkeypatch.setattr(listing, "LIMITS", dataclasses.replace(listing.LIMITS, entries=3))
         path = zip_of(tmp_path / "a.zip", {f"{i}.png": b"" for i in range(4)})
         with pytest.raises(ImageError, match="4 entries, more than 3"):
             find_images(path)

@@ -16,7 +16,8 @@ from reliability import security
 from unet import pretrained, synthetic
 from unet.checkpoint import CheckpointError
 from unet.cli import main as cli
-from unet.files.images import ImageError, decode, find_images
+from unet.files.images import ImageError, decode
+from unet.files.listing import find_images
 from unet.segmenter import Segmenter
 from unet.training.loop import read_checkpoint
 

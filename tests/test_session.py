@@ -261,14 +261,14 @@ def test_names_in_a_zip_are_no_paths():
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "not a ZIP"),
-        (b"PK\x03\x04 and then nothing", "not a ZIP"),
-        (packed(taken())[:-300], "not a ZIP"),
+        (b"", "not a readable zip"),
+        (b"PK\x03\x04 and then nothing", "not a readable zip"),
+        (packed(taken())[:-300], "not a readable zip"),
         (zipped({"a.txt": b"x"}), "no images in it"),
         (zipped({f"{n}.png": b"" for n in range(201)}), "201 images, more than the 200"),
         (zipped({f"{n}.txt": b"" for n in range(5001)}), "5,001 entries, more than 5,000"),
         (zipped({"x" * 60_000 + str(n): b"" for n in range(40)}), "table of contents is too large"),
-        (zipped({"a.png": b"x"}, zipfile.ZIP_LZMA), "packed in another way"),
+        (zipped({"a.png": b"x"}, zipfile.ZIP_LZMA), "packed by another method"),
         (zipped({f"{n}.png": bytes(2**22) for n in range(8)}, zipfile.ZIP_DEFLATED), "more than 100 times larger"),
     ],
 )
@@ -312,7 +312,7 @@ def test_a_damaged_entry_is_named():
     content = bytearray(zipped({"a.png": b"0123456789"}))
     content[content.index(b"0123456789")] ^= 1
 
-    assert refusal(bytes(content)) == "s.zip: a.png in it is damaged or cut short"
+    assert refusal(bytes(content)).startswith("s.zip: a.png in it is damaged or cut short: ")
 
 
 def edited(**changes):

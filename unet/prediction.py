@@ -24,7 +24,8 @@ from PIL import Image, PngImagePlugin
 
 from unet import metrics, rle
 from unet.checkpoint import write_atomically
-from unet.files.images import ImageError, ImageFile, read_image, read_mask
+from unet.files.images import ImageError, read_image, read_mask
+from unet.files.listing import ImageFile
 from unet.image import Grey
 from unet.segmenter import Mask, Probability, Segmenter
 

@@ -23,7 +23,7 @@ from unet.data.augment import augment
 from unet.data.places import DEFAULT, DataError, labelled_place, sections_file, shown
 from unet.data.sections import read_sections, sections_said, split_tiles
 from unet.data.tiles import Tiles, read_tiles
-from unet.files.images import printable
+from unet.files.printable import printable
 from unet.image import Padding
 from unet.synthetic import sections
 

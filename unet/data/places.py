@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from unet.files.images import printable
+from unet.files.printable import printable
 
 DEFAULT = Path("data/tgs-salt")
 LARGEST_SECTIONS = 100_000_000  # bytes of sections.csv: five million tiles

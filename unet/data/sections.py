@@ -12,7 +12,7 @@ from typing import Any
 from unet.card import Split
 from unet.data import pairing
 from unet.data.places import DataError, content_of, sections_file, shown
-from unet.files.images import printable
+from unet.files.printable import printable
 
 
 @dataclass(frozen=True)

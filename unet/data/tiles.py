@@ -15,7 +15,10 @@ from unet.data.places import labelled_place as labelled_place
 from unet.data.places import unlabelled_place
 from unet.data.sections import read_sections as read_sections
 from unet.data.sections import split_tiles as split_tiles
-from unet.files.images import FORMATS, IMAGES, ImageFile, find_images, find_left_out, is_in, printable
+from unet.files.images import FORMATS
+from unet.files.listing import ImageFile, find_images, find_left_out
+from unet.files.printable import printable
+from unet.files.selection import IMAGES, is_in
 
 LARGEST_PIXELS = 1_000_000_000  # of all tiles together: 24 times those of the challenge
 MOST_LISTED = 6  # values or names in one sentence

@@ -1,12 +1,11 @@
-"""What an image file declares of its numbers, honoured: bits, sign, which end is white, pages, palettes.
+"""What an image file declares of its numbers: bits, sign, which end is white, pages, palettes.
 
-Pillow hands over many numbers as they are stored.  Twelve bits would be divided by the white of sixteen and come out
-black, signed bytes would wrap, and all pages but the first would be lost without a word.
+Pillow gives many numbers as they are stored.  Without this, twelve bits would be divided by the white of sixteen and
+come out black, signed bytes would wrap, and all pages but the first would be dropped silently.
 """
 
 import io
 import struct
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +24,6 @@ MOST_PAGES = 100  # that are looked at
 
 FIRST_FRAME = "an animation: its first frame was taken"
 WHOLE_NUMBERS = "32-bit integers: 65535 was taken as white"
-BLURRED = "a mask with losses: what is above half of its largest value was taken as salt"
 NOT_DARKEST = "a mask with a palette is read by its indices; index 0, not salt, is not the darkest colour of this one"
 
 _MODES = {
@@ -33,22 +31,26 @@ _MODES = {
     "LA": "L",
     "P": "RGB",
     "PA": "RGB",
-    "RGBA": "RGB",  # alpha says nothing about the rock
+    "RGBA": "RGB",  # alpha holds nothing of the rock
     "RGBX": "RGB",
     "CMYK": "RGB",
     "YCbCr": "RGB",
 }
 
 
+class UnreadableError(ValueError):
+    """An image that is damaged or of an unsupported kind; the message is the reason without the file's name."""
+
+
 @dataclass(frozen=True)
 class Decoded:
-    """What a file holds.
+    """An image as its file holds it.
 
     Attributes:
-        array: its numbers; what they may be ``unet.image.grey`` and ``salt`` say.
-        notes: what of it was guessed or left out, in plain sentences.
-        indices: (H, W) uint8 of an image with a palette, whose ``array`` has its colours.
-        palette_notes: what there is to say where the indices are read as a mask.
+        array: its numbers, of a shape and type that ``unet.image.read`` and ``salt`` check.
+        notes: what was guessed or left out, in plain sentences.
+        indices: (H, W) uint8 palette indices where it has a palette; ``array`` then holds the colours.
+        palette_notes: notes that apply where the indices are read as a mask.
         lossy: whether its compression changes numbers.
     """
 
@@ -59,33 +61,35 @@ class Decoded:
     lossy: bool = False
 
 
-def read(image: Image.Image, significant: int | None, refuse: Callable[[str], Exception]) -> Decoded:
+def read(image: Image.Image, significant: int | None) -> Decoded:
     """The numbers of an opened image, scaled to the white that it declares.
 
     Args:
         image: opened by Pillow and upright, its size checked.
-        significant: bits that the file says are in use (a PNG's sBIT); None where it says nothing.
-        refuse: makes the exception for a reason.
+        significant: bits in use that the file declares (a PNG's sBIT); None where it declares none.
 
     Returns:
         (H, W) or (H, W, 3), uint8 or uint16; int8 or int16 from a TIFF of signed numbers, float32 from one of floating
         point.  Alpha is dropped, palettes and CMYK become RGB.
+
+    Raises:
+        UnreadableError: numbers or colours of an unsupported kind.
     """
     notes: list[str] = []
     if image.format in ("PNG", "GIF", "WEBP") and getattr(image, "n_frames", 1) > 1:
         notes.append(FIRST_FRAME)
     lossy = image.format in ("JPEG", "WEBP")
     if isinstance(image, TiffImagePlugin.TiffImageFile):
-        return Decoded(_of_tiff(image, refuse, notes), tuple(notes), *_indices(image))
-    array = _of_mode(image, refuse)
+        return Decoded(_of_tiff(image, notes), tuple(notes), *_indices(image))
+    array = _of_mode(image)
     depth = 8 * array.itemsize
     if significant is not None and significant < depth:
         array = _of_bits(array, significant, notes)
     return Decoded(array, tuple(notes), *_indices(image), lossy)
 
 
-def unread_tiff(content: bytes) -> str:
-    """What is unusual about a TIFF that Pillow does not know how to read; empty where it is none, or damaged."""
+def describe_unread_tiff(content: bytes) -> str:
+    """What is unusual about a TIFF that Pillow cannot read; empty where it is no TIFF, or damaged."""
     try:
         header = content[:8]
         tags = TiffImagePlugin.ImageFileDirectory_v2(header)
@@ -102,8 +106,8 @@ def unread_tiff(content: bytes) -> str:
     return f"a TIFF of this kind is not read ({named}); save it as 8-bit or 16-bit grey, or as NPY"
 
 
-def check_pages(image: Image.Image, refuse: Callable[[str], Exception]) -> None:
-    """Refuses a TIFF with a second page, unless that is the first one made smaller, or its mask."""
+def check_pages(image: Image.Image) -> None:
+    """Raises ``UnreadableError`` for a TIFF with a second page, unless that is the first made smaller, or its mask."""
     if not isinstance(image, TiffImagePlugin.TiffImageFile):
         return
     for page in range(1, MOST_PAGES):
@@ -112,23 +116,23 @@ def check_pages(image: Image.Image, refuse: Callable[[str], Exception]) -> None:
         except EOFError:
             break
         if not image.tag_v2.get(NEW_SUBFILE_TYPE, 0) & REDUCED_OR_MASK:
-            raise refuse("several pages; save each as a file of its own")
+            raise UnreadableError("several pages; save each as a file of its own")
     image.seek(0)
 
 
-def _of_tiff(image: TiffImagePlugin.TiffImageFile, refuse: Callable[[str], Exception], notes: list[str]) -> ImageArray:
+def _of_tiff(image: TiffImagePlugin.TiffImageFile, notes: list[str]) -> ImageArray:
     tags = image.tag_v2
     bits, kind, inverted = _bits(tags), _format(tags), tags.get(PHOTOMETRIC) == WHITE_IS_ZERO
     mode = image.mode
     if kind == SIGNED and bits == (16,):
         return np.asarray(image).astype(np.int16)
-    array = _of_mode(image, refuse)
+    array = _of_mode(image)
     if kind == SIGNED and bits == (8,):
         return array.view(np.int8)
     if kind == SIGNED and mode != "I":
-        raise refuse("signed numbers in colours are not read; save it as 8-bit or 16-bit grey")
+        raise UnreadableError("signed numbers in colours are not read; save it as 8-bit or 16-bit grey")
     if inverted and array.dtype.kind == "f":
-        raise refuse("floating point whose 0 is white is not read; save it as NPY, with 0 as black")
+        raise UnreadableError("floating point whose 0 is white is not read; save it as NPY, with 0 as black")
     if mode == "I":
         notes.append(WHOLE_NUMBERS)
     if mode.startswith("I;16") and bits[:1] < (16,):
@@ -141,32 +145,32 @@ def _of_tiff(image: TiffImagePlugin.TiffImageFile, refuse: Callable[[str], Excep
 
 
 def _of_bits(array: ImageArray, bits: int, notes: list[str]) -> ImageArray:
-    """uint8 or uint16 with the white of ``bits`` -> the same type with its own, unless they are spread out already."""
+    """uint8 or uint16 numbers of ``bits`` bits, scaled to the white of their type unless they fill it already."""
     white, own = 2**bits - 1, 2 ** (8 * array.itemsize) - 1
     if array.size == 0 or array.max() > white:  # as PNG asks for: the bits in use are the upper ones
         return array
     notes.append(f"{bits} bits are in use: {white} was taken as white")
-    spread: ImageArray = ((array.astype(np.uint32) * own + white // 2) // white).astype(array.dtype)
-    return spread
+    scaled: ImageArray = ((array.astype(np.uint32) * own + white // 2) // white).astype(array.dtype)
+    return scaled
 
 
-def _of_mode(image: Image.Image, refuse: Callable[[str], Exception]) -> ImageArray:
+def _of_mode(image: Image.Image) -> ImageArray:
     if image.mode.startswith("I;16"):  # of either byte order
         return np.asarray(image).astype(np.uint16)
     if image.mode == "I":
         values = np.asarray(image)
         if values.min() < 0 or values.max() > 65535:
-            raise refuse("32-bit integers outside 0 to 65535; save it as 8-bit, 16-bit or NPY")
+            raise UnreadableError("32-bit integers outside 0 to 65535; save it as 8-bit, 16-bit or NPY")
         return values.astype(np.uint16)
     if image.mode in ("L", "RGB", "F"):
         return np.array(image)
     if image.mode not in _MODES:
-        raise refuse(f"colours of the kind {image.mode} are not read; save it as grey or RGB")
+        raise UnreadableError(f"colours of the kind {image.mode} are not read; save it as grey or RGB")
     return np.array(image.convert(_MODES[image.mode]))
 
 
 def _indices(image: Image.Image) -> tuple[NDArray[np.uint8] | None, tuple[str, ...]]:
-    """The indices of an image with a palette, and what to say of them as a mask."""
+    """The palette indices of an image, and the notes on them as a mask; None without a palette."""
     if image.mode != "P":
         return None, ()
     indices = np.array(image)
