@@ -549,7 +549,7 @@ def check_evaluate(tally: Tally, door: str, weights: Path, inputs: Sequence[Data
             masks = [given.masks[name] for name in sorted(given.masks)]
             scores = metrics.evaluate([probability] * len(masks), masks, THRESHOLD)
             found = re.search(r"IoU per image\D*(\d\.\d{4})\D*(\d+) images", said.out)
-            if not found or found.groups() != (f"{scores['iou_per_image']:.4f}", str(len(masks))):
+            if not found or found.groups() != (f"{scores.iou_per_image:.4f}", str(len(masks))):
                 raise Broken(f"other scores than {scores}: {said.out[:500]}")
             return "right"
 

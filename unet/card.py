@@ -11,9 +11,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from unet.model import Site, UNetConfig
-
-Share = Annotated[float, Meta(ge=0, le=1)]
-Count = Annotated[int, Meta(ge=0, le=10**12)]
+from unet.typed import Count, Share
 
 
 class Split(Struct, frozen=True, kw_only=True):

@@ -4,10 +4,8 @@ import hashlib
 import json
 import os
 import reprlib
-from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
-from typing import BinaryIO
 
 import msgspec
 import safetensors.torch
@@ -16,6 +14,7 @@ from torch import Tensor
 
 from unet import typed
 from unet.card import Card
+from unet.files.atomic import write_atomically
 from unet.model import UNet, UNetConfig, channels_last
 
 _NEEDED = {"config", "sha256", "threshold", "input"}  # in a card on disk; one in memory may hold less
@@ -26,30 +25,6 @@ _LONGEST_REASON = 200  # characters; some libraries quote the whole file
 
 class CheckpointError(ValueError):
     """Weights that cannot be loaded; the message says why."""
-
-
-def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Writes a file so that a crash at any moment leaves either the old one or the new one, whole.
-
-    The temporary file is in the same folder, because only a rename within one file system is atomic.
-    """
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.unlink(missing_ok=True)  # a killed run may have left one; a link in its place is not followed
-    try:
-        with temporary.open("xb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:  # a full disk or Ctrl-C leaves no half-written file
-        temporary.unlink(missing_ok=True)
-        raise
-    if os.name == "posix":  # the rename itself must reach the disk too
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 def save(path: Path, model: UNet, card: Card) -> Card:
@@ -74,9 +49,9 @@ def save(path: Path, model: UNet, card: Card) -> Card:
         sha256=hashlib.sha256(content).hexdigest(),
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, lambda file: file.write(content))
+    write_atomically(path, content)
     text = json.dumps(card.to_json(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    write_atomically(path.with_suffix(".json"), lambda file: file.write(text.encode()))
+    write_atomically(path.with_suffix(".json"), text.encode())
     return card
 
 

@@ -1,4 +1,4 @@
-"""What a set of labelled tiles says of a network: arrays in, plain values out, ready to be written as JSON.
+"""What a set of labelled tiles says about a network: arrays in, one typed report out, ready to be written as JSON.
 
 Everywhere ``mAP`` is a mean over tiles; ``iou``, ``dice``, ``precision`` and ``recall`` of several tiles are taken over
 all their pixels together.
@@ -6,65 +6,76 @@ all their pixels together.
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import TypedDict
 
 import numpy as np
+from msgspec import Struct
 
 from unet import metrics
-from unet.metrics import BestThreshold, Mask, Probability, Scores
+from unet.calibration import Mask, Probability, calibration_curve
+from unet.card import CalibrationPoint
+from unet.metrics import BestThreshold, Scores, ThresholdPoint
+from unet.typed import Count, Share, Word
 
 # name -> the largest percentage of salt in a tile of that class; a tile belongs to the first class that takes it.
 COVERAGE = {"empty": 0, "sliver": 5, "part": 50, "most": 95, "nearly full": 100}
 WORST = 20
 
 
-class Group(TypedDict):
+class Group(Struct, frozen=True, kw_only=True):
     """The scores of some of the tiles; ``iou`` and ``dice`` are over all their pixels.
 
     Of tiles without salt both are 0 as soon as one pixel is predicted, and 1 where none is; their ``mAP`` says more.
     """
 
-    name: str
-    count: int
-    mAP: float
-    iou: float
-    dice: float
+    name: Word
+    count: Count
+    mAP: Share
+    iou: Share
+    dice: Share
 
 
-class ThresholdPoint(TypedDict):
-    """The scores of all tiles at one threshold; ``precision`` is 1.0 by convention where no salt is predicted."""
+class TileScore(Struct, frozen=True, kw_only=True):
+    """One tile: its score in the competition, its IoU, and which share of it is salt and is predicted as salt."""
 
-    threshold: float
-    mAP: float
-    iou: float
-    precision: float
-    recall: float
-
-
-class CalibrationPoint(TypedDict):
-    """One bin of ``unet.metrics.calibration_curve`` that holds pixels."""
-
-    mean_probability: float
-    salt_fraction: float
-    pixels: int
+    id: Word
+    score: Share
+    iou: Share
+    salt_share: Share
+    predicted_share: Share
 
 
-class TileScore(TypedDict):
-    """One tile: its score in the competition (0 to 1), its IoU, and how much of it is salt and is called salt."""
+class ScoresBothWays(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The scores without and with flip TTA, and those of synthetic sections without it."""
 
-    id: str
-    score: float
-    iou: float
-    salt_share: float
-    predicted_share: float
+    plain: Scores
+    tta: Scores
+    synthetic: Scores | None = None
 
 
-class Report(TypedDict):
-    """What ``findings`` returns."""
+class ThresholdsBothWays(Struct, frozen=True, kw_only=True):
+    """The best threshold without and with flip TTA."""
 
-    count: int
-    scores: dict[str, Scores]
-    best_threshold: dict[str, BestThreshold]
+    plain: BestThreshold
+    tta: BestThreshold
+
+
+class Report(Struct, frozen=True, kw_only=True):
+    """What ``make_report`` returns.
+
+    Attributes:
+        count: tiles.
+        scores, best_threshold: without flip TTA and with it; all that follows is of the claim's way alone.
+        coverage: groups of tiles by their true share of salt.
+        sections: tiles in a known seismic section and the rest; empty where no section is known.
+        thresholds: scores at each of ``unet.metrics.THRESHOLDS``.
+        calibration: the reliability diagram.
+        calibration_uncorrected: the same at temperature 1.
+        worst: the worst tiles, worst first.
+    """
+
+    count: Count
+    scores: ScoresBothWays
+    best_threshold: ThresholdsBothWays
     coverage: list[Group]
     sections: list[Group]
     thresholds: list[ThresholdPoint]
@@ -75,13 +86,13 @@ class Report(TypedDict):
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a network says of the same tiles in several ways, each a list of (H, W) float32 in [0, 1].
+    """The probabilities of the same tiles, computed in several ways, each a list of (H, W) float32 in [0, 1].
 
     Attributes:
-        plain: one pass.
+        plain: one forward pass.
         tta: averaged with the mirrored tile.
-        claim_tta: whether the network's claim is made with flip TTA.
-        uncorrected: the claim's way, at temperature 1.
+        claim_tta: whether the claim in the card is made with flip TTA.
+        uncorrected: as the claim is made, but at temperature 1.
     """
 
     plain: Sequence[Probability]
@@ -91,7 +102,7 @@ class Predictions:
 
     @property
     def claimed(self) -> Sequence[Probability]:
-        """The claim's way."""
+        """With flip TTA or without it, as the claim is made."""
         return self.tta if self.claim_tta else self.plain
 
 
@@ -101,33 +112,37 @@ def make_report(
     truths: Sequence[Mask],
     threshold: float,
     sections: Collection[str] | None,
+    synthetic: Scores | None = None,
 ) -> Report:
-    """Everything there is to say of a set of tiles.
+    """Everything there is to say about a set of tiles.
 
     Args:
         ids: the names of the tiles.
         predictions: of these tiles, in this order.
         truths: one boolean (H, W) mask per tile.
         threshold: the card's, in [0, 1].
-        sections: the ids of the tiles whose seismic section is known; None where none is.
-
-    Returns:
-        ``scores`` and ``best_threshold`` both ways, "plain" and "tta"; all else the claim's way.
+        sections: ids of the tiles whose seismic section is known; None where none is.
+        synthetic: the scores of synthetic sections, which become part of the report.
 
     Raises:
         ValueError: no tiles, or lengths or shapes differ.
     """
-    ways = {"plain": predictions.plain, "tta": predictions.tta}
-    claimed = predictions.claimed
+    plain, tta, claimed = predictions.plain, predictions.tta, predictions.claimed
     return Report(
         count=len(ids),
-        scores={name: metrics.evaluate(way, truths, threshold) for name, way in ways.items()},
-        best_threshold={name: metrics.best_threshold(way, truths) for name, way in ways.items()},
+        scores=ScoresBothWays(
+            plain=metrics.evaluate(plain, truths, threshold),
+            tta=metrics.evaluate(tta, truths, threshold),
+            synthetic=synthetic,
+        ),
+        best_threshold=ThresholdsBothWays(
+            plain=metrics.best_threshold(plain, truths), tta=metrics.best_threshold(tta, truths)
+        ),
         coverage=by_coverage(claimed, truths, threshold),
         sections=by_section(ids, claimed, truths, threshold, sections),
-        thresholds=by_threshold(claimed, truths),
-        calibration=calibration(claimed, truths),
-        calibration_uncorrected=calibration(predictions.uncorrected, truths),
+        thresholds=metrics.sweep(claimed, truths),
+        calibration=calibration_curve(claimed, truths),
+        calibration_uncorrected=calibration_curve(predictions.uncorrected, truths),
         worst=worst(ids, claimed, truths, threshold),
     )
 
@@ -152,23 +167,6 @@ def by_section(
     return _groups(names, [known, unknown], probabilities, truths, threshold)
 
 
-def by_threshold(probabilities: Sequence[Probability], truths: Sequence[Mask]) -> list[ThresholdPoint]:
-    """Scores of all tiles at each of ``unet.metrics.THRESHOLDS``."""
-    return [
-        ThresholdPoint(threshold=p.threshold, mAP=p.mAP, iou=p.iou, precision=p.precision, recall=p.recall)
-        for p in metrics.sweep(probabilities, truths)
-    ]
-
-
-def calibration(probabilities: Sequence[Probability], truths: Sequence[Mask]) -> list[CalibrationPoint]:
-    """The calibration curve of all pixels, without the bins that hold none."""
-    return [
-        CalibrationPoint(mean_probability=b.mean_probability, salt_fraction=b.salt_fraction, pixels=b.pixels)
-        for b in metrics.calibration_curve(probabilities, truths)
-        if b.pixels
-    ]
-
-
 def worst(
     ids: Sequence[str],
     probabilities: Sequence[Probability],
@@ -189,7 +187,7 @@ def worst(
                 predicted_share=float(predicted.mean()),
             )
         )
-    return sorted(tiles, key=lambda tile: (tile["score"], tile["iou"], tile["id"]))[:count]
+    return sorted(tiles, key=lambda tile: (tile.score, tile.iou, tile.id))[:count]
 
 
 def _coverage(truth: Mask) -> str:
@@ -210,5 +208,5 @@ def _groups(
         rows = [row for row, of in enumerate(names) if of == name]
         if rows:
             scores = metrics.evaluate([probabilities[row] for row in rows], [truths[row] for row in rows], threshold)
-            groups.append(Group(name=name, count=len(rows), mAP=scores["mAP"], iou=scores["iou"], dice=scores["dice"]))
+            groups.append(Group(name=name, count=len(rows), mAP=scores.mAP, iou=scores.iou, dice=scores.dice))
     return groups

@@ -2,11 +2,15 @@
 
 import re
 import reprlib
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 T = TypeVar("T")
+Share = Annotated[float, Meta(ge=0, le=1)]
+Count = Annotated[int, Meta(ge=0, le=10**12)]
+Word = Annotated[str, Meta(max_length=200)]
 
 _LONGEST = 60  # characters of a value that a sentence repeats
 _WORDS = {
