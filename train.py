@@ -2,7 +2,7 @@
 
 import sys
 
-from unet.cli.process import Ending, escape_streams, version
+from unet.cli.process import SignalHandler, escape_streams, version
 
 
 def main() -> int:
@@ -11,7 +11,7 @@ def main() -> int:
     Returns:
         0 all well, 1 the run failed, 2 it was called wrongly, 130 interrupted (Ctrl-C), 143 ended (SIGTERM).
     """
-    ending = Ending("interrupted before anything was begun")
+    signals = SignalHandler("interrupted before anything was begun")
     escape_streams()
     if "--version" in sys.argv[1:]:
         print(version())
@@ -39,7 +39,7 @@ def main() -> int:
             return 2
         return 0
 
-    return ending.run("interrupted; go on with --resume", work)
+    return signals.run("interrupted; go on with --resume", work)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from importlib import metadata
 from types import FrameType
 from typing import Any
 
-ENDS = (signal.SIGINT, signal.SIGTERM)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def version() -> str:
@@ -31,74 +31,74 @@ def escape_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-class Ending:
-    """Ends a process that is sent signals, however many and whenever, with one line and status 128 + the first.
+class SignalHandler:
+    """Ends the process after signals, however many and whenever, with one line and status 128 + the first signal.
 
-    While libraries load, a signal ends the process on the spot: they may swallow an exception, or keep half of
-    themselves.  While it works, the first one is a ``KeyboardInterrupt``, so that everything is closed in order; the
-    next one does not wait for that.  What is on disk is whole at any moment.
+    While libraries load, a signal ends the process on the spot: they may swallow an exception, or stay half loaded.
+    While the process works, the first signal raises ``KeyboardInterrupt``, so that everything is closed in order; the
+    second does not wait for that.  What is on disk is whole at any moment.
 
     Args:
-        line: what is said of a signal that comes before ``run``.
-        signals: those it hears.
+        line: printed after a signal that comes before ``run``.
+        signals: the signals to handle.
     """
 
-    def __init__(self, line: str, signals: Sequence[signal.Signals] = ENDS) -> None:
+    def __init__(self, line: str, signals: Sequence[signal.Signals] = STOP_SIGNALS) -> None:
         self._line, self._signals = line, signals
-        self._number = 0  # of the first signal
-        self._works = self._leaves = False
+        self._first = 0  # number of the first signal
+        self._working = self._exiting = False
         for number in signals:
-            signal.signal(number, self._hear)
+            signal.signal(number, self._receive)
 
     def run(self, line: str, work: Callable[[], int]) -> int:
         """Does the work of the process, once; what is left to do is to exit.
 
         Args:
-            line: what is said of a signal from now on.
-            work: gives the exit status.
+            line: printed after a signal from now on.
+            work: returns the exit status.
 
         Returns:
             The exit status.
         """
-        before, sys.unraisablehook = sys.unraisablehook, self._unraisable
+        before, sys.unraisablehook = sys.unraisablehook, self._exit_from_destructor
         try:
-            self._line, self._works = line, True
+            self._line, self._working = line, True
             return work()
-        except BaseException:  # what an interruption set off is none of its own
-            if not self._number:
+        except BaseException:  # after a signal, whatever the interruption turned into
+            if not self._first:
                 raise
-            self._leaves = True
-            self._say()
-            return 128 + self._number
+            self._exiting = True
+            self._print_line()
+            return 128 + self._first
         finally:
-            self._leaves = True
+            self._exiting = True
             sys.unraisablehook = before
-            for number in self._signals:  # Python alone still has to end, and would give them their old meaning
+            for number in self._signals:  # Python itself still has to end, and would restore the default handlers
                 signal.signal(number, signal.SIG_IGN)
 
-    def _hear(self, number: int, frame: FrameType | None) -> None:
-        if self._leaves:  # it does already
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        if self._exiting:
             return
-        first = not self._number
-        self._number = self._number or number
-        if first and self._works:
+        first = not self._first
+        self._first = self._first or number
+        if first and self._working:
             raise KeyboardInterrupt(number)
-        self._leave()
+        self._exit()
 
-    def _unraisable(self, error: Any) -> None:
-        """An exception where none may pass, in a destructor: an interruption that would be lost."""
-        if self._number and issubclass(error.exc_type, KeyboardInterrupt):
-            self._leave()
+    def _exit_from_destructor(self, error: Any) -> None:
+        """Called for an exception in a destructor, which Python drops: a ``KeyboardInterrupt`` would be lost there."""
+        if self._first and issubclass(error.exc_type, KeyboardInterrupt):
+            self._exit()
         sys.__unraisablehook__(error)
 
-    def _leave(self) -> None:
-        self._leaves = True
+    def _exit(self) -> None:
+        self._exiting = True
         if os.isatty(2):  # a progress bar has hidden the cursor
             self._line = f"\x1b[?25h\n{self._line}"
-        self._say()
-        os._exit(128 + self._number)
+        self._print_line()
+        os._exit(128 + self._first)
 
-    def _say(self) -> None:
-        """Past Python's own buffer, which may be busy: a signal comes in the middle of a write too."""
-        with contextlib.suppress(OSError):  # nobody listens
+    def _print_line(self) -> None:
+        """Writes past Python's own buffer, which may be busy: a signal can come in the middle of a write."""
+        with contextlib.suppress(OSError):  # stderr is closed
             os.write(2, f"{self._line}\n".encode("ascii", "backslashreplace"))

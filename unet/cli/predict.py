@@ -1,0 +1,193 @@
+"""``python -m unet predict``: a mask for every image."""
+
+import csv
+import io
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import Positional, arg
+
+from unet.cli.checks import check_replaceable, check_writable, load_segmenter, make_folder
+from unet.cli.console import progress_bar, say
+from unet.cli.options import Flag, OptionalFile, UsageError
+from unet.data.pairing import is_mask_beside
+from unet.files.atomic import write_atomically
+from unet.files.images import FORMATS, ImageError
+from unet.files.listing import ImageFile, MissingError, find_images, find_left_out
+from unet.prediction import ClashError, Job, Outcome, Way, is_submission_of, others, plan, predict, refusal
+
+NAMED = 8  # files that one sentence names
+_INPUTS = (
+    f"An image ({FORMATS}), or a folder or .zip of images, folders in it included; where there are folders called "
+    "images, only those are read."
+)
+
+
+@dataclass(frozen=True)
+class Options:
+    """Write a mask for every image, of its size: DIR/<stem>.png, 8-bit, 255 = salt.
+
+    An image that cannot be read is named on stderr, the others are still done, and the exit status is 1.
+    """
+
+    inputs: Annotated[Positional[tuple[Path, ...]], arg(metavar="INPUT [INPUT ...]", help=_INPUTS)]
+    out: Annotated[Path, arg(metavar="DIR")]
+    """The folder for the masks."""
+    weights: OptionalFile = None
+    """NAME.safetensors, with its card NAME.json beside it (default: the shipped weights)."""
+    threshold: Annotated[float | None, arg(metavar="T", help_behavior_hint="")] = None
+    """Salt is where the probability is above T, between 0 and 1 (default: as in the weights' card)."""
+    tta: Flag = False
+    """Average with the mirrored image: a little better, twice the time."""
+    fast: Flag = False
+    """Fold batch norm into the convolutions and use bfloat16 where the processor has it; probabilities change a
+    little."""
+    probability: Flag = False
+    """Also write the probability of salt: DIR/<stem>.npy, float32."""
+    csv: OptionalFile = None
+    """Also write all masks as a Kaggle submission (id,rle_mask)."""
+    skip_existing: Flag = False
+    """Leave out images whose files are already in DIR, to go on after an interruption; those that were made of another
+    image or in another way are made again."""
+    overwrite: Flag = False
+    """Replace files that are there already and that this did not write."""
+
+
+@dataclass
+class _Found:
+    """What the inputs hold.
+
+    Attributes:
+        images: that can be predicted.
+        problems: a sentence for each input or image that cannot be used.
+        left_out: number of files that are no images.
+    """
+
+    images: list[ImageFile] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    left_out: int = 0
+
+
+def run(options: Options) -> int:
+    """Writes the masks.
+
+    Args:
+        options: of the command.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        UsageError: before anything is written, what the options ask for cannot be done.
+        OSError: a file cannot be written.
+    """
+    begin = time.perf_counter()
+    if options.threshold is not None and not 0 < options.threshold < 1:
+        raise UsageError(f"expected --threshold to be between 0 and 1, got {options.threshold:g}")
+    found = _find(options.inputs)
+    try:
+        jobs = plan(found.images, options.out, options.probability)
+    except ClashError as error:
+        raise UsageError(error) from None
+    segmenter = load_segmenter(options.weights, options.fast)
+    make_folder(options.out)
+    _check_outputs(options, found.images, jobs)
+    for problem in found.problems:
+        say(problem)
+
+    threshold = segmenter.threshold if options.threshold is None else options.threshold
+    with progress_bar() as bar:
+        task = bar.add_task("predict", total=len(jobs))
+        outcome = predict(
+            jobs,
+            Way(segmenter, threshold, options.tta),
+            report=lambda sentence: bar.console.out(sentence, highlight=False),
+            advance=lambda count: bar.advance(task, count),
+            skip_existing=options.skip_existing,
+            encode=options.csv is not None,
+        )
+    if options.csv is not None:
+        _write_submission(options.csv, outcome.runs)
+    for note, names in outcome.notes.items():
+        say(f"{names[0]}: {note}" if len(names) == 1 else f"{len(names):,} images, first {names[0]}: {note}")
+    say(_summary(outcome, found, time.perf_counter() - begin))
+    return 1 if outcome.failed or found.problems or found.left_out else 0
+
+
+def _find(inputs: Sequence[Path]) -> _Found:
+    """The images of all inputs; says which files are left out."""
+    if not inputs:
+        raise UsageError("expected an image, or a folder or .zip of images, got nothing")
+    found = _Found()
+    empty: list[str] = []
+    for path in inputs:
+        try:
+            images, left_out = find_images(path), [file.name for file in find_left_out(path)]
+        except MissingError as error:
+            raise UsageError(error) from None
+        except ImageError as error:
+            found.problems.append(str(error))
+            continue
+        if not images:
+            empty.append(f"{path}: no images in it that can be read ({FORMATS})")
+        if left_out:
+            found.left_out += len(left_out)
+            more = f" and {len(left_out) - NAMED:,} more" if len(left_out) > NAMED else ""
+            say(
+                f"{', '.join(left_out[:NAMED])}{more}: left out; expected {FORMATS}, and where there are folders "
+                "called images only what lies in those"
+            )
+        masks = is_mask_beside([image.inside for image in images])
+        if masks:
+            say(f"{path}: {len(masks):,} masks beside their images, first {images[min(masks)].name}, were left out")
+        for index, image in enumerate(images):
+            if index in masks:
+                continue
+            reason = refusal(image.stem)
+            if reason is None:
+                found.images.append(image)
+            else:
+                found.problems.append(f"{image.name}: {reason}")
+    if empty and not found.images and not found.problems:
+        raise UsageError("; ".join(empty))
+    found.problems[:0] = empty
+    return found
+
+
+def _check_outputs(options: Options, images: Sequence[ImageFile], jobs: Sequence[Job]) -> None:
+    """Refuses a CSV file in the place of an image or a mask, and to replace what this program did not write."""
+    if options.csv is not None:
+        check_writable(options.csv)
+        used = {*options.inputs, *(image.path for image in images if image.path)}
+        used.update(path for job in jobs for path in job.outputs)
+        if os.path.realpath(options.csv) in map(os.path.realpath, used):
+            raise UsageError(f"{options.csv}: is an image or a mask itself; choose another name for the CSV file")
+    if not options.overwrite:
+        foreign = others(jobs, options.skip_existing, options.csv is not None)
+        if options.csv is not None and options.csv.exists() and not is_submission_of(options.csv, options.out):
+            foreign.append(options.csv)
+        check_replaceable(foreign)
+
+
+def _write_submission(path: Path, runs: dict[str, str]) -> None:
+    text = io.StringIO(newline="")
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(["id", "rle_mask"])
+    rows.writerows(sorted(runs.items()))
+    write_atomically(path, text.getvalue().encode())
+
+
+def _summary(outcome: Outcome, found: _Found, seconds: float) -> str:
+    share = outcome.network_seconds / seconds
+    parts = {
+        "were there already": outcome.skipped,
+        "were there, but made of something else or in another way": outcome.stale,
+        "could not be done": outcome.failed + len(found.problems),
+        "files were left out": found.left_out,
+    }
+    summary = f"{outcome.done:,} images in {seconds:.1f} s, {share:.0%} of it in the network"
+    return "; ".join([summary, *(f"{count:,} {what}" for what, count in parts.items() if count)])
