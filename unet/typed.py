@@ -73,13 +73,13 @@ def _sentence(message: str, value: Any) -> str:
     missing = re.fullmatch(r"Object missing required field `(\w+)`", problem or message)
     if missing:
         return f"expected {missing[1]} in {where}, got none"
-    expected = re.fullmatch(r"Expected `(.*?)`(.*?)(?:, got `(.*)`)?", problem or message)
+    expected = re.fullmatch(r"Expected `(.*?)`(.*?)(?:, got (?:`(.*)`|\d+))?", problem or message)
     if expected:
         kinds = " or ".join(_WORDS.get(kind, kind) for kind in expected[1].split(" | "))
         bound = re.sub(r"[<>]=?", lambda sign: _WORDS[sign[0]], expected[2].removesuffix(".0"))
         if len(names) < len(path):  # msgspec does not say which value of a dictionary does not fit
             return f"expected every value in {where} to be {kinds}{bound}, got {_WORDS.get(expected[3], 'another')}"
-    elif (problem or message).startswith("Invalid enum value"):
+    elif (problem or message).startswith(("Invalid enum value", "Invalid value")):
         kinds, bound = "a known word", ""
     else:  # raised by a type's own check, and a sentence already
         return problem or message
