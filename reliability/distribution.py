@@ -33,7 +33,8 @@ from reliability.kill import ROOT, RUN, outcome
 from unet import checkpoint
 from unet.data.dataset import Dataset, Images, Targets, batches, epoch_order, epoch_tiles, unseen_sections
 from unet.evaluation import evaluate_network, scores
-from unet.model import UNet, UNetConfig, channels_last
+from unet.model import UNet, UNetConfig
+from unet.runtime import channels_last
 from unet.segmenter import Segmenter
 from unet.training.config import TrainingConfig
 from unet.training.loop import Run, launched, loss_of

@@ -32,7 +32,8 @@ from playwright.async_api import Error, FilePayload, Page, Request, ViewportSize
 from rich.console import Console
 from rich.progress import track
 
-from demo import core, session
+from demo import limits
+from demo.detection import detect
 from reliability.browser import CHROMIUM, SWITCHES
 from unet import Segmenter, explain, metrics
 from unet.segmenter import Mask
@@ -424,9 +425,9 @@ async def look_at(page: Page, address: str, paths: Sequence[Path], numbers: Sequ
 def by_python(segmenter: Segmenter, path: Path, number: int) -> dict[str, Any]:
     """What the page must show of an image, as far as Python says it in words as well."""
     image = read(path)
-    findings = [core.find(one, segmenter.threshold) for one in explain.cut_table(segmenter, image)]
+    findings = [detect(one, segmenter.threshold) for one in explain.cut_table(segmenter, image)]
     cells = [f"salt {100 * finding.share:.1f} %" for finding in findings[: len(findings) // 2]]  # with the bottleneck
-    whole = core.find(segmenter.probability(image), segmenter.threshold)
+    whole = detect(segmenter.probability(image), segmenter.threshold)
     return {DROP: whole.sentence, TABLE: cells, CUT: [findings[1 << number % 4].sentence, cells]}
 
 
@@ -625,7 +626,7 @@ def blank(path: Path, megabytes: float) -> Path:
 
 def gradio_door(server: Server) -> list[Attempt]:
     """Sends files to Gradio, over and under the limit for an image."""
-    over, under = core.LARGEST_UPLOAD + 1, core.LARGEST_UPLOAD - 1
+    over, under = limits.LARGEST_UPLOAD + 1, limits.LARGEST_UPLOAD - 1
     attempts = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -645,7 +646,7 @@ def gradio_door(server: Server) -> list[Attempt]:
 
 async def streamlit_door(server: Server) -> list[Attempt]:
     """Sends files to Streamlit: in the page, where each place has its limit, and past the page to the server."""
-    image, largest = core.LARGEST_UPLOAD + 1, session.LARGEST_ZIP + 1
+    image, largest = limits.LARGEST_UPLOAD + 1, limits.LARGEST_ZIP + 1
     attempts: list[Attempt] = []
     doors: list[Request] = []
     with tempfile.TemporaryDirectory() as name:
@@ -658,9 +659,9 @@ async def streamlit_door(server: Server) -> list[Attempt]:
             await page.goto(server.address)
             await page.get_by_test_id("salt-readout").filter(has_text="threshold").wait_for()
             for place, which, size, sentence in (
-                ("an image or a ZIP", 0, largest, f"{session.LARGEST_ZIP}MB or smaller"),
-                ("a mask", 1, image, f"{core.LARGEST_UPLOAD}MB or smaller"),
-                ("an image", 0, image, f"larger than {core.LARGEST_UPLOAD} MB"),
+                ("an image or a ZIP", 0, largest, f"{limits.LARGEST_ZIP}MB or smaller"),
+                ("a mask", 1, image, f"{limits.LARGEST_UPLOAD}MB or smaller"),
+                ("an image", 0, image, f"larger than {limits.LARGEST_UPLOAD} MB"),
             ):
                 sent = len(doors)
                 path = blank(folder / f"{which}-{size}.png", size)

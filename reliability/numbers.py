@@ -4,6 +4,7 @@ The probabilities of both networks on sixteen synthetic sections are stored in t
 another processor may draw a section's last grey otherwise, and that is not the networks' doing.
 """
 
+import io
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,10 +18,11 @@ import tyro
 from numpy.typing import NDArray
 from rich.console import Console
 
-from unet import segmenter as tiling
-from unet.checkpoint import write_atomically
+from unet import tiling
+from unet.files.atomic import write_atomically
 from unet.image import Image
-from unet.segmenter import Probability, Segmenter, computes_bfloat16, shipped_weights
+from unet.runtime import computes_bfloat16
+from unet.segmenter import Probability, Segmenter, shipped_weights
 from unet.synthetic import section, sections
 
 NAMES = ("salt-unet", "salt-unet-tiny")
@@ -90,7 +92,9 @@ def store(path: Path = STORED) -> None:
         arrays[name] = np.rint(probability * LEVELS).astype(np.uint16)
         arrays[f"{name}.sha256"] = np.array(segmenter.card.sha256)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, lambda file: np.savez_compressed(file, allow_pickle=False, **arrays))
+    content = io.BytesIO()
+    np.savez_compressed(content, allow_pickle=False, **arrays)
+    write_atomically(path, content.getbuffer())
 
 
 def stored(path: Path = STORED) -> Stored:
@@ -147,8 +151,8 @@ def spread(segmenter: Segmenter, images: Sequence[Image], threads: Sequence[int]
 @contextmanager
 def _tiles_backwards() -> Iterator[None]:
     """Large images go through the network from their last tile to their first."""
-    forwards = tiling._windows
-    with patch.object(tiling, "_windows", lambda height, width: reversed(list(forwards(height, width)))):
+    forwards = tiling.windows
+    with patch.object(tiling, "windows", lambda height, width: forwards(height, width)[::-1]):
         yield
 
 

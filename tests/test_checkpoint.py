@@ -159,33 +159,6 @@ def test_tensors_that_are_not_the_networks(small_weights, spoil, sentence):
         checkpoint.load(small_weights)
 
 
-def test_a_link_in_the_way_of_a_write_is_not_followed(tmp_path):
-    other = tmp_path / "other"
-    other.write_bytes(b"keep me")
-    (tmp_path / "file.tmp").symlink_to(other)
-    (tmp_path / "file").symlink_to(other)
-    checkpoint.write_atomically(tmp_path / "file", lambda file: file.write(b"new"))
-    assert other.read_bytes() == b"keep me"
-    assert (tmp_path / "file").read_bytes() == b"new"
-    assert not (tmp_path / "file").is_symlink()
-
-
-def test_a_failed_write_leaves_the_old_file(tmp_path):
-    path = tmp_path / "file"
-    path.write_bytes(b"old")
-
-    def fail(file):
-        file.write(b"half of the n")
-        raise OSError("disk full")
-
-    with pytest.raises(OSError, match="disk full"):
-        checkpoint.write_atomically(path, fail)
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]
-    checkpoint.write_atomically(path, lambda file: file.write(b"new"))
-    assert path.read_bytes() == b"new"
-
-
 def test_a_card_rebuilds_every_shape(tmp_path):
     for number, config in enumerate([UNetConfig(2, 1), UNetConfig(3, 2, "plain", "transposed")]):
         path = tmp_path / f"{number}.safetensors"

@@ -1,5 +1,6 @@
 import contextlib
 import dataclasses
+import errno
 import io
 import os
 import struct
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image
 
 from unet.files import listing
+from unet.files.atomic import write_atomically
 from unet.files.images import ImageError, decode
 from unet.files.listing import find_images, find_left_out
 
@@ -447,3 +449,28 @@ class TestZips:
         path = zip_of(tmp_path / "a.zip", {f"{i}.png": b"" for i in range(4)})
         with pytest.raises(ImageError, match="4 entries, more than 3"):
             find_images(path)
+
+
+class TestWrites:
+    def test_a_link_in_the_way_is_not_followed(self, tmp_path):
+        other, path = tmp_path / "other", tmp_path / "file"
+        other.write_bytes(b"keep me")
+        for link in (path, tmp_path / "file.tmp"):
+            link.symlink_to(other)
+        write_atomically(path, b"new")
+        assert other.read_bytes() == b"keep me"
+        assert path.read_bytes() == b"new"
+        assert not path.is_symlink()
+
+    def test_a_failed_write_leaves_the_old_file_and_names_it(self, tmp_path, monkeypatch):
+        path = tmp_path / "file"
+        path.write_bytes(b"old")
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(errno.ENOSPC, "disk full")))
+            with pytest.raises(OSError, match="disk full") as caught:
+                write_atomically(path, b"half of the new")
+        assert caught.value.filename == str(path)
+        assert path.read_bytes() == b"old"
+        assert list(tmp_path.iterdir()) == [path]
+        write_atomically(path, b"new")
+        assert path.read_bytes() == b"new"

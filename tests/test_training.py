@@ -20,13 +20,13 @@ from tests.conftest import ROOT
 from train import main
 from unet import Segmenter, checkpoint, metrics
 from unet.card import Card
-from unet.checkpoint import write_atomically
+from unet.files.atomic import write_atomically
 from unet.data import dataset as dataset
 from unet.data.dataset import epoch_order
 from unet.data.tiles import DataError
 from unet.image import RULE
 from unet.model import UNetConfig
-from unet.segmenter import computes_bfloat16
+from unet.runtime import computes_bfloat16
 from unet.synthetic import sections
 from unet.training.config import TrainingConfig, differing, learning_rate
 from unet.training.distillation import CHUNK, TeacherError, share_of, whole_of

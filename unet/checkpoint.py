@@ -15,7 +15,8 @@ from torch import Tensor
 from unet import typed
 from unet.card import Card
 from unet.files.atomic import write_atomically
-from unet.model import UNet, UNetConfig, channels_last
+from unet.model import UNet, UNetConfig
+from unet.runtime import channels_last
 
 _NEEDED = {"config", "sha256", "threshold", "input"}  # in a card on disk; one in memory may hold less
 LARGEST_CARD = 50_000_000  # bytes; a card that lists 100,000 tiles has 2 million

@@ -1,10 +1,11 @@
 """Masks for any number of image files: read a few, run the network, write, go on.
 
-What is in memory is bounded, however many images there are.  Every file is written whole or not at all, and
-a run that was stopped and started again leaves the same bytes as one that never was.
+Memory stays bounded however many images there are.  Every file is written whole or not at all, and a run that was
+stopped and started again leaves the same bytes as one that never was.
 
-A mask carries, as text in its PNG, that this program wrote it and what it was made of.  So a file of somebody else's is
-never replaced unasked, and one that was made of another image or by other weights is never taken for finished.
+The PNG of a mask holds as text that this program wrote it, and a digest of what it was made of.  So a file of another
+program is never replaced unless the user says so, and one made of another image or by other weights is not taken for
+finished.
 """
 
 import csv
@@ -17,13 +18,12 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, PngImagePlugin
 
 from unet import metrics, rle
-from unet.checkpoint import write_atomically
+from unet.files.atomic import write_atomically
 from unet.files.images import ImageError, read_image, read_mask
 from unet.files.listing import ImageFile
 from unet.image import Grey
@@ -43,11 +43,11 @@ _UNSAFE_ON_WINDOWS = re.compile(r'[<>:"|?*]|^(con|prn|aux|nul|com\d|lpt\d)(\.|$)
 
 
 class ClashError(ValueError):
-    """Two images that would be written to one file, or a file that would overwrite one of somebody else's."""
+    """Two images that would be written to one file, or a mask that would replace an image."""
 
 
 @dataclass(frozen=True)
-class Job:
+class PredictionJob:
     """One image and the files to write for it."""
 
     image: ImageFile
@@ -61,16 +61,16 @@ class Job:
 
 
 @dataclass
-class Outcome:
-    """What came of a run.
+class PredictionSummary:
+    """What a run did.
 
     Attributes:
         done: images whose files were written.
-        skipped: images whose files were there before.
+        skipped: images whose files existed before.
         failed: images that could not be read.
-        stale: images done although their files were there, which had been made of something else.
+        stale: images done although their files existed, because those were made of something else.
         network_seconds: time spent in ``Segmenter.probabilities``.
-        runs: stem -> run-length encoding of its mask, for images done and skipped; only where asked for.
+        runs: stem -> run-length encoding of its mask, for images done and skipped; empty unless asked for.
         notes: what was guessed or left out -> the names of the images of which that is true.
     """
 
@@ -84,23 +84,23 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Way:
+class PredictionSettings:
     """How masks are made: the network, the threshold above which there is salt, and whether with flip TTA."""
 
     segmenter: Segmenter
     threshold: float
     tta: bool = False
 
-    def made_of(self, content: bytes) -> str:
-        """Names the mask that comes of a file: two masks with one name are the same mask."""
+    def digest(self, content: bytes) -> str:
+        """A digest of an image file and of these settings: two masks with one digest are the same mask."""
         card = self.segmenter.card
         network = f"{card.sha256} {self.segmenter.temperature!r} {self.segmenter.fast}"
         words = f"{network} {self.threshold!r} {self.tta} {hashlib.sha256(content).hexdigest()}"
         return hashlib.sha256(words.encode()).hexdigest()
 
 
-def refusal(stem: str, windows: bool = os.name == "nt") -> str | None:
-    """Why a stem, perhaps out of a hostile zip, cannot name a new file; None where it can."""
+def stem_problem(stem: str, windows: bool = os.name == "nt") -> str | None:
+    """Why a stem, perhaps out of a hostile ZIP, cannot name a new file; None where it can."""
     if _UNSAFE.search(stem) or (windows and _UNSAFE_ON_WINDOWS.search(stem)):
         return "its name holds characters that cannot be in a file name; rename it"
     if len(stem.encode()) > LONGEST_STEM:
@@ -108,19 +108,19 @@ def refusal(stem: str, windows: bool = os.name == "nt") -> str | None:
     return None
 
 
-def plan(images: Sequence[ImageFile], out: Path, probability: bool) -> list[Job]:
-    """What to write for each image.
+def plan(images: Sequence[ImageFile], out: Path, probability: bool) -> list[PredictionJob]:
+    """The files to write for each image.
 
     Args:
-        images: their stems are none that ``refusal`` refuses.
+        images: with stems that have no ``stem_problem``.
         out: the folder for ``<stem>.png``.
         probability: write ``<stem>.npy`` as well.
 
     Raises:
         ClashError: two images of one stem (or different in capitals only: many disks see no difference), or
-            an image that would be overwritten.
+            an image that would be replaced.
     """
-    folder = Path(os.path.realpath(out))  # which leaves a link to itself to the disk to refuse
+    folder = Path(os.path.realpath(out))  # leaves a link to itself for the disk to refuse
     sources = {Path(os.path.realpath(image.path)) for image in images if image.path}
     stems: dict[str, ImageFile] = {}
     jobs = []
@@ -129,45 +129,45 @@ def plan(images: Sequence[ImageFile], out: Path, probability: bool) -> list[Job]
         if other is not image:
             raise ClashError(f"{other.name} and {image.name} would be written to one file; rename one of them")
         mask = folder / f"{image.stem}.png"
-        job = Job(image, mask, mask.with_name(f"{image.stem}.npy") if probability else None)
+        job = PredictionJob(image, mask, mask.with_name(f"{image.stem}.npy") if probability else None)
         if not sources.isdisjoint(job.outputs):
             raise ClashError(f"{image.name} stands in {out}, where its mask would replace it; choose another folder")
         jobs.append(job)
     return jobs
 
 
-def others(jobs: Sequence[Job], skip_existing: bool, encode: bool) -> list[Path]:
-    """The files in the way of jobs that this program did not write, or that were changed since.
+def foreign_files(jobs: Sequence[PredictionJob], skip_existing: bool, encode: bool) -> list[Path]:
+    """The outputs of jobs that exist and are not as this program wrote them.
 
     Args:
         jobs: from ``plan``.
-        skip_existing: a job whose files are all there replaces none of somebody else's,
-        encode: unless its mask is to be read and cannot be.
+        skip_existing: a job whose outputs all exist replaces none of another program, so none is listed,
+        encode: except a mask that is to be read and cannot be.
     """
     found: list[Path] = []
     for job in jobs:
-        there = [path for path in job.outputs if os.path.lexists(path)]
-        if not there:
+        existing = [path for path in job.outputs if os.path.lexists(path)]
+        if not existing:
             continue
         texts = _texts(job.mask)
-        if skip_existing and len(there) == len(job.outputs) and texts.get(SOFTWARE) != PROGRAM:
+        if skip_existing and len(existing) == len(job.outputs) and texts.get(SOFTWARE) != PROGRAM:
             if encode and _encoded(job.mask) is None:
                 found.append(job.mask)
             continue
-        if job.mask in there and texts.get(SOFTWARE) != PROGRAM:
+        if job.mask in existing and texts.get(SOFTWARE) != PROGRAM:
             found.append(job.mask)
-        if job.probability in there and texts.get(PROBABILITY) != _digest(job.probability):
+        if job.probability in existing and texts.get(PROBABILITY) != _sha256(job.probability):
             found.append(job.probability)
     return found
 
 
 def is_submission_of(path: Path, folder: Path) -> bool:
-    """Whether all that a CSV file holds is the run-lengths of masks in ``folder`` that this program wrote."""
+    """Whether a CSV file holds nothing but the run lengths of masks in ``folder`` that this program wrote."""
     try:
         with path.open(newline="", encoding="utf-8") as file:
             header, *rows = csv.reader(file)
         runs = dict(rows)  # a ValueError where a row has more than an id and a mask
-        if header != ["id", "rle_mask"] or any(refusal(stem) for stem in runs):
+        if header != ["id", "rle_mask"] or any(stem_problem(stem) for stem in runs):
             return False
         masks = {stem: folder / f"{stem}.png" for stem in runs}
         return all(
@@ -178,88 +178,88 @@ def is_submission_of(path: Path, folder: Path) -> bool:
 
 
 def predict(
-    jobs: Sequence[Job],
-    way: Way,
+    jobs: Sequence[PredictionJob],
+    settings: PredictionSettings,
     report: Callable[[str], None],
     advance: Callable[[int], None],
     skip_existing: bool = False,
     encode: bool = False,
-) -> Outcome:
-    """Does all jobs in their order; an image that cannot be read is reported, and the others are still done.
+) -> PredictionSummary:
+    """Does all jobs in order; an image that cannot be read is reported, and the others are still done.
 
     Args:
         jobs: from ``plan``; their folder exists.
-        way: how masks are made.
+        settings: how masks are made.
         report: called with one sentence for each image that cannot be read.
         advance: called with the number of images just finished.
-        skip_existing: leave images alone whose files are all there, and were made of that image in this way or by
-            somebody else.
-        encode: fill ``Outcome.runs``.
+        skip_existing: skip images whose files all exist, unless this program made them of another image or with other
+            settings.
+        encode: fill ``PredictionSummary.runs``.
 
     Raises:
         OSError: a file cannot be written; those before it are complete.
     """
-    outcome = Outcome()
-    runs = outcome.runs if encode else None
+    summary = PredictionSummary()
+    runs = summary.runs if encode else None
     # A write is complete when it is on the disk; several that wait together wait little longer than one.
     with ThreadPoolExecutor(WRITERS) as writers:
         for start in range(0, len(jobs), CHUNK):
             chunk = jobs[start : start + CHUNK]
-            there = [job for job in chunk if skip_existing and all(path.is_file() for path in job.outputs)]
-            finished = [job for job in there if _is_finished(job, way, runs)]
-            outcome.stale += len(there) - len(finished)
-            outcome.skipped += len(finished)
+            existing = [job for job in chunk if skip_existing and all(path.is_file() for path in job.outputs)]
+            finished = [job for job in existing if _is_finished(job, settings, runs)]
+            summary.stale += len(existing) - len(finished)
+            summary.skipped += len(finished)
             advance(len(finished))
             if len(finished) == len(chunk):
                 continue
 
-            def fail(job: Job, error: ImageError, finished: list[Job] = finished) -> None:
+            def fail(job: PredictionJob, error: ImageError, finished: list[PredictionJob] = finished) -> None:
                 if job not in finished:
-                    outcome.failed += 1
+                    summary.failed += 1
                     report(str(error))
                     advance(1)
 
             # A chunk that was stopped half-way goes through the network whole: the last bits of a probability
             # depend on what is computed together, and that must not depend on where an earlier run stopped.
-            for group in _read(chunk, way, fail):
+            for group in _read(chunk, settings, fail):
                 begin = time.perf_counter()
-                values = way.segmenter.probabilities([one.grey for one in group], way.tta)
-                outcome.network_seconds += time.perf_counter() - begin
-                todo = [(one, p) for one, p in zip(group, values, strict=True) if one.job not in finished]
-                masks = writers.map(lambda pair: _write(pair[0], pair[1], way.threshold), todo)
-                for (one, _), mask in zip(todo, masks, strict=True):
+                values = settings.segmenter.probabilities([loaded.grey for loaded in group], settings.tta)
+                summary.network_seconds += time.perf_counter() - begin
+                todo = [(loaded, p) for loaded, p in zip(group, values, strict=True) if loaded.job not in finished]
+                masks = writers.map(lambda pair: _write(pair[0], pair[1], settings.threshold), todo)
+                for (loaded, _), mask in zip(todo, masks, strict=True):
                     if runs is not None:
-                        runs[one.job.image.stem] = rle.encode(mask)
-                    for note in one.notes:
-                        outcome.notes.setdefault(note, []).append(one.job.image.name)
-                    outcome.done += 1
+                        runs[loaded.job.image.stem] = rle.encode(mask)
+                    for note in loaded.notes:
+                        summary.notes.setdefault(note, []).append(loaded.job.image.name)
+                    summary.done += 1
                     advance(1)
-    return outcome
+    return summary
 
 
 @dataclass(frozen=True)
-class _Input:
-    """An image that was read: its job, its grey, what the mask will be made of, and what was guessed."""
+class _LoadedImage:
+    """An image that was read: its job, its grey, the digest for its mask, and what was guessed."""
 
-    job: Job
+    job: PredictionJob
     grey: Grey
-    made_of: str
+    digest: str
     notes: tuple[str, ...]
 
 
-def _is_finished(job: Job, way: Way, runs: dict[str, str] | None) -> bool:
-    """Whether the files of a job, all of them there, are what it would write; they are where somebody else wrote them.
+def _is_finished(job: PredictionJob, settings: PredictionSettings, runs: dict[str, str] | None) -> bool:
+    """Whether the outputs of a job, which all exist, are what it would write; those of another program always are.
 
-    With ``runs`` the mask is read back into them; one that cannot be read is done again.
+    With ``runs`` the mask is read back into them; one that cannot be read is not finished.
     """
     texts = _texts(job.mask)
     if texts.get(SOFTWARE) == PROGRAM:
         try:
-            if texts.get(MADE_OF) != way.made_of(job.image.load()):
+            if texts.get(MADE_OF) != settings.digest(job.image.load()):
                 return False
         except ImageError:  # reported when it is read
             return False
-        if job.probability is not None and texts.get(PROBABILITY) != _digest(job.probability):
+        if job.probability is not None and texts.get(PROBABILITY) != _sha256(job.probability):
             return False
     if runs is not None:
         encoded = _encoded(job.mask)
@@ -270,7 +270,7 @@ def _is_finished(job: Job, way: Way, runs: dict[str, str] | None) -> bool:
 
 
 def _encoded(mask: Path) -> str | None:
-    """The run-lengths of a mask file; None where it cannot be read."""
+    """The run lengths of a mask file; None where it cannot be read."""
     try:
         return rle.encode(read_mask(mask.read_bytes(), str(mask)).salt)
     except (OSError, ImageError):
@@ -286,16 +286,18 @@ def _texts(mask: Path) -> dict[str, str]:
         return {}
 
 
-def _digest(path: Path) -> str:
+def _sha256(path: Path) -> str:
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError:
         return ""
 
 
-def _read(chunk: Sequence[Job], way: Way, fail: Callable[[Job, ImageError], None]) -> Iterator[list[_Input]]:
+def _read(
+    chunk: Sequence[PredictionJob], settings: PredictionSettings, fail: Callable[[PredictionJob, ImageError], None]
+) -> Iterator[list[_LoadedImage]]:
     """The images of a chunk in groups of bounded size; those that cannot be read go to ``fail``."""
-    group: list[_Input] = []
+    group: list[_LoadedImage] = []
     for job in chunk:
         try:
             content = job.image.load()
@@ -303,35 +305,26 @@ def _read(chunk: Sequence[Job], way: Way, fail: Callable[[Job, ImageError], None
         except ImageError as error:
             fail(job, error)
             continue
-        if group and sum(one.grey.size for one in group) + reading.grey.size > CHUNK_PIXELS:
+        if group and sum(loaded.grey.size for loaded in group) + reading.grey.size > CHUNK_PIXELS:
             yield group
             group = []
-        group.append(_Input(job, reading.grey, way.made_of(content), reading.notes))
+        group.append(_LoadedImage(job, reading.grey, settings.digest(content), reading.notes))
     if group:
         yield group
 
 
-def _write(one: _Input, probability: Probability, threshold: float) -> Mask:
+def _write(loaded: _LoadedImage, probability: Probability, threshold: float) -> Mask:
     mask = metrics.mask(probability, threshold)
     texts = PngImagePlugin.PngInfo()
     texts.add_text(SOFTWARE, PROGRAM)
-    texts.add_text(MADE_OF, one.made_of)
-    array = io.BytesIO()
-    if one.job.probability is not None:
-        # Into memory first: on a full disk np.save says "2356 requested and 1012 written", and not why.
-        np.save(array, probability, allow_pickle=False)
-        texts.add_text(PROBABILITY, hashlib.sha256(array.getbuffer()).hexdigest())
-    image = Image.fromarray(mask.astype(np.uint8) * np.uint8(255))
-    # The mask first: it says that the file beside it will be this program's.
-    write(one.job.mask, lambda file: image.save(file, format="PNG", pnginfo=texts))
-    if one.job.probability is not None:
-        write(one.job.probability, lambda file: file.write(array.getbuffer()))
+    texts.add_text(MADE_OF, loaded.digest)
+    npy, png = io.BytesIO(), io.BytesIO()
+    if loaded.job.probability is not None:
+        np.save(npy, probability, allow_pickle=False)
+        texts.add_text(PROBABILITY, hashlib.sha256(npy.getbuffer()).hexdigest())
+    Image.fromarray(mask.astype(np.uint8) * np.uint8(255)).save(png, format="PNG", pnginfo=texts)
+    # The mask first: it declares that the file beside it is this program's.
+    write_atomically(loaded.job.mask, png.getbuffer())
+    if loaded.job.probability is not None:
+        write_atomically(loaded.job.probability, npy.getbuffer())
     return mask
-
-
-def write(path: Path, content: Callable[[BinaryIO], object]) -> None:
-    """Writes a file whole or not at all; an ``OSError`` names it, also where only the disk knows that it is full."""
-    try:
-        write_atomically(path, content)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror or str(error), str(path)) from None
