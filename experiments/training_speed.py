@@ -19,8 +19,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from unet.data.augment import augment
 from unet.files.listing import find_images
 from unet.image import Padding
-from unet.model import UNet, UNetConfig, channels_last
-from unet.segmenter import computes_bfloat16
+from unet.model import UNet, UNetConfig
+from unet.runtime import channels_last, computes_bfloat16
 from unet.synthetic import sections
 
 BATCH, ROUNDS = 16, 9

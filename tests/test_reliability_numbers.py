@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from reliability import numbers
-from unet.segmenter import computes_bfloat16
+from unet.runtime import computes_bfloat16
 from unet.synthetic import sections
 
 

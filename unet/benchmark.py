@@ -14,7 +14,8 @@ from pathlib import Path
 from unet import synthetic
 from unet.card import Card
 from unet.image import RULE
-from unet.model import UNet, UNetConfig, channels_last
+from unet.model import UNet, UNetConfig
+from unet.runtime import channels_last
 from unet.segmenter import Segmenter
 
 MILESIAL = UNetConfig(width=64, depth=4, block="plain", upsample="transposed")

@@ -3,12 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from unet.card import CalibrationPoint
-
-Mask = NDArray[np.bool_]  # True = salt
-Probability = NDArray[np.float32]  # in [0, 1]
+from unet.image import Mask, Probability
 
 TEMPERATURES = (0.06, 20.0)  # the range of fit_temperature, ends included
 LOGITS = (-104.0, 16.0)  # of the smallest float32, and of one so near to 1 that the next ones are too coarse

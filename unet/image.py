@@ -15,6 +15,8 @@ from unet.margin import margin
 
 ImageArray = NDArray[np.generic]  # (H, W), (H, W, 1), (H, W, 3) or (H, W, 4); uint8, uint16, int8 or float in [0, 1]
 Grey = NDArray[np.float32]  # (H, W), in [0, 1]
+Probability = NDArray[np.float32]  # (H, W), in [0, 1]
+Mask = NDArray[np.bool_]  # (H, W), True = salt
 
 SMALLEST = 16  # pixels a side: below this there is nothing to pad from
 

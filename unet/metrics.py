@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from msgspec import Struct
 
-from unet.calibration import Mask, Probability, calibration_error, pixels
+from unet.calibration import calibration_error, pixels
+from unet.image import Mask, Probability
 from unet.typed import Count, Share
 
 # Hundredths as whole numbers, so that an IoU is compared with a threshold exactly.

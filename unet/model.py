@@ -218,9 +218,3 @@ class UNet(nn.Module):
                 f"expected height and width to be multiples of {stride}, got {height} x {width}; "
                 f"pad the image to {works[0]} x {works[1]}"
             )
-
-
-def channels_last(model: UNet) -> UNet:
-    """The model itself, its weights laid out the way CPUs and tensor cores convolve fastest."""
-    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's annotations
-    return model

@@ -11,8 +11,9 @@ import numpy as np
 from msgspec import Struct
 
 from unet import metrics
-from unet.calibration import Mask, Probability, calibration_curve
+from unet.calibration import calibration_curve
 from unet.card import CalibrationPoint
+from unet.image import Mask, Probability
 from unet.metrics import BestThreshold, Scores, ThresholdPoint
 from unet.typed import Count, Share, Word
 

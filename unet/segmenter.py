@@ -4,10 +4,12 @@ Training's validation, the command line, both apps and the tests all go through 
 A ``Segmenter`` never changes after it was made: any number of threads may share one.
 """
 
-import copy
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import reprlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -15,21 +17,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from unet import checkpoint, metrics
 from unet.card import Card
-from unet.image import RULE, SMALLEST, Grey, ImageArray, Padding, grey, normalise
+from unet.image import RULE, SMALLEST, Grey, ImageArray, Mask, Padding, Probability, grey, normalise
 from unet.margin import margin, section
 from unet.model import UNet
+from unet.runtime import computes_bfloat16, folded
+from unet.tiling import TILE, blend
 
-TILE = 128  # pixels a side that go through the network in one piece; larger images are cut into tiles of this
-STEP = TILE // 2  # from one tile to the next: every pixel away from the image's edge is seen at least twice
+__all__ = ["BATCH", "Mask", "Probability", "Segmenter", "Trace", "shipped_weights"]
+
 BATCH = 16  # tiles at once: measured on two cores, 32 take a fifth longer per tile, because they leave the cache
 LARGEST_TRACE = 256  # pixels a side
-
-Probability = NDArray[np.float32]  # (H, W), in [0, 1]
-Mask = NDArray[np.bool_]  # (H, W), True = salt
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,10 @@ class Segmenter:
         if model.training:
             raise ValueError("expected a model in eval mode; call model.eval() first")
         if card.input != RULE:
-            raise ValueError(f"expected weights trained with the input rule {RULE}, the card says {card.input}")
+            raise ValueError(
+                f"expected weights trained with the input rule {RULE}, got {reprlib.repr(card.input)}; "
+                "use the version of this program that trained them"
+            )
         self.model = model
         self.card = card
         self.threshold = card.threshold
@@ -133,20 +136,21 @@ class Segmenter:
         greys = [grey(image) for image in images]
         margins = [margin(values) for values in greys]
         results = [np.zeros_like(values) for values in greys]
-        sections: dict[int, Grey] = {}
-        whole: dict[tuple[int, ...], list[int]] = {}
-        for index, (values, outside) in enumerate(zip(greys, margins, strict=True)):
-            if not outside.all():
-                sections[index] = values[section(outside, SMALLEST)]
-                whole.setdefault(sections[index].shape, []).append(index)
-        for shape, indices in whole.items():
-            answers: Iterable[Probability]
+        places = {i: section(outside, SMALLEST) for i, outside in enumerate(margins) if not outside.all()}
+        of_shape: dict[tuple[int, ...], list[int]] = {}
+        for index, place in places.items():
+            of_shape.setdefault(greys[index][place].shape, []).append(index)
+        compute = partial(self._forward, tta=tta)
+        for shape, indices in of_shape.items():
+            sections = [greys[index][places[index]] for index in indices]
+            found: Iterator[Probability]
             if max(shape) > TILE:
-                answers = (self._blended(sections[index], tta, batch_size) for index in indices)
+                found = (blend(values, compute, batch_size) for values in sections)
             else:
-                answers = self._in_batches([sections[index] for index in indices], tta, batch_size)
-            for index, answer in zip(indices, answers, strict=True):
-                results[index][section(margins[index], SMALLEST)] = answer
+                starts = range(0, len(sections), batch_size)
+                found = chain.from_iterable(compute(sections[start : start + batch_size]) for start in starts)
+            for index, probability in zip(indices, found, strict=True):
+                results[index][places[index]] = probability
                 results[index][margins[index]] = 0
         return results
 
@@ -238,11 +242,6 @@ class Segmenter:
         x = torch.from_numpy(normalise(np.stack(padded)))[:, None]
         return x.to(next(self.model.parameters()).device).contiguous(memory_format=torch.channels_last)
 
-    def _in_batches(self, greys: list[Grey], tta: bool, batch_size: int) -> Iterator[Probability]:
-        """The probabilities of images of one size, each in one piece."""
-        for start in range(0, len(greys), batch_size):
-            yield from self._forward(greys[start : start + batch_size], tta)
-
     def _forward(self, greys: list[Grey], tta: bool) -> NDArray[np.float32]:
         """(N, H, W) probabilities of N images of one size, in one piece."""
         padding = self._padding(greys[0])
@@ -253,75 +252,6 @@ class Segmenter:
                 mirrored = self.sigmoid(self._network(x.flip(3)).float()).flip(3)
                 probability = (probability + mirrored) / 2
         return np.ascontiguousarray(padding.crop(probability[:, 0].cpu().numpy()))
-
-    def _blended(self, values: Grey, tta: bool, batch_size: int) -> Probability:
-        """Overlapping tiles of a large image, each pixel the weighted mean of the tiles that saw it."""
-        total = np.zeros_like(values)
-        weight_total = np.zeros_like(values)
-        windows = list(_windows(*values.shape))
-        rows, columns = windows[0]
-        weight = np.outer(_bump(rows.stop - rows.start), _bump(columns.stop - columns.start))
-        for start in range(0, len(windows), batch_size):
-            batch = windows[start : start + batch_size]
-            for window, tile in zip(batch, self._forward([values[w] for w in batch], tta), strict=True):
-                total[window] += weight * tile
-                weight_total[window] += weight
-        blended: Probability = np.clip(total / weight_total, 0, 1)
-        return blended
-
-
-def _windows(height: int, width: int) -> Iterator[tuple[slice, slice]]:
-    """Tiles that cover an image, all of one size; the last row and column reach exactly to its edge."""
-    for top in _starts(height):
-        for left in _starts(width):
-            yield slice(top, min(top + TILE, height)), slice(left, min(left + TILE, width))
-
-
-def _starts(length: int) -> list[int]:
-    last = max(length - TILE, 0)
-    return [*range(0, last, STEP), last]
-
-
-def _bump(length: int) -> NDArray[np.float32]:
-    """A smooth weight, highest in the middle and never 0 (a Hann window)."""
-    return np.square(np.sin(np.pi * (np.arange(length) + 0.5) / length)).astype(np.float32)
-
-
-def computes_bfloat16() -> bool:
-    """Whether this processor multiplies bfloat16 in hardware; emulated, it is many times slower than float32."""
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
-
-
-class _Float32(nn.Module):
-    """A convolution that autocast leaves in float32; what it gives goes on in autocast's own precision."""
-
-    def __init__(self, inner: nn.Module) -> None:
-        super().__init__()
-        self.inner = inner
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Any shape -> that of the inner module."""
-        device = x.device.type
-        with torch.autocast(device, enabled=False):
-            result: Tensor = self.inner(x)
-        return result.to(torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else result
-
-
-def folded(model: UNet) -> UNet:
-    """A copy of an eval model with every batch norm folded into the convolution before it: same function, less work.
-
-    Under autocast the first convolution stays in float32: the greys of an image are closer together than bfloat16 can
-    tell them apart, and that error alone was as large as all that follow.
-    """
-    model = copy.deepcopy(model)
-    for module in model.modules():
-        if isinstance(module, nn.Sequential):
-            convolution, norm = module
-            if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                module[0], module[1] = fuse_conv_bn_eval(convolution, norm), nn.Identity()
-    first = next(module for module in model.encoder.modules() if isinstance(module, nn.Sequential))
-    first[0] = _Float32(first[0])
-    return model
 
 
 def shipped_weights() -> Path:
