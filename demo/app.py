@@ -40,9 +40,7 @@ def load_segmenter(key: WeightsKey) -> Segmenter:
 
 
 @st.cache_resource(max_entries=4, show_spinner="Looking for survey tiles")
-def load_tiles(
-    key: WeightsKey, stamp: tuple[str, int] | None, _weights: Weights
-) -> tuple[list[SurveyTile], str]:
+def load_tiles(key: WeightsKey, stamp: tuple[str, int] | None, _weights: Weights) -> tuple[list[SurveyTile], str]:
     """Real tiles the chosen weights were not trained on, where the data are there, or why they cannot be used."""
     try:
         return survey_tiles(_weights.card), ""

@@ -1,29 +1,40 @@
-"""Page 3: what is known of the chosen weights: their scores on labelled tiles, how they learned, what size costs."""
+"""The page Evaluation: the scores of the chosen weights on labelled tiles, how they learned, and what size costs."""
 
 import html
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
 
 import plotly.graph_objects as go
 import streamlit as st
 from plotly.subplots import make_subplots
 from streamlit.delta_generator import DeltaGenerator
 
-from demo import core, quality
-from unet.report import CalibrationPoint, Group, ThresholdPoint, TileScore
+from demo import evaluation
+from demo.markdown import markdown
+from demo.state import PageState
+from unet.card import CalibrationPoint
+from unet.metrics import ThresholdPoint
+from unet.report import Group, TileScore
 
 MAP, IOU, OTHER, QUIET = "#d55e00", "#2b8cd0", "#e69f00", "#808890"  # told apart by the colour-blind, light and dark
-state = st.session_state
+state: PageState = st.session_state.page
 
 
-def laid_out(figure: go.Figure, height: int = 300, **axes: dict) -> go.Figure:
+def laid_out(figure: go.Figure, height: int = 300, **layout: Any) -> go.Figure:
     """A figure in the style of all pages; the axes stand still under a finger that scrolls."""
     figure.update_layout(
         height=height, margin={"l": 0, "r": 8, "t": 8, "b": 0}, legend={"orientation": "h", "y": -0.28, "x": 0}
     )
     figure.update_xaxes(fixedrange=True)
     figure.update_yaxes(fixedrange=True)
-    return figure.update_layout(**axes)
+    return figure.update_layout(**layout)
+
+
+def add_scores(figure: go.Figure, x: Sequence[float], scores: list[tuple[float, float]], **style: Any) -> None:
+    """The mAP and the IoU of some points, each in its colour."""
+    for name, y, color in zip(("mAP", "IoU"), zip(*scores, strict=True), (MAP, IOU), strict=True):
+        marker = {"color": color, "size": 9 if style["mode"] == "markers" else 4}
+        figure.add_scatter(x=x, y=y, name=name, marker=marker, line={"width": 2.5}, **style)
 
 
 def add_mark(figure: go.Figure, at: float, name: str, dash: str) -> None:
@@ -35,11 +46,11 @@ def add_mark(figure: go.Figure, at: float, name: str, dash: str) -> None:
 def draw_groups(groups: list[Group]) -> go.Figure:
     """MAP and IoU of every group as bars, the first group on top."""
     figure = go.Figure()
-    names = [f"{html.escape(group['name'])}<br>{group['count']:,} tiles" for group in groups]
+    names = [f"{html.escape(group.name)}<br>{group.count:,} tiles" for group in groups]
     for name, key, color in (("mAP", "mAP", MAP), ("IoU", "iou", IOU)):
         figure.add_bar(
             y=names,
-            x=[group[key] for group in groups],
+            x=[getattr(group, key) for group in groups],
             name=name,
             orientation="h",
             marker={"color": color},
@@ -57,13 +68,13 @@ def draw_groups(groups: list[Group]) -> go.Figure:
 def draw_precision_recall(points: list[ThresholdPoint], chosen: float) -> go.Figure:
     """Precision against recall, with a mark at the card's threshold."""
     figure = go.Figure()
-    card = min(points, key=lambda point: abs(point["threshold"] - chosen))
-    ends = f"thresholds {points[0]['threshold']:.2f} to {points[-1]['threshold']:.2f}"
-    for name, shown, mode in ((ends, points, "lines"), (f"card {card['threshold']:.2f}", [card], "markers")):
+    card = min(points, key=lambda point: abs(point.threshold - chosen))
+    ends = f"thresholds {points[0].threshold:.2f} to {points[-1].threshold:.2f}"
+    for name, shown, mode in ((ends, points, "lines"), (f"card {card.threshold:.2f}", [card], "markers")):
         figure.add_scatter(
-            x=[point["recall"] for point in shown],
-            y=[point["precision"] for point in shown],
-            customdata=[point["threshold"] for point in shown],
+            x=[point.recall for point in shown],
+            y=[point.precision for point in shown],
+            customdata=[point.threshold for point in shown],
             name=name,
             mode=mode,
             line={"color": IOU, "width": 2.5},
@@ -74,17 +85,10 @@ def draw_precision_recall(points: list[ThresholdPoint], chosen: float) -> go.Fig
 
 
 def draw_thresholds(points: list[ThresholdPoint], threshold: float, chosen: float) -> go.Figure:
-    """MAP and IoU against the threshold, with marks at the visitor's and the card's."""
-    figure = go.Figure()
-    for name, key, color in (("mAP", "mAP", MAP), ("IoU", "iou", IOU)):
-        figure.add_scatter(
-            x=[point["threshold"] for point in points],
-            y=[point[key] for point in points],
-            name=name,
-            mode="lines",
-            line={"color": color, "width": 2.5},
-            hovertemplate="threshold %{x:.2f}: %{y:.3f}",
-        )
+    """MAP and IoU against the threshold, with marks at the user's and the card's."""
+    figure, scores = go.Figure(), [(point.mAP, point.iou) for point in points]
+    hover = "threshold %{x:.2f}: %{y:.3f}"
+    add_scores(figure, [point.threshold for point in points], scores, mode="lines", hovertemplate=hover)
     add_mark(figure, threshold, "now", "solid")
     add_mark(figure, chosen, "card", "dash")
     return laid_out(
@@ -104,8 +108,8 @@ def draw_calibration(curve: list[CalibrationPoint], uncorrected: list[Calibratio
         curves.append(("uncorrected", uncorrected, OTHER, "dot"))
     for name, bins, color, dash in curves:
         figure.add_scatter(
-            x=[point["mean_probability"] for point in bins],
-            y=[point["salt_fraction"] for point in bins],
+            x=[point.mean_probability for point in bins],
+            y=[point.salt_fraction for point in bins],
             name=name,
             mode="lines+markers",
             line={"color": color, "width": 2.5, "dash": dash},
@@ -114,8 +118,8 @@ def draw_calibration(curve: list[CalibrationPoint], uncorrected: list[Calibratio
             col=1,
         )
     figure.add_bar(
-        x=[point["mean_probability"] for point in curve],
-        y=[point["pixels"] for point in curve],
+        x=[point.mean_probability for point in curve],
+        y=[point.pixels for point in curve],
         width=0.04,
         marker={"color": QUIET},
         showlegend=False,
@@ -134,19 +138,11 @@ def draw_calibration(curve: list[CalibrationPoint], uncorrected: list[Calibratio
     )
 
 
-def draw_training(training: quality.Training) -> go.Figure:
+def draw_training(training: evaluation.Training) -> go.Figure:
     """MAP and IoU against the minutes of training."""
-    figure = go.Figure()
-    for name, key, color in (("mAP", "mAP", MAP), ("IoU", "iou", IOU)):
-        figure.add_scatter(
-            x=[(training.earlier + epoch["seconds"]) / 60 for epoch in training.epochs],
-            y=[epoch[key] for epoch in training.epochs],
-            name=name,
-            mode="lines+markers",
-            line={"color": color, "width": 2.5},
-            marker={"size": 4},
-            hovertemplate="%{x:.1f} minutes: %{y:.3f}",
-        )
+    figure, scores = go.Figure(), [(epoch.mAP, epoch.iou) for epoch in training.epochs]
+    minutes = [(training.earlier + epoch.seconds) / 60 for epoch in training.epochs]
+    add_scores(figure, minutes, scores, mode="lines+markers", hovertemplate="%{x:.1f} minutes: %{y:.3f}")
     return laid_out(
         figure,
         xaxis={"title": "Minutes of training", "rangemode": "tozero"},
@@ -154,24 +150,18 @@ def draw_training(training: quality.Training) -> go.Figure:
     )
 
 
-def draw_sizes(sizes: list[quality.Size], chosen: quality.Evaluation | None) -> go.Figure:
+def draw_sizes(sizes: list[evaluation.Size], chosen: evaluation.Evaluation | None) -> go.Figure:
     """MAP and IoU against the number of parameters, the chosen weights as stars."""
-    figure = go.Figure()
-    for name, key, color in (("mAP", "mAP_tta", MAP), ("IoU", "iou_tta", IOU)):
-        figure.add_scatter(
-            x=[size["parameters"] for size in sizes],
-            y=[size[key] for size in sizes],
-            customdata=[[html.escape(size["name"]), size["minutes"]] for size in sizes],
-            name=name,
-            mode="markers",
-            marker={"color": color, "size": 9},
-            hovertemplate="%{customdata[0]}, %{x:,} parameters, %{customdata[1]:.0f} minutes: %{y:.3f}",
-        )
+    figure, scores = go.Figure(), [(size.mAP_tta, size.iou_tta) for size in sizes]
+    names = [[html.escape(size.name), size.minutes] for size in sizes]
+    hover = "%{customdata[0]}, %{x:,} parameters, %{customdata[1]:.0f} minutes: %{y:.3f}"
+    parameters = [size.parameters for size in sizes]
+    add_scores(figure, parameters, scores, mode="markers", customdata=names, hovertemplate=hover)
     if chosen is not None:
-        tta = chosen["scores"]["tta"]
+        tta = chosen.scores.tta
         figure.add_scatter(
-            x=[chosen["parameters"]] * 2,
-            y=[tta["mAP"], tta["iou"]],
+            x=[chosen.parameters] * 2,
+            y=[tta.mAP, tta.iou],
             name="chosen weights",
             mode="markers",
             marker={"color": [MAP, IOU], "size": 16, "symbol": "star"},
@@ -191,7 +181,7 @@ def chart(title: str, figure: go.Figure, line: str) -> None:
     st.caption(line)
 
 
-def table(rows: list[dict[str, object]], formats: dict[str, str], height: int | str = "auto") -> None:
+def table(rows: list[dict[str, object]], formats: dict[str, str], height: int | Literal["auto"] = "auto") -> None:
     """Numbers of which every column has its own format."""
     columns = {name: st.column_config.NumberColumn(format=text) for name, text in formats.items()}
     st.dataframe(rows, hide_index=True, height=height, column_config=columns)
@@ -201,7 +191,7 @@ def show_groups(title: str, groups: list[Group], line: str) -> None:
     """Bars, and the same and more as numbers."""
     chart(title, draw_groups(groups), line)
     names = {"name": "Group", "count": "Tiles", "mAP": "mAP", "iou": "IoU", "dice": "Dice"}
-    rows = [{shown: group[key] for key, shown in names.items()} for group in groups]
+    rows = [{shown: getattr(group, key) for key, shown in names.items()} for group in groups]
     table(rows, {"mAP": "%.3f", "IoU": "%.3f", "Dice": "%.3f"})
 
 
@@ -210,11 +200,11 @@ def show_worst(tiles: list[TileScore]) -> None:
     st.subheader("Worst tiles")
     rows = [
         {
-            "Tile": tile["id"],
-            "Score": tile["score"],
-            "IoU": tile["iou"],
-            "Is salt": 100 * tile["salt_share"],
-            "Called salt": 100 * tile["predicted_share"],
+            "Tile": tile.id,
+            "Score": tile.score,
+            "IoU": tile.iou,
+            "Is salt": 100 * tile.salt_share,
+            "Called salt": 100 * tile.predicted_share,
         }
         for tile in tiles
     ]
@@ -222,49 +212,49 @@ def show_worst(tiles: list[TileScore]) -> None:
     st.caption("The worst first, by the competition's score. It shows where the network fails, not why.")
 
 
-def show_report(found: quality.Evaluation) -> None:
+def show_report(found: evaluation.Evaluation) -> None:
     """Every view of a report."""
-    chosen, temperature = found["threshold"], found["temperature"]
-    flat = found["best_threshold"]["tta" if segmenter.card.claims_tta else "plain"]
+    chosen, temperature = found.threshold, found.temperature
+    flat = found.best_threshold.tta if segmenter.card.claims_tta else found.best_threshold.plain
     with next(places):
         show_groups(
             "By how much of a tile is salt",
-            found["coverage"],
+            found.coverage,
             "At the card's threshold; a sliver is up to 5 % salt, part up to 50 %, most up to 95 %. In tiles without "
             "salt, mAP is the share that stays empty, and IoU and Dice say nothing.",
         )
-    if found["sections"]:
+    if found.sections:
         with next(places):
             show_groups(
                 "By seismic section",
-                found["sections"],
+                found.sections,
                 "At the card's threshold. Of a tile in no known section, nobody knows whether a neighbour was "
                 "trained on.",
             )
     with next(places):
         chart(
             "Precision and recall",
-            draw_precision_recall(found["thresholds"], chosen),
+            draw_precision_recall(found.thresholds, chosen),
             "How much of what is called salt is salt, and how much of the salt is found, over all pixels. It says "
             "nothing of single tiles; the axes do not start at 0.",
         )
     with next(places):
         chart(
             "Scores against the threshold",
-            draw_thresholds(found["thresholds"], state.threshold, chosen),
-            f"From {flat['flat_from']:.2f} to {flat['flat_to']:.2f}, mAP is within 0.002 of its best. It does not say "
+            draw_thresholds(found.thresholds, state.threshold, chosen),
+            f"From {flat.flat_from:.2f} to {flat.flat_to:.2f}, mAP is within 0.002 of its best. It does not say "
             "which threshold suits another survey.",
         )
     with next(places):
         corrected = f" Uncorrected is without the card's temperature {temperature:.2f}." if temperature != 1 else ""
         chart(
             "Calibration",
-            draw_calibration(found["calibration"], found["calibration_uncorrected"] if corrected else None),
+            draw_calibration(found.calibration, found.calibration_uncorrected if corrected else None),
             "How many of the pixels given a probability are salt: on the dashed line, as many as it says. Below, the "
             f"pixels behind each point.{corrected} It does not say how that is on another survey.",
         )
     with next(places):
-        show_worst(found["worst"])
+        show_worst(found.worst)
 
 
 def halves() -> Iterator[DeltaGenerator]:
@@ -273,32 +263,32 @@ def halves() -> Iterator[DeltaGenerator]:
         yield from st.columns(2, gap="large")
 
 
-segmenter, weights = state.segmenter, Path(state.weights[0])
+segmenter, weights = state.segmenter, state.weights.path
 places = halves()
 
-st.header("How good is it?")
-st.text(state.weights_label)
+st.header("Evaluation")
+st.text(state.weights_box.value)
 found = None
 try:
-    found = quality.read_evaluation(weights, segmenter.card)
+    found = evaluation.read_evaluation(weights, segmenter.card)
     if found is None:
-        st.info(f"Nobody has evaluated these weights yet; {quality.how_to_evaluate(weights)}")
-except quality.ReportError as error:
-    name = quality.evaluation_path(weights).name
-    st.warning(f"{core.markdown(name, str(error))}; {quality.how_to_evaluate(weights)}")
+        st.info(f"Nobody has evaluated these weights yet; {evaluation.how_to_evaluate(weights)}")
+except evaluation.ReportError as error:
+    name = evaluation.evaluation_path(weights).name
+    st.warning(f"{markdown(name, str(error))}; {evaluation.how_to_evaluate(weights)}")
 
 if found is not None:
     with st.container(horizontal=True):
-        for label, value in quality.headline(found, segmenter.card, weights.stat().st_size).items():
+        for label, value in evaluation.headline(found, segmenter.card, weights.stat().st_size).items():
             st.metric(label, value, width=118)
-    st.markdown(quality.meaning(found, segmenter.card))
+    st.markdown(evaluation.meaning(found, segmenter.card))
     show_report(found)
 
 try:
-    training = quality.training_history(segmenter.card)
+    training = evaluation.training_history(segmenter.card)
     if training.epochs:
         before = f" The weights it started from had {training.earlier / 60:.0f} minutes." if training.earlier else ""
-        teachers = " The time its teachers took is not in it." if training.taught else ""
+        teachers = " The time its teachers took is not in it." if training.has_teachers else ""
         with next(places):
             chart(
                 "Accuracy against training time",
@@ -306,14 +296,14 @@ try:
                 "After every epoch, on tiles held back from it, at threshold 0.50 without flip TTA: not what the "
                 f"finished weights score at the card's.{before}{teachers}",
             )
-except quality.ReportError as error:
+except evaluation.ReportError as error:
     name = weights.with_suffix(".json").name
-    st.warning(core.markdown(name, f"{name}: {error}"))
+    st.warning(markdown(name, f"{name}: {error}"))
 
 try:
-    sizes = quality.read_sizes()
+    sizes = evaluation.read_sizes()
     if sizes:
-        comparable = found is not None and found["split"] == "val"
+        comparable = found is not None and found.split == "val"
         with next(places):
             chart(
                 "Accuracy against size",
@@ -321,5 +311,5 @@ try:
                 "Networks of this project, on the validation tiles with flip TTA. Each was trained for its own time, "
                 "said at its point, so a difference need not be the size's.",
             )
-except quality.ReportError as error:
-    st.warning(core.markdown("sizes.csv", str(error)))
+except evaluation.ReportError as error:
+    st.warning(markdown("sizes.csv", str(error)))

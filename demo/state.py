@@ -1,0 +1,303 @@
+"""What the page remembers of one user: one object, changed by named transitions.  Nothing here knows Streamlit."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from demo import images
+from demo.gallery import ImageSource
+from demo.images import SAMPLES, SeismicImage, SurveyTile
+from demo.limits import LONGEST_TEXT
+from demo.markdown import literal
+from demo.session_file import SessionState, WeightsName
+from demo.uploads import File, Uploads, free_label
+from demo.view import ViewerThreshold, ViewState
+from demo.weights import Weights, WeightsKey
+from unet import typed
+from unet.segmenter import Segmenter
+
+
+@dataclass
+class SelectBox:
+    """A select box in which the user or Python chooses.
+
+    Where Python chose, Streamlit gets another box, by another key: a message that left the browser before still says
+    what the old box showed, which would otherwise count as the user's choice.
+    """
+
+    name: str
+    value: str = ""
+    _shown: str = ""
+    _number: int = 0
+
+    @property
+    def key(self) -> str:
+        """What Streamlit calls the box."""
+        return f"{self.name} {self._number}"
+
+    def renew(self) -> None:
+        """Takes another key if Python chose; to be called before the box is drawn."""
+        self._number += self.value != self._shown
+
+    def show(self, value: str) -> None:
+        """Takes over what the box shows, once it is drawn."""
+        self.value = self._shown = value
+
+
+class WantedWeights(NamedTuple):
+    """Weights by their name, and by the sha256 of their tensors where that is known."""
+
+    name: str
+    sha256: str | None
+
+
+@dataclass
+class Wanted:
+    """What a link, an upload or a session file asks to be opened.
+
+    A run that is stopped half-way tells the browser nothing, so this lasts until a run comes to its end.
+
+    Attributes:
+        upload: the label of an image that has just arrived.
+        image: the name of an image, which comes before ``upload``.
+        weights: the weights.
+    """
+
+    upload: str | None = None
+    image: str | None = None
+    weights: WantedWeights | None = None
+
+
+@dataclass
+class PageState:
+    """The memory of the page.
+
+    Attributes:
+        threshold: of salt, in [0, 1]; it follows the viewer.
+        view: what of the explorer is open, or None; it follows the viewer as well.
+        revision: raised whenever Python moves the threshold or the view, and the viewer is to take them over.
+        messages: sentences about what could not be found, as Markdown; they stay until the user chooses something else.
+        uploads: the user's files.
+        sources: label -> every image there is to choose from.
+        image: the image that is open.
+        weights, weights_key, segmenter: the chosen weights, what caches are keyed by, and their network.
+        request: what the viewer wants of the network, until it is responded to.
+        sent: the key of the image that the viewer has.
+        leaving: whether the gallery makes way for the explorer.
+    """
+
+    threshold: float = 0.5
+    view: ViewState | None = None
+    revision: int = 0
+    messages: list[str] = field(default_factory=list)
+    uploads: Uploads = field(default_factory=Uploads)
+    sources: dict[str, ImageSource] = field(default_factory=dict)
+    image_box: SelectBox = field(default_factory=lambda: SelectBox("image"))
+    weights_box: SelectBox = field(default_factory=lambda: SelectBox("weights"))
+    request: Any = None
+    sent: str = ""
+    leaving: bool = False
+    # What every run settles before it draws a page.
+    image: SeismicImage = field(init=False)
+    weights: Weights = field(init=False)
+    weights_key: WeightsKey = field(init=False)
+    segmenter: Segmenter = field(init=False)
+    _wanted: Wanted = field(default_factory=Wanted)
+    _wanted_threshold: float | None = None
+    _brought: tuple[Path, float] | None = None  # the weights that last brought their threshold, and that
+    _opened: tuple[str, object] | None = None  # label and key of the open image
+    _page: str | None = None
+    _widgets: tuple[object, ...] = ()
+
+    # --- What is wanted ---
+
+    @classmethod
+    def from_link(cls, query: Mapping[str, str]) -> "PageState":
+        """The memory of a new session, which a link may ask for a sample, weights and a threshold."""
+        state = cls()
+        state._wanted.image = query.get("sample")
+        if "weights" in query:
+            state._wanted.weights = WantedWeights(query["weights"], None)
+        if "threshold" in query:
+            try:
+                threshold = float(query["threshold"])
+            except ValueError:
+                threshold = -1.0
+            if 0 <= threshold <= 1:
+                state._wanted_threshold = threshold
+            else:
+                got = literal(query["threshold"][:40])
+                state.say(f"Expected a threshold from 0 to 1 in the link, got {got}; it was left out")
+        return state
+
+    def receive_uploads(self, files: Sequence[File], masks: Sequence[File]) -> None:
+        """Takes over what the uploaders hold: a new image is to be opened, a new session file to be restored."""
+        new = self.uploads.receive(files, masks)
+        if new.images:
+            self._wanted.upload = next(iter(new.images))
+        if new.session is not None:
+            self.reopen_session(new.session, new.images)
+
+    def reopen_session(self, session: SessionState, images: Mapping[str, str]) -> None:
+        """Asks for the image, the weights, the threshold and the view of a session.
+
+        Args:
+            session: what its file says.
+            images: label -> name of the images that came with it.
+        """
+        label = next((label for label, name in reversed([*images.items()]) if name == session.image), None)
+        if label is None:
+            self._wanted.image = session.image
+        else:
+            self._wanted.upload = label
+        self._wanted.weights = WantedWeights(session.weights.name, session.weights.sha256)
+        self._wanted_threshold, self.view = session.threshold, session.view
+        self.revision += 1
+
+    def say(self, sentence: str) -> None:
+        """Adds a message that is not there yet."""
+        if sentence not in self.messages:
+            self.messages.append(sentence)
+
+    def choose(self) -> None:
+        """The user chose something: messages about what could not be found are history."""
+        self.messages = []
+
+    # --- Weights ---
+
+    def choose_weights(self, found: Mapping[str, Weights]) -> None:
+        """Chooses what is wanted, or the first where what was chosen is gone.
+
+        Args:
+            found: label -> weights, at least one.
+        """
+        if self._wanted.weights and (label := self._find_weights(found, self._wanted.weights)):
+            self.weights_box.value = label
+        if self.weights_box.value not in found:
+            self.weights_box.value = next(iter(found))
+
+    def _find_weights(self, found: Mapping[str, Weights], wanted: WantedWeights) -> str | None:
+        """The label of the wanted weights, those of the same tensors first."""
+        named = [label for label, weights in found.items() if weights.name == wanted.name]
+        same = [label for label, weights in found.items() if weights.card.sha256 == wanted.sha256]
+        if same:
+            return next((label for label in same if label in named), same[0])
+        shown = literal(wanted.name[:LONGEST_TEXT])
+        if not named:
+            self.say(f"There are no weights called {shown} here")
+            return None
+        if wanted.sha256 is not None:
+            self.say(f"The weights called {shown} here are not those of the session")
+        return named[0]
+
+    def use_weights(self, weights: Weights, key: WeightsKey, segmenter: Segmenter) -> None:
+        """Works with weights from now on; others than before bring their own threshold.
+
+        A run that trains on writes its weights anew; that alone does not move the user's threshold.
+        """
+        self.weights, self.weights_key, self.segmenter = weights, key, segmenter
+        if self._brought != (weights.path, segmenter.threshold):
+            self._brought = (weights.path, segmenter.threshold)
+            self.move_threshold(segmenter.threshold)
+        if self._wanted_threshold is not None:
+            self.move_threshold(self._wanted_threshold)
+            self._wanted_threshold = None
+
+    # --- Images ---
+
+    def choose_image(self, tiles: Sequence[SurveyTile], stamp: object) -> None:
+        """Lists the images, and chooses what is wanted, or the first where what was chosen is gone.
+
+        Args:
+            tiles: survey tiles.
+            stamp: changes with them.
+        """
+        self.sources = dict(self.uploads.sources)
+        for name in SAMPLES:
+            self.sources[name] = ImageSource(key=("sample", name), open=partial(images.open_sample, name))
+        for tile in tiles:
+            label = free_label(f"Survey tile {tile.name}", self.sources)
+            self.sources[label] = ImageSource(key=("tile", tile.name, stamp), open=partial(images.open_tile, tile))
+        if self._wanted.upload in self.sources:
+            self.image_box.value = self._wanted.upload
+        if self._wanted.image in self.sources:
+            self.image_box.value = self._wanted.image
+        elif self._wanted.image is not None:
+            shown = literal(self._wanted.image[:LONGEST_TEXT])
+            self.say(f"There is no image called {shown} here; a link cannot carry an upload")
+        if self.image_box.value not in self.sources:
+            self.image_box.value = next(iter(self.sources))
+
+    def open_image(self) -> None:
+        """Opens the chosen image where it is not open yet; raises ``ImageError`` where it cannot be read."""
+        label = self.image_box.value
+        if self._opened != (label, self.sources[label].key):
+            self.image = self.sources[label].open()
+            self._opened = label, self.sources[label].key
+
+    def open_from_gallery(self, label: object) -> None:
+        """The user clicked an image of the gallery: it is opened, and the explorer shows it."""
+        if isinstance(label, str) and label in self.sources:
+            self.image_box.value, self.leaving = label, True
+            self.choose()
+
+    @property
+    def link(self) -> dict[str, str | None]:
+        """What a link says: the ``sample``, None for an upload, which cannot travel, and the ``weights``."""
+        label = self.image_box.value
+        return {"sample": None if label in self.uploads.sources else label, "weights": self.weights.name}
+
+    # --- Threshold and view ---
+
+    def move_threshold(self, threshold: float) -> None:
+        """Moves the threshold, which the viewer is to take over."""
+        self.threshold = threshold
+        self.revision += 1
+
+    def follow_viewer(self, value: object) -> None:
+        """The user let go of something in the viewer: threshold and view follow, and nothing moves.
+
+        Args:
+            value: what came out of the browser; what it cannot have sent is ignored.
+        """
+        try:
+            self.threshold, self.view = typed.convert(value, ViewerThreshold).threshold, typed.convert(value, ViewState)
+        except ValueError:
+            return
+
+    def session(self) -> SessionState:
+        """What a session file says of this session."""
+        weights = WeightsName(self.weights.name, self.segmenter.card.sha256)
+        return SessionState(image=self.image_box.value, weights=weights, threshold=self.threshold, view=self.view)
+
+    # --- Runs ---
+
+    def show_page(self, path: str, widgets: Mapping[str | int, Any]) -> None:
+        """Goes to a page; one that is opened anew builds a new viewer, which is to show what the one before showed.
+
+        Args:
+            path: of the page in the address.
+            widgets: Streamlit's session state.
+        """
+        if path != self._page:
+            self._page = path
+            self.revision += 1
+        self._widgets = self._beside_page(widgets)
+
+    def has_changed_beside_page(self, widgets: Mapping[str | int, Any]) -> bool:
+        """Whether the user did something beside a page since it was shown.
+
+        Two changes at the same moment reach Streamlit as one, which then runs what the first of them belongs to; a part
+        of a page that runs by itself has to see whether there was more.
+        """
+        return self._beside_page(widgets) != self._widgets
+
+    def _beside_page(self, widgets: Mapping[str | int, Any]) -> tuple[object, ...]:
+        files = [file.file_id for name in ("uploads", "masks") for file in widgets.get(name) or ()]
+        return widgets.get(self.image_box.key), widgets.get(self.weights_box.key), *files
+
+    def end_run(self) -> None:
+        """A run came to its end: what was wanted is shown."""
+        self._wanted = Wanted()

@@ -1,0 +1,219 @@
+"""Uploaded files: which mask belongs to which image, and whether each can be used.  Nothing here knows Streamlit."""
+
+import hashlib
+from collections.abc import Callable, Container, Sequence
+from functools import partial
+from pathlib import PurePath, PurePosixPath
+from typing import NamedTuple, Protocol
+
+from demo import images, limits, session_file
+from demo.gallery import ImageSource
+from demo.images import SAMPLES, SeismicImage
+from demo.markdown import literal, markdown
+from demo.session_file import ArchivedImage, SessionState
+from unet.data.pairing import is_mask_beside, pair
+from unet.files.images import ImageError
+
+NAMED = 8  # files that one sentence names
+
+
+class File(Protocol):
+    """A file as Streamlit's uploader gives it; no two of a session have one ``file_id``."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def file_id(self) -> str: ...  # noqa: D102
+    @property
+    def size(self) -> int: ...  # noqa: D102
+    def getvalue(self) -> bytes: ...  # noqa: D102
+
+
+class Upload(NamedTuple):
+    """A file from a user, by itself or out of a ZIP; no two of a session have one ``identity``."""
+
+    name: str
+    suffix: str
+    identity: str
+    size: int
+    content: Callable[[], bytes]
+
+
+class UnpackedArchive(NamedTuple):
+    """What came in a ZIP: images with their masks, sentences about what was left out, and what to reopen."""
+
+    pairs: list[tuple[Upload, Upload | None]]
+    messages: list[str]
+    session: SessionState | None = None
+
+
+class UploadCheck(NamedTuple):
+    """What is remembered of a file: a digest of its content and its shape, or why it cannot be used."""
+
+    digest: str = ""
+    shape: tuple[int, ...] = ()
+    fault: str = ""
+
+
+class NewUploads(NamedTuple):
+    """What has just arrived: label -> name of new images, in order, and the session of a new session file."""
+
+    images: dict[str, str]
+    session: SessionState | None
+
+
+class Uploads:
+    """The uploads of one user; each file is opened once, when it arrives.
+
+    Attributes:
+        sources: label -> every image that can be used.
+        problems: sentences about the others, as Markdown.
+    """
+
+    def __init__(self) -> None:
+        self.sources: dict[str, ImageSource] = {}
+        self.problems: list[str] = []
+        self._checks: dict[str, UploadCheck] = {}
+        self._archives: dict[str, UnpackedArchive] = {}
+
+    def receive(self, files: Sequence[File], masks: Sequence[File]) -> NewUploads:
+        """Takes over what the uploaders hold now.
+
+        Args:
+            files: images and ZIPs.
+            masks: ground-truth masks.
+        """
+        self.problems = []
+        pairs = self._pair(files, masks)
+        session = self._unpack_archives(files, pairs)
+        if too_many := pairs[limits.MOST_FILES :]:
+            names = ", ".join(literal(image.name) for image, _ in too_many[:NAMED])
+            others = f" and {len(too_many) - NAMED} more" if len(too_many) > NAMED else ""
+            self.problems.append(f"More than {limits.MOST_FILES} images; these were left out: {names}{others}")
+        before, self._checks, self.sources = self._checks, {}, {}
+        new = {}
+        for image, mask in pairs[: limits.MOST_FILES]:
+            check = self._check(image.identity, before, partial(check_image, image), image.name)
+            if check.fault:
+                continue
+            truth = UploadCheck()
+            if mask is not None:
+                both = f"{image.identity} {mask.identity}"
+                truth = self._check(both, before, partial(check_mask, image, mask), mask.name)
+            label = free_label(image.name, self.sources.keys() | SAMPLES.keys())
+            self.sources[label] = ImageSource(
+                key=(check.digest, truth.digest),
+                open=partial(open_pair, image, mask if truth.digest else None),
+                pixels=check.shape[0] * check.shape[1],
+                original=image.content,
+                suffix=image.suffix,
+            )
+            if image.identity not in before:
+                new[label] = image.name
+        return NewUploads(new, session)
+
+    def _pair(self, files: Sequence[File], masks: Sequence[File]) -> list[tuple[Upload, Upload | None]]:
+        """Every image that came by itself, with the mask that belongs to it."""
+        alone = [from_uploader(file) for file in files if not session_file.is_zip(file.name)]
+        beside = is_mask_beside([PurePosixPath(file.name) for file in alone])
+        candidates = [file for index, file in enumerate(alone) if index not in beside]
+        truths = [*map(from_uploader, masks), *(alone[index] for index in sorted(beside))]
+        found = pair([PurePosixPath(one.name) for one in candidates], [PurePosixPath(one.name) for one in truths])
+        self.problems += [literal(sentence) for sentence in found.ambiguous]
+        for index in found.unpaired:
+            name = truths[index].name
+            sentence = f"{name}: a mask without its image; drop {PurePath(name).stem}.png as well"
+            self.problems.append(markdown(name, sentence))
+        return [(candidates[index], None if mask is None else truths[mask]) for index, mask in found.pairs]
+
+    def _unpack_archives(self, files: Sequence[File], pairs: list[tuple[Upload, Upload | None]]) -> SessionState | None:
+        """Adds what is in ZIPs to the pairs; gives the session of one that has just arrived."""
+        before, self._archives, session = self._archives, {}, None
+        for file in files:
+            if session_file.is_zip(file.name):
+                if (unpacked := before.get(file.file_id)) is None:
+                    unpacked = unpack(file)
+                    session = unpacked.session or session
+                self._archives[file.file_id] = unpacked
+                pairs += unpacked.pairs
+                self.problems += unpacked.messages
+        return session
+
+    def _check(
+        self, identity: str, before: dict[str, UploadCheck], check: Callable[[], UploadCheck], name: str
+    ) -> UploadCheck:
+        found = self._checks[identity] = before.get(identity) or check()
+        if found.fault:
+            self.problems.append(markdown(name, found.fault))
+        return found
+
+
+def from_uploader(file: File) -> Upload:
+    """A file that came by itself."""
+    return Upload(file.name, PurePath(file.name).suffix.lower(), file.file_id, file.size, file.getvalue)
+
+
+def unpack(file: File) -> UnpackedArchive:
+    """The images in a ZIP, with their masks; samples are left out, because they are always there."""
+    try:
+        found = session_file.read(file.getvalue(), file.name)
+    except session_file.SessionError as error:
+        return UnpackedArchive([], [markdown(file.name, str(error))])
+    pairs: list[tuple[Upload, Upload | None]] = []
+    for number, one in enumerate(found.images):
+        if is_sample(one):
+            continue
+        identity, mask = f"{file.file_id}/{number}", None
+        image = Upload(one.name, one.suffix, identity, len(one.image), partial(bytes, one.image))
+        if one.truth is not None:
+            name = f"{one.name} (mask)"
+            mask = Upload(name, one.suffix, f"{identity} mask", len(one.truth), partial(bytes, one.truth))
+        pairs.append((image, mask))
+    messages = [markdown(file.name, f"{file.name}: {sentence}") for sentence in found.left_out]
+    return UnpackedArchive(pairs, messages, found.state)
+
+
+def is_sample(archived: ArchivedImage) -> bool:
+    """Whether an image out of a ZIP is one of the samples."""
+    if archived.name not in SAMPLES:
+        return False
+    try:
+        return images.open_upload(archived.name, archived.image).digest == images.open_sample(archived.name).digest
+    except ImageError:  # said when it is opened
+        return False
+
+
+def check_image(image: Upload) -> UploadCheck:
+    """Opens an image once: its digest and shape, or why it cannot be used."""
+    if image.size > limits.LARGEST_UPLOAD * limits.MEGABYTE:
+        return UploadCheck(fault=f"{image.name}: larger than {limits.LARGEST_UPLOAD} MB; cut it into smaller images")
+    try:
+        opened = images.open_upload(image.name, image.content())
+    except ImageError as error:
+        return UploadCheck(fault=str(error))
+    return UploadCheck(opened.digest, opened.grey.shape)
+
+
+def check_mask(image: Upload, mask: Upload) -> UploadCheck:
+    """The same for the mask of an image."""
+    try:
+        truth = open_pair(image, mask).truth
+    except ImageError as error:
+        return UploadCheck(fault=str(error))
+    assert truth is not None  # it came with a mask
+    return UploadCheck(hashlib.sha256(truth.tobytes()).hexdigest(), truth.shape)
+
+
+def open_pair(image: Upload, mask: Upload | None) -> SeismicImage:
+    """An uploaded image with its mask; raises ``ImageError`` where one of them cannot be used."""
+    opened = images.open_upload(image.name, image.content())
+    return opened if mask is None else images.with_truth(opened, mask.name, mask.content())
+
+
+def free_label(label: str, taken: Container[str]) -> str:
+    """A label of its own for every image: two files may have one name."""
+    number, free = 1, label
+    while free in taken:
+        number += 1
+        free = f"{label} ({number})"
+    return free

@@ -1,0 +1,41 @@
+"""What of the explorer is open."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from demo.limits import LONGEST_TEXT
+
+Text = Annotated[str, Meta(max_length=LONGEST_TEXT)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Whole = Annotated[int, Meta(ge=0, lt=2**31)]
+
+
+class ViewState(Struct, frozen=True):
+    """What of the explorer is open, as viewer.js knows it; whether it fits an image and a network is seen there.
+
+    Attributes:
+        layer: the block of the U that is open, or None.
+        channel: the map of it that is open, or None.
+        cuts: the parts of the U that are cut.
+        fill: what stands in for them: ``zero``, ``mean`` or a sample.
+        pixel: the row and the column of the pixel to explain, or None.
+        box: the top, the left, the height and the width of the box to explain, or None.
+        random: whether the network with random weights responds.
+        window: the top and the left of the part that is opened up, or None.
+    """
+
+    layer: Text | None = None
+    channel: Whole | None = None
+    cuts: Annotated[tuple[Text, ...], Meta(max_length=20)] = ()
+    fill: Text = "zero"
+    pixel: tuple[Whole, Whole] | None = None
+    box: tuple[Whole, Whole, Whole, Whole] | None = None
+    random: bool = False
+    window: tuple[Whole, Whole] | None = None
+
+
+class ViewerThreshold(Struct, frozen=True):
+    """The threshold, which viewer.js sends together with a view."""
+
+    threshold: Share

@@ -1,0 +1,122 @@
+"""The page Export: many images side by side, and everything that was found in them as files."""
+
+import base64
+import hashlib
+from collections.abc import Callable
+from typing import Literal
+
+import streamlit as st
+
+from demo import export, session_file
+from demo.cache import find_probability
+from demo.detection import detect
+from demo.gallery import Gallery, GalleryRow
+from demo.images import SAMPLES
+from demo.limits import LARGEST_TOTAL
+from demo.markdown import literal
+from demo.places import HERE
+from demo.state import PageState
+from unet.image import Mask, Probability
+
+STRIP = HERE / "strip"
+
+state: PageState = st.session_state.page
+strip = st.components.v2.component(
+    "salt_strip",
+    js=(STRIP / "strip.js").read_text(encoding="utf-8"),
+    css=(STRIP / "strip.css").read_text(encoding="utf-8"),
+)
+
+
+def open_image() -> None:
+    """An image of the gallery was clicked."""
+    state.open_from_gallery(st.session_state.get("strip", {}).get("open"))
+
+
+def find_rows(threshold: float) -> dict[str, GalleryRow]:
+    """What the gallery shows of every image, with a bar where the network is still at work."""
+    rows = {label: gallery.cached_row(label, threshold) for label in gallery.sources}
+    missing = [label for label, row in rows.items() if row is None]
+    bar = st.empty()
+    for number, label in enumerate(missing):
+        bar.progress(number / len(missing), f"Looking for salt: image {number + 1} of {len(missing)}")
+        rows[label] = gallery.row(label, threshold)
+    bar.empty()
+    return {label: row for label, row in rows.items() if row is not None}
+
+
+def gallery_data(rows: dict[str, GalleryRow]) -> dict[str, object]:
+    """What strip.js needs; it draws anew only when the key changes."""
+    opened = state.image_box.value
+    shown = [
+        {"name": label, **row._asdict(), "thumbnail": base64.b64encode(row.thumbnail).decode("ascii")}
+        for label, row in rows.items()
+    ]
+    key = hashlib.sha256(repr((opened, shown)).encode()).hexdigest()
+    return {"key": key, "open": opened, "rows": shown}
+
+
+def offer(label: str, name: str, content: Callable[[], bytes], primary: bool = False) -> None:
+    """A file that is made when it is asked for, not at every click."""
+    kind: Literal["primary", "secondary"] = "primary" if primary else "secondary"
+    st.download_button(label, content, name, on_click="ignore", type=kind, icon=":material/download:")
+
+
+def show_downloads() -> None:
+    """All images as files, and the open one."""
+    image, threshold, session, names = state.image, state.threshold, state.session(), list(gallery.sources)
+
+    def probability() -> Probability:
+        return find_probability(image, state.segmenter, state.weights_key)
+
+    def mask() -> Mask:
+        return detect(probability(), threshold).mask
+
+    (stem,) = export.file_stems([image.name])
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.subheader("All of them")
+        with st.container(horizontal=True):
+            offer(
+                "Session (ZIP)",
+                "salt-session.zip",
+                lambda: session_file.pack(session, names, gallery.exported()),
+                primary=True,
+            )
+            offer("Results (CSV)", "salt-results.csv", lambda: export.gallery_csv(names, gallery.exported(), threshold))
+        st.caption(
+            "The ZIP holds the images, truths, masks, overlays and probabilities (16-bit PNG and NPY), and the "
+            "results with Kaggle's run-lengths. Dropped on *Your images* it opens this session again."
+        )
+    with right:
+        st.subheader("The open image")
+        st.text(image.name)
+        with st.container(horizontal=True):
+            offer("Mask (PNG)", f"{stem}-mask.png", lambda: export.mask_png(mask()))
+            offer("Overlay (PNG)", f"{stem}-overlay.png", lambda: export.overlay_png(image, mask()))
+            offer("Probability (16-bit PNG)", f"{stem}-probability.png", lambda: export.probability_png(probability()))
+            offer("Probability (NPY)", f"{stem}-probability.npy", lambda: export.probability_npy(probability()))
+
+
+if state.leaving:
+    state.leaving = False
+    st.switch_page("views/explore.py")
+
+uploads = state.uploads.sources
+gallery = Gallery(uploads or {name: state.sources[name] for name in SAMPLES}, state.segmenter, state.weights_key)
+count = len(gallery.sources)
+
+st.header("Export")
+whose = f"your {count} images" if count > 1 else "your image"
+st.text(f"threshold {state.threshold:.2f} · {whose if uploads else f'no uploads, so these are the {count} samples'}")
+if gallery.left_out:
+    left_out = ", ".join(literal(label) for label in gallery.left_out)
+    st.warning(f"All images together have more than {LARGEST_TOTAL:,} pixels; left out here: {left_out}")
+show_downloads()
+
+st.subheader("Side by side")
+st.caption(
+    "Orange is what the network calls salt at this threshold; a click opens the image. IoU and the competition's "
+    "score need a truth: without one, nothing here says how good a mask is."
+)
+strip(key="strip", data=gallery_data(find_rows(state.threshold)), on_open_change=open_image)

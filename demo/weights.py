@@ -1,0 +1,74 @@
+"""Weights to choose from, as they lie on disk."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from demo import places
+from unet.card import Card
+from unet.checkpoint import CheckpointError, read_card
+from unet.segmenter import shipped_weights
+
+WeightsKey: TypeAlias = tuple[str, int, str]  # path, time of its last change in ns, sha256 of its tensors
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weights to choose from: where they are and what their card says."""
+
+    path: Path
+    name: str
+    card: Card
+
+    @property
+    def key(self) -> WeightsKey:
+        """Changes whenever the files do, so that a cache does not serve old weights."""
+        return str(self.path), self.path.stat().st_mtime_ns, self.card.sha256
+
+    @property
+    def label(self) -> str:
+        """Name, size and headline score, for a list."""
+        parts = [self.name]
+        if self.card.parameters is not None:
+            parts.append(f"{self.card.parameters / 1e6:.2f} M parameters")
+        claim = self.card.claim
+        if claim:
+            parts.append(f"{claim.split} {claim.metric} {claim.value:.3f}")
+        return " · ".join(parts)
+
+    @property
+    def claim(self) -> str:
+        """The headline score with everything it depends on; empty where the card makes none."""
+        claim = self.card.claim
+        if not claim:
+            return ""
+        tta = ", averaged with the mirrored image" if claim.tta else ""
+        return (
+            f"{claim.metric} {claim.value:.3f} on {claim.count} {claim.split} tiles "
+            f"at threshold {claim.threshold:.2f}{tta}"
+        )
+
+
+def find_weights(root: Path | None = None) -> list[Weights]:
+    """All weights with a readable card: the shipped ones, those in weights/, those in runs/ newest first.
+
+    Args:
+        root: the folder that holds ``weights`` and ``runs``; by default ``places.ROOT``.
+    """
+    root, shipped = root or places.ROOT, shipped_weights()
+    runs = sorted((root / "runs").rglob("*.safetensors"), key=lambda path: path.stat().st_mtime, reverse=True)
+    found: dict[Path, Weights] = {}
+    folders = (shipped.parent, root / "weights")
+    beside = (path for folder in folders for path in sorted(folder.glob("*.safetensors")))
+    for path in (shipped, *beside, *runs):
+        if not path.is_file() or path.resolve() in found:
+            continue
+        try:
+            card = read_card(path)
+        except CheckpointError:
+            continue  # a file of tensors that no card explains cannot be rebuilt
+        name = path.stem
+        if path.parent not in folders or any(weights.name == name for weights in found.values()):
+            name = str(path.relative_to(root).with_suffix(""))
+        found[path.resolve()] = Weights(path, name, card)
+    return list(found.values())
