@@ -13,6 +13,7 @@ from tyro.conf import subcommand
 from unet.cli import bench, demo, evaluate, predict
 from unet.cli.console import say
 from unet.cli.options import UsageError, parse
+from unet.files.images import quiet_decoders
 
 Command = (
     Annotated[predict.Options, subcommand("predict")]
@@ -34,6 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: after ``--help`` (0), and after words that are no command (2).
     """
+    quiet_decoders()
     options: object = parse(Command, argv)
     name = type(options).__module__.rpartition(".")[2]
     try:

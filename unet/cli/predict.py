@@ -18,7 +18,17 @@ from unet.data.pairing import is_mask_beside
 from unet.files.atomic import write_atomically
 from unet.files.images import FORMATS, ImageError
 from unet.files.listing import ImageFile, MissingError, find_images, find_left_out
-from unet.prediction import ClashError, Job, Outcome, Way, is_submission_of, others, plan, predict, refusal
+from unet.prediction import (
+    ClashError,
+    PredictionJob,
+    PredictionSettings,
+    PredictionSummary,
+    foreign_files,
+    is_submission_of,
+    plan,
+    predict,
+    stem_problem,
+)  # fmt: skip
 
 NAMED = 8  # files that one sentence names
 _INPUTS = (
@@ -104,7 +114,7 @@ def run(options: Options) -> int:
         task = bar.add_task("predict", total=len(jobs))
         outcome = predict(
             jobs,
-            Way(segmenter, threshold, options.tta),
+            PredictionSettings(segmenter, threshold, options.tta),
             report=lambda sentence: bar.console.out(sentence, highlight=False),
             advance=lambda count: bar.advance(task, count),
             skip_existing=options.skip_existing,
@@ -147,7 +157,7 @@ def _find(inputs: Sequence[Path]) -> _Found:
         for index, image in enumerate(images):
             if index in masks:
                 continue
-            reason = refusal(image.stem)
+            reason = stem_problem(image.stem)
             if reason is None:
                 found.images.append(image)
             else:
@@ -158,7 +168,7 @@ def _find(inputs: Sequence[Path]) -> _Found:
     return found
 
 
-def _check_outputs(options: Options, images: Sequence[ImageFile], jobs: Sequence[Job]) -> None:
+def _check_outputs(options: Options, images: Sequence[ImageFile], jobs: Sequence[PredictionJob]) -> None:
     """Refuses a CSV file in the place of an image or a mask, and to replace what this program did not write."""
     if options.csv is not None:
         check_writable(options.csv)
@@ -167,7 +177,7 @@ def _check_outputs(options: Options, images: Sequence[ImageFile], jobs: Sequence
         if os.path.realpath(options.csv) in map(os.path.realpath, used):
             raise UsageError(f"{options.csv}: is an image or a mask itself; choose another name for the CSV file")
     if not options.overwrite:
-        foreign = others(jobs, options.skip_existing, options.csv is not None)
+        foreign = foreign_files(jobs, options.skip_existing, options.csv is not None)
         if options.csv is not None and options.csv.exists() and not is_submission_of(options.csv, options.out):
             foreign.append(options.csv)
         check_replaceable(foreign)
@@ -181,7 +191,7 @@ def _write_submission(path: Path, runs: dict[str, str]) -> None:
     write_atomically(path, text.getvalue().encode())
 
 
-def _summary(outcome: Outcome, found: _Found, seconds: float) -> str:
+def _summary(outcome: PredictionSummary, found: _Found, seconds: float) -> str:
     share = outcome.network_seconds / seconds
     parts = {
         "were there already": outcome.skipped,
