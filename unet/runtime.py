@@ -20,7 +20,7 @@ def computes_bfloat16() -> bool:
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
-class Float32(nn.Module):
+class _Float32(nn.Module):
     """A module that autocast leaves in float32; its output goes on in autocast's own precision."""
 
     def __init__(self, inner: nn.Module) -> None:
@@ -48,5 +48,5 @@ def folded(model: UNet) -> UNet:
             if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
                 module[0], module[1] = fuse_conv_bn_eval(convolution, norm), nn.Identity()
     first = next(module for module in model.encoder.modules() if isinstance(module, nn.Sequential))
-    first[0] = Float32(first[0])
+    first[0] = _Float32(first[0])
     return model

@@ -1,7 +1,7 @@
-"""The one door from an image to a probability: array in, array out.
+"""The only way from an image to a probability: arrays in, arrays out.
 
-Training's validation, the command line, both apps and the tests all go through it, so nobody normalises differently.
-A ``Segmenter`` never changes after it was made: any number of threads may share one.
+Validation during training, the command line, both front ends and the tests all use it, so that images are normalised in
+one place.  A ``Segmenter`` never changes: any number of threads may share one.
 """
 
 import math
@@ -34,7 +34,7 @@ LARGEST_TRACE = 256  # pixels a side
 
 @dataclass(frozen=True)
 class Trace:
-    """Everything one forward pass computed.
+    """The activations and the probability of one forward pass.
 
     Attributes:
         sites: every site of ``UNet.sites()`` -> (C, h, w) float32 of the padded image, after the edit; ``logits``
@@ -58,9 +58,8 @@ class Segmenter:
 
     Args:
         model: in eval mode.  Its parameters are not changed.
-        card: holds at least ``threshold`` and the ``input`` rule the network was trained with, and it may hold a
-            ``temperature``, by which every logit is divided on its way to a probability (Guo et al. 2017); 1 without.
-        fast: fold batch norm into the convolutions and, where the processor computes in bfloat16, use that.
+        card: its ``threshold``, ``temperature`` and ``input`` rule are used.
+        fast: fold batch norms into the convolutions and compute in bfloat16 where the processor supports it.
             Probabilities then differ a little from the exact ones; ``trace`` stays exact.
 
     Raises:
@@ -104,7 +103,7 @@ class Segmenter:
         return Segmenter(self.model, msgspec.structs.replace(self.card, temperature=temperature), self.fast)
 
     def probability(self, image: ImageArray, tta: bool = False) -> Probability:
-        """How probable salt is, at every pixel of one image; see ``probabilities``."""
+        """The probability of salt at every pixel of one image; see ``probabilities``."""
         return self.probabilities([image], tta)[0]
 
     def mask(self, image: ImageArray, threshold: float | None = None, tta: bool = False) -> Mask:
@@ -117,18 +116,18 @@ class Segmenter:
     def probabilities(
         self, images: Sequence[ImageArray], tta: bool = False, batch_size: int = BATCH
     ) -> list[Probability]:
-        """How probable salt is, at every pixel of every image.
+        """The probability of salt at every pixel of every image.
 
         Args:
             images: as for ``unet.image.grey``, of any sizes from 16 pixels a side.
-                Up to 128 pixels a side an image goes through the network in one piece; a larger one in overlapping
-                tiles, blended with weights that fall off smoothly towards each tile's edge.
-            tta: test-time augmentation: average with what the network says of the mirrored image, at twice the cost.
-            batch_size: how many tiles go through the network at once.
+                Up to 128 pixels a side an image goes through the network in one piece, a larger one in overlapping
+                tiles; see ``unet.tiling``.
+            tta: test-time augmentation: average with the prediction for the mirrored image, at twice the cost.
+            batch_size: tiles per forward pass.
 
         Returns:
-            (H, W) float32 in [0, 1] each, in the order of ``images``; 0 in what ``unet.margin`` finds to be no
-            section, and so everywhere in an image of one single grey.  The network sees the section without it.
+            (H, W) float32 in [0, 1] each, in the order of ``images``; 0 in the margin (see ``unet.margin``) and so
+            everywhere in an image of one single grey.  The network sees the section without its margin.
 
         Raises:
             ValueError: what ``unet.image.grey`` does not take.
@@ -155,17 +154,16 @@ class Segmenter:
         return results
 
     def trace(self, image: ImageArray, edit: Mapping[str, float | Tensor] | None = None) -> Trace:
-        """One exact (float32) forward pass with everything it computed.
+        """One exact (float32) forward pass with all of its activations.
 
         Args:
             image: as for ``probability``, at most 256 pixels a side.
-            edit: site -> a factor its tensor is multiplied by on the way, or a (1, C, h, w) tensor that takes its
-                place; ``{"skip1": 0.0}`` shows what the network says without that skip.
+            edit: site -> a factor that its tensor is multiplied by, or a (1, C, h, w) tensor that takes its place;
+                ``{"skip1": 0.0}`` gives the prediction without that skip.
 
         Returns:
-            The activations of every site, after the edit, and the probability; a margin goes through the network too.
-            The site ``logits`` is what the network computed: the probability is the sigmoid of it divided by the card's
-            temperature, and 0 in the margin.
+            The activations of every site, after the edit, and the probability: the sigmoid of ``logits`` divided by
+            the temperature, 0 in the margin.  The margin goes through the network too.
 
         Raises:
             ValueError: an image that is too large or that ``unet.image.grey`` does not take, an unknown site, a
@@ -185,20 +183,18 @@ class Segmenter:
             return tensor
 
         with torch.inference_mode():
-            logits = self.model(x, tap)
-            probability = padding.crop(self.sigmoid(logits[0, 0]).cpu().numpy())
-        probability = np.where(margin(values), np.float32(0), probability)
+            probability = self.to_probability(self.model(x, tap), values, padding)[0]
         return Trace(sites, probability, padding)
 
     def network_input(self, image: ImageArray) -> tuple[Tensor, Padding]:
-        """What the network reads of one image that goes through it in one piece.
+        """The input of the network for one image that goes through it in one piece.
 
         Args:
             image: as for ``probability``, at most 256 pixels a side.
 
         Returns:
-            (1, 1, h, w) float32 on the model's device, normalised and padded to multiples of the stride, and how it
-            was padded.
+            (1, 1, h, w) float32 on the model's device, normalised and padded to multiples of the stride, and the
+            padding.
 
         Raises:
             ValueError: an image that is too large or that ``unet.image.grey`` does not take.
@@ -213,16 +209,31 @@ class Segmenter:
         padding = self._padding(values)
         return self._tensor([padding.pad(values)]), padding
 
+    def to_probability(self, logits: Tensor, values: Grey, padding: Padding) -> NDArray[np.float32]:
+        """Logits of a padded image -> probabilities of the image itself.
+
+        Args:
+            logits: (N, 1, h, w).
+            values: the grey of the image, (H, W) in [0, 1].
+            padding: as ``network_input`` returns it.
+
+        Returns:
+            (N, H, W) float32 in [0, 1], 0 in the margin.
+        """
+        probability = np.ascontiguousarray(padding.crop(self.sigmoid(logits[:, 0]).cpu().numpy()))
+        probability[:, margin(values)] = 0
+        return probability
+
     def sigmoid(self, logits: Tensor) -> Tensor:
-        """Logits as the network computes them -> probabilities at this segmenter's temperature, of the same shape."""
+        """Logits of any shape -> probabilities at this segmenter's temperature."""
         return torch.sigmoid(logits / self.temperature)
 
     def _check(self, edit: Mapping[str, float | Tensor], padding: Padding) -> None:
-        """Raises ``ValueError`` where an edit names no site of this network, or does not fit it."""
+        """Raises ``ValueError`` where an edit names no site of this network or does not fit the site."""
         sites = {site.name: site for site in self.model.sites()}
         for name, change in edit.items():
             if name not in sites:
-                raise ValueError(f"unknown site {name!r}; this network has {', '.join(sites)}")
+                raise ValueError(f"expected one of the sites {', '.join(sites)}, got {name!r}")
             if isinstance(change, Tensor):
                 stride = sites[name].stride
                 shape = (1, sites[name].channels, padding.padded_height // stride, padding.padded_width // stride)

@@ -1,0 +1,149 @@
+"""Ablation: the probability without some skips, without the bottleneck, or without one channel.
+
+Everything here is a tap: nothing stays on the model, so any number of threads may share one ``Segmenter``.  A result is
+about one image and these weights: it shows what this network relies on, not what one trained without that part would
+learn.
+"""
+
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from unet.image import ImageArray, grey
+from unet.segmenter import Segmenter
+
+Fill = Literal["zero", "mean"] | ImageArray  # what takes the place of a part; of an image its own tensors
+
+AT_ONCE = 8  # images: measured on two cores, 32 take twice as long each, because they leave the cache
+EXPANDED = 3  # parts whose 2**3 = 8 combinations go through the network at once
+
+
+def parts(segmenter: Segmenter) -> tuple[str, ...]:
+    """What can be cut: every skip, full resolution first, and the bottleneck."""
+    return (*(f"skip{level + 1}" for level in range(segmenter.model.config.depth)), "bottleneck")
+
+
+def replacements(segmenter: Segmenter, image: ImageArray, fill: Fill = "zero") -> dict[str, Tensor]:
+    """The tensors that take the place of the parts when they are cut, ready for ``Segmenter.trace`` as an edit.
+
+    Args:
+        segmenter: the network.
+        image: the image, at most 256 pixels a side.
+        fill: ``zero``; ``mean``, every channel's mean over the image, which keeps what was found and loses where; or
+            another image of the same size, whose tensors are taken.
+
+    Returns:
+        part -> (1, C, h, w) float32.
+
+    Raises:
+        ValueError: an image that ``Segmenter.trace`` does not take, images of different sizes, or another text.
+    """
+    kept: dict[str, Tensor] = {}
+
+    def tap(name: str, tensor: Tensor) -> Tensor:
+        kept[name] = tensor
+        return tensor
+
+    x, padding = segmenter.network_input(image)
+    if not isinstance(fill, str):
+        size = (padding.height, padding.width)
+        x, padding = segmenter.network_input(fill)
+        if (padding.height, padding.width) != size:
+            raise ValueError(
+                f"expected an image of {size[0]} x {size[1]} to fill with, got {padding.height} x {padding.width}"
+            )
+    with torch.inference_mode():
+        segmenter.model(x, tap)
+        return {name: _filled(kept[name], fill) if isinstance(fill, str) else kept[name] for name in parts(segmenter)}
+
+
+def cut_table(segmenter: Segmenter, image: ImageArray, fill: Fill = "zero") -> NDArray[np.float32]:
+    """The probability for every combination of parts that are cut.
+
+    The combinations of the three uppermost parts form one batch: in the decoder each part doubles it, once whole and
+    once cut, so the encoder runs for one image and a level only for the combinations that differ there.
+
+    Args:
+        segmenter: the network.
+        image: the image, at most 256 pixels a side.
+        fill: as for ``replacements``.
+
+    Returns:
+        (2**P, H, W) float32 probabilities.  In row i the parts whose bits are set in i are cut, the first part being
+        the lowest bit: row 0 is the whole network.  An image of one single grey has 0 everywhere.
+
+    Raises:
+        ValueError: as for ``replacements``.
+    """
+    values = grey(image)
+    x, padding = segmenter.network_input(values)
+    lent = {} if isinstance(fill, str) else replacements(segmenter, image, fill)
+    names = parts(segmenter)
+    uppermost = names[:EXPANDED]
+    tables = []
+    with torch.inference_mode():
+        for choice in range(0, 2 ** len(names), 2 ** len(uppermost)):
+
+            def tap(name: str, tensor: Tensor, choice: int = choice) -> Tensor:
+                if name in names:
+                    cut = _filled(tensor, fill) if isinstance(fill, str) else lent[name]
+                    bit = names.index(name)
+                    if name not in uppermost:
+                        return cut if choice >> bit & 1 else tensor
+                    return torch.cat([tensor, cut] * 2 ** (len(uppermost) - 1 - bit))
+                # What is upsampled is concatenated with its skip, whole and cut.
+                doubled = name.replace("up", "skip") in uppermost
+                return tensor.repeat_interleave(2, dim=0) if doubled else tensor
+
+            tables.append(segmenter.to_probability(segmenter.model(x, tap), values, padding))
+    return np.concatenate(tables)
+
+
+def channel_effects(segmenter: Segmenter, image: ImageArray, site: str) -> NDArray[np.float32]:
+    """How much the probability changes when a channel of a site is set to zero.
+
+    Args:
+        segmenter: the network.
+        image: the image, at most 256 pixels a side.
+        site: any name of ``UNet.sites()`` but ``logits``.
+
+    Returns:
+        (C,) float32: the mean over the image's pixels of the absolute change, 0 to 1.
+
+    Raises:
+        ValueError: an image that ``Segmenter.trace`` does not take, or an unknown site.
+    """
+    values = grey(image)
+    x, padding = segmenter.network_input(values)
+    channels = {found.name: found.channels for found in segmenter.model.sites() if found.name != "logits"}
+    if site not in channels:
+        raise ValueError(f"expected one of the sites {', '.join(channels)}, got {site!r}")
+    order = list(channels)
+    # Tensors that are concatenated need the same batch: an upsampled one meets a skip from earlier in the pass.
+    batched = order[order.index(site.replace("up", "skip")) :]
+    keep = 1 - torch.eye(channels[site], device=x.device)[..., None, None]  # row i: all channels but i
+
+    effects = []
+    with torch.inference_mode():
+        whole = segmenter.to_probability(segmenter.model(x), values, padding)
+        for rows in torch.split(keep, AT_ONCE):
+
+            def tap(name: str, tensor: Tensor, rows: Tensor = rows) -> Tensor:
+                if name == site:
+                    return tensor * rows
+                return tensor.expand(len(rows), -1, -1, -1) if name in batched else tensor
+
+            cut = segmenter.to_probability(segmenter.model(x, tap), values, padding)
+            effects.append(np.abs(cut - whole).mean(axis=(1, 2)))
+    return np.concatenate(effects)
+
+
+def _filled(tensor: Tensor, fill: Literal["zero", "mean"]) -> Tensor:
+    if fill == "zero":
+        return torch.zeros_like(tensor)
+    if fill == "mean":
+        return tensor.mean((2, 3), keepdim=True).expand_as(tensor)
+    raise ValueError(f"expected 'zero', 'mean' or an image to fill with, got {fill!r}")
