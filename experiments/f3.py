@@ -13,7 +13,8 @@ from rich.console import Console
 
 from unet import Segmenter, metrics, render
 from unet.checkpoint import CheckpointError
-from unet.data.tiles import DEFAULT, load_tiles
+from unet.data.places import DEFAULT
+from unet.data.tiles import load_tiles
 from unet.image import Grey, from_amplitude
 from unet.segmenter import Mask, Probability, shipped_weights
 

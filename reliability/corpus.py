@@ -56,7 +56,8 @@ from reliability.bad_input import (
 )
 from unet import metrics
 from unet.cli import main as cli
-from unet.data.tiles import Tiles, load_tiles, read_sections
+from unet.data.sections import read_sections
+from unet.data.tiles import Tiles, load_tiles
 from unet.files.declared import FIRST_FRAME, WHOLE_NUMBERS
 from unet.files.listing import ImageFile, find_images
 from unet.image import DARK, MARGIN, SIGNED, UNKNOWN_COLOURS, Grey

@@ -31,7 +31,8 @@ from torch import Tensor, nn
 from reliability.faults import epochs_kept, is_clean, launch
 from reliability.kill import ROOT, RUN, outcome
 from unet import checkpoint
-from unet.data.dataset import Dataset, Images, Targets, batches, epoch_order, epoch_tiles, unseen_sections
+from unet.data.batches import batches, epoch_order, epoch_tiles
+from unet.data.dataset import Dataset, Images, Targets, unseen_sections
 from unet.evaluation import evaluate_network, scores
 from unet.model import UNet, UNetConfig
 from unet.runtime import channels_last

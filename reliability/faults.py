@@ -24,7 +24,7 @@ from rich.progress import track
 from reliability.kill import ROOT, RUN, Outcome, are_apart, damage, outcome, processor_time
 from reliability.predict import has_small_disks
 from unet import checkpoint
-from unet.data.dataset import epoch_order
+from unet.data.batches import epoch_order
 from unet.training.loop import CHECKPOINTS, read_checkpoint
 
 SMALL_DISK = "300k"  # the checkpoints of two epochs, and not a third beside them

@@ -117,7 +117,7 @@ def doors(place: Path) -> dict[Door, Callable[[bytes], None]]:
 def documented(begin: str = "") -> Iterator[None]:
     """Lets nothing through but a ValueError of ours, whose message is one printable sentence."""
     from unet.checkpoint import CheckpointError
-    from unet.data.tiles import DataError
+    from unet.data.places import DataError
     from unet.files.images import ImageError
 
     sentence = None

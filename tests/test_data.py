@@ -10,9 +10,9 @@ import pytest
 from tests.conftest import TGS
 from unet.checkpoint import read_card
 from unet.data import tiles as data
-from unet.data.places import sections_file, shown
-from unet.data.sections import match_sections
-from unet.data.tiles import DataError, load_tiles, load_unlabelled, read_sections, split_tiles
+from unet.data.places import DataError, sections_file, shown
+from unet.data.sections import match_sections, read_sections, split_tiles
+from unet.data.tiles import load_tiles, load_unlabelled
 from unet.files.images import ImageError
 from unet.files.listing import find_images
 from unet.segmenter import shipped_weights

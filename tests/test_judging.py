@@ -8,10 +8,10 @@ import torch
 from PIL import Image
 
 from unet import checkpoint, metrics, synthetic
-from unet.card import Card
+from unet.card import Card, Split
 from unet.cli import main as cli
 from unet.data.dataset import Dataset
-from unet.data.tiles import Split, Tiles
+from unet.data.tiles import Tiles
 from unet.evaluation import choose_temperature, evaluate_network, scores, validation_split
 from unet.image import RULE
 from unet.model import UNet, UNetConfig

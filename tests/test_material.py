@@ -2,8 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from unet.data.dataset import TrainingSet, batches, epoch_order, epoch_tiles, load_dataset, shrunk
-from unet.data.tiles import DataError, Split, Tiles
+from unet.card import Split
+from unet.data.batches import batches, epoch_order, epoch_tiles, shrink
+from unet.data.dataset import TrainingSet, load_dataset
+from unet.data.places import DataError
+from unet.data.tiles import Tiles
 from unet.synthetic import section, sections
 
 
@@ -71,7 +74,7 @@ def test_no_tile_comes_twice_where_too_few_have_a_teachers_label():
 def test_shrinking_averages_tiles_and_targets():
     images = np.array([[[0, 100, 8, 8], [100, 200, 8, 8]]], np.uint8)
     targets = np.array([[[255, 255, 0, 0], [255, 255, 200, 0]]], np.uint8)
-    small = shrunk(TrainingSet(["a"], images, targets), 0.5)
+    small = shrink(TrainingSet(["a"], images, targets), 0.5)
     assert small.images.tolist() == [[[100, 8]]]
     assert small.targets.tolist() == [[[255, 50]]]
     assert small.ids == ["a"]

@@ -14,6 +14,26 @@ from unet.model import Site, UNetConfig
 from unet.typed import Count, Share
 
 
+class SectionTable(Struct, frozen=True, kw_only=True):
+    """How much a ``sections.csv`` tells of some tiles.
+
+    Attributes:
+        file: its path.
+        lines: tiles that it lists.
+        lines_used: lines of those that name one of the tiles.
+        tiles: how many tiles there are.
+        tiles_in_one: how many of them lie in a known section.
+        notes: what is doubtful in it, in plain sentences.
+    """
+
+    file: str = ""
+    lines: Count = 0
+    lines_used: Count = 0
+    tiles: Count = 0
+    tiles_in_one: Count = 0
+    notes: tuple[str, ...] = ()
+
+
 class Split(Struct, frozen=True, kw_only=True):
     """The tiles that a run learns from and those that validate it.
 
@@ -21,7 +41,7 @@ class Split(Struct, frozen=True, kw_only=True):
         by: what was kept on one side, a whole ``section`` or a ``tile``.
         train, val: ids of the tiles.
         left_out: tiles without labels in the sections of validation tiles: nothing may learn from them either.
-        sections: what is known of the table of sections: as ``Sections.summary`` has it, and ``file``.
+        sections: the table of sections it was drawn with; None without one.
         seed, val_share: what the split was drawn with.
     """
 
@@ -29,7 +49,7 @@ class Split(Struct, frozen=True, kw_only=True):
     train: tuple[str, ...] = ()
     val: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
-    sections: dict[str, Any] = {}
+    sections: SectionTable | None = None
     seed: int | None = None
     val_share: float | None = None
 

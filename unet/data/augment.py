@@ -1,7 +1,7 @@
 """Augmentation of training tiles: one affine map and one change of grey, straight into the padded input.
 
-OpenCV's warp does flip, shift, zoom, rotation and the reflecting border in one pass per tile.  It takes half the time
-of kornia's equivalent on two CPU cores; the README has the figures.
+OpenCV's warp does flip, shift, zoom, rotation and the reflecting border in one pass per tile, in half the time of
+kornia's equivalent on two CPU cores.
 """
 
 import cv2
@@ -27,7 +27,7 @@ def augment(
         image: (H, W) uint8.
         target: (H, W) uint8, 0 = not salt, 255 = salt, between = a teacher's probability.
         padding: from ``Padding.to_multiple(H, W, stride)``.
-        generator: where the chance comes from.
+        generator: draws the variant.
 
     Returns:
         (h, w) float32 network input and (h, w) float32 target, 0 to 1, of the padded size.

@@ -1,7 +1,7 @@
-"""Which names mean the same: an image and its mask, a tile and its line in a table.  Names in, places in a list out.
+"""Which names mean the same: those of an image and its mask, of a tile and its line in a table.
 
 Nothing here opens a file.  The same name may be written in several ways: with or without a suffix, in capitals, in
-another Unicode form (macOS takes ``é`` apart), with blanks around it, with a folder before it.
+another Unicode form (macOS decomposes ``é``), with blanks around it, with a folder before it.
 """
 
 import re
@@ -16,12 +16,12 @@ _FOLDERS = ("images", "masks")
 _SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9]{2,3}$")  # of an image file; not the 0001 in line.0001
 
 
-# Places in a list of paths, by the folder that images and their masks share and by the stem.
-_Places = dict[tuple[PurePosixPath, str], list[int]]
+# Indices into a list of paths, by the folder that images and their masks share and by the stem.
+_Indices = dict[tuple[PurePosixPath, str], list[int]]
 
 
 def canonical(name: str) -> str:
-    """A name in the one Unicode form (NFC) in which names are compared and kept."""
+    """A name in the Unicode form (NFC) in which names are compared and stored."""
     return unicodedata.normalize("NFC", name)
 
 
@@ -42,14 +42,14 @@ def home(path: PurePosixPath) -> PurePosixPath:
 
 @dataclass(frozen=True)
 class Pairs:
-    """What ``pair`` found; the numbers are places in the lists it was given.
+    """What ``pair`` found; the numbers are indices into the lists it was given.
 
     Attributes:
-        pairs: every image in order, and its mask; None where it has none, or where nobody can say which it is.
+        pairs: every image in order with its mask; None where it has none, or where two fit.
         unpaired: the masks that belong to no image.
-        ambiguous: a sentence for each image of which nobody can say which mask is its.
-        twice: a sentence for each name that two images of one folder have.  In both the names are as they were given,
-            so what prints a sentence must make it printable.
+        ambiguous: a sentence for each image that two masks fit, or mask that two images fit.
+        twice: a sentence for each name that two images of one folder have.  Names in ``ambiguous`` and ``twice`` are
+            as they were given, so whoever prints a sentence must make it printable.
     """
 
     pairs: list[tuple[int, int | None]]
@@ -59,24 +59,24 @@ class Pairs:
 
 
 def pair(images: Sequence[PurePosixPath], masks: Sequence[PurePosixPath]) -> Pairs:
-    """The mask of each image, by folder and name; what fits two ways is never decided here.
+    """Finds the mask of each image by folder and name; where two fit, neither is taken.
 
     ``A/images/1.png`` pairs with ``A/masks/1.png`` or ``A/1.tif`` and never with ``B/masks/1.png``; suffixes do not
-    matter.  ``x_mask.png`` is the mask of ``x.png`` unless there is an image ``x_mask`` too.  Where a name is there
-    once, its mask may also lie in a folder around that of the image: ``photos/1.png`` pairs with ``masks/1.png``.
+    matter.  ``x_mask.png`` is the mask of ``x.png`` unless there is an image ``x_mask`` too.  The mask of a name that
+    occurs once may also lie in a folder around that of the image: ``photos/1.png`` pairs with ``masks/1.png``.
 
     Args:
-        images: paths below the folder or zip that was read.
+        images: paths below the folder or in the ZIP that was read.
         masks: likewise.
 
     Returns:
-        The pairs.  An image with two masks (``x.png`` and ``x.tif``, or ``x`` and ``x_mask``) gets none, and a sentence
-        says so; so does each of two images of one name in one folder.
+        The pairs.  An image with two masks (``x.png`` and ``x.tif``, or ``x`` and ``x_mask``) gets none and a sentence,
+        and so does each of two images of one name in one folder.
     """
-    named: _Places = {}
+    named: _Indices = {}
     for index, path in enumerate(images):
         named.setdefault((home(path), canonical(path.stem)), []).append(index)
-    found: _Places = {}
+    found: _Indices = {}
     unpaired: list[int] = []
     for index, path in enumerate(masks):
         key = (home(path), canonical(path.stem))
@@ -104,8 +104,10 @@ def pair(images: Sequence[PurePosixPath], masks: Sequence[PurePosixPath]) -> Pai
     return Pairs([(index, mask_of.get(index)) for index in range(len(images))], unpaired, ambiguous, twice)
 
 
-def _pair_from_around(masks: Sequence[PurePosixPath], unpaired: list[int], named: _Places, found: _Places) -> list[int]:
-    """Pairs masks with images in folders below theirs where a name is there once, and returns those that are left."""
+def _pair_from_around(
+    masks: Sequence[PurePosixPath], unpaired: list[int], named: _Indices, found: _Indices
+) -> list[int]:
+    """Pairs masks with images in folders below theirs where a name occurs once; returns the masks that are left."""
     homes: dict[str, list[PurePosixPath]] = {}
     for folder, stem in named:
         homes.setdefault(stem, []).append(folder)
@@ -122,13 +124,13 @@ def _pair_from_around(masks: Sequence[PurePosixPath], unpaired: list[int], named
 
 
 def _stems(mask: PurePosixPath) -> set[str]:
-    """What the image of a mask may be called."""
+    """The stems that the image of a mask may have."""
     stem = canonical(mask.stem)
     return {stem, _without_mask(stem) or stem}
 
 
 def is_mask_beside(paths: Sequence[PurePosixPath]) -> set[int]:
-    """The places of those that are masks of others in the same folder: ``x_mask.gif`` beside ``x.jpg``."""
+    """The indices of paths that are masks of others in the same folder: ``x_mask.gif`` beside ``x.jpg``."""
     known = {(canonical(str(path.parent)), canonical(path.stem)) for path in paths}
     return {
         index
@@ -138,12 +140,12 @@ def is_mask_beside(paths: Sequence[PurePosixPath]) -> set[int]:
 
 
 def _without_mask(stem: str) -> str:
-    """The name a mask's name is made of; empty where it is none."""
+    """The stem of the image of ``x_mask``; empty where a stem does not end so."""
     return stem[: -len(_MASK)] if stem.casefold().endswith(_MASK) else ""
 
 
 def names_of(paths: Sequence[PurePosixPath]) -> list[str]:
-    """What to call each tile: its stem, and the folder before it where two folders hold the same stem.
+    """The id of each tile: its stem, with the folder before it where two folders hold the same stem.
 
     Example:
         >>> names_of([PurePosixPath(name) for name in ("a/images/1.png", "b/images/1.png", "b/images/2.png")])
@@ -160,31 +162,31 @@ class Joined:
     """What ``join`` found.
 
     Attributes:
-        known: of each name that was found, the known name it stands for.
-        ambiguous: of each name that may stand for several, all of those.
+        known: name -> the known name that it stands for.
+        ambiguous: name -> the known names that it may stand for, where those are several.
     """
 
     known: dict[str, str]
     ambiguous: dict[str, list[str]]
 
     def possible(self) -> set[str]:
-        """Every known name that one of the names stands for, or may stand for."""
+        """Every known name that some name stands for, or may stand for."""
         return {*self.known.values(), *(name for names in self.ambiguous.values() for name in names)}
 
 
 def join(names: Iterable[str], known: Collection[str], table: bool = False) -> Joined:
-    """Which known name each name stands for: the same one, or else the only one written alike.
+    """Finds the known name that each name stands for: the same one, or else the only one written alike.
 
     Args:
-        names: as somebody wrote them.
+        names: as they were written.
         known: the names to find.
-        table: ``names`` come from a table, where a spreadsheet may have taken the zeros off the front of a number, and
-            whoever wrote it may have put a folder before a name, or left it out.
+        table: ``names`` come from a table, where a spreadsheet may have dropped the leading zeros of a number, and a
+            name may have a folder before it that is not known, or lack one that is.
 
     Returns:
-        What stands for what.  An exact match comes first; after that blanks, Unicode forms, suffixes of images and
-        capitals are forgiven, in this order, and what one name fits more strictly no other stands for.  A name that
-        fits several known ones is not guessed.
+        An exact match comes first; after that differences in blanks, Unicode forms, suffixes of images and capitals
+        are ignored, in this order.  A known name that one name matches more strictly is not taken by another, and a
+        name that matches several is ambiguous.
 
     Example:
         >>> join(["00a.png", " 00B ", "c"], ["00a", "00b", "00d"]).known
@@ -219,7 +221,7 @@ def _tidy(name: str) -> list[str]:
 
 
 def _plain(name: str) -> list[str]:
-    """Without suffix, and without the folders that every tile is in."""
+    """Without suffix, and without the folders ``images`` and ``masks``."""
     parts = [part.strip() for part in re.split(r"[/\\]", _SUFFIX.sub("", _tidy(name)[0]))]
     return ["/".join(part for part in parts if part.casefold() not in _FOLDERS)]
 
@@ -229,24 +231,24 @@ def _folded(name: str) -> list[str]:
 
 
 def _number(name: str) -> list[str]:
-    """Of a whole number its digits from the first that is not 0, and nothing of any other name."""
+    """The digits of a whole number from the first that is not 0; nothing for any other name."""
     folded = _folded(name)[0]
     return [folded.lstrip("0") or "0"] if folded.isdecimal() else []
 
 
 def _ends(name: str) -> list[str]:
-    """The name from each of its folders on; a ``<`` marks those that are not the whole of it."""
+    """The name from each of its folders on, marked by ``<``, and the whole of it unmarked."""
     parts = _folded(name)[0].split("/")
     return ["/".join(parts), *("<" + "/".join(parts[start:]) for start in range(len(parts)))]
 
 
 def _within(name: str) -> list[str]:
-    """What ``_ends`` must say of a known name that ends with this one, or that this one ends with."""
+    """What ``_ends`` holds for a known name that ends with this one, or that this one ends with."""
     parts = _folded(name)[0].split("/")
     return ["<" + "/".join(parts), *("/".join(parts[start:]) for start in range(1, len(parts)))]
 
 
-# How a name and how a known name is written, from the strictest to the most forgiving.
+# How a name and a known name are normalised before they are compared, from the strictest form to the loosest.
 _Form = Callable[[str], list[str]]
 _FORMS: list[tuple[_Form, _Form]] = [(form, form) for form in (_exact, _tidy, _plain, _folded)]
 _TABLE_FORMS = [*_FORMS, (_number, _number), (_within, _ends)]

@@ -1,4 +1,4 @@
-"""Where the data is: the zip or folder of a data set, and the table beside it; of two candidates neither is taken."""
+"""Where a dataset lies: its ZIP or folder, and the table of sections beside it.  Of two candidates neither is taken."""
 
 from pathlib import Path
 
@@ -9,11 +9,11 @@ LARGEST_SECTIONS = 100_000_000  # bytes of sections.csv: five million tiles
 
 
 class DataError(ValueError):
-    """Data that is not there or not as expected; the message says what to do."""
+    """Data that is missing or not as expected; the message says what to do."""
 
 
 def labelled_place(root: Path) -> Path:
-    """Where ``load_tiles`` reads: ``train.zip`` or ``train/`` in ``root``, and otherwise ``root`` itself.
+    """The place of labelled tiles: ``train.zip`` or ``train/`` in ``root``, and otherwise ``root`` itself.
 
     Raises:
         DataError: nothing is there, or both are, or one of them beside ``images/`` and ``masks/``.
@@ -28,7 +28,7 @@ def labelled_place(root: Path) -> Path:
 
 
 def _place(root: Path, name: str) -> Path:
-    """Where tiles are: ``name``.zip or ``name``/ in ``root`` if one is there, and otherwise ``root`` itself."""
+    """``name``.zip or ``name``/ in ``root`` if one is there, and otherwise ``root`` itself."""
     try:
         found = [place for place in (root / f"{name}.zip", root / name) if place.exists()]
         if len(found) > 1:
@@ -46,12 +46,12 @@ def _place(root: Path, name: str) -> Path:
 
 
 def _folders(root: Path) -> set[str]:
-    """The names of the folders in a folder, in small letters."""
+    """The names of the folders in a folder, in lower case."""
     return {path.name.casefold() for path in root.iterdir() if path.is_dir()} if root.is_dir() else set()
 
 
 def unlabelled_place(root: Path) -> Path:
-    """Where ``load_unlabelled`` reads: ``test.zip`` or ``test/`` in ``root``, and otherwise ``root`` itself.
+    """The place of tiles without labels: ``test.zip`` or ``test/`` in ``root``, and otherwise ``root`` itself.
 
     Raises:
         DataError: nothing is there, or both are.
@@ -60,7 +60,7 @@ def unlabelled_place(root: Path) -> Path:
 
 
 def unlabelled_root(unlabelled: Path | None, data: Path) -> Path:
-    """Where images without labels are looked for: as told, or in ``data``, or beside it where it is a place itself.
+    """Where to look for tiles without labels: ``unlabelled`` if given, or ``data``, or beside it if that holds tiles.
 
     Raises:
         DataError: as ``labelled_place`` and ``unlabelled_place``.
@@ -85,7 +85,7 @@ def sections_file(root: Path) -> Path | None:
         if not (beside.exists() and root.exists() and beside.samefile(root)):
             places.append(beside / "sections.csv")
         found = [place for place in places if place.is_file()]
-        if len(found) > 1 and content_of(found[0]) != content_of(found[1]):
+        if len(found) > 1 and read_table(found[0]) != read_table(found[1]):
             raise DataError(
                 f"{printable(found[0])}: differs from {printable(found[1])}, which lies beside the tiles; keep one"
             )
@@ -94,14 +94,14 @@ def sections_file(root: Path) -> Path | None:
     return found[0] if found else None
 
 
-def content_of(path: Path) -> bytes:
-    """The bytes of a table; a DataError where there are more than a table of tiles has."""
+def read_table(path: Path) -> bytes:
+    """The bytes of a table; raises ``DataError`` where it is larger than any table of tiles."""
     if path.stat().st_size > LARGEST_SECTIONS:
         raise DataError(f"{printable(path)}: larger than {LARGEST_SECTIONS:,} bytes")
     return path.read_bytes()
 
 
 def shown(path: Path) -> str:
-    """A path as a reader can use it and no longer than needed: from the current folder where it is below that."""
+    """A path for messages: relative to the current folder where it lies below that, and printable."""
     whole, here = path.absolute(), Path.cwd()
     return printable(whole.relative_to(here).as_posix() if whole.is_relative_to(here) else whole)

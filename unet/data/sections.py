@@ -1,28 +1,26 @@
-"""A split by seismic section that does not leak, and the table that tells which section a tile is of."""
+"""Which seismic section a tile is of, and a split by section that does not leak."""
 
 import csv
 import io
 import random
-import warnings
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from unet.card import Split
+from unet.card import SectionTable, Split
 from unet.data import pairing
-from unet.data.places import DataError, content_of, sections_file, shown
+from unet.data.places import DataError, read_table, sections_file
 from unet.files.printable import printable
 
 
 @dataclass(frozen=True)
 class Sections:
-    """The seismic sections of some tiles, out of a table whose names may be written otherwise.
+    """The seismic sections of some tiles, by a table whose names may be written otherwise.
 
     Attributes:
         of: tile -> section, of the tiles whose section is known.
-        others: name in the table -> section, of the lines that stand for none of the tiles.
-        lines: how many names the table has.
+        others: name in the table -> section, of the lines that name none of the tiles.
+        lines: number of names in the table.
         blank: how many of them have no section.
         ambiguous: how many may stand for several tiles, or for one that other lines put in another section; the
             section of those tiles is not known.
@@ -34,8 +32,13 @@ class Sections:
     blank: int
     ambiguous: int
 
-    def summary(self, tiles: int) -> dict[str, Any]:
-        """What there is to say of them: numbers, and ``notes`` in plain sentences."""
+    def summary(self, tiles: int, file: str = "") -> SectionTable:
+        """How much the table tells, for a card.
+
+        Args:
+            tiles: how many tiles there are.
+            file: path of the table.
+        """
         notes = []
         if self.blank:
             notes.append(f"{self.blank:,} lines have no section")
@@ -49,20 +52,27 @@ class Sections:
                 "sides of a split, and scores may be too good"
             )
         used = self.lines - len(self.others) - self.blank - self.ambiguous
-        return {"lines": self.lines, "lines_used": used, "tiles": tiles, "tiles_in_one": len(self.of), "notes": notes}
+        return SectionTable(
+            file=file, lines=self.lines, lines_used=used, tiles=tiles, tiles_in_one=len(self.of), notes=tuple(notes)
+        )
 
 
-def sections_said(file: Path, summary: dict[str, Any]) -> list[str]:
-    """A ``Sections.summary`` as lines to print; the first says how much of the table is used, the others warn."""
+def describe(table: SectionTable) -> list[str]:
+    """A table in sentences to print: first how much of it is used, then its notes as warnings."""
     return [
-        f"{shown(file)}: {summary['lines_used']:,} of its {summary['lines']:,} lines name tiles, and "
-        f"{summary['tiles_in_one']:,} of {summary['tiles']:,} tiles lie in a known section",
-        *(f"warning: {shown(file)}: {note}" for note in summary["notes"]),
+        f"{table.file}: {table.lines_used:,} of its {table.lines:,} lines name tiles, and {table.tiles_in_one:,} of "
+        f"{table.tiles:,} tiles lie in a known section",
+        *(f"warning: {table.file}: {note}" for note in table.notes),
     ]
 
 
 def match_sections(ids: Collection[str], table: dict[str, str]) -> Sections:
-    """What a table, as ``read_sections`` gives it, says of tiles; names are compared as by ``pairing.join``."""
+    """Finds the tiles that a table names; see ``pairing.join`` for how names are compared.
+
+    Args:
+        ids: the tiles.
+        table: name -> section, as ``read_sections`` returns it.
+    """
     joined = pairing.join((name for name, section in table.items() if section), ids, table=True)
     found: dict[str, set[str]] = {}
     for name, tile in joined.known.items():
@@ -83,25 +93,19 @@ def match_sections(ids: Collection[str], table: dict[str, str]) -> Sections:
 
 
 def split_tiles(ids: list[str], sections: dict[str, str] | None, val_share: float = 0.12, seed: int = 0) -> Split:
-    """Parts tiles so that no seismic section stands on both sides.
+    """Splits tiles so that no seismic section stands on both sides.
 
     Args:
         ids: the tiles.
-        sections: name -> section, as ``read_sections`` gives; a tile that none of the names stands for is a section
-            of its own.  None splits tile by tile and warns: neighbours on both sides make every score look better
-            than it is.
+        sections: name -> section, as ``read_sections`` returns it; a tile that none of the names stands for is a
+            section of its own.  None splits tile by tile: neighbours on both sides make every score look better than
+            it is.
         val_share: the share of tiles to hold back for validation, 0 to 1.
         seed: another seed, another split.
 
     Returns:
         Both sides sorted; the validation side has at least ``val_share`` of the tiles, and a section more at most.
-        ``sections`` says how many of the names stand for a tile.
     """
-    if sections is None:
-        warnings.warn(
-            "no sections.csv: split by tile; neighbouring tiles may stand on both sides, and scores may be too good",
-            stacklevel=2,
-        )
     matched = match_sections(ids, sections or {})
     groups: dict[str, list[str]] = {}
     for name in sorted(ids):
@@ -113,25 +117,20 @@ def split_tiles(ids: list[str], sections: dict[str, str] | None, val_share: floa
         if len(val) >= val_share * len(ids):
             break
         val += groups[group]
-    held = set(val)
-    train = [name for name in sorted(ids) if name not in held]
-    if sections is None:
-        return Split(by="tile", train=tuple(train), val=tuple(sorted(val)))
-    judging = {matched.of[name] for name in val if name in matched.of}
-    left_out = sorted(name for name, section in matched.others.items() if section in judging)
+    validating = {matched.of[name] for name in val if name in matched.of}
     return Split(
-        by="section",
-        train=tuple(train),
+        by="tile" if sections is None else "section",
+        train=tuple(sorted(set(ids) - set(val))),
         val=tuple(sorted(val)),
-        left_out=tuple(left_out),
-        sections=matched.summary(len(ids)),
+        left_out=tuple(sorted(name for name, section in matched.others.items() if section in validating)),
+        sections=None if sections is None else matched.summary(len(ids)),
     )
 
 
 def read_sections(root: Path) -> dict[str, str] | None:
-    """Name of a tile -> its section, from the ``sections_file`` of ``root``; None where there is none.
+    """Reads the ``sections_file`` of ``root``: name of a tile -> its section, None where there is no such file.
 
-    The columns ``id`` and ``section`` stand anywhere in the first line, in capitals or not; commas, semicolons or tabs
+    The first line names the columns, among them ``id`` and ``section``, in any case; commas, semicolons or tabs
     separate them.  Blanks around names are dropped.  A line may leave its section empty: then it is not known.
 
     Raises:
@@ -142,7 +141,7 @@ def read_sections(root: Path) -> dict[str, str] | None:
     if path is None:
         return None
     try:
-        text = content_of(path).decode("utf-8-sig")  # spreadsheets put a mark in front
+        text = read_table(path).decode("utf-8-sig")  # spreadsheets write a byte order mark
         rows = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text))
         names = [name.strip().casefold() for name in next(rows, [])]
         if not {"id", "section"} <= set(names):
@@ -173,6 +172,6 @@ def read_sections(root: Path) -> dict[str, str] | None:
 
 
 def _separator(text: str) -> str:
-    """What stands between the columns: of commas, semicolons and tabs the one the first line has most of."""
+    """The separator of columns: of commas, semicolons and tabs the one that the first line has most of."""
     first = text.split("\n", 1)[0]
     return max(",;\t", key=first.count)

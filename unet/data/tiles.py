@@ -1,4 +1,4 @@
-"""The TGS Salt Identification data in Kaggle's own layout, and any data set in a layout like it."""
+"""Labelled and unlabelled tiles, in Kaggle's layout of the TGS Salt Identification data or one like it."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -9,12 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unet.data import pairing
-from unet.data.places import DEFAULT as DEFAULT
-from unet.data.places import DataError as DataError
-from unet.data.places import labelled_place as labelled_place
-from unet.data.places import unlabelled_place
-from unet.data.sections import read_sections as read_sections
-from unet.data.sections import split_tiles as split_tiles
+from unet.data.places import DataError, labelled_place, unlabelled_place
 from unet.files.images import FORMATS
 from unet.files.listing import ImageFile, find_images, find_left_out
 from unet.files.printable import printable
@@ -32,7 +27,7 @@ class Tiles:
         ids: their names, without the suffix.
         images: (N, H, W) uint8.
         masks: (N, H, W) bool, True = salt.
-        notes: what was left out, guessed or looks wrong where they were read, in plain sentences.
+        notes: what was left out, guessed or looks wrong in their files, in plain sentences.
     """
 
     ids: list[str]
@@ -41,7 +36,7 @@ class Tiles:
     notes: tuple[str, ...] = ()
 
     def subset(self, ids: Sequence[str]) -> "Tiles":
-        """The tiles with these ids, in this order; a KeyError names one that is not there."""
+        """The tiles with these ids, in this order; a ``KeyError`` names one that is missing."""
         index = {name: row for row, name in enumerate(self.ids)}
         rows = [index[name] for name in ids]
         return Tiles(list(ids), self.images[rows], self.masks[rows], self.notes)
@@ -57,15 +52,15 @@ class Unlabelled:
 
 
 def load_tiles(root: Path) -> Tiles:
-    """All labelled tiles below ``root``.
+    """Reads all labelled tiles below ``root``.
 
     Args:
-        root: the folder that holds ``train.zip`` or ``train/``, or itself a zip or folder of images and masks: in
+        root: the folder that holds ``train.zip`` or ``train/``, or itself a ZIP or folder of images and masks: in
             ``images/`` and ``masks/``, of one survey or each of several, or ``x_mask.png`` beside ``x.png``.  Images
             are grey or RGB; of a mask any value but 0 is salt.
 
     Returns:
-        The tiles, sorted by id, which is the name without the suffix in Unicode NFC, and the folder before it where
+        The tiles, sorted by id, which is the name without the suffix in Unicode NFC, with the folder before it where
         two folders hold one name.
 
     Raises:
@@ -77,29 +72,30 @@ def load_tiles(root: Path) -> Tiles:
 
 
 def read_tiles(place: Path, only: Collection[str] | None = None) -> Tiles:
-    """The labelled tiles of the zip or the folder itself; as ``load_tiles``, which looks for it.
+    """Reads the labelled tiles of a ZIP or a folder; raises as ``load_tiles``.
 
     Args:
-        place: as ``labelled_place`` finds it.
-        only: the ids of those to read, by default all; a DataError says how many of them are not there.
+        place: from ``labelled_place``.
+        only: ids of the tiles to read, None for all; a ``DataError`` says how many of them are missing.
     """
     found = find_tiles(place)
     ids = sorted(found.images if only is None else only)
-    _refuse_missing(place, ids, found.images)
+    _check_present(place, ids, found.images)
     missing = sorted(set(ids) - found.masks.keys())
     if missing:
         raise DataError(
             f"{printable(place)}: {len(missing):,} images have no mask of the same name in masks/ or beside them, "
             f"first {printable(missing[0])}"
         )
-    images, guessed = _read_all(found.images, ids)
-    truths, said = _read_masks(place, found.masks, ids, images.shape)
-    return Tiles(ids, images, truths, (*_unused(len(found.images) - len(ids)), *found.notes, *guessed, *said))
+    images, image_notes = _read_images(found.images, ids)
+    masks, mask_notes = _read_masks(place, found.masks, ids, images.shape)
+    unused = _unused(len(found.images) - len(ids))
+    return Tiles(ids, images, masks, (*unused, *found.notes, *image_notes, *mask_notes))
 
 
 @dataclass(frozen=True)
 class TileFiles:
-    """Files of tiles, not yet read: id -> image, id -> mask of those that have one, and ``notes`` as of ``Tiles``."""
+    """Files of tiles, not read yet: id -> image, id -> mask where there is one, and ``notes`` as of ``Tiles``."""
 
     images: dict[str, ImageFile]
     masks: dict[str, ImageFile]
@@ -107,7 +103,7 @@ class TileFiles:
 
 
 def find_tiles(place: Path) -> TileFiles:
-    """The images and masks of a zip or a folder, by the rules of ``load_tiles``; raises as there."""
+    """Finds the images and masks of a ZIP or a folder, by the rules of ``load_tiles``; raises as that."""
     images, masks = _images_and_masks(place)
     if not images or not (masks or images[0].inside.parent.name):
         raise DataError(
@@ -115,7 +111,7 @@ def find_tiles(place: Path) -> TileFiles:
             "x_mask.png beside x.png; found no images there"
         )
     found = pairing.pair([file.inside for file in images], [file.inside for file in masks])
-    _refuse_ambiguous(place, [*found.twice, *found.ambiguous])
+    _check_unambiguous(place, [*found.twice, *found.ambiguous])
     names = pairing.names_of([file.inside for file in images])
     notes = []
     if found.unpaired:
@@ -136,8 +132,8 @@ def _images_and_masks(place: Path) -> tuple[list[ImageFile], list[ImageFile]]:
     )
 
 
-def _refuse_missing(place: Path, ids: list[str], there: Collection[str]) -> None:
-    missing = sorted(set(ids) - set(there))
+def _check_present(place: Path, ids: list[str], present: Collection[str]) -> None:
+    missing = sorted(set(ids) - set(present))
     if missing:
         raise DataError(
             f"{printable(place)}: {len(missing):,} of {len(ids):,} tiles are not there, first {printable(missing[0])}"
@@ -148,16 +144,16 @@ def _unused(count: int) -> list[str]:
     return [f"{count:,} other tiles there are not used"] if count else []
 
 
-def _refuse_ambiguous(place: Path, ambiguous: list[str]) -> None:
+def _check_unambiguous(place: Path, ambiguous: list[str]) -> None:
     if ambiguous:
         more = f" (and {len(ambiguous) - 1:,} more such)" if len(ambiguous) > 1 else ""
         raise DataError(f"{printable(place)}: {printable(ambiguous[0])}{more}")
 
 
-def _read_all(files: dict[str, ImageFile], ids: list[str]) -> tuple[NDArray[np.uint8], list[str]]:
-    """Images of one size, (N, H, W) uint8, the first says what size that is; and what of them was guessed."""
-    guessed = _Guessed("images")
-    first = guessed.of(files[ids[0]].read_image(), ids[0]).grey
+def _read_images(files: dict[str, ImageFile], ids: list[str]) -> tuple[NDArray[np.uint8], list[str]]:
+    """Images of the size of the first one, (N, H, W) uint8, and notes on them."""
+    notes = _Notes("images")
+    first = notes.collect(files[ids[0]].read_image(), ids[0]).grey
     if len(ids) * first.size > LARGEST_PIXELS:
         raise DataError(
             f"{len(ids):,} images of {_size(first.shape)} as {printable(ids[0])} are more than {LARGEST_PIXELS:,} "
@@ -165,47 +161,55 @@ def _read_all(files: dict[str, ImageFile], ids: list[str]) -> tuple[NDArray[np.u
         )
     images = np.empty((len(ids), *first.shape), np.uint8)
     for row, name in enumerate(ids):
-        values = guessed.of(files[name].read_image(), name).grey if row else first
+        values = notes.collect(files[name].read_image(), name).grey if row else first
         if values.shape != first.shape:
             raise DataError(
                 f"{printable(name)}: expected an image of {_size(first.shape)} as {printable(ids[0])}, "
                 f"got {_size(values.shape)}"
             )
         images[row] = np.rint(values * 255)
-    return images, guessed.sentences()
+    return images, notes.sentences()
 
 
 def _read_masks(
     place: Path, files: dict[str, ImageFile], ids: list[str], shape: tuple[int, ...]
 ) -> tuple[NDArray[np.bool_], list[str]]:
-    """Masks of one size, (N, H, W) bool, and what of them was guessed or looks wrong."""
-    guessed = _Guessed("masks")
-    truths = np.empty(shape, np.bool_)
+    """Masks of one size, (N, H, W) bool, and notes on them."""
+    notes = _Notes("masks")
+    masks = np.empty(shape, np.bool_)
     values: set[float | tuple[int, ...]] = set()
     for row, name in enumerate(ids):
-        mask = guessed.of(files[name].read_mask(), name)
+        mask = notes.collect(files[name].read_mask(), name)
         if mask.salt.shape != shape[1:]:
             raise DataError(
                 f"{printable(name)}: expected a mask of {_size(shape[1:])} as its image, got {_size(mask.salt.shape)}"
             )
-        truths[row] = mask.salt
+        masks[row] = mask.salt
         values |= mask.values
     try:
-        return truths, [*guessed.sentences(), *doubts(truths, values)]
+        return masks, [*notes.sentences(), *doubts(masks, values)]
     except DataError as error:
         raise DataError(f"{printable(place)}: {error}") from None
 
 
-def doubts(truths: NDArray[np.bool_], values: set[float | tuple[int, ...]]) -> list[str]:
-    """What looks wrong in masks taken together, in which every value but 0 is salt."""
-    if truths.all():
+def doubts(masks: NDArray[np.bool_], values: set[float | tuple[int, ...]]) -> list[str]:
+    """Notes on what looks wrong in masks taken together.
+
+    Args:
+        masks: (..., H, W) bool, made by the rule that every value but 0 is salt.
+        values: those in their files.
+
+    Raises:
+        DataError: everything would be salt though the masks hold several values.
+    """
+    if masks.all():
         if len(values) > 1:
             raise DataError(
                 f"no mask holds a pixel of value 0, they hold {_listed(values)}, so that everything would be salt; "
                 "save 0 where there is no salt"
             )
         return [f"no mask holds a pixel without salt: all of them are {_listed(values)} throughout"]
-    if not truths.any():
+    if not masks.any():
         return [f"no mask holds a pixel of salt: all of them are {_listed(values)} throughout"]
     if len(values) > 2:
         return [f"the masks hold more than two values, {_listed(values)}: every one but 0 counts as salt"]
@@ -213,7 +217,7 @@ def doubts(truths: NDArray[np.bool_], values: set[float | tuple[int, ...]]) -> l
 
 
 def _listed(values: set[float | tuple[int, ...]]) -> str:
-    """Numbers before colours, the lowest first, and not more than a reader takes in."""
+    """At most ``MOST_LISTED`` values in words, numbers before colours, the lowest first."""
     ordered = sorted(values, key=lambda value: value if isinstance(value, tuple) else (-1, value))
     words = [f"{value:g}" if not isinstance(value, tuple) else str(value) for value in ordered]
     if len(words) > MOST_LISTED:
@@ -229,18 +233,18 @@ class _Noted(Protocol):
 _AnyNoted = TypeVar("_AnyNoted", bound=_Noted)
 
 
-class _Guessed:
-    """What was guessed of many files, said once for all that share it."""
+class _Notes:
+    """The notes on many files, each once with the number of files that share it."""
 
     def __init__(self, what: str) -> None:
         self.what = what
         self.names: dict[str, list[str]] = {}
 
-    def of(self, read: _AnyNoted, name: str) -> _AnyNoted:
-        """Remembers the notes of one file, and passes it on."""
-        for note in read.notes:
+    def collect(self, noted: _AnyNoted, name: str) -> _AnyNoted:
+        """Adds the notes on one file, and returns it."""
+        for note in noted.notes:
             self.names.setdefault(note, []).append(name)
-        return read
+        return noted
 
     def sentences(self) -> list[str]:
         """One for each note."""
@@ -255,15 +259,15 @@ def _size(shape: tuple[int, ...]) -> str:
 
 
 def load_unlabelled(root: Path, left_out: Collection[str], labelled: Collection[str] = ()) -> Unlabelled:
-    """Images without masks, for a teacher to look at.
+    """Reads tiles without labels, for a teacher to make pseudo-labels of.
 
     Args:
-        root: a zip or a folder of images of one size, or the folder that holds ``test.zip`` or ``test/``.
+        root: a ZIP or a folder of images of one size, or the folder that holds ``test.zip`` or ``test/``.
         left_out: names of tiles not to read, as a table of sections has them.
-        labelled: names of tiles not to read because they have labels, should the place hold those too.
+        labelled: ids of tiles not to read because they have labels.
 
     Returns:
-        The images, sorted by name; their notes say how many were left out.
+        The images, sorted by id; their notes count those that were left out.
 
     Raises:
         DataError: no images, two places that could be meant, two of one name, or images of different sizes.
@@ -271,35 +275,35 @@ def load_unlabelled(root: Path, left_out: Collection[str], labelled: Collection[
     """
     place = unlabelled_place(root)
     files = _unlabelled_files(place)
-    # What a name may stand for is left out too: nothing that judges may teach.
-    judging = pairing.join(left_out, files, table=True).possible()
+    # What a name may stand for is left out too: no tile that validates may be learned from.
+    validating = pairing.join(left_out, files, table=True).possible()
     known = pairing.join(labelled, files).possible()
     notes = []
-    if judging:
-        notes.append(f"{len(judging):,} tiles without labels lie in sections that validate, and are left out")
-    if known - judging:
-        notes.append(f"{len(known - judging):,} of the images have labels, and are left out")
-    ids = sorted(files.keys() - judging - known)
+    if validating:
+        notes.append(f"{len(validating):,} tiles without labels lie in sections that validate, and are left out")
+    if known - validating:
+        notes.append(f"{len(known - validating):,} of the images have labels, and are left out")
+    ids = sorted(files.keys() - validating - known)
     if not ids:
         raise DataError(f"{printable(place)}: expected a zip or a folder of images without labels; found none to use")
     return _read_unlabelled(files, ids, notes)
 
 
 def read_unlabelled(place: Path, ids: list[str]) -> Unlabelled:
-    """The images with these names in the zip or the folder itself; a DataError says how many are not there."""
+    """Reads the images with these ids in a ZIP or a folder; a ``DataError`` says how many are missing."""
     files = _unlabelled_files(place)
-    _refuse_missing(place, ids, files)
+    _check_present(place, ids, files)
     return _read_unlabelled(files, ids, _unused(len(files) - len(ids)))
 
 
 def _read_unlabelled(files: dict[str, ImageFile], ids: list[str], notes: list[str]) -> Unlabelled:
-    images, guessed = _read_all(files, ids)
-    return Unlabelled(ids, images, (*notes, *guessed))
+    images, image_notes = _read_images(files, ids)
+    return Unlabelled(ids, images, (*notes, *image_notes))
 
 
 def _unlabelled_files(place: Path) -> dict[str, ImageFile]:
-    """The images of a place by name, without masks that lie beside them."""
+    """The images of a place by id, without masks that lie beside them."""
     images, _ = _images_and_masks(place)
     paths = [file.inside for file in images]
-    _refuse_ambiguous(place, pairing.pair(paths, []).twice)
+    _check_unambiguous(place, pairing.pair(paths, []).twice)
     return dict(zip(pairing.names_of(paths), images, strict=True))
