@@ -19,24 +19,24 @@ def main() -> int:
     import tyro
     from rich.console import Console
 
-    from unet.data.tiles import DataError
+    from unet.data.places import DataError
     from unet.files.images import ImageError, quiet_decoders
     from unet.files.printable import printable
     from unet.training.config import TrainingConfig
-    from unet.training.loop import TrainingError, train
+    from unet.training.errors import TrainingError
+    from unet.training.loop import train
 
     quiet_decoders()
     console = Console(stderr=True, highlight=False, soft_wrap=True)
 
+    failures = (TrainingError, DataError, ImageError, OSError)
+
     def work() -> int:
         try:
             train(tyro.cli(TrainingConfig), console)
-        except (TrainingError, DataError, ImageError, OSError) as error:
+        except (*failures, ValueError) as error:
             console.print(f"error: {printable(str(error))}", markup=False)
-            return 1
-        except ValueError as error:
-            console.print(f"error: {printable(str(error))}", markup=False)
-            return 2
+            return 1 if isinstance(error, failures) else 2
         return 0
 
     return signals.run("interrupted; go on with --resume", work)

@@ -20,7 +20,7 @@ from packaging.version import Version
 from rich.console import Console
 
 ROOT = Path(__file__).parents[1]
-RESUME = "unet/training/loop.py"  # where a run reads its own resume file, and the one place for torch.load
+RESUME = "unet/training/resume.py"  # where a run reads its own resume file, and the one place for torch.load
 
 # Each of these can run what stands in a file, or a string.
 NEVER = (

@@ -1,14 +1,16 @@
-"""Every option of a training run, as one documented dataclass: train.py makes its command line of it."""
+"""Every option of a training run, as one documented dataclass that train.py turns into its command line."""
 
 import math
+import os
 import sys
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from unet.model import UNetConfig
+import msgspec
+from torch import Tensor
 
-RUNS = Path("runs")
+from unet.model import UNetConfig
 
 
 @dataclass(frozen=True)
@@ -18,33 +20,32 @@ class TrainingConfig:
     data: Path | None = None
     """Folder with the TGS data (train.zip or train/, and sections.csv), or the zip or folder of tiles itself, with
     sections.csv in it or beside it. Default: data/tgs-salt below the current folder if it is there; otherwise the
-    network learns from synthetic sections alone, which the first line says. What was read is always said. With
-    --resume: where the same tiles are now."""
+    network learns from synthetic sections alone, and the first line says so. With --resume: where the same tiles are
+    now."""
     name: str = "salt-unet"
     """Name of the run: everything is written to runs/NAME."""
     split: Path | None = None
     """A card (NAME.json) whose split of the tiles to repeat, instead of drawing one by --val-share and --seed."""
     teacher: tuple[Path, ...] = ()
-    """Weights of one or more networks whose mean opinion labels the --unlabelled tiles, once, when the run begins. They
-    must not have learned from the tiles that validate this run. With --resume: where the same weights are now."""
+    """Weights of one or more networks whose mean probability labels the --unlabelled tiles, once, when the run begins.
+    They must not have learned from the tiles that validate this run. With --resume: where the same weights are now."""
     unlabelled: Path | None = None
     """Folder or zip with the tiles for the teacher; by default test.zip or test/ in --data or beside it. Tiles in
     sections that validate are left out. With --resume: where the same tiles are now."""
     unlabelled_share: float = 0.7
-    """Share of every epoch that the teacher labelled, the next ones in turn, and less where there are too few to fill
-    it without taking one twice; needs --teacher."""
+    """Share of pseudo-labelled tiles in every epoch, the next ones in turn; less where there are too few to fill it
+    without taking one twice. Needs --teacher."""
     start_from: Path | None = None
-    """Weights (NAME.safetensors with its card) to begin with instead of random ones; their shape is kept."""
+    """Weights (NAME.safetensors with its card) to begin with instead of random ones; they bring their own shape."""
     resume: bool = False
-    """Go on from the last complete checkpoint of this run, with the options it was started with, and with the same
-    tiles, split and teachers, which the checkpoint knows byte for byte: where they changed the run is refused, and
-    --data, --unlabelled and --teacher say where they are now. Other options given beside it are named and not used. On
-    as many processes and threads as before it ends with the same weights, bit for bit; it may go on with more or
-    fewer."""
+    """Go on from the last complete resume checkpoint of this run, with the options it was started with and with the
+    same tiles, split and teachers, byte for byte. The run is refused where they changed; --data, --unlabelled and
+    --teacher say where they are now. Other options given beside it are named and not used. On as many processes and
+    threads as before it ends with the same weights, bit for bit; it may go on with more or fewer."""
     epochs: int = 60
     """How often every training tile is seen."""
     batch_size: int = 32
-    """Tiles per step and process; each process normalises with the statistics of its own."""
+    """Tiles per step and process; each process normalises with its own batch statistics."""
     learning_rate: float = 2e-3
     """AdamW's highest learning rate; a cosine takes it to 0."""
     weight_decay: float = 1e-2
@@ -54,18 +55,18 @@ class TrainingConfig:
     lovasz_from: float = 0.5
     """Share of the run after which the loss changes from cross-entropy to the symmetric Lovasz hinge."""
     coarse: float = 0.72
-    """Size of the tiles, as a share of their own, until then: learning from smaller images first (Tan and Le 2021,
-    EfficientNetV2) makes those epochs twice as fast. 1 switches it off."""
+    """Height and width of the tiles until then, as a share of their own: learning from smaller images first (Tan and Le
+    2021, EfficientNetV2) makes those epochs twice as fast. 1 switches it off."""
     ema_decay: float = 0.998
-    """Decay per step of the moving average of the weights; the average is what is validated and kept."""
+    """Decay per step of the exponential moving average of the weights, which is validated and saved."""
     synthetic_share: float = 0.1
-    """Share of synthetic sections in every epoch, fresh ones each time."""
+    """Share of synthetic sections in every epoch, new ones each time."""
     sections_per_epoch: int = 3000
     """Synthetic sections per epoch where there is no other data."""
     val_share: float = 0.12
     """Share of the labelled tiles held back for validation, whole seismic sections at a time."""
     seed: int = 0
-    """Decides the split, the first weights, the order of tiles and their augmentation."""
+    """Decides the split, the initial weights, the order of tiles and their augmentation."""
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
     """Number format of the forward pass; auto takes bfloat16 where the hardware computes in it."""
     model: UNetConfig = field(default_factory=UNetConfig)
@@ -73,84 +74,64 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         if not self.name or Path(self.name).name != self.name or self.name in (".", ".."):
-            raise ValueError(f"name must be a plain folder name, got {self.name!r}")
+            raise ValueError(f"expected name to be a plain folder name, got {self.name!r}")
         for option in ("epochs", "batch_size", "sections_per_epoch"):
             if getattr(self, option) < 1:
-                raise ValueError(f"{option} must be at least 1, got {getattr(self, option)}")
-        for option in ("warm_up", "lovasz_from", "synthetic_share", "unlabelled_share", "val_share", "ema_decay"):
-            if not 0 <= getattr(self, option) <= 1:
-                raise ValueError(f"{option} must lie between 0 and 1, got {getattr(self, option)}")
-        if not 0.2 <= self.coarse <= 1:
-            raise ValueError(f"coarse must lie between 0.2 and 1, got {self.coarse}")
+                raise ValueError(f"expected {option} to be at least 1, got {getattr(self, option)}")
+        shares = ("warm_up", "lovasz_from", "synthetic_share", "unlabelled_share", "val_share", "ema_decay")
+        for option, least in {**dict.fromkeys(shares, 0), "coarse": 0.2}.items():
+            if not least <= getattr(self, option) <= 1:
+                raise ValueError(f"expected {option} to be between {least} and 1, got {getattr(self, option)}")
         if self.teacher and self.synthetic_share + self.unlabelled_share >= 1:
-            raise ValueError("synthetic_share and unlabelled_share leave no room for the labelled tiles; lower one")
-        if self.unlabelled is not None and not self.teacher and not self.resume:  # which has its teachers
-            raise ValueError("unlabelled tiles teach nothing by themselves; name a --teacher too")
+            raise ValueError(
+                "expected synthetic_share and unlabelled_share to leave room for the labelled tiles, "
+                f"got {self.synthetic_share} and {self.unlabelled_share}; lower one"
+            )
+        if self.unlabelled is not None and not self.teacher and not self.resume:  # a resumed run has its teachers
+            raise ValueError("expected a teacher for the unlabelled tiles, got none; name one with --teacher")
         if self.synthetic_share == 1:
-            raise ValueError("synthetic_share 1 leaves no room for the data; point --data to no data instead")
+            raise ValueError("expected synthetic_share below 1, got 1; leave out --data to learn from nothing else")
 
     @property
     def folder(self) -> Path:
         """Where the run is written."""
-        return RUNS / self.name
+        return Path("runs") / self.name
 
-    def to_json(self) -> dict[str, Any]:
-        """The options as plain JSON values; ``from_json`` is its inverse."""
-
-        def plain(value: Any) -> Any:
-            if isinstance(value, tuple):
-                return [plain(part) for part in value]
-            return str(value) if isinstance(value, Path) else value
-
-        return {name: plain(value) for name, value in asdict(self).items()}
-
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> "TrainingConfig":
-        """The options that ``to_json`` wrote."""
-        known = {f.name for f in fields(cls)}
-        kept = {k: v for k, v in values.items() if k in known}
-        for name in ("data", "split", "unlabelled", "start_from"):
-            if kept.get(name) is not None:
-                kept[name] = Path(kept[name])
-        kept["teacher"] = tuple(Path(path) for path in kept.get("teacher", ()))
-        return cls(**{**kept, "model": UNetConfig(**kept["model"])})
+    @property
+    def weights(self) -> Path:
+        """The weights of the run; their card stands beside them."""
+        return self.folder / f"{self.name}.safetensors"
 
 
-def differing(given: TrainingConfig, own: TrainingConfig) -> list[str]:
-    """The options given beside --resume that are not those of the run and change nothing, as they were given."""
-    asked, kept, usual = (_flat(config) for config in (given, own, TrainingConfig()))
-    words = {word.split("=", 1)[0].replace("_", "-") for word in sys.argv} if _is_command() else set()
-    where = {"name", "resume", "data"} | ({"teacher", "unlabelled"} if own.teacher else set())  # these are used
+def plain(value: Any) -> Any:
+    """A typed value as dictionaries, lists and plain values: paths become text, tensors stay."""
+    return msgspec.to_builtins(value, enc_hook=os.fspath, builtin_types=(Tensor,))
+
+
+def unused_options(given: TrainingConfig, own: TrainingConfig) -> list[str]:
+    """The options given beside --resume that a run ignores because its own differ, as words of the command line."""
+    values, kept, defaults = (_by_option(config) for config in (given, own, TrainingConfig()))
+    command = sys.argv if Path(sys.argv[0]).name == "train.py" else []  # another program has options of its own
+    named = {word.split("=", 1)[0].replace("_", "-") for word in command}
+    used = {"name", "resume", "data"} | ({"teacher", "unlabelled"} if own.teacher else set())
     return [
-        f"--{name} {_plain(value)}"
-        for name in asked
-        if (value := asked[name]) != kept[name] and name not in where
-        # An option that has its usual value may have been given all the same.
-        if value != usual[name] or f"--{name}" in words
+        f"--{option} {' '.join(map(str, value)) if isinstance(value, (list, tuple)) else value}"
+        for option, value in values.items()
+        # A default may have been given explicitly too.
+        if value != kept[option] and option not in used and (value != defaults[option] or f"--{option}" in named)
     ]
 
 
-def _is_command() -> bool:
-    """Whether the words of this process are options of a run, and not those of some program that trains."""
-    return Path(sys.argv[0]).name == "train.py"
-
-
-def _flat(config: TrainingConfig) -> dict[str, Any]:
-    """Every option under its name on the command line."""
-    values = config.to_json()
-    shape = values.pop("model")
-    return {name.replace("_", "-"): value for name, value in values.items()} | {
-        f"model.{name.replace('_', '-')}": value for name, value in shape.items()
-    }
-
-
-def _plain(value: object) -> str:
-    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+def _by_option(config: TrainingConfig) -> dict[str, Any]:
+    """Every value by the name of its option on the command line."""
+    values = plain(config)
+    shape = {f"model.{name}": value for name, value in values.pop("model").items()}
+    return {name.replace("_", "-"): value for name, value in (values | shape).items()}
 
 
 def learning_rate(config: TrainingConfig, progress: float) -> float:
     """The learning rate at ``progress`` (0 to 1) of the run: a linear rise, then a cosine to 0."""
     if progress < config.warm_up:
         return config.learning_rate * progress / config.warm_up
-    done = (progress - config.warm_up) / (1 - config.warm_up)
-    return config.learning_rate * (1 + math.cos(math.pi * done)) / 2
+    fallen = (progress - config.warm_up) / (1 - config.warm_up)
+    return config.learning_rate * (1 + math.cos(math.pi * fallen)) / 2

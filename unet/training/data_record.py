@@ -1,24 +1,102 @@
-"""What a run learns from, as its checkpoint keeps it: ids, split, places and a digest of every tile.
+"""What a run learns from, as its resume checkpoint keeps it: ids, split, places and a digest of every tile.
 
-A resumed run goes on with exactly that, wherever it lies by then, or with nothing.
+A resumed run goes on with exactly that, wherever it lies by then, or is refused.
 """
 
 import hashlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 import torch
+from msgspec import Struct
 from numpy.typing import NDArray
 from torch import Tensor
 
-from unet.card import Split
+from unet.card import Card, Split
 from unet.data.dataset import SYNTHETIC, Dataset, make_dataset
 from unet.data.places import DataError, labelled_place, shown, unlabelled_place
 from unet.data.tiles import Unlabelled, read_tiles, read_unlabelled
 
-DataRecord = dict[str, Any]  # of plain values and tensors, which ``torch.load(weights_only=True)`` takes
+
+class Lineage(Struct, frozen=True, kw_only=True):
+    """What a card records about other weights.
+
+    Attributes:
+        name: what their run was called.
+        sha256: of their tensors.
+        licence: what they may be used for; None where their card names no licence.
+        training: how they were made, without the scores of every epoch.
+    """
+
+    name: str | None
+    sha256: str
+    licence: str | None
+    training: dict[str, Any]
+
+    @classmethod
+    def of(cls, card: Card) -> "Lineage":
+        """What the card of some weights passes on to cards of weights made from them."""
+        training = {key: value for key, value in (card.training or {}).items() if key != "history"}
+        return cls(name=card.name, sha256=card.sha256, licence=card.licence, training=training)
+
+
+class Parents(Struct, frozen=True, kw_only=True):
+    """The weights a run started from, None where it started from random ones, and those of its teachers."""
+
+    started_from: Lineage | None = None
+    taught_by: tuple[Lineage, ...] = ()
+
+
+class UnlabelledRecord(Struct, frozen=True, kw_only=True):
+    """Tiles without labels: the absolute path they were read from, their ids, and the digest of each, (N, 32) uint8."""
+
+    source: str
+    ids: tuple[str, ...]
+    digests: Tensor
+
+
+class TeacherRecord(Struct, frozen=True, kw_only=True):
+    """The absolute path of a teacher's weights, and the SHA-256 of their tensors."""
+
+    path: str
+    sha256: str
+
+
+class DataRecord(Struct, frozen=True, kw_only=True):
+    """Everything a run learns from.
+
+    Attributes:
+        source: the absolute path of the labelled tiles, or ``SYNTHETIC``.
+        split: None where everything is synthetic, and so is ``digests``.
+        digests: (N, 32) uint8, of the tiles that train and then those that validate.
+        notes: about the labelled tiles, as of ``Dataset``.
+        unlabelled: None without teachers.
+        teachers: in the order of the options.
+        parents: the weights this run comes from.
+    """
+
+    source: str
+    split: Split | None = None
+    digests: Tensor | None = None
+    notes: tuple[str, ...] = ()
+    unlabelled: UnlabelledRecord | None = None
+    teachers: tuple[TeacherRecord, ...] = ()
+    parents: Parents = Parents()
+
+
+def summarise(record: DataRecord | UnlabelledRecord) -> dict[str, Any]:
+    """What a card says about tiles: the place as short as it can be, how many, one digest of all, and the notes."""
+    if record.digests is None:
+        return {"source": record.source}
+    return {
+        "source": shown(Path(record.source)),
+        "tiles": len(record.digests),
+        "sha256": hashlib.sha256(record.digests.numpy().tobytes()).hexdigest(),
+        "notes": record.notes if isinstance(record, DataRecord) else (),
+    }
 
 
 def digests(*arrays: NDArray[np.generic]) -> Tensor:
@@ -28,96 +106,84 @@ def digests(*arrays: NDArray[np.generic]) -> Tensor:
 
 
 def record_dataset(dataset: Dataset) -> DataRecord:
-    """The labelled tiles: where they are, their split, and a digest of each, of those that train before the others."""
+    """The record of a run that learns from labelled tiles, or from synthetic sections alone."""
     if dataset.train is None or dataset.split is None:
-        return {"source": SYNTHETIC}
-    images, truths = (
-        np.concatenate([train, val])
-        for train, val in (
-            (dataset.train.images, dataset.val.images),
-            (dataset.train.targets > 0, dataset.val.masks),
-        )
+        return DataRecord(source=SYNTHETIC)
+    images = np.concatenate([dataset.train.images, dataset.val.images])
+    masks = np.concatenate([dataset.train.targets > 0, dataset.val.masks])
+    return DataRecord(
+        source=str(dataset.source), split=dataset.split, digests=digests(images, masks), notes=dataset.notes
     )
-    return {
-        "source": str(dataset.source),
-        "split": msgspec.to_builtins(dataset.split),
-        "digests": digests(images, truths),
-        "notes": list(dataset.notes),
-    }
 
 
-def record_unlabelled(place: Path, images: Unlabelled) -> DataRecord:
-    """The tiles without labels: where they are, their ids, and a digest of each."""
-    return {"source": str(place), "ids": images.ids, "digests": digests(images.images)}
+def record_unlabelled(place: Path, tiles: Unlabelled) -> UnlabelledRecord:
+    """The record of tiles without labels that were read from ``place``."""
+    return UnlabelledRecord(source=str(place.absolute()), ids=tuple(tiles.ids), digests=digests(tiles.images))
 
 
-def reload_dataset(kept: DataRecord, data: Path | None) -> tuple[Dataset, list[str]]:
-    """What a run began with, from where it was or from ``data``, and what there is to say of it.
+def reload_dataset(record: DataRecord, data: Path | None, say: Callable[[str], None]) -> tuple[Dataset, DataRecord]:
+    """Reads the labelled tiles of a run again, from where they were or from ``data``.
+
+    Args:
+        record: what the run began with.
+        data: where the tiles are now; None if they are where they were.
+        say: called with a sentence for everything that somebody should know about it.
+
+    Returns:
+        The dataset, and the record with the place it was read from.
 
     Raises:
-        DataError: it is not there any more, or not the same.
+        DataError: the tiles are not there any more, or not the same.
         ImageError: a file that cannot be read.
     """
-    if kept["source"] == SYNTHETIC:
+    if record.split is None or record.digests is None:
         if data is not None:
             raise DataError(
-                f"this run learns from synthetic sections and cannot go on with {shown(data)}; "
-                "begin another under another --name"
+                f"expected to go on with synthetic sections, as the run began, got {shown(data)}; "
+                "begin another run under another --name"
             )
-        return make_dataset(None, None), ["learning from synthetic sections alone, as the run began"]
-    place = _still_there(kept["source"], "data", None if data is None else labelled_place(data))
-    split = msgspec.convert(kept["split"], Split)
-    ids = [*split.train, *split.val]
+        say("learning from synthetic sections alone, as the run began")
+        return make_dataset(None, None), record
+    place = _existing_place(record.source, "data", None if data is None else labelled_place(data))
+    ids = [*record.split.train, *record.split.val]
+    say(f"reading {shown(place)}")
     try:
         tiles = read_tiles(place, ids)
     except DataError as error:
-        raise DataError(f"{error}; {_as_it_began('data')}") from None
+        raise DataError(f"{error}; {_remedy('data')}") from None
     tiles = tiles.subset(ids)
-    _refuse_changed(place, "data", ids, digests(tiles.images, tiles.masks), kept["digests"])
-    said = [f"reading {shown(place)}", *tiles.notes]
-    return make_dataset(tiles, split, place, tuple(kept["notes"])), said
+    _check_unchanged(place, "data", ids, digests(tiles.images, tiles.masks), record.digests)
+    for note in tiles.notes:
+        say(note)
+    return make_dataset(tiles, record.split, place, record.notes), msgspec.structs.replace(record, source=str(place))
 
 
-def reload_unlabelled(kept: DataRecord, root: Path | None) -> tuple[Path, Unlabelled]:
-    """The tiles without labels that a run began with, and where they are; raises as ``reload_dataset``."""
-    place = _still_there(kept["source"], "unlabelled", None if root is None else unlabelled_place(root))
+def reload_unlabelled(record: UnlabelledRecord, root: Path | None) -> tuple[Path, Unlabelled]:
+    """Reads the tiles without labels again, and says where they are; raises as ``reload_dataset``."""
+    place = _existing_place(record.source, "unlabelled", None if root is None else unlabelled_place(root))
     try:
-        images = read_unlabelled(place, kept["ids"])
+        tiles = read_unlabelled(place, list(record.ids))
     except DataError as error:
-        raise DataError(f"{error}; {_as_it_began('unlabelled')}") from None
-    _refuse_changed(place, "unlabelled", kept["ids"], digests(images.images), kept["digests"])
-    return place, images
+        raise DataError(f"{error}; {_remedy('unlabelled')}") from None
+    _check_unchanged(place, "unlabelled", record.ids, digests(tiles.images), record.digests)
+    return place, tiles
 
 
-def _still_there(source: str, option: str, given: Path | None) -> Path:
+def _existing_place(source: str, option: str, given: Path | None) -> Path:
     place = given or Path(source)
     if not place.exists():
-        raise DataError(
-            f"{shown(place)}: no such file or folder any more, and this run learns from it; {_as_it_began(option)}"
-        )
+        raise DataError(f"{shown(place)}: expected the tiles of this run, got no file or folder; {_remedy(option)}")
     return place.absolute()
 
 
-def _refuse_changed(place: Path, option: str, ids: list[str], found: Tensor, kept: Tensor) -> None:
-    changed = [name for name, same in zip(ids, (found == kept).all(dim=1).tolist(), strict=True) if not same]
+def _check_unchanged(place: Path, option: str, ids: Sequence[str], found: Tensor, recorded: Tensor) -> None:
+    changed = [name for name, same in zip(ids, (found == recorded).all(dim=1).tolist(), strict=True) if not same]
     if changed:
         raise DataError(
-            f"{shown(place)}: {len(changed):,} of {len(ids):,} tiles are not what they were when this run began, "
-            f"first {changed[0]}; {_as_it_began(option)}"
+            f"{shown(place)}: expected the tiles as they were when this run began, got {len(changed):,} of "
+            f"{len(ids):,} changed, first {changed[0]}; {_remedy(option)}"
         )
 
 
-def _as_it_began(option: str) -> str:
-    return f"say with --{option} where those are that it began with, or begin another run under another --name"
-
-
-def summary(kept: DataRecord) -> dict[str, Any]:
-    """What a card says of it: the place, as short as it can be, how many tiles, and one digest of them all."""
-    if kept["source"] == SYNTHETIC:
-        return {"source": SYNTHETIC}
-    return {
-        "source": shown(Path(kept["source"])),
-        "tiles": len(kept["digests"]),
-        "sha256": hashlib.sha256(kept["digests"].numpy().tobytes()).hexdigest(),
-        "notes": kept.get("notes", []),
-    }
+def _remedy(option: str) -> str:
+    return f"say with --{option} where the tiles of its beginning are, or begin another run under another --name"

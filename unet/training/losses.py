@@ -1,14 +1,30 @@
-"""The loss that follows the IoU: the symmetric Lovász hinge.
+"""The losses of training: cross-entropy first, then the symmetric Lovász hinge, which follows the IoU.
 
 The hinge is from Berman, Triki and Blaschko, "The Lovász-Softmax loss" (CVPR 2018).  Averaging it over salt
 and not-salt, and putting ELU + 1 in place of the ReLU, come from the solutions of the TGS Salt challenge:
-without salt in an image the plain hinge looks at one pixel only, and the ReLU stops teaching a pixel once it
+without salt in an image the plain hinge looks at one pixel only, and the ReLU gives a pixel no gradient once it
 is right by a margin of one.
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+
+def segmentation_loss(logits: Tensor, target: Tensor, lovasz: bool) -> Tensor:
+    """Return the loss of one batch.
+
+    Args:
+        logits: shape (N, 1, H, W), float32; positive means salt.
+        target: shape (N, 1, H, W), the probability of salt, 0 to 1.
+        lovasz: take ``symmetric_lovasz`` with the targets as 0 or 1, instead of cross-entropy with them as they are.
+
+    Returns:
+        A scalar, float32, zero or more.
+    """
+    if lovasz:
+        return symmetric_lovasz(logits, (target > 0.5).float())
+    return F.binary_cross_entropy_with_logits(logits, target)
 
 
 def symmetric_lovasz(logits: Tensor, target: Tensor) -> Tensor:
@@ -29,8 +45,8 @@ def symmetric_lovasz(logits: Tensor, target: Tensor) -> Tensor:
     """
     if logits.shape != target.shape:
         raise ValueError(
-            f"Expected logits and target of one shape, got {tuple(logits.shape)} and {tuple(target.shape)}; "
-            "give the target a channel axis of length 1."
+            f"expected logits and target of one shape, got {tuple(logits.shape)} and {tuple(target.shape)}; "
+            "give the target a channel axis of length 1"
         )
     target = target.float().flatten(1)  # (N, P)
     errors = 1 - logits.float().flatten(1) * (2 * target - 1)

@@ -1,4 +1,4 @@
-"""Where weights come from, as their card says it: data, split, command, machine, time."""
+"""Where weights come from, as their card records it: split, data, options, history, code, machine, lineage, licence."""
 
 import os
 import platform
@@ -7,14 +7,15 @@ import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import torch
+from msgspec.structs import replace
 
 from unet.card import Card
-from unet.data.dataset import Dataset
-from unet.training.config import TrainingConfig
+from unet.training.config import plain
+from unet.training.data_record import DataRecord, summarise
+from unet.training.launch import precision_of
+from unet.training.resume import ResumeState
 
 LICENCE = (
     "Trained on tiles of the TGS Salt Identification Challenge, whose rules allow non-commercial, research and "
@@ -23,72 +24,50 @@ LICENCE = (
 MIT = "MIT, as the code: learned from synthetic sections only."
 
 
-def with_origin(
-    card: Card,
-    config: TrainingConfig,
-    dataset: Dataset,
-    history: list[dict[str, Any]],
-    processes: int,
-    precision: str,
-    parents: dict[str, Any],
-    sources: dict[str, Any],
-) -> Card:
-    """A card with where the weights come from: name, split, training, licence.
+def with_provenance(card: Card, run: ResumeState, processes: int) -> Card:
+    """Adds name, split, training and licence to a card.
 
     Args:
-        card: what is known of them so far.
-        config: the run's options.
-        dataset: what it learns from.
-        history: an entry for each epoch that is done.
-        processes: how many share the work.
-        precision: the number format of the forward pass.
-        parents: ``started_from`` and ``taught_by``: what is known of the weights the run began with, and of its
-            teachers; None and empty where it has none.
-        sources: ``data`` and ``unlabelled``: what was read, as ``unet.training.data_record.summary`` says it.
+        card: what is known about the weights.
+        run: what made them, with at least one complete epoch.
+        processes: how many made them.
     """
-    split = dataset.split
-    if split is not None:
-        split = msgspec.structs.replace(split, seed=config.seed, val_share=config.val_share)
-    return msgspec.structs.replace(
+    config, data = run.config, run.data_record
+    return replace(
         card,
         name=config.name,
-        split=split,
+        split=data.split and replace(data.split, seed=config.seed, val_share=config.val_share),
         training={
             "command": _command(processes),
-            "options": config.to_json(),
-            **sources,
-            **parents,
-            "epochs": len(history),
-            "seconds": round(history[-1]["seconds"], 1),
+            "options": plain(config),
+            "data": summarise(data),
+            **({"unlabelled": summarise(data.unlabelled)} if data.unlabelled else {}),
+            **plain(data.parents),
+            "epochs": len(run.history),
+            "seconds": round(run.history[-1].seconds, 1),
             "history": [
-                {"epoch": e["epoch"], "seconds": round(e["seconds"], 1), "mAP": e["mAP"], "iou": e["iou"]}
-                for e in history
+                {"epoch": entry.epoch, "seconds": round(entry.seconds, 1), "mAP": entry.mAP, "iou": entry.iou}
+                for entry in run.history
             ],
             "code": _version(),
-            "torch": torch.__version__,
-            "precision": precision,
+            "torch": str(torch.__version__),
+            "precision": precision_of(config),
             "processes": processes,
             "threads": torch.get_num_threads(),
             "machine": f"{platform.machine()}, {os.cpu_count()} cores, {torch.backends.cpu.get_cpu_capability()}",
         },
-        licence=_licence(split is not None, parents),
+        licence=_licence(data),
     )
 
 
-def lineage(card: Card) -> dict[str, Any]:
-    """What a card tells its descendants: its name, its tensors, its training; not every epoch of it again."""
-    training = {key: value for key, value in (card.training or {}).items() if key != "history"}
-    return {"name": card.name, "sha256": card.sha256, "licence": card.licence, "training": training}
-
-
-def _licence(tiles: bool, parents: dict[str, Any]) -> str:
-    """Of what was learned from tiles, by these weights or by those they come from."""
-    before = parents["started_from"]
-    if tiles:
+def _licence(data: DataRecord) -> str:
+    """That of the tiles these weights, or those they started from, learned from."""
+    start = data.parents.started_from
+    if data.split is not None:
         return LICENCE
-    if before is None:
+    if start is None:
         return MIT
-    return before["licence"] or f"That of the weights it began with, {before['name']}, whose card names none."
+    return start.licence or f"That of the weights it started from, {start.name}, whose card names none."
 
 
 def _command(processes: int) -> str:
