@@ -6,15 +6,15 @@ from pathlib import Path
 
 HERE = Path(__file__).parent / "viewer"
 
-# In the order of their imports: a file only uses what stands before it.
-SCRIPTS = ("dom", "pack", "color", "scores", "image", "curves", "network", "maps", "cuts", "why", "viewer")
-STYLES = ("viewer", "image", "network", "cuts")
+# Scripts in any order: none runs anything of another's while it is loaded.  Of the styles what all panels share is first.
+SCRIPTS = sorted(HERE.rglob("*.js"))
+STYLES = sorted(HERE.rglob("*.css"), key=lambda path: (len(path.parts), path))
 
 
 @cache
 def script() -> str:
     """The viewer as one module: its files without their imports, which exports ``view`` and a default."""
-    sources = [(HERE / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS]
+    sources = [path.read_text(encoding="utf-8") for path in SCRIPTS]
     joined = re.sub(r'^import \{[^}]*\} from "\.{1,2}/.*";\n', "", "\n".join(sources), flags=re.MULTILINE)
     return re.sub(r"^export (?!default|\{)(?!function view\()", "", joined, flags=re.MULTILINE)
 
@@ -22,4 +22,4 @@ def script() -> str:
 @cache
 def style() -> str:
     """The viewer's style sheets as one."""
-    return "\n".join((HERE / f"{name}.css").read_text(encoding="utf-8") for name in STYLES)
+    return "\n".join(path.read_text(encoding="utf-8") for path in STYLES)

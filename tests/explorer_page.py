@@ -6,7 +6,8 @@ from contextlib import contextmanager
 
 from playwright.sync_api import Browser, Page
 
-from demo import bundle, core, explorer
+from demo import bundle, explorer, messages
+from demo.images import SeismicImage
 from unet import Segmenter
 
 ADDRESS = "http://explorer.test/"  # answered by the test itself
@@ -15,14 +16,17 @@ HTML = """<!doctype html>
 <style>%s</style><style>body { margin: 12px; background: #fff; %s }</style></head><body><main id="root"></main>
 <script type="module">
   import { view } from "/viewer.js";
-  window.asked = []; window.settled = [];
-  const ask = async (request) => {
-    asked.push(request);
-    const answer = await askPython(request);
-    if (asked.length > LOSE) receive(answer);
+  window.requests = []; window.settled = [];
+  const callbacks = {
+    settled: (state) => settled.push(state),
+    request: async (sent) => {
+      requests.push(sent);
+      const message = await respond(sent);
+      if (requests.length > LOSE) receive(message);
+    },
   };
-  window.receive = (packed) => view(document.getElementById("root"), packed, { ask, settled: (s) => settled.push(s) });
-  receive(await askPython(null));
+  window.receive = (packed) => view(document.getElementById("root"), packed, callbacks);
+  receive(await respond(null));
 </script></body></html>"""
 DARK = "--body-text-color: #e6eaee; --body-background-fill: #12171c; background: #12171c; color-scheme: dark"
 
@@ -30,7 +34,7 @@ DARK = "--body-text-color: #e6eaee; --body-background-fill: #12171c; background:
 @contextmanager
 def explorer_page(
     browser: Browser,
-    opened: core.SeismicImage,
+    opened: SeismicImage,
     segmenter: Segmenter,
     *,
     threshold: float | None = None,
@@ -42,33 +46,33 @@ def explorer_page(
 ) -> Iterator[Page]:
     """A page with the viewer of one image, its maps and cuts on their way.
 
-    ``page.evaluate("asked")`` are the questions so far, ``"settled"`` the states the server was told.  A script error
-    fails the test.  ``query`` is what stands behind the ? of the address, ``lose`` how many of the first answers get
+    ``page.evaluate("requests")`` are the requests so far, ``"settled"`` the states the server was told.  A script error
+    fails the test.  ``query`` is what stands behind the ? of the address, ``lose`` how many of the first responses get
     lost on their way; ``context`` goes to ``browser.new_context``.
     """
     probability = segmenter.probability(opened.grey)
-    key = explorer.key(opened, probability, segmenter)
+    key = messages.key(opened, probability, segmenter)
     card = segmenter.threshold
 
-    def ask(request: dict | None) -> str:
-        message = explorer.message(
+    def respond(request: dict | None) -> str:
+        message = messages.make_message(
             opened,
             probability,
             segmenter,
             threshold=card if threshold is None else threshold,
             revision=1,
             link={"sample": opened.name, "weights": "salt-unet"},
-            answer=request and explorer.answer(request, opened, segmenter, key),
+            response=request and explorer.respond(request, opened, segmenter, key),
             with_image=request is None,
         )
-        return base64.b64encode(explorer.pack(message)).decode()
+        return base64.b64encode(messages.pack(message)).decode()
 
     width, height = viewport
     page = browser.new_context(viewport={"width": width, "height": height}, **context).new_page()
     page.set_default_timeout(30_000)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
-    page.expose_function("askPython", ask)
+    page.expose_function("respond", respond)
     html = HTML.replace("LOSE", str(lose)) % (bundle.style(), DARK if dark else "")
     bodies = {"": (html, "text/html"), "viewer.js": (bundle.script(), "text/javascript")}
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from demo import core
+from demo import images
+from demo.images import SeismicImage
 from tests.explorer_page import explorer_page
 from unet import Segmenter
 
@@ -25,7 +26,7 @@ def segmenter():
 
 @pytest.fixture(scope="module")
 def opened():
-    return core.sample("Salt stock")
+    return images.open_sample("Salt stock")
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +95,7 @@ def test_a_link_that_makes_no_sense_is_ignored(browser, opened, segmenter, query
 def test_a_question_whose_answer_got_lost_is_asked_again(browser, opened, segmenter):
     with explorer_page(browser, opened, segmenter, lose=1) as page:
         ready(page)
-        kinds = [question["kind"] for question in page.evaluate("asked")]
+        kinds = [question["kind"] for question in page.evaluate("requests")]
         assert kinds.count("maps") + kinds.count("cuts") == 3
         assert kinds[0] == kinds[1] == "maps"
 
@@ -108,7 +109,7 @@ def test_an_answer_is_remembered(shared):
     ready(page)
     page.get_by_test_id("cut-fill").select_option("zero")
 
-    fills = [question["fill"] for question in page.evaluate("asked") if question["kind"] == "cuts"]
+    fills = [question["fill"] for question in page.evaluate("requests") if question["kind"] == "cuts"]
     assert sorted(fills) == ["mean", "zero"]
 
 
@@ -117,14 +118,14 @@ def test_dragging_tells_the_server_nothing_until_the_handle_is_let_go(shared):
     slider = page.get_by_test_id("salt-threshold")
     slider.scroll_into_view_if_needed()
     page.wait_for_timeout(600)
-    told, asked = page.evaluate("[settled.length, asked.length]")
+    told, asked = page.evaluate("[settled.length, requests.length]")
     box = slider.bounding_box()
     page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + box["height"] / 2)
     page.mouse.down()
     for step in range(20):
         page.mouse.move(box["x"] + box["width"] * (0.4 + 0.02 * step), box["y"] + box["height"] / 2)
         page.wait_for_timeout(20)
-    assert page.evaluate("[settled.length, asked.length]") == [told, asked]
+    assert page.evaluate("[settled.length, requests.length]") == [told, asked]
 
     page.mouse.up()
     page.wait_for_function(f"settled.length === {told + 1}")
@@ -209,11 +210,11 @@ def test_what_is_shown_without_a_part_is_what_python_computes(browser, opened, s
 
 def test_a_large_image_opens_with_a_window(browser, segmenter):
     rng = np.random.default_rng(1)
-    grey = np.kron(core.sample("Salt stock").grey, np.ones((2, 2), np.float32))[:170, :150]
-    large = core.SeismicImage("large.png", "large", (grey * 0.9 + 0.1 * rng.random(grey.shape)).astype(np.float32))
+    grey = np.kron(images.open_sample("Salt stock").grey, np.ones((2, 2), np.float32))[:170, :150]
+    large = SeismicImage("large.png", "large", (grey * 0.9 + 0.1 * rng.random(grey.shape)).astype(np.float32))
     with explorer_page(browser, large, segmenter, threshold=0.4) as page:
         ready(page)
-        assert page.evaluate("asked[0].window") == [21, 11]
+        assert page.evaluate("requests[0].window") == [21, 11]
         page.keyboard.press("1")
         probability = segmenter.probability(large.grey)
         probability[21:149, 11:139] = segmenter.trace(large.grey[21:149, 11:139], {"skip1": 0.0}).probability
@@ -221,7 +222,7 @@ def test_a_large_image_opens_with_a_window(browser, segmenter):
         expect(page.get_by_test_id("salt-readout")).to_contain_text(f"salt {share:.1f} %")
         page.get_by_test_id("salt-window-row").fill("42")
         page.keyboard.press("Enter")
-        page.wait_for_function("asked.at(-1).window[0] === 42")
+        page.wait_for_function("requests.at(-1).window[0] === 42")
         page.wait_for_url(re.compile("window=42(,|%2C)11"))
 
 

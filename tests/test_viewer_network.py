@@ -11,7 +11,8 @@ import torch
 from PIL import Image
 from playwright.sync_api import expect
 
-from demo import core, explorer
+from demo import explorer
+from demo.images import SeismicImage
 from tests.explorer_page import explorer_page
 from unet import Segmenter, explain, render
 from unet.card import Card
@@ -41,16 +42,16 @@ def segmenter(small_model) -> Segmenter:
 
 
 @pytest.fixture
-def opened(image) -> core.SeismicImage:
-    return core.SeismicImage("waves", "waves", image.astype(np.float32) / 255)
+def opened(image) -> SeismicImage:
+    return SeismicImage("waves", "waves", image.astype(np.float32) / 255)
 
 
 def maps_of(segmenter, opened, site, top=0, left=0):
     """(C, h, w) as the browser gets them: 256 levels between a map's lowest and highest value."""
     maps = segmenter.trace(explorer.window(opened.grey, top, left)).crop(site)
-    packed = explorer._quantised(maps)
-    low, high = packed["low"][:, None, None].astype(np.float64), packed["high"][:, None, None]
-    return (low + (high - low) * packed["values"] / 255).astype(np.float32)
+    sent = explorer.quantise(maps)
+    low, high = sent.low[:, None, None].astype(np.float64), sent.high[:, None, None]
+    return (low + (high - low) * sent.values / 255).astype(np.float32)
 
 
 def arrived(page):
@@ -254,18 +255,18 @@ def test_the_effect_of_a_map_is_measured_when_asked_for(browser, segmenter, open
         expect(page.get_by_test_id("measure")).to_be_hidden()
         page.get_by_test_id("sort").select_option("effect")
         page.wait_for_timeout(200)
-        assert page.evaluate("asked.filter((question) => question?.kind === 'effects').length") == 1
+        assert page.evaluate("requests.filter((question) => question?.kind === 'effects').length") == 1
 
 
 @pytest.mark.parametrize(("shape", "pixel"), [((101, 101), (40, 30)), ((101, 101), (100, 0)), ((150, 90), (37, 71))])
 def test_the_core_sample_says_what_the_network_computed(browser, segmenter, shape, pixel):
     grey = np.random.default_rng(3).random(shape, np.float32)
-    opened = core.SeismicImage("noise", "noise", grey)
+    opened = SeismicImage("noise", "noise", grey)
     top, left = (max(0, (length - 128) // 2) for length in shape)
     trace = segmenter.trace(explorer.window(grey, top, left))
     with explorer_page(browser, opened, segmenter, query=f"pixel={pixel[0]},{pixel[1]}") as page:
         arrived(page)
-        expect(page.get_by_test_id("core-where")).to_contain_text(f"row {pixel[0]}, column {pixel[1]}: the asked")
+        expect(page.get_by_test_id("core-where")).to_contain_text(f"row {pixel[0]}, column {pixel[1]}: the chosen")
         row, column = pixel[0] - top + trace.padding.top, pixel[1] - left + trace.padding.left
         for site in segmenter.model.sites():
             said = page.get_by_test_id(f"core-{site.name}").inner_text().replace("−", "-")
@@ -364,7 +365,7 @@ SHAPES = [
 )
 def test_every_network_fits_every_column(browser, shape, size):
     segmenter = segmenter_of(**shape)
-    opened = core.SeismicImage("noise", "noise", np.random.default_rng(0).random(size, np.float32))
+    opened = SeismicImage("noise", "noise", np.random.default_rng(0).random(size, np.float32))
     names = [site.name for site in segmenter.model.sites()]
     for width in (390, 500, 1180):
         with explorer_page(browser, opened, segmenter, viewport=(width, 900)) as page:

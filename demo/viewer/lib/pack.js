@@ -1,8 +1,14 @@
 // What demo/explorer.py packs: deflated; four bytes that say how long the JSON is, the JSON, then the arrays it names.
 
+/** @import { Message } from "../types.js" */
+
+/** @type {Record<string, Uint8ArrayConstructor | Float32ArrayConstructor>} */
 const ARRAYS = { u1: Uint8Array, f4: Float32Array };
 
-// Uint8Array -> the message, its arrays as Uint8Array and Float32Array.
+/**
+ * @param {Uint8Array<ArrayBuffer>} packed
+ * @returns {Promise<Message>} its arrays are Uint8Array and Float32Array
+ */
 export async function unpack(packed) {
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
   const buffer = await new Response(stream).arrayBuffer();
@@ -14,6 +20,7 @@ export async function unpack(packed) {
   );
 }
 
+/** @param {string} text */
 export function fromBase64(text) {
   return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 }

@@ -1,0 +1,173 @@
+// What the canvas shows: the part of the image in sight with its salt, another panel's map, and all marks over it.
+
+import { context2d } from "../lib/dom.js";
+import { CLASS_COLORS, FALSE_NEGATIVE, FALSE_POSITIVE, isCompared } from "./painting.js";
+import { MARK_COLOR, imageMarks } from "./marks.js";
+
+/** @import { Explorer, Overlay } from "../types.js" */
+/** @import { OpenedWindow } from "./window.js" */
+/** @import { Painting } from "./painting.js" */
+/** @import { Sight } from "./sight.js" */
+
+const HATCH = 11; // CSS pixels from one line to the next along a row
+
+/**
+ * @param {HTMLCanvasElement} canvas
+ * @param {Explorer} explorer
+ * @param {Sight} sight
+ * @param {Painting} painting
+ * @param {OpenedWindow} opened
+ * @returns {() => void}
+ */
+export function imageDrawing(canvas, explorer, sight, painting, opened) {
+  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d", { alpha: false }));
+  const marks = imageMarks(context, explorer, sight);
+  /** @type {(CanvasPattern | null)[]} */
+  let patterns = [];
+  let patternSide = 0;
+
+  /** @param {OffscreenCanvas} source */
+  function drawPixels(source) {
+    const scale = sight.scale();
+    context.imageSmoothingEnabled = scale < 1;
+    context.setTransform(scale, 0, 0, scale, -sight.column * scale, -sight.row * scale);
+    context.drawImage(source, 0, 0);
+    context.setTransform(1, 0, 0, 1, 0, 0);
+  }
+
+  /** @param {Overlay} overlay */
+  function drawOverlay({ canvas: source, top, left, height, width, smooth }) {
+    const scale = sight.scale();
+    context.imageSmoothingEnabled = Boolean(smooth);
+    context.globalAlpha = explorer.state.opacity;
+    context.drawImage(source, (left - sight.column) * scale, (top - sight.row) * scale, width * scale, height * scale);
+    context.globalAlpha = 1;
+  }
+
+  /** Lines over the pixels of a class. @param {number} kind */
+  function hatch(kind) {
+    const { width } = explorer.image, { classes } = painting, scale = sight.scale();
+    const { top, left, bottom, right } = sight.bounds();
+    context.beginPath();
+    for (let row = top; row < bottom; row++) {
+      const start = row * width;
+      for (let column = left, from = -1; column <= right; column++) {
+        const inside = column < right && classes[start + column] === kind;
+        if (inside && from < 0) from = column;
+        if (!inside && from >= 0) {
+          context.rect((from - sight.column) * scale, (row - sight.row) * scale, (column - from) * scale, scale);
+          from = -1;
+        }
+      }
+    }
+    context.fillStyle = /** @type {CanvasPattern} */ (hatching(kind));
+    context.fill();
+  }
+
+  /** In the class's colour, black on either side: up to the right for false positives, down for false negatives. @param {number} kind */
+  function hatching(kind) {
+    const side = Math.max(4, Math.round(HATCH * sight.unit));
+    if (side !== patternSide) {
+      patternSide = side;
+      patterns = [FALSE_POSITIVE, FALSE_NEGATIVE].map((which) => hatchPattern(which, side));
+    }
+    return patterns[kind - 1];
+  }
+
+  /** @param {number} kind @param {number} side */
+  function hatchPattern(kind, side) {
+    const tile = new OffscreenCanvas(side, side), lines = context2d(tile);
+    if (kind === FALSE_NEGATIVE) lines.setTransform(1, 0, 0, -1, 0, side);
+    for (const [color, share] of /** @type {[string, number][]} */ ([["black", 0.3], [`rgb(${CLASS_COLORS[kind]})`, 0.15]])) {
+      lines.strokeStyle = color;
+      lines.lineWidth = share * side;
+      for (const shift of [-side, 0, side]) {
+        lines.beginPath();
+        lines.moveTo(shift - side / 2, 1.5 * side);
+        lines.lineTo(shift + 1.5 * side, -side / 2);
+        lines.stroke();
+      }
+    }
+    return context.createPattern(tile, "repeat");
+  }
+
+  /**
+   * The border of a region along the edges between pixels; runs are joined, and the image's own edge is left open.
+   * @param {number} bit of the classes
+   * @param {number[]} color
+   */
+  function outline(bit, color) {
+    const { width } = explorer.image, { classes } = painting, scale = sight.scale();
+    const { top, left, bottom, right } = sight.bounds();
+    const x = (/** @type {number} */ column) => (column - sight.column) * scale;
+    const y = (/** @type {number} */ row) => (row - sight.row) * scale;
+    context.beginPath();
+    for (let row = Math.max(1, top); row < bottom; row++) {
+      for (let column = left, from = -1; column <= right; column++) {
+        const i = row * width + column;
+        const edge = column < right && (classes[i] ^ classes[i - width]) & bit;
+        if (edge && from < 0) from = column;
+        if (!edge && from >= 0) {
+          context.moveTo(x(from), y(row));
+          context.lineTo(x(column), y(row));
+          from = -1;
+        }
+      }
+    }
+    for (let column = Math.max(1, left); column < right; column++) {
+      for (let row = top, from = -1; row <= bottom; row++) {
+        const i = row * width + column;
+        const edge = row < bottom && (classes[i] ^ classes[i - 1]) & bit;
+        if (edge && from < 0) from = row;
+        if (!edge && from >= 0) {
+          context.moveTo(x(column), y(from));
+          context.lineTo(x(column), y(row));
+          from = -1;
+        }
+      }
+    }
+    context.lineCap = "square";
+    marks.strokeTwice(color, 2.5);
+  }
+
+  /** Salt, and what is right and wrong of it. */
+  function drawMask() {
+    const { look, opacity, overlay } = explorer.state;
+    const compared = isCompared(explorer);
+    if (painting.tinted) drawPixels(painting.painted);
+    if (overlay) drawOverlay(overlay);
+    if (compared && !overlay && opacity > 0) {
+      context.globalAlpha = Math.sqrt(opacity);
+      hatch(FALSE_POSITIVE);
+      hatch(FALSE_NEGATIVE);
+      context.globalAlpha = 1;
+    }
+    if (look === "fill" && !overlay) return;
+    outline(1, explorer.palette.salt);
+    if (compared) outline(2, CLASS_COLORS[FALSE_NEGATIVE]);
+  }
+
+  return function draw() {
+    const { swipe, frames, pixel, box } = explorer.state;
+    const split = swipe === null ? 0 : Math.round(swipe * canvas.width);
+    if (!painting.tinted || split > 0) drawPixels(painting.plain);
+    if (split > 0) {
+      context.save();
+      context.beginPath();
+      context.rect(split, 0, canvas.width - split, canvas.height);
+      context.clip();
+    }
+    drawMask();
+    if (split > 0) {
+      context.restore();
+      context.beginPath();
+      context.moveTo(split, 0);
+      context.lineTo(split, canvas.height);
+      marks.strokeTwice(MARK_COLOR, 1.5);
+    }
+    if (opened.isPart()) marks.rectangle(opened.region(), MARK_COLOR, [10, 5]);
+    marks.drawFrames(frames);
+    if (box) marks.rectangle({ top: box[0], left: box[1], height: box[2], width: box[3] }, MARK_COLOR);
+    else if (pixel) marks.crossHair(pixel);
+  };
+}

@@ -1,0 +1,95 @@
+// The elements of the image panel.
+
+import { find } from "../lib/dom.js";
+
+/** @typedef {ReturnType<typeof imageElements>} ImageElements */
+
+const IMAGE_MARKUP = `
+  <div class="stage">
+    <canvas data-testid="salt-viewer" role="img" tabindex="0"></canvas>
+    <div class="divider" data-testid="salt-divider" aria-hidden="true" hidden></div>
+    <div class="grip" data-testid="salt-grip" aria-hidden="true" title="Move the window" hidden></div>
+  </div>
+  <p class="found">
+    <output data-testid="salt-readout" aria-live="off"></output>
+    <output class="scores" data-testid="salt-scores" aria-live="off"></output>
+  </p>
+  <p class="guessed" data-testid="salt-guessed" hidden></p>
+  <p class="cursor" data-testid="salt-cursor"></p>
+  <p class="altered" data-testid="salt-altered" hidden></p>
+  <p class="over" data-testid="salt-overlay" hidden><span></span> <button type="button">Take it off</button></p>
+  <ul class="legend" data-testid="salt-legend" hidden></ul>
+  <div class="threshold">
+    <label>Threshold
+      <span class="track">
+        <input type="range" min="0" max="1" step="0.01" data-testid="salt-threshold">
+        <span class="mark"></span>
+      </span>
+    </label>
+    <input type="number" min="0" max="1" step="0.01" aria-label="Threshold, exact" data-testid="salt-threshold-exact">
+  </div>
+  <div class="row">
+    <div role="radiogroup" aria-label="Show salt as" class="segments looks">
+      <label><input type="radio" value="fill"><span>Fill</span></label>
+      <label><input type="radio" value="contour"><span>Contour</span></label>
+      <label><input type="radio" value="heat"><span>Heat map</span></label>
+    </div>
+    <label class="opacity">Opacity
+      <input type="range" min="0" max="1" step="0.05" data-testid="salt-opacity">
+    </label>
+    <span class="scale" hidden><span>0</span><canvas aria-hidden="true"></canvas><span>1</span>
+      <span>probability of salt</span></span>
+  </div>
+  <div class="row">
+    <label class="truth"><input type="checkbox" data-testid="salt-truth">Compare with the truth</label>
+    <label><input type="checkbox" data-testid="salt-plain">Plain image on the left</label>
+    <label class="swipe" hidden>Swipe
+      <input type="range" min="0" max="1" step="0.01" data-testid="salt-swipe">
+    </label>
+  </div>
+  <div class="row">
+    <span class="zoom" role="group" aria-label="Zoom">
+      <button type="button" value="in" aria-label="Zoom in">+</button>
+      <button type="button" value="out" aria-label="Zoom out">−</button>
+      <button type="button" value="whole">whole</button>
+    </span>
+    <div role="radiogroup" aria-label="Dragging on the image" class="segments drags">
+      <label title="Dragging marks a box"><input type="radio" value="select" checked><span>Select</span></label>
+      <label title="Dragging moves the enlarged image"><input type="radio" value="move"><span>Move</span></label>
+    </div>
+  </div>
+  <div class="row window" hidden>
+    <label>First row of the window <input type="number" min="0" step="1" data-testid="salt-window-row"></label>
+    <label>First column of the window <input type="number" min="0" step="1" data-testid="salt-window-column"></label>
+  </div>
+  <p class="note">Marked is what the network calls salt at this threshold, not whether it is there.</p>`;
+
+/** @param {HTMLElement} host */
+export function imageElements(host) {
+  host.innerHTML = IMAGE_MARKUP;
+  const element = (/** @type {string} */ selector) => find(host, selector, HTMLElement);
+  const named = (/** @type {string} */ name) => element(`[data-testid=salt-${name}]`);
+  const input = (/** @type {string} */ name) => find(host, `[data-testid=salt-${name}]`, HTMLInputElement);
+  const unique = Math.random().toString(36).slice(2); // a page may hold two viewers
+  const radios = (/** @type {string} */ name) => {
+    /** @type {NodeListOf<HTMLInputElement>} */
+    const found = host.querySelectorAll(`.${name} input`);
+    for (const radio of found) radio.name = `salt-${name}-${unique}`;
+    return [...found];
+  };
+  return {
+    host,
+    stage: element(".stage"), canvas: find(host, "[data-testid=salt-viewer]", HTMLCanvasElement),
+    divider: named("divider"), grip: named("grip"),
+    readout: named("readout"), scores: named("scores"), guessed: named("guessed"), cursor: named("cursor"),
+    altered: named("altered"), over: named("overlay"), legend: named("legend"),
+    threshold: input("threshold"), exact: input("threshold-exact"), mark: element(".mark"),
+    looks: radios("looks"), opacity: input("opacity"),
+    scale: element(".scale"), ramp: find(host, ".scale canvas", HTMLCanvasElement),
+    truth: input("truth"), truthLabel: element(".truth"), plain: input("plain"),
+    swipe: input("swipe"), swipeLabel: element(".swipe"),
+    zoomButtons: [...host.querySelectorAll("button")].filter((button) => button.value),
+    drags: radios("drags"),
+    windowRow: element(".row.window"), windowInputs: [input("window-row"), input("window-column")],
+  };
+}

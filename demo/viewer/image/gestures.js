@@ -1,0 +1,145 @@
+// Pointing at the image: a pixel, a box, the window's border, and moving and enlarging it with one hand or two fingers.
+
+import { clamp } from "../lib/region.js";
+
+/** @import { Box, Explorer, Place } from "../types.js" */
+/** @import { ImageElements } from "./elements.js" */
+/** @import { OpenedWindow } from "./window.js" */
+/** @import { Sight } from "./sight.js" */
+
+/** @param {Box} box @returns {Place} */
+const middleOf = ([top, left, height, width]) => [top + (height >> 1), left + (width >> 1)];
+
+/**
+ * @param {ImageElements} elements
+ * @param {Explorer} explorer
+ * @param {Sight} sight
+ * @param {OpenedWindow} opened
+ */
+export function imageGestures({ canvas, drags, zoomButtons }, explorer, sight, opened) {
+  const pointers = new Map(); // those that are down: where each is
+  /** @type {any} */
+  let gesture = null; // what they are doing
+  const drag = () => drags.find((radio) => radio.checked)?.value;
+
+  /** From one pixel to another, both of them in it; at least two pixels a side. @param {Place} one @param {Place} other @returns {Box} */
+  function boxBetween(one, other) {
+    const { height, width } = explorer.image;
+    const [rows, columns] = [height, width].map((length, axis) => {
+      const size = Math.max(2, Math.abs(one[axis] - other[axis]) + 1);
+      return [clamp(Math.min(one[axis], other[axis]), 0, length - size), size];
+    });
+    return [rows[0], columns[0], rows[1], columns[1]];
+  }
+
+  /** Between two fingers. */
+  function spread() {
+    const [one, other] = pointers.values();
+    return {
+      distance: Math.max(1, Math.hypot(one.x - other.x, one.y - other.y)),
+      clientX: (one.x + other.x) / 2, clientY: (one.y + other.y) / 2,
+    };
+  }
+
+  canvas.addEventListener("pointerdown", (event) => {
+    if (event.button) return;
+    pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
+    canvas.setPointerCapture(event.pointerId);
+    if (pointers.size === 2) {
+      undo();
+      const start = spread();
+      gesture = { kind: "pinch", distance: start.distance, zoom: sight.zoom, place: sight.placeOf(start) };
+    } else if (pointers.size === 1) {
+      const place = sight.placeOf(event);
+      const { pixel, box } = explorer.state;
+      let kind = event.shiftKey || drag() === "move" ? "move" : "box";
+      if (kind === "box" && event.pointerType === "mouse" && opened.isOnBorder(place)) {
+        kind = "window";
+        opened.take(event);
+      }
+      gesture = { kind, moved: false, x: event.clientX, y: event.clientY, place, before: { pixel, box } };
+    }
+  });
+
+  canvas.addEventListener("pointermove", (event) => {
+    if (event.pointerType !== "touch") hover(event);
+    const pointer = pointers.get(event.pointerId);
+    if (!pointer || !gesture) return;
+    pointer.x = event.clientX;
+    pointer.y = event.clientY;
+    if (gesture.kind === "pinch") {
+      if (pointers.size < 2) return;
+      const now = spread();
+      sight.zoomAt((gesture.zoom * now.distance) / gesture.distance, now, gesture.place);
+      return;
+    }
+    if (!gesture.moved) {
+      const slop = event.pointerType === "touch" ? 10 : 3;
+      if (Math.hypot(event.clientX - gesture.x, event.clientY - gesture.y) <= slop) return;
+      gesture.moved = true;
+    }
+    if (gesture.kind === "window") opened.move(event);
+    else if (gesture.kind === "move") sight.move(gesture.place, sight.placeOf(event));
+    else {
+      const box = boxBetween(sight.cellOf(gesture.place), sight.cellOf(sight.placeOf(event)));
+      explorer.set({ box, pixel: middleOf(box) }, { settled: false });
+    }
+  });
+
+  canvas.addEventListener("pointerup", (event) => {
+    if (!pointers.delete(event.pointerId) || !gesture) return;
+    if (gesture.kind === "pinch") {
+      if (!pointers.size) gesture = null;
+      return;
+    }
+    if (!gesture.moved) explorer.set({ pixel: sight.cellOf(gesture.place), box: null });
+    else if (gesture.kind === "window") opened.drop();
+    else if (gesture.kind === "box") explorer.set({});
+    gesture = null;
+  });
+
+  canvas.addEventListener("pointercancel", (event) => {
+    pointers.delete(event.pointerId);
+    undo();
+    gesture = null;
+  });
+
+  /** The page scrolled after all, or a second finger came: what the first one began is taken back. */
+  function undo() {
+    if (gesture?.kind === "box" && gesture.moved) explorer.set(gesture.before);
+    if (gesture?.kind === "window") opened.putBack();
+  }
+
+  // Two fingers are for the image, not for the page.
+  canvas.addEventListener("touchmove", (event) => {
+    if (event.touches.length > 1) event.preventDefault();
+  }, { passive: false });
+
+  /** @param {PointerEvent} event */
+  function hover(event) {
+    const place = sight.placeOf(event), { height, width } = explorer.image;
+    if (!gesture) canvas.style.cursor = opened.isOnBorder(place) && drag() === "select" ? "move" : "";
+    const inside = place[0] >= 0 && place[1] >= 0 && place[0] < height && place[1] < width;
+    const cell = inside ? sight.cellOf(place) : null, before = explorer.state.hover;
+    if (cell ? before && cell[0] === before[0] && cell[1] === before[1] : !before) return;
+    explorer.set({ hover: cell }, { settled: false });
+  }
+
+  canvas.addEventListener("pointerleave", () => {
+    if (explorer.state.hover) explorer.set({ hover: null }, { settled: false });
+  });
+
+  canvas.addEventListener("wheel", (event) => {
+    if (!event.deltaY || (event.deltaY > 0 && sight.zoom === 1)) return; // nothing to zoom: the page scrolls
+    event.preventDefault();
+    const steps = event.deltaY * (event.deltaMode ? 16 : 1) * (event.ctrlKey ? 0.01 : 0.0025);
+    sight.zoomAt(sight.zoom * Math.exp(-steps), event);
+  }, { passive: false });
+
+  for (const button of zoomButtons) {
+    const factor = { in: 2, out: 0.5 }[button.value] ?? 0;
+    button.addEventListener("click", () => sight.zoomTo(sight.zoom * factor, [0.5, 0.5]));
+  }
+
+  return { isBusy: () => gesture !== null, forget() { opened.putBack(); gesture = null; pointers.clear(); } };
+}

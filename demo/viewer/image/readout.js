@@ -1,0 +1,56 @@
+// What was found, in words: at the threshold, at a pixel, and of which network.
+
+import { averagePrecision, confusion, countAbove, iou, shareOf } from "../lib/statistics.js";
+import { wholeNumber } from "../lib/format.js";
+
+/** @import { Explorer } from "../types.js" */
+/** @import { Confusion } from "../lib/statistics.js" */
+/** @import { ImageElements } from "./elements.js" */
+
+/** Salt at the threshold. @param {ImageElements} elements @param {Explorer} explorer @returns {Confusion | null} */
+export function showFound({ readout, scores, canvas, threshold: slider }, { state, shown, image }) {
+  const { threshold } = state;
+  const counts = image.truth && confusion(shown.probability, image.truth, threshold);
+  const count = counts ? counts.tp + counts.fp : countAbove(shown.probability, threshold);
+  const share = 100 * shareOf(count, image.section);
+  const margin = image.margin ? " without the margin" : "";
+  const start = `threshold ${threshold.toFixed(2)} · salt ${share.toFixed(1)} %${margin}`;
+  readout.textContent = count
+    ? `${start} · ${wholeNumber(count)} pixels`
+    : `${start} · nothing passes the threshold; highest probability ${shown.highest.toFixed(2)}`;
+  scores.hidden = !counts;
+  if (counts) {
+    const score = averagePrecision(counts).toFixed(2);
+    scores.textContent = `IoU ${iou(counts).toFixed(2)} · competition's score ${score}`;
+  }
+  const spoken = counts ? `${readout.textContent} · ${scores.textContent}` : readout.textContent;
+  canvas.setAttribute("aria-label", `${image.name}, ${image.height} rows by ${image.width} columns; ${spoken}`);
+  slider.setAttribute("aria-valuetext", spoken);
+  return counts;
+}
+
+/** Whether the network is cut or untrained. @param {ImageElements} elements @param {Explorer} explorer @param {boolean} isPart */
+export function showNetwork({ altered }, { state: { random, cuts }, shown }, isPart) {
+  const ways = [];
+  if (random) ways.push("with random weights");
+  if (cuts.length) ways.push(`without ${cuts.join(", ")}`);
+  altered.hidden = !ways.length;
+  if (!ways.length) return;
+  const where = isPart ? ", inside the window" : "";
+  altered.textContent = shown.altered
+    ? `Shown is the network ${ways.join(" and ")}${where}.`
+    : `The network ${ways.join(" and ")} is computed …`;
+}
+
+/** The pixel under the mouse, or else the chosen one. @param {ImageElements} elements @param {Explorer} explorer */
+export function showCursor({ cursor }, { state, shown, image }) {
+  const place = state.hover ?? state.pixel;
+  if (!place) {
+    cursor.textContent = "Point at a pixel for its value; click it, or drag a box, to ask why.";
+    return;
+  }
+  const [row, column] = place, i = row * image.width + column;
+  const truth = image.truth ? ` · truth: ${image.truth[i] ? "salt" : "no salt"}` : "";
+  cursor.textContent =
+    `row ${row}, column ${column}: probability ${shown.probability[i].toFixed(2)} · grey ${image.grey[i]}${truth}`;
+}

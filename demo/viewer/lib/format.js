@@ -1,0 +1,35 @@
+// Numbers in words, with a real minus.
+
+const WHOLE = new Intl.NumberFormat("en");
+
+/** 1234 as "1,234". @param {number} value */
+export const wholeNumber = (value) => WHOLE.format(value);
+
+/** "1 map", "2 maps". @param {number} count @param {string} noun */
+export const plural = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
+
+/**
+ * A few digits; a dash where there is no value.
+ * @param {number | undefined} value
+ */
+export function significant(value, digits = 3) {
+  if (value === undefined || Number.isNaN(value)) return "–";
+  return String(Number(value.toPrecision(digits))).replace("-", "−");
+}
+
+/**
+ * So many digits behind the point; what rounds to nothing has no sign.
+ * @param {number} value
+ * @param {number} digits
+ */
+export function fixed(value, digits, plus = "") {
+  const text = Math.abs(value).toFixed(digits);
+  if (Number(text) === 0) return text;
+  return (value < 0 ? "−" : plus) + text;
+}
+
+/** A change, with its sign. @param {number} value @param {number} digits */
+export const signed = (value, digits) => fixed(value, digits, "+");
+
+/** A share as per cent, small ones with a digit behind the point. @param {number} share */
+export const percent = (share) => `${(100 * share).toFixed(share > 0 && share < 0.1 ? 1 : 0)} %`;

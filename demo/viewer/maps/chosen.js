@@ -1,0 +1,142 @@
+// The chosen map, enlarged: its numbers, the position under the mouse, and the map over the image.
+
+import { clamp, setSpot, setSpotGrid, siteGrid, windowProbability } from "../lib/region.js";
+import { h } from "../lib/dom.js";
+import { mapColors, paintMap, paintPixels } from "../lib/color.js";
+import { mapNumbers } from "./values.js";
+import { meanOf } from "../lib/statistics.js";
+import { overlayOf } from "../lib/overlay.js";
+import { percent, significant } from "../lib/format.js";
+import { windowPosition } from "./core_sample.js";
+
+/** @import { Explorer, Maps, Update } from "../types.js" */
+/** @import { MapValues } from "./values.js" */
+
+/**
+ * @param {Explorer} explorer
+ * @param {MapValues} values
+ * @param {() => void} measureEffects
+ */
+export function chosenMap(explorer, values, measureEffects) {
+  const large = h("canvas", { role: "img" });
+  const stage = h("div", { class: "enlarged" }, large, h("span", { class: "spot" }));
+  const name = h("h4");
+  const numbers = h("dl");
+  const overBox = h("input", {
+    type: "checkbox", "data-testid": "over-image", onchange: () => (overBox.checked ? lay() : overlay.drop()),
+  });
+  const measure = h("button", { "data-testid": "measure", onclick: measureEffects }, "Measure its effect");
+  const box = h(
+    "div", { class: "chosen", "data-testid": "chosen-map", hidden: true }, stage,
+    h("div", {}, name, numbers, h("div", { class: "row" }, h("label", {}, overBox, "Over the image"), measure)),
+  );
+  const overlay = overlayOf(explorer, "maps");
+
+  /** What is chosen, as far as it is there. @returns {{ layer: string, map: Maps, own: number } | null} */
+  function chosen() {
+    const { layer, channel } = explorer.state;
+    const map = layer && values.mapOf(layer);
+    const own = layer === "logits" ? 0 : channel;
+    return layer && map && own !== null && own < map.channels ? { layer, map, own } : null;
+  }
+
+  function draw() {
+    const found = chosen();
+    box.hidden = !found;
+    if (!found) return;
+    const { layer, map, own } = found;
+    paintMap(large, map, own, explorer.palette, explorer.state.shared);
+    large.classList.toggle("pixelated", map.height < 200);
+    stage.style.setProperty("--share", String(map.width / Math.max(map.height, map.width)));
+    stage.style.aspectRatio = `${map.width} / ${map.height}`;
+    setSpotGrid(stage, siteGrid(explorer, values.siteOf(layer)));
+    name.textContent = layer === "logits" ? "Probability of salt" : `${layer}, map ${own}`;
+    large.setAttribute("aria-label", `${name.textContent}, enlarged`);
+    drawSpot();
+    drawNumbers();
+  }
+
+  function drawSpot() {
+    const { row, column, whose } = windowPosition(explorer);
+    setSpot(stage, row, column, whose !== "the middle");
+  }
+
+  function drawNumbers() {
+    const found = chosen();
+    if (!found || box.hidden) return;
+    const entries = found.layer === "logits" ? probabilityEntries() : mapEntries(found.layer, found.map, found.own);
+    numbers.replaceChildren(...entries.flatMap(([key, value]) => [h("dt", {}, key), h("dd", {}, value)]));
+    measure.hidden = found.layer === "logits" || values.effectOf(found.layer) !== undefined;
+  }
+
+  function probabilityEntries() {
+    const part = windowProbability(explorer);
+    return [
+      ["mean", significant(meanOf(part))],
+      ["lowest", significant(part.reduce((a, b) => Math.min(a, b), 1))],
+      ["highest", significant(part.reduce((a, b) => Math.max(a, b), 0))],
+    ];
+  }
+
+  /** @param {string} layer @param {Maps} map @param {number} own */
+  function mapEntries(layer, map, own) {
+    const { mean, sparsity } = mapNumbers(map);
+    const effect = values.effectOf(layer);
+    return [
+      ["mean", significant(mean[own])], ["lowest", significant(map.low[own])], ["highest", significant(map.high[own])],
+      ["at zero or below", percent(sparsity[own])],
+      ["agreement with the mask", significant(values.agreementOf(layer, map)[own])],
+      ["effect when it is 0",
+        effect ? `${significant(effect[own])} of probability` : effect === null ? "is computed…" : "not measured"],
+    ];
+  }
+
+  /** The cell of the enlarged map under the mouse is also the position in the image. @param {PointerEvent} event */
+  function point(event) {
+    const found = chosen();
+    if (!found) return;
+    const frame = stage.getBoundingClientRect(), { window } = explorer;
+    const { stride, down, right, height, width } = siteGrid(explorer, values.siteOf(found.layer));
+    const row = Math.floor(((event.clientY - frame.top) / frame.height) * height * stride) - down;
+    const column = Math.floor(((event.clientX - frame.left) / frame.width) * width * stride) - right;
+    const inside = [clamp(row, 0, window.height - 1), clamp(column, 0, window.width - 1)];
+    explorer.set({ hover: [window.top + inside[0], window.left + inside[1]] }, { settled: false });
+  }
+
+  stage.addEventListener("pointermove", point);
+  stage.addEventListener("pointerleave", () => explorer.set({ hover: null }, { settled: false }));
+
+  function lay() {
+    const found = chosen();
+    if (!found) return overlay.stepAside();
+    const { map, own } = found, { window } = explorer;
+    const { stride, down, right } = siteGrid(explorer, values.siteOf(found.layer));
+    const colors = mapColors(map, own, explorer.palette, explorer.state.shared);
+    const canvas = h("canvas");
+    // A pixel of the image has the colour of its cell: stretched, the map would not lie where it looks.
+    paintPixels(canvas, window, (pixels) => {
+      const first = own * map.height * map.width;
+      for (let row = 0, i = 0; row < window.height; row++) {
+        const from = first + Math.floor((row + down) / stride) * map.width;
+        for (let column = 0; column < window.width; column++, i++) {
+          pixels[i] = colors[map.values[from + Math.floor((column + right) / stride)]];
+        }
+      }
+    });
+    overlay.lay({ canvas, ...window, smooth: false, label: name.textContent ?? "" });
+  }
+
+  return {
+    box, draw, drawNumbers, drawSpot,
+    hide() { box.hidden = true; },
+    /** The overlay, after everything else is drawn. @type {Update} */
+    update(changed) {
+      const has = (/** @type {string[]} */ ...names) => names.some((one) => changed.has(one));
+      overlay.follow();
+      if (has("layer")) overlay.drop();
+      const redrawn = has("channel", "maps", "shared", "window") || (has("shown") && explorer.state.layer === "logits");
+      if (overlay.wanted() && redrawn) lay();
+      overBox.checked = overlay.wanted();
+    },
+  };
+}

@@ -1,0 +1,228 @@
+// All maps of the opened block: sorted, scaled, one of them enlarged; and one position through every level.
+
+import { chosenMap } from "./chosen.js";
+import { coreSample } from "./core_sample.js";
+import { decoderSources } from "./sources.js";
+import { h, setCurrent } from "../lib/dom.js";
+import { mapNumbers, mapOrder, mapValues } from "./values.js";
+import { mapScale, paletteRamp } from "../lib/color.js";
+import { mapTiles } from "./tiles.js";
+import { percent, plural, significant } from "../lib/format.js";
+import { siteGrid } from "../lib/region.js";
+
+/** @import { Explorer, Maps, Update } from "../types.js" */
+
+// What a block is, in one line with what it does not show.
+/** @type {Record<string, string>} */
+const BLOCKS = {
+  encoder: "What this level's convolutions respond to, going down. It shows where a channel responds, not why.",
+  bottleneck:
+    "The deepest maps: what the network knows of the image as a whole. " +
+    "Where exactly an edge runs is no longer in them.",
+  skip: "The encoder's maps as they are handed across. It shows what is on offer, not what the decoder makes of it.",
+  up: "What the level below knows, enlarged to this size; how smooth or blocky it looks is the enlargement's doing.",
+  decoder: "Made of the skip and of what comes from below. Closer to the answer, but features still, no probabilities.",
+  logits: "The answer, as the image shows it now: the network's own estimate of how probable salt is, right or wrong.",
+};
+
+/** @type {Record<string, [string, string]>} */
+const SORTS = {
+  number: ["Number", "in the order of their numbers"],
+  mean: ["Mean activation", "highest mean first"],
+  sparsity: ["Sparsity", "the largest share of values at zero or below first"],
+  agreement: [
+    "Agreement with the mask",
+    "from +1 to −1: the correlation with the mask at this threshold, averaged down to the map's grid",
+  ],
+  effect: [
+    "Causal effect",
+    "largest effect first: how much a pixel's probability changes when that map alone is 0, all wires connected",
+  ],
+};
+
+const AGREEMENT_PAUSE = 200; // ms a threshold must rest: agreement takes longer than a frame may
+
+/** @param {HTMLElement} host @param {Explorer} explorer @returns {Update} */
+export function mapsPanel(host, explorer) {
+  const values = mapValues(explorer);
+  const tiles = mapTiles(explorer, sortText, describe);
+  const chosen = chosenMap(explorer, values, measureEffects);
+  const sources = decoderSources(explorer, values);
+  const core = coreSample(explorer, values);
+
+  const invitation = h("p", { class: "note" }, "Click a block of the network: all its maps of this image open here.");
+  const title = h("h3");
+  const close = h("button", { class: "quiet", onclick: () => explorer.set({ layer: null, channel: null }) }, "Close");
+  const what = h("p", { class: "note" });
+  const level = h("div", { class: "row level", role: "group", "aria-label": "Blocks of this level" });
+  const sort = h(
+    "select", { "data-testid": "sort", onchange: () => explorer.set({ sort: sort.value }) },
+    Object.entries(SORTS).map(([value, [name]]) => h("option", { value }, name)),
+  );
+  const shared = h("input", {
+    type: "checkbox", "data-testid": "shared", onchange: () => explorer.set({ shared: shared.checked }),
+  });
+  const ramp = h("canvas", { "aria-hidden": "true" });
+  const lowest = h("span"), highest = h("span");
+  const controls = h(
+    "div", { class: "row" },
+    h("label", {}, "Sort by", sort), h("label", {}, shared, "One scale for all"),
+    h("span", { class: "legend" }, lowest, ramp, highest),
+  );
+  const status = h("p", { class: "note status", "data-testid": "maps-status" });
+  const opened = h(
+    "div", { class: "opened" }, h("div", { class: "head" }, title, close), what, level, controls, status, tiles.parts,
+    chosen.box, sources.box,
+  );
+  host.append(invitation, opened, core.box);
+
+  /** @type {string | null} */
+  let drawn = null; // the site whose maps stand there
+  let trouble = "";
+  let settling = 0;
+
+  async function measureEffects() {
+    const site = explorer.state.layer;
+    if (!site || values.effectOf(site) !== undefined) return;
+    trouble = "";
+    const measured = values.measureEffects(site);
+    chosen.drawNumbers();
+    const { current, error } = await measured;
+    if (error) trouble = `The effects are not known: ${error}`;
+    if (!current) return;
+    if (!error) explorer.say(`The effects of ${site}'s maps are computed.`);
+    drawSite();
+  }
+
+  /** The number under a map: what it is sorted by. @param {number} channel */
+  function sortText(channel) {
+    const { layer, sort: by } = explorer.state;
+    const map = layer && values.mapOf(layer);
+    const found = map && values.sortValues(layer, map);
+    if (!found) return "";
+    return by === "sparsity" ? percent(found[channel]) : significant(found[channel], 2);
+  }
+
+  /** The line above the grid: one map's numbers while it is pointed at, else how the grid is sorted. @param {number | null} channel */
+  function describe(channel) {
+    const { layer } = explorer.state;
+    const map = layer && values.mapOf(layer);
+    if (!map) return;
+    status.textContent = channel !== null && channel < map.channels ? mapWords(layer, map, channel) : sortWords(layer, map);
+  }
+
+  /** @param {string} layer @param {Maps} map @param {number} channel */
+  function mapWords(layer, map, channel) {
+    const { mean, sparsity } = mapNumbers(map);
+    const { agreement, effect } = values.knownOf(layer, channel);
+    return [
+      `map ${channel}: mean ${significant(mean[channel])}`, `${percent(sparsity[channel])} at zero or below`,
+      agreement !== undefined && `agreement ${significant(agreement)}`,
+      effect !== undefined && `effect ${significant(effect)}`,
+    ].filter(Boolean).join(" · ");
+  }
+
+  /** @param {string} layer @param {Maps} map */
+  function sortWords(layer, map) {
+    const { sort: by } = explorer.state;
+    if (trouble) return trouble;
+    if (by === "effect" && values.sortValues(layer, map) === null) {
+      return `The effect of each of ${map.channels} maps is computed…`;
+    }
+    if (by === "agreement" && values.agreementOf(layer, map).every(Number.isNaN)) {
+      return "The mask is the same everywhere in this window: there is nothing to agree with.";
+    }
+    return `${map.channels} maps, ${SORTS[by][1]}`;
+  }
+
+  function drawSite() {
+    const { layer, sort: by } = explorer.state;
+    invitation.hidden = Boolean(layer);
+    opened.hidden = !layer;
+    if (!layer) { drawn = null; return; }
+    const site = values.siteOf(layer);
+    const kind = layer.replace(/\d+$/, "");
+    const number = layer.slice(kind.length);
+    const { stride, height, width } = siteGrid(explorer, site);
+    const covers = stride === 1 ? "a pixel" : `${stride} × ${stride} pixels`;
+    title.replaceChildren(layer, h("small", {},
+      ` ${plural(site.channels, "map")} of ${height} × ${width}, a value for ${covers}`));
+    what.textContent = BLOCKS[kind];
+    drawLevel(layer, number);
+    sort.value = by;
+    shared.checked = explorer.state.shared;
+    controls.hidden = kind === "logits";
+
+    const map = values.mapOf(layer);
+    opened.setAttribute("aria-busy", String(!map));
+    if (!map) {
+      status.textContent = `${layer} is computed…`;
+      if (drawn !== layer) for (const part of [tiles, chosen, sources]) part.hide();
+      return;
+    }
+    if (by === "effect" && kind !== "logits" && !trouble) measureEffects();
+    const sorted = values.sortValues(layer, map);
+    const order = sorted ? mapOrder(sorted) : Array.from({ length: map.channels }, (_, own) => own);
+    tiles.show(map, layer, order, drawn !== layer);
+    drawn = layer;
+    drawLegend(map);
+    describe(null);
+    chosen.draw();
+    sources.show(kind, number);
+  }
+
+  /** Ways to the other blocks of this level. @param {string} layer @param {string} number */
+  function drawLevel(layer, number) {
+    level.hidden = !number;
+    if (!number) return;
+    if (level.dataset.number !== number) {
+      level.dataset.number = number;
+      level.replaceChildren(...["encoder", "skip", "up", "decoder"].map((part) => part + number).map((own) =>
+        h("button", { "data-testid": `open-${own}`, onclick: () => explorer.set({ layer: own, channel: null }) }, own)));
+    }
+    for (const button of level.children) setCurrent(button, button.textContent === layer);
+  }
+
+  /** @param {Maps} map */
+  function drawLegend(map) {
+    const { signed, limit } = mapScale(map);
+    const { palette, state } = explorer;
+    paletteRamp(signed ? palette.diverging : palette.sequential, ramp);
+    lowest.textContent = !signed ? "0" : state.shared ? significant(-limit) : "negative";
+    highest.textContent = `${state.shared ? significant(limit) : "largest"}${signed ? ", 0 is white" : ""}`;
+  }
+
+  function settleThreshold() {
+    clearTimeout(settling);
+    settling = setTimeout(() => {
+      values.forgetAgreements();
+      if (explorer.state.layer && explorer.state.sort === "agreement") drawSite();
+      else chosen.drawNumbers();
+    }, AGREEMENT_PAUSE);
+  }
+
+  return function update(changed) {
+    const has = (/** @type {string[]} */ ...names) => names.some((one) => changed.has(one));
+    const { layer, sort: by } = explorer.state;
+    if (has("image")) {
+      values.forgetEffects();
+      core.build();
+    }
+    if (has("image", "layer", "sort", "random", "window")) trouble = "";
+    if (has("maps", "shown", "window", "image")) values.forgetAgreements();
+    if (has("threshold") && !has("image")) settleThreshold();
+    if (has("layer", "maps", "image", "window", "random", "sort", "shared") ||
+      (has("shown") && (layer === "logits" || by === "agreement"))) {
+      drawSite();
+      if (has("layer") && layer && !has("image")) title.scrollIntoView({ block: "nearest" });
+    } else if (layer && has("channel", "shown") && values.mapOf(layer)) {
+      if (has("channel")) tiles.mark();
+      chosen.draw();
+    }
+    chosen.update(changed);
+    if (has("hover", "pixel", "maps", "shown", "image", "window")) {
+      core.draw();
+      chosen.drawSpot();
+    }
+  };
+}

@@ -1,0 +1,218 @@
+// The network drawn as a U.  Every block is a button with what it makes of this image; the wires behind are a drawing.
+
+import { SCISSORS, networkWires } from "./wires.js";
+import { contains, setSpot, setSpotGrid, siteGrid, windowProbability } from "../lib/region.js";
+import { h, setCurrent, svg } from "../lib/dom.js";
+import { mapScale, paintPixels, paintValues } from "../lib/color.js";
+import { networkPlan } from "./plan.js";
+import { plural } from "../lib/format.js";
+import { toggleCut } from "../lib/gestures.js";
+
+/** @import { Explorer, Maps, Site, Update } from "../types.js" */
+/** @import { Plan, Rectangle } from "./plan.js" */
+
+const isSkip = (/** @type {string} */ name) => name.startsWith("skip");
+
+/** The mean over the maps of a site: (height * width) values. @param {Maps} map */
+function meanMap({ values, low, high, channels, height, width }) {
+  const size = height * width;
+  const mean = new Float32Array(size);
+  for (let channel = 0, j = 0; channel < channels; channel++) {
+    const start = low[channel] / channels;
+    const step = (high[channel] - low[channel]) / 255 / channels;
+    for (let i = 0; i < size; i++, j++) mean[i] += start + step * values[j];
+  }
+  return mean;
+}
+
+/** @param {HTMLElement} element @param {Rectangle} place */
+function setPlace({ style }, { x, y, w, h: tall }) {
+  Object.assign(style, { left: `${x}px`, top: `${y}px`, width: `${w}px`, height: `${tall}px` });
+}
+
+/** @param {HTMLElement} host @param {Explorer} explorer @returns {Update} */
+export function networkPanel(host, explorer) {
+  const random = h("input", {
+    type: "checkbox", role: "switch", "data-testid": "random-weights",
+    onchange: () => explorer.set({ random: random.checked }),
+  });
+  const badge = h("p", { class: "badge", hidden: true }, "random weights");
+  const wires = svg("svg", { "aria-hidden": "true" });
+  const board = h("div", { class: "board", role: "group", "aria-label": "The network as a U" });
+  const purpose = h("p", { class: "note" });
+  const knife = h("button", {
+    class: "knife", "data-testid": "cut-bottleneck", "aria-label": "Cut the bottleneck", title: "Cut the bottleneck",
+    onclick: () => toggleCut(explorer, "bottleneck"), ...pointing("cut-bottleneck"),
+  }, svg("svg", { viewBox: "-10 -10 20 20", "aria-hidden": "true" }, svg("path", { d: SCISSORS })));
+  host.append(
+    h("h3", {}, "The network"), purpose, board,
+    h("div", { class: "switch" }, h("label", {}, random, "Random weights"),
+      h("span", { class: "note" }, "The same network before it learned anything; what differs is what training changed.")),
+  );
+
+  let drawn = ""; // the sites that the buttons stand for
+  /** @type {Record<string, ReturnType<typeof makeNode>>} */
+  let nodes = {};
+  /** @type {Plan | null} */
+  let plan = null;
+  let laid = ""; // width and window of the plan
+  /** @type {string | null} */
+  let pointed = null; // block under the mouse or with the focus
+  const coarse = matchMedia("(pointer: coarse)");
+
+  function build() {
+    const { sites, parameters } = explorer.network;
+    nodes = { image: makeNode({ name: "image", channels: 1, stride: 1 }, "div") };
+    for (const site of sites) nodes[site.name] = makeNode(site, "button");
+    board.replaceChildren(wires, badge, ...Object.values(nodes).map(({ button }) => button));
+    nodes.bottleneck.button.after(knife);
+    purpose.textContent =
+      `${parameters.toLocaleString("en")} weights, ${plural(sites.filter(({ name }) => isSkip(name)).length, "level")}: ` +
+      "every block shows the mean of its maps of this image, what it responds to and not why. " +
+      "Click a block to open its maps, a skip to cut it.";
+    laid = "";
+  }
+
+  /** @param {Site} site @param {"button" | "div"} tag */
+  function makeNode(site, tag) {
+    const { name } = site;
+    const canvas = h("canvas", { width: 1, height: 1, "aria-hidden": "true" });
+    const thumb = h("span", { class: "thumb" }, canvas, h("span", { class: "spot" }));
+    const kind = name === "image" ? "source" : name.replace(/\d+$/, "");
+    const count = h("small", { class: "count" }), size = h("small", { class: "size" });
+    const button = h(
+      tag,
+      tag === "button" ? { "data-testid": `site-${name}`, onclick: () => press(name), ...pointing(name) } : {},
+      thumb, h("span", { class: "words" }, h("b", {}, name), " ", count, " ", size),
+    );
+    button.className = `node ${kind}`;
+    return { site, button, thumb, canvas, count, size };
+  }
+
+  /** The wires of what is under the mouse or has the focus light up. @param {string} name */
+  function pointing(name) {
+    const point = (/** @type {string | null} */ to) => () => { pointed = to; drawWires(); };
+    return { onpointerenter: point(name), onpointerleave: point(null), onfocus: point(name), onblur: point(null) };
+  }
+
+  /** @param {string} name */
+  function press(name) {
+    if (isSkip(name)) toggleCut(explorer, name);
+    else if (explorer.state.layer !== name) explorer.set({ layer: name, channel: null });
+  }
+
+  /** Buttons to their places; the text says what the maps of this window measure. */
+  function place() {
+    const width = Math.min(680, board.clientWidth || 480);
+    const { height, width: across } = explorer.window;
+    const em = parseFloat(getComputedStyle(document.documentElement).fontSize);
+    const key = `${width} ${height} ${across} ${em} ${coarse.matches}`;
+    if (key === laid) return;
+    laid = key;
+    plan = networkPlan(explorer.network.sites, width, explorer.window, em, coarse.matches);
+    board.style.setProperty("--width", `${width}px`);
+    board.style.height = `${plan.height}px`;
+    board.classList.toggle("tight", plan.tight);
+    for (const [name, { button, thumb, site, count, size }] of Object.entries(nodes)) {
+      const own = plan.places[name], grid = siteGrid(explorer, site);
+      setPlace(button, own);
+      button.classList.toggle("mirrored", own.mirrored);
+      thumb.style.width = `${own.thumb.w}px`;
+      thumb.style.height = `${own.thumb.h}px`;
+      setSpotGrid(thumb, grid);
+      if (name === "image") count.textContent = "input";
+      size.textContent = `${grid.height} × ${grid.width}`;
+    }
+    setPlace(knife, plan.knife);
+    badge.style.top = `${plan.places.image.h / 2}px`;
+    label();
+    drawWires();
+  }
+
+  /** What each button is called and whether it is open or cut. */
+  function label() {
+    const { layer, cuts } = explorer.state;
+    for (const { name, channels } of explorer.network.sites) {
+      const { button, size, count } = nodes[name];
+      const off = isSkip(name) && cuts.includes(name);
+      count.textContent = off ? "cut" : plural(channels, "map");
+      // A name has to begin with what one sees.
+      const what = `${name} ${count.textContent} ${size.textContent}`;
+      button.setAttribute("aria-label", `${what}: ${isSkip(name) ? "cut this wire" : "open"}`);
+      if (isSkip(name)) {
+        button.setAttribute("aria-pressed", String(off));
+        button.title = off ? `${name} is cut; click to put it back` : `Click to cut ${name}`;
+      }
+      setCurrent(button, layer === name);
+    }
+    knife.setAttribute("aria-pressed", String(cuts.includes("bottleneck")));
+    nodes.bottleneck.button.classList.toggle("off", cuts.includes("bottleneck"));
+  }
+
+  function drawWires() {
+    if (!plan) return;
+    const { cuts, layer } = explorer.state;
+    wires.setAttribute("viewBox", `0 0 ${plan.width} ${plan.height}`);
+    wires.replaceChildren(...networkWires(plan, explorer.network.sites, cuts, layer, pointed));
+  }
+
+  function drawImage() {
+    const { top, left, height, width } = explorer.window;
+    const { grey, width: whole } = explorer.image;
+    paintPixels(nodes.image.canvas, explorer.window, (pixels) => {
+      for (let row = 0, i = 0; row < height; row++) {
+        for (let column = 0; column < width; column++, i++) {
+          pixels[i] = 0xff000000 | (grey[(top + row) * whole + left + column] * 0x010101);
+        }
+      }
+    });
+  }
+
+  /** While others are computed the old ones stay, but not those of another image. @param {boolean} fresh */
+  function drawThumbnails(fresh) {
+    for (const { name } of explorer.network.sites) {
+      if (name === "logits") continue;
+      const { button, canvas } = nodes[name];
+      button.setAttribute("aria-busy", String(!explorer.maps));
+      if (!explorer.maps) {
+        if (fresh) canvas.width = canvas.height = 1;
+        continue;
+      }
+      const map = explorer.maps.sites[name];
+      const mean = meanMap(map);
+      const limit = mean.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+      canvas.classList.toggle("pixelated", map.width < (plan?.places[name].thumb.w ?? 0));
+      paintValues(canvas, mean, map, explorer.palette, limit, mapScale(map).signed);
+    }
+  }
+
+  /** The position under the mouse, or else the chosen one, on every thumbnail. */
+  function drawSpots() {
+    const { hover, pixel } = explorer.state, { window } = explorer;
+    const place = hover ?? pixel ?? [-1, -1];
+    setSpot(board, place[0] - window.top, place[1] - window.left, contains(window, place));
+  }
+
+  new ResizeObserver(() => { if (plan) place(); }).observe(board);
+
+  return function update(changed) {
+    const has = (/** @type {string[]} */ ...names) => names.some((name) => changed.has(name));
+    const key = JSON.stringify(explorer.network.sites);
+    if (key !== drawn) {
+      drawn = key;
+      build();
+    }
+    if (has("image", "window")) { place(); drawImage(); }
+    if (has("layer", "cuts")) { label(); drawWires(); }
+    if (has("random")) {
+      random.checked = explorer.state.random;
+      badge.hidden = !explorer.state.random;
+      board.classList.toggle("untrained", explorer.state.random);
+    }
+    if (has("maps", "image")) drawThumbnails(has("image"));
+    if (has("shown", "image", "window")) {
+      paintValues(nodes.logits.canvas, windowProbability(explorer), explorer.window, explorer.palette, 1, false);
+    }
+    if (has("hover", "pixel", "window", "image")) drawSpots();
+  };
+}

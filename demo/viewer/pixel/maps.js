@@ -1,0 +1,150 @@
+// The gradient and Grad-CAM of a pixel at every level; each can be laid over the image and compared with random weights.
+
+import { COPIES, shownWeights } from "./requests.js";
+import { context2d, h } from "../lib/dom.js";
+import { correlation, largestOf } from "../lib/statistics.js";
+import { fixed } from "../lib/format.js";
+import { overlayOf } from "../lib/overlay.js";
+import { paintTransparent, paintValues, paletteRamp } from "../lib/color.js";
+import { siteGrid } from "../lib/region.js";
+
+/** @import { Explorer, Palette, PixelResponse, Site } from "../types.js" */
+/** @import { Known, PixelFindings } from "./requests.js" */
+/** @typedef {ReturnType<typeof makeLayer>} Layer */
+
+const GRADIENT = "gradient"; // the name of that map, beside those of the sites
+
+/** What the strongest hundredth of the values exceeds; so a few large ones do not hide the rest. @param {Float32Array} values */
+function strongOf(values) {
+  const sizes = values.map(Math.abs).sort();
+  return sizes[Math.floor(0.99 * (sizes.length - 1))] || sizes[sizes.length - 1];
+}
+
+/** @param {string} name @param {() => void} onclick */
+function makeLayer(name, onclick) {
+  const thumbnail = h("canvas", { "aria-hidden": "true" });
+  const title = h("span", { class: "why-name" }), strength = h("span", { class: "why-strength" });
+  const button = h("button", { type: "button", class: "why-map", "data-testid": `why-map-${name}`, onclick },
+    thumbnail, title, strength);
+  const canvas = h("canvas"); // what is laid over the image
+  return { button, thumbnail, title, strength, canvas, smooth: name !== GRADIENT, label: "" };
+}
+
+/** @param {Explorer} explorer */
+export function pixelMaps(explorer) {
+  const gradientHost = h("div", { class: "why-gradient" });
+  const strip = h("div", { class: "why-strip" });
+  const signs = h("p", { class: "note why-legend" }), sizes = h("p", { class: "note why-legend" });
+  const sanity = h("p", { class: "note", "data-testid": "why-sanity" });
+  const box = h("div", { role: "group", "aria-label": "Maps; choose one to lay it over the image" },
+    h("div", { class: "why-first" }, gradientHost, signs), sizes, strip);
+  const overlay = overlayOf(explorer, "why");
+  /** @type {Map<string, Layer>} */
+  const layers = new Map();
+  let laid = ""; // which of them is meant to lie over the image
+  /** @type {Palette | null} */
+  let palette = null; // the one the legends were made of
+
+  function drawLegends() {
+    if (palette === explorer.palette) return;
+    palette = explorer.palette;
+    signs.replaceChildren(h("span", {}, "Blue: a brighter pixel lowers the logit"), paletteRamp(palette.diverging),
+      h("span", {}, "orange: it raises it. The strongest hundredth has the full colour."));
+    sizes.replaceChildren(h("span", {}, "Grad-CAM at every level: 0"), paletteRamp(palette.sequential),
+      h("span", {}, "each map's largest value"));
+  }
+
+  /** @param {string} name @param {HTMLElement} parent */
+  function layerOf(name, parent) {
+    const layer = layers.get(name) ?? makeLayer(name, () => choose(name));
+    if (!layers.has(name)) parent.append(layer.button);
+    layers.set(name, layer);
+    return layer;
+  }
+
+  /** @param {PixelFindings} findings */
+  function drawGradient({ smooth, gradient }) {
+    const values = smooth ?? gradient;
+    const map = layerOf(GRADIENT, gradientHost);
+    map.title.textContent = `input gradient${smooth ? `, mean of ${COPIES} noisy copies (SmoothGrad)` : ""}`;
+    map.label = smooth ? "SmoothGrad of the pixel" : "input gradient of the pixel";
+    const limit = strongOf(values);
+    paintValues(map.thumbnail, values, explorer.window, explorer.palette, limit, true);
+    paintTransparent(map.canvas, values, explorer.window, explorer.palette, limit);
+  }
+
+  /** A coarse map in its place in the window. @param {Site} site @param {PixelResponse["cams"][string]} cam */
+  function drawCam(site, cam) {
+    const { title, thumbnail, canvas } = Object.assign(layerOf(site.name, strip), { label: `Grad-CAM of the pixel at ${site.name}` });
+    title.textContent = site.name;
+    const { stride, down, right } = siteGrid(explorer, site);
+    const small = h("canvas");
+    paintValues(small, cam.values, cam, explorer.palette, largestOf(cam.values), false);
+    for (const target of [thumbnail, canvas]) {
+      target.width = explorer.window.width;
+      target.height = explorer.window.height;
+      const context = context2d(target);
+      context.imageSmoothingEnabled = true;
+      context.drawImage(small, -right, -down, cam.width * stride, cam.height * stride);
+    }
+  }
+
+  /** Each map against the one that the other weights give for the same pixel, once both are known. @param {Known} known */
+  function compare({ trained, random }) {
+    const both = trained?.logit !== undefined && random?.logit !== undefined ? [trained, random] : null;
+    const smooth = both?.every((findings) => findings.smooth); // like with like
+    for (const [name, { strength }] of layers) {
+      const [one, other] = both?.map((findings) => {
+        if (name !== GRADIENT) return findings.cams[name].values;
+        return (smooth && findings.smooth) || findings.gradient;
+      }) ?? [];
+      const r = one ? correlation(one, other) : NaN;
+      strength.textContent = Number.isNaN(r) ? "" : `r ${fixed(r, 2)}`;
+    }
+    const other = explorer.state.random ? "the trained network's map" : "the map that random weights give";
+    sanity.textContent = "A map that does not change when the weights are random explains nothing."
+      + (both ? ` r: its correlation with ${other} of the same pixel.` : "");
+  }
+
+  /** @param {string} name */
+  function choose(name) {
+    if (overlay.wanted() && laid === name) overlay.drop();
+    else lay(name);
+    mark();
+  }
+
+  /** @param {string} name */
+  function lay(name) {
+    const layer = layers.get(name);
+    if (!layer) return overlay.drop();
+    laid = name;
+    const { canvas, smooth, label } = layer;
+    overlay.lay({ canvas, ...explorer.window, smooth, label });
+  }
+
+  function mark() {
+    for (const [name, { button }] of layers) {
+      button.setAttribute("aria-pressed", String(overlay.wanted() && laid === name));
+    }
+  }
+
+  return {
+    box, sanity, overlay, mark,
+    /** @param {Known} known */
+    draw(known) {
+      const findings = known[shownWeights(explorer)];
+      if (findings?.logit === undefined) return;
+      drawLegends();
+      drawGradient(findings);
+      for (const [name, { button }] of layers) {
+        if (name === GRADIENT || findings.cams[name]) continue;
+        button.remove();
+        layers.delete(name);
+      }
+      for (const site of explorer.network.sites) if (findings.cams[site.name]) drawCam(site, findings.cams[site.name]);
+      compare(known);
+      if (overlay.wanted()) lay(laid);
+      mark();
+    },
+  };
+}

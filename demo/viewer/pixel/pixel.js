@@ -1,0 +1,175 @@
+// Ask a pixel why: which pixels its logit depends on, which levels speak for it, and how far the network looks.
+
+import { COPIES, pixelRequests, shownWeights } from "./requests.js";
+import { clamp, isWhole } from "../lib/region.js";
+import { fixed, wholeNumber } from "../lib/format.js";
+import { h } from "../lib/dom.js";
+import { pixelInputs } from "./inputs.js";
+import { pixelMaps } from "./maps.js";
+
+/** @import { Box, Explorer, Frame, Update } from "../types.js" */
+/** @import { PixelFindings, PixelPlace } from "./requests.js" */
+
+/** @param {Box} box */
+function boxWords([top, left, height, width]) {
+  if (height * width === 1) return `Row ${top}, column ${left}`;
+  const rows = `Rows ${top} to ${top + height - 1}, columns ${left} to ${left + width - 1}`;
+  return `${rows}, mean of ${wholeNumber(height * width)} pixels`;
+}
+
+/** As far as a logit could look, in the opened window. @param {Explorer} explorer @param {Box} box @returns {Frame} */
+function theoreticalField({ network: { field }, window }, [top, left, height, width]) {
+  const reach = field >> 1;
+  const first = Math.max(window.top, top - reach), start = Math.max(window.left, left - reach);
+  return {
+    top: first, left: start,
+    height: Math.min(window.top + window.height, top - reach + field + height - 1) - first,
+    width: Math.min(window.left + window.width, left - reach + field + width - 1) - start,
+    label: "in theory", dashed: true,
+  };
+}
+
+/** @param {HTMLElement} host @param {Explorer} explorer @returns {Update} */
+export function pixelPanel(host, explorer) {
+  const invite = h("p", { "data-testid": "why-invite" }, "Click a pixel of the image, or drag a box over it, and see "
+    + "what its answer rests on.");
+  const value = h("p", { class: "why-value", "data-testid": "why-value" });
+  const sentence = h("p", { class: "why-sentence", "data-testid": "why-sentence" });
+  const field = h("p", { class: "note", "data-testid": "why-field" });
+  const problem = h("p", { class: "why-problem", role: "alert", "data-testid": "why-problem" });
+  const again = h("button", { type: "button", onclick: retry }, "ask again");
+  const move = h("button", {
+    type: "button", "data-testid": "why-window", onclick: moveWindow,
+  }, "open the part around it");
+  const pending = h("p", { class: "note", "data-testid": "why-state" });
+  const random = h("input", {
+    type: "checkbox", "data-testid": "why-random", onchange: () => explorer.set({ random: random.checked }),
+  });
+  const inputs = pixelInputs(explorer);
+  const maps = pixelMaps(explorer);
+  const content = h("div", { class: "why-content", hidden: true }, sentence, field, maps.box,
+    h("label", {}, random, h("span", {}, "with random weights")), maps.sanity);
+  const findingsBox = h("div", { "data-testid": "pixel-why" }, value, problem, again, move, content, pending,
+    h("button", { type: "button", "data-testid": "why-forget", onclick: forget }, "forget the pixel"));
+
+  host.append(
+    h("h3", {}, "Ask a pixel why"),
+    h("p", { class: "note" }, "The gradient shows which pixels would move this logit if they were a little brighter; "
+      + "Grad-CAM shows where the maps of a level speak for salt here. Neither shows what the network would say of "
+      + "another image."),
+    invite, inputs.row, findingsBox,
+  );
+
+  const requests = pixelRequests(explorer, (weights, samples, error) => {
+    draw();
+    if (!samples || shownWeights(explorer) !== weights) return;
+    explorer.say(`${value.textContent} ${error ?? sentence.textContent}`);
+  });
+  /** @type {string | null} */
+  let drawn = null; // the scene whose maps stand there
+  /** @type {Frame[]} */
+  let frames = []; // as this panel wants them
+
+  function retry() { requests.retry(); draw(); }
+
+  function forget() {
+    explorer.set({ pixel: null, box: null });
+    inputs.focus(); // this button goes away
+  }
+
+  function moveWindow() {
+    const { image, window } = explorer, place = requests.place();
+    if (!place) return;
+    const [top, left, height, width] = place.box;
+    explorer.set({ window: [
+      clamp(top + ((height - window.height) >> 1), 0, image.height - window.height),
+      clamp(left + ((width - window.width) >> 1), 0, image.width - window.width),
+    ] });
+  }
+
+  function draw() {
+    const place = requests.place();
+    if (!place) return;
+    const findings = place.known[shownWeights(explorer)];
+    const where = boxWords(place.box);
+    problem.textContent = place.inside ? findings?.error ?? "" : `${where}: this does not lie inside the opened part.`;
+    problem.hidden = !problem.textContent;
+    again.hidden = !findings?.error;
+    move.hidden = place.inside;
+    const isPending = place.inside && !findings;
+    findingsBox.setAttribute("aria-busy", String(isPending));
+    if (drawn && (drawn !== place.scene || !place.inside)) wipe();
+    content.classList.toggle("stale", findings?.logit === undefined);
+    value.hidden = findings?.logit === undefined && !isPending;
+    if (findings?.logit !== undefined) {
+      drawn = place.scene;
+      drawFindings(place, findings, where);
+      return;
+    }
+    value.textContent = isPending ? `${where}: is computed…` : "";
+    sentence.textContent = "…"; // the maps may stand there a moment longer, but no number of another pixel
+    pending.textContent = "";
+    if (findings?.error) wipe();
+  }
+
+  /** @param {PixelPlace} place @param {PixelFindings} findings @param {string} where */
+  function drawFindings(place, findings, where) {
+    value.textContent = `${where}: probability ${findings.probability.toFixed(2)}, logit ${fixed(findings.logit, 2)}`
+      + `${explorer.state.random ? ", with random weights" : ""}.`;
+    const [wide, narrow] = ["90", "50"].map((share) => findings.boxes[share]);
+    sentence.textContent = `90 % of the influence comes from ${wide[2]} x ${wide[3]} pixels (rows x columns), `
+      + `50 % from ${narrow[2]} x ${narrow[3]}.`;
+    const isDone = findings.smooth || findings.error;
+    pending.textContent = isDone ? "" : `The mean over ${COPIES} noisy copies is computed…`;
+    content.hidden = false;
+    drawField(place.box, wide, narrow);
+    maps.draw(place.known);
+  }
+
+  /** How far a logit could look, against where its influence really comes from. @param {Box} box @param {Box} wide @param {Box} narrow */
+  function drawField(box, wide, narrow) {
+    const { network, window, image } = explorer;
+    const theory = theoreticalField(explorer, box);
+    const whole = isWhole(image, window) ? "image" : "opened part";
+    const covers = isWhole(window, theory) ? `, here on the whole ${whole}` : "";
+    const uncut = explorer.state.cuts.length ? " This is the answer of the whole network: nothing is cut for it." : "";
+    field.textContent = `In theory a logit depends on up to ${network.field} x ${network.field} pixels around it`
+      + `${covers}: the dashed frame. Influence is the size of the gradient in the `
+      + `opened part; the other frames hold 90 % and 50 % of it. The logit is taken before the card's temperature.${uncut}`;
+    const frame = (/** @type {Box} */ [top, left, height, width], /** @type {string} */ label) =>
+      ({ top, left, height, width, label, dashed: false });
+    frames = [theory, frame(wide, "90 %"), frame(narrow, "50 %")];
+    setFrames();
+  }
+
+  const setFrames = () => explorer.set({ frames }, { settled: false });
+
+  /** Nothing of another scene stays in the image. */
+  function wipe() {
+    drawn = null;
+    content.hidden = true;
+    frames = [];
+    setFrames();
+    maps.overlay.stepAside();
+  }
+
+  return function update(changed) {
+    const has = (/** @type {string[]} */ ...names) => names.some((name) => changed.has(name));
+    maps.overlay.follow();
+    if (has("overlay")) maps.mark();
+    if (drawn && explorer.state.frames !== frames) setFrames(); // a new view from the server takes them away
+    if (!has("image", "pixel", "box", "random", "window", "cuts")) return;
+    if (has("image", "pixel", "box")) inputs.write();
+    random.checked = explorer.state.random;
+    const place = requests.follow();
+    invite.hidden = Boolean(place);
+    findingsBox.hidden = !place;
+    if (!place) {
+      if (drawn) wipe();
+      maps.overlay.drop();
+      return;
+    }
+    draw();
+    requests.pump();
+  };
+}

@@ -1,0 +1,92 @@
+// Requests to the network, one at a time: a later message brings the response.
+
+/** @import { Callbacks, Explorer, Request, Response, Responses, SentRequest } from "./types.js" */
+/**
+ * @typedef {{ request: SentRequest, resolve: (response: any) => void, reject: (error: Error) => void, tries: number,
+ *   timer: number }} Waiting
+ */
+
+export const PATIENCE = 3000; // ms after which a request is sent again, twice as long every time
+const LOST = 700; // ms after a message that should have brought the response and did not
+const TRIES = 5;
+const REMEMBERED = 24; // responses kept per image
+
+/**
+ * @param {Explorer} explorer
+ * @param {() => Callbacks | null} callbacks
+ * @param {() => boolean} gone whether the page is being left
+ * @param {() => void} settled called after each response
+ */
+export function networkRequests(explorer, callbacks, gone, settled) {
+  /** @type {Waiting[]} */
+  let waiting = []; // the first is under way
+  /** @type {Map<string, Promise<any>>} */
+  let responses = new Map();
+  let number = 0;
+
+  function send() {
+    const first = waiting[0];
+    if (!first || gone()) return;
+    clearTimeout(first.timer);
+    if (first.tries++ === TRIES) return finish(({ reject }) => reject(new Error("The server does not answer.")));
+    first.timer = setTimeout(send, PATIENCE * 2 ** (first.tries - 1));
+    callbacks()?.request(first.request);
+  }
+
+  /** @param {(first: Waiting) => void} how */
+  function finish(how) {
+    const [first] = waiting.splice(0, 1);
+    clearTimeout(first.timer);
+    how(first);
+    send();
+    settled();
+  }
+
+  return {
+    send,
+    isWaiting: () => waiting.length > 0,
+
+    /**
+     * @template {Request} R
+     * @param {R} request
+     * @returns {Promise<Responses[R["kind"]]>}
+     */
+    request(request) {
+      const { top, left } = explorer.window ?? { top: 0, left: 0 };
+      const full = { window: [top, left], random: explorer.state.random, ...request };
+      const name = JSON.stringify(full);
+      const remembered = responses.get(name);
+      if (remembered) return remembered;
+      const promise = new Promise((resolve, reject) => {
+        const sent = /** @type {any} */ ({ ...full, id: ++number, key: explorer.image?.key ?? null });
+        waiting.push({ request: sent, resolve, reject, tries: 0, timer: 0 });
+        if (waiting.length === 1) send();
+      });
+      responses.set(name, promise);
+      promise.catch(() => responses.delete(name));
+      if (responses.size > REMEMBERED) responses.delete([...responses.keys()][0]);
+      return promise;
+    },
+
+    /** What a message brought. @param {Response | null} response */
+    take(response) {
+      const first = waiting[0];
+      if (!first) return;
+      if (response?.id !== first.request.id) {
+        // Something else the user did may have stopped the server in the middle of its response.
+        clearTimeout(first.timer);
+        first.timer = setTimeout(send, LOST);
+        return;
+      }
+      finish(({ resolve, reject }) => (response.error ? reject(new Error(response.error)) : resolve(response)));
+    },
+
+    /** Those about an image that is gone; the one under way still gets its response, which nobody reads. */
+    forget() {
+      responses = new Map();
+      for (const { reject } of waiting.splice(1)) reject(new Error("another image was opened"));
+    },
+
+    close() { for (const { timer } of waiting) clearTimeout(timer); },
+  };
+}

@@ -1,0 +1,78 @@
+// The view state: what it starts with, what a link says of it, and what of it fits an image and a network.
+
+/** @import { Box, Explorer, Place, ViewState } from "./types.js" */
+
+/** @type {ViewState} */
+export const START = {
+  threshold: 0.5, look: "fill", opacity: 0.45, truth: false, swipe: null,
+  hover: null, pixel: null, box: null,
+  layer: null, channel: null, sort: "number", shared: false,
+  cuts: [], fill: "zero", random: false, window: null,
+  overlay: null, frames: [],
+};
+
+/** What a link says, as far as it can be read; whether it fits is seen when the image is there. @returns {Partial<ViewState>} */
+export function stateOfLink() {
+  const values = new URLSearchParams(location.search);
+  const numbers = (/** @type {string} */ name, /** @type {number} */ count) => {
+    const found = (values.get(name) ?? "").split(",");
+    const read = found.length === count && found.every((text) => /^\d{1,9}$/.test(text)) ? found.map(Number) : null;
+    return /** @type {any} */ (read);
+  };
+  return {
+    layer: values.get("layer"),
+    channel: numbers("channel", 1)?.[0] ?? null,
+    cuts: (values.get("cuts") ?? "").split(",").filter(Boolean),
+    fill: values.get("fill") ?? "zero",
+    pixel: numbers("pixel", 2),
+    box: numbers("box", 4),
+    random: values.get("random") === "1",
+    window: numbers("window", 2),
+  };
+}
+
+/** Writes the state into the address. @param {ViewState} state @param {Record<string, string | null>} link what Python says of image and weights @param {boolean} isPart only a part of the image is opened */
+export function writeLink(state, link, isPart) {
+  const values = {
+    ...link,
+    threshold: state.threshold.toFixed(2),
+    layer: state.layer, channel: state.channel,
+    cuts: state.cuts.join(","), fill: state.fill === "zero" ? null : state.fill,
+    pixel: state.pixel?.join(","), box: state.box?.join(","),
+    random: state.random ? 1 : null, window: isPart ? state.window?.join(",") : null,
+  };
+  const address = new URL(location.href);
+  for (const [name, value] of Object.entries(values)) {
+    if (value == null || value === "") address.searchParams.delete(name);
+    else address.searchParams.set(name, String(value));
+  }
+  if (address.href !== location.href) history.replaceState(history.state, "", address);
+}
+
+/** The part of the state that a link and a session file keep, as JSON. @param {ViewState} state */
+export function keptState({ threshold, layer, channel, cuts, fill, pixel, box, random, window }) {
+  return JSON.stringify({ threshold, layer, channel, cuts, fill, pixel, box, random, window });
+}
+
+/** What a link, a session file or the image before says may not fit this image and this network. @param {Explorer} explorer @returns {Partial<ViewState>} */
+export function fittingState({ state, image, network: { sites, parts, samples, window: side } }) {
+  const lengths = [image.height, image.width];
+  const site = sites.find(({ name }) => name === state.layer);
+  const inside = (/** @type {Place} */ place) => place.every((at, axis) => at >= 0 && at < lengths[axis]);
+  const isBoxInside = (/** @type {Box} */ [top, left, height, width]) =>
+    inside([top, left]) && inside([top + height - 1, left + width - 1]);
+  const last = lengths.map((length) => Math.max(0, length - side));
+  const fits = state.window?.every((start, axis) => start >= 0 && start <= last[axis]);
+  const isChannel = site && state.channel !== null && state.channel < site.channels;
+  return {
+    layer: site ? site.name : null,
+    channel: isChannel ? state.channel : null,
+    cuts: parts.filter((part) => state.cuts.includes(part)),
+    fill: ["zero", "mean", ...samples].includes(state.fill) ? state.fill : "zero",
+    pixel: state.pixel && inside(state.pixel) ? state.pixel : null,
+    box: state.box && isBoxInside(state.box) ? state.box : null,
+    window: fits ? state.window : [last[0] >> 1, last[1] >> 1],
+    truth: state.truth && Boolean(image.truth),
+    hover: null, overlay: null, frames: [],
+  };
+}

@@ -1,0 +1,223 @@
+// The shapes that pass between the browser and demo/explorer.py, and between the viewer's own files.
+
+/** Row and column. */
+export type Place = [number, number];
+
+/** First row, first column, rows, columns. */
+export type Box = [number, number, number, number];
+
+export interface Size {
+  height: number;
+  width: number;
+}
+
+/** A part of the image, in its pixels. */
+export interface Region extends Size {
+  top: number;
+  left: number;
+}
+
+// --- The message from Python ---------------------------------------------------------------------------------
+
+export interface Message {
+  /** Names the image with its ground truth and the network. */
+  key: string;
+  threshold: number;
+  /** Changes when Python moves the threshold or the view; while it stays, the browser keeps its own. */
+  revision: number;
+  /** What a link says of the image and the weights. */
+  link: Record<string, string | null>;
+  view: Partial<ViewState> | null;
+  /** The card's threshold. */
+  chosen: number;
+  response: Response | null;
+  /** These three are null where the browser has the image already. */
+  image: SentImage | null;
+  network: Network | null;
+  palette: Palette | null;
+}
+
+/** Arrays have a value a pixel, row by row. */
+export interface SentImage extends Size {
+  name: string;
+  grey: Uint8Array;
+  /** Of salt, from 0 to 1. */
+  probability: Float32Array;
+  /** Not 0 where there is salt. */
+  truth: Uint8Array | null;
+  /** Not 0 where there is no section. */
+  margin: Uint8Array | null;
+  /** What was guessed of the file. */
+  guessed: string[];
+}
+
+/** A place in the network whose activations can be looked at; `stride` is how many pixels a value covers a side. */
+export interface Site {
+  name: string;
+  channels: number;
+  stride: number;
+}
+
+export interface Network {
+  sites: Site[];
+  /** What can be cut: the skips, and the bottleneck. */
+  parts: string[];
+  /** Side of the theoretical receptive field, in pixels. */
+  field: number;
+  /** How many weights there are. */
+  parameters: number;
+  /** Names of the images whose skips may stand in for what is cut. */
+  samples: string[];
+  /** Largest side of the opened window. */
+  window: number;
+}
+
+/** Colours as red, green, blue, red, ...; `salt` is one. */
+export interface Palette {
+  sequential: Uint8Array;
+  diverging: Uint8Array;
+  salt: number[];
+}
+
+// --- Requests and responses ----------------------------------------------------------------------------------
+
+export type Request =
+  | { kind: "image" }
+  | { kind: "maps"; cuts: string[]; fill: string }
+  | { kind: "cuts"; fill: string }
+  | { kind: "effects"; site: string }
+  | { kind: "pixel"; box: Box; samples: number; random?: boolean };
+
+/** What every request says besides. */
+export type SentRequest = Request & { id: number; key: string | null; window: Place; random: boolean };
+
+export type Response = { id: number | null; error?: string } & Record<string, any>;
+
+/** Maps one after another, each in 256 levels between its own lowest and highest value. */
+export interface Maps extends Size {
+  values: Uint8Array;
+  low: Float32Array;
+  high: Float32Array;
+  channels: number;
+}
+
+/** The probability of every combination of cuts, as twelve bits in two planes. */
+export interface CutsResponse extends Size {
+  parts: string[];
+  high: Uint8Array;
+  low: Uint8Array;
+}
+
+export interface PixelResponse {
+  /** Of the logit by every pixel of the window. */
+  gradient: Float32Array;
+  /** Where 50 and 90 per cent of the influence come from. */
+  boxes: Record<string, Box>;
+  /** Grad-CAM by site. */
+  cams: Record<string, Size & { values: Float32Array }>;
+  logit: number;
+  probability: number;
+}
+
+export interface Responses {
+  image: object;
+  maps: { sites: Record<string, Maps> };
+  cuts: CutsResponse;
+  effects: { site: string; effect: Float32Array };
+  pixel: PixelResponse;
+}
+
+// --- The explorer --------------------------------------------------------------------------------------------
+
+/** What a user chose; a link and a session file keep a part of it, see state.js. */
+export interface ViewState {
+  threshold: number;
+  look: string;
+  opacity: number;
+  /** Whether the mask is compared with the ground truth. */
+  truth: boolean;
+  /** Where the plain image ends, as a share of the width. */
+  swipe: number | null;
+  /** The pixel under the mouse. */
+  hover: Place | null;
+  pixel: Place | null;
+  /** The marked box around the pixel. */
+  box: Box | null;
+  /** The opened site. */
+  layer: string | null;
+  channel: number | null;
+  sort: string;
+  /** One colour scale for all maps of a site. */
+  shared: boolean;
+  cuts: string[];
+  /** What stands in place of what is cut. */
+  fill: string;
+  random: boolean;
+  /** First row and column of the opened window. */
+  window: Place | null;
+  overlay: Overlay | null;
+  frames: Frame[];
+}
+
+/** A panel's canvas over a part of the image. */
+export interface Overlay extends Region {
+  owner: string;
+  canvas: HTMLCanvasElement;
+  smooth: boolean;
+  label: string;
+}
+
+export interface Frame extends Region {
+  label: string;
+  dashed: boolean;
+}
+
+export interface OpenImage extends SentImage {
+  key: string;
+  chosen: number;
+  /** How many pixels are section. */
+  section: number;
+}
+
+/** What the image shows; `altered` where the network is cut or has random weights. */
+export interface Shown {
+  probability: Float32Array;
+  highest: number;
+  altered: boolean;
+}
+
+export interface CutTable extends Size {
+  parts: string[];
+  /** Of the window; bit i of the index says whether parts[i] is cut. */
+  probability(index: number): Float32Array;
+}
+
+/** What all panels share.  Image, network, palette, window and shown are there before a panel is built. */
+export interface Explorer {
+  readonly state: ViewState;
+  image: OpenImage;
+  network: Network;
+  palette: Palette;
+  window: Region;
+  shown: Shown;
+  /** null while it is computed. */
+  maps: { sites: Record<string, Maps>; cuts: string } | null;
+  cuts: CutTable | null;
+  cutsError: string | null;
+  /** settled: false while a hand is still moving. */
+  set(changes: Partial<ViewState>, options?: { settled?: boolean }): void;
+  request<R extends Request>(request: R): Promise<Responses[R["kind"]]>;
+  /** In the live region. */
+  say(sentence: string): void;
+  cutIndex(): number;
+}
+
+/** Brings a panel up to date; `changed` has names of the state, and image, shown, maps, cuts, window. */
+export type Update = (changed: Set<string>) => void;
+
+export interface Callbacks {
+  /** The network is needed; the response comes with a later message. */
+  request(request: SentRequest): void;
+  /** A user has let go of something. */
+  settled(state: object): void;
+}
