@@ -34,7 +34,7 @@ check: .venv/developer tests/node_modules  ## lint, format, types, layers, and w
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
-	.venv/bin/lint-imports
+	.venv/bin/lint-imports --no-cache
 	$(PYTHON) -m pip check
 	.ci/audit $(PYTHON)
 	if [ -x tests/node_modules/.bin/tsc ]; then npm run --silent --prefix tests check; else \

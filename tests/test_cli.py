@@ -1,540 +1,429 @@
+"""The commands of ``python -m unet`` in this process: what they write, what they say and what they refuse."""
+
 import csv
 import json
 import os
 import re
-import subprocess
-import sys
-import tomllib
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec import to_builtins as plain
+from msgspec.structs import replace
 from PIL import Image
 
-from tests.conftest import ROOT
-from unet import checkpoint, metrics, prediction, report, rle, synthetic
+from tests.robustness.checks import check_refusal, run_here, untouched
+from unet import benchmark, calibration, checkpoint, metrics, prediction, report, rle, synthetic
+from unet.card import Card, Claim, Split
 from unet.cli import main as cli
 from unet.image import RULE
 from unet.segmenter import Segmenter
 
-THRESHOLD = 0.47
-TRAIN, VAL = ["s0", "s1", "s2"], ["s3", "s4", "gone"]
-CLAIM = {"metric": "mAP", "value": 0.5, "split": "val", "count": 2, "threshold": THRESHOLD}
+THRESHOLD = 0.558  # which some of the small network's probabilities are above, and some below
+SPLIT = Split(by="section", train=("s0", "s1", "s2"), val=("s3", "s4", "gone"))
+CLAIM = Claim(metric="mAP", value=0.5, split="val", count=2, tta=False, threshold=THRESHOLD)
+IDS = [f"s{index}" for index in range(6)]
+SECTIONS = [synthetic.section(index, 32, 40) for index in range(6)]
+IMAGES, MASKS = zip(*SECTIONS, strict=True)
 
 
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory, small_model):
-    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
-    card = {"threshold": THRESHOLD, "input": RULE, "split": {"by": "section", "train": TRAIN, "val": VAL}}
-    checkpoint.save(path, small_model, card)
-    return path
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """Five images of two sizes."""
-    place = tmp_path / "images"
-    place.mkdir()
-    for index in range(5):
-        image, _ = synthetic.section(index, 40, 50 if index < 3 else 33)
-        Image.fromarray(image).save(place / f"s{index}.png")
-    return place
-
-
-@pytest.fixture
-def run(weights, capsys, monkeypatch, tmp_path):
-    """Runs ``predict`` in this process: status and stderr."""
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    """An empty folder to work in."""
     monkeypatch.chdir(tmp_path)
-
-    def command(*words, name="predict"):
-        status = cli.main([name, *map(str, words), "--weights", str(weights)])
-        captured = capsys.readouterr()
-        assert "Traceback" not in captured.err
-        run.out = captured.out
-        return status, captured.err
-
-    return command
+    return tmp_path
 
 
-def refused(run, *words, name="predict"):
-    """The one sentence of a command that ends with status 2."""
-    status, err = run(*words, name=name)
-    assert status == 2
-    assert err.startswith(f"{name}: ")
-    assert err.count("\n") == 1
-    return err
+@pytest.fixture
+def make_weights(small_model, here):
+    """Makes small.safetensors with some entries in its card."""
+
+    def make(**entries):
+        card = Card(threshold=THRESHOLD, input=RULE, split=SPLIT)
+        checkpoint.save(here / "small.safetensors", small_model, replace(card, **entries))
+        return Segmenter.load(here / "small.safetensors")
+
+    return make
+
+
+@pytest.fixture
+def segmenter(make_weights):
+    return make_weights()
+
+
+@pytest.fixture
+def images(here):
+    """Five images of two sizes."""
+    folder = here / "images"
+    folder.mkdir()
+    for index in range(5):
+        Image.fromarray(synthetic.section(index, 40, 50 if index < 3 else 33)[0]).save(folder / f"s{index}.png")
+    return folder
+
+
+@pytest.fixture
+def data(here):
+    """Six labelled tiles."""
+    for part in ("images", "masks"):
+        (here / "data" / part).mkdir(parents=True)
+    for name, image, mask in zip(IDS, IMAGES, MASKS, strict=True):
+        Image.fromarray(image).save(here / "data" / "images" / f"{name}.png")
+        Image.fromarray(mask.astype(np.uint8) * 255).save(here / "data" / "masks" / f"{name}.png")
+    return here / "data"
+
+
+def run(command, *words, status=0):
+    """A command with the small weights, and its output; the status must be as expected."""
+    ended = run_here([command, "--weights", "small.safetensors", *words])
+    assert ended.status == status, ended.err
+    return ended
+
+
+def predict(*words, status=0):
+    """What ``predict`` says on stderr."""
+    return run("predict", *words, status=status).err
 
 
 def contents(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
 
 
 def submission(path):
-    with path.open(newline="") as file:
+    with Path(path).open(newline="") as file:
         return list(csv.reader(file))
 
 
+@pytest.mark.usefixtures("segmenter", "images")
 class TestPredict:
-    def test_masks_probabilities_and_submission(self, run, folder, weights, tmp_path):
-        out = tmp_path / "new" / "out"
-        status, err = run(folder, "--out", out, "--probability", "--csv", tmp_path / "all.csv")
-        assert status == 0
+    def test_masks_probabilities_and_submission(self, segmenter):
+        err = predict("images", "--out", "new/out", "--probability", "--csv", "all.csv")
         assert re.fullmatch(r"5 images in \d+\.\d s, \d+% of it in the network\n", err)
-        assert sorted(contents(out)) == sorted(f"s{i}{suffix}" for i in range(5) for suffix in (".png", ".npy"))
-        segmenter = Segmenter.load(weights)
-        rows = submission(tmp_path / "all.csv")
-        assert rows[0] == ["id", "rle_mask"]
-        assert [row[0] for row in rows[1:]] == ["s0", "s1", "s2", "s3", "s4"]
-        for stem, runs in rows[1:]:
-            probability = np.load(out / f"{stem}.npy")
+        assert sorted(contents("new/out")) == sorted(f"s{i}{suffix}" for i in range(5) for suffix in (".png", ".npy"))
+        header, *rows = submission("all.csv")
+        assert header == ["id", "rle_mask"]
+        assert [row[0] for row in rows] == IDS[:5]
+        for stem, runs in rows:
+            probability = np.load(f"new/out/{stem}.npy")
             assert probability.dtype == np.float32
-            expected = segmenter.probability(np.asarray(Image.open(folder / f"{stem}.png")))
+            expected = segmenter.probability(np.asarray(Image.open(f"images/{stem}.png")))
             np.testing.assert_allclose(probability, expected, atol=1e-5)
-            image = Image.open(out / f"{stem}.png")
+            image = Image.open(f"new/out/{stem}.png")
             assert image.mode == "L"
             mask = np.asarray(image)
             np.testing.assert_array_equal(mask, np.where(probability > np.float32(THRESHOLD), 255, 0))
             assert runs == rle.encode(mask == 255)
-        assert len({runs for _, runs in rows}) > 2  # the masks are not all alike
+        assert len({runs for _, runs in rows}) == 5
 
-    def test_threshold_tta_and_fast(self, run, folder, weights, tmp_path):
-        options = ("--tta", "--fast", "--threshold", "0.3", "--probability")
-        assert run(folder / "s0.png", "--out", tmp_path / "out", *options)[0] == 0
-        image = np.asarray(Image.open(folder / "s0.png"))
-        expected = Segmenter.load(weights, fast=True).probability(image, tta=True)
-        np.testing.assert_allclose(np.load(tmp_path / "out" / "s0.npy"), expected, atol=1e-5)
-        mask = np.asarray(Image.open(tmp_path / "out" / "s0.png")) == 255
-        np.testing.assert_array_equal(mask, metrics.mask(np.load(tmp_path / "out" / "s0.npy"), 0.3))
+    def test_threshold_tta_and_fast(self):
+        predict("images/s0.png", "--out", "out", "--tta", "--fast", "--threshold", "0.5578", "--probability")
+        image, found = np.asarray(Image.open("images/s0.png")), np.load("out/s0.npy")
+        expected = Segmenter.load(Path("small.safetensors"), fast=True).probability(image, tta=True)
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+        np.testing.assert_array_equal(np.asarray(Image.open("out/s0.png")) == 255, metrics.mask(found, 0.5578))
 
-    def test_files_folders_and_zips_together(self, run, folder, tmp_path):
-        image, _ = synthetic.section(9, 30, 30)
-        np.save(tmp_path / "array.npy", image)
-        with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
-            archive.write(folder / "s0.png", "images/zipped.png")
+    def test_files_folders_and_zips_together(self):
+        np.save("array.npy", IMAGES[0])
+        with zipfile.ZipFile("a.zip", "w") as archive:
+            archive.write("images/s0.png", "images/zipped.png")
             archive.writestr("masks/zipped.png", b"")
-        assert run(tmp_path / "array.npy", folder, tmp_path / "a.zip", "--out", tmp_path / "out")[0] == 0
-        assert sorted(contents(tmp_path / "out")) == [
-            f"{s}.png" for s in ("array", "s0", "s1", "s2", "s3", "s4", "zipped")
-        ]
-        assert Image.open(tmp_path / "out" / "s4.png").size == (33, 40)
+        predict("array.npy", "images", "a.zip", "--out", "out")
+        assert sorted(contents("out")) == [f"{stem}.png" for stem in ("array", *IDS[:5], "zipped")]
+        assert Image.open("out/s4.png").size == (33, 40)
 
-    def test_large_images_do_not_share_a_group(self, run, folder, tmp_path, monkeypatch):
-        run(folder, "--out", tmp_path / "one", "--probability")
+    def test_large_images_do_not_share_a_group(self, monkeypatch):
+        predict("images", "--out", "one", "--probability")
         monkeypatch.setattr(prediction, "CHUNK_PIXELS", 1)
-        run(folder, "--out", tmp_path / "two", "--probability")
-        for index in range(5):
-            one, two = (np.load(tmp_path / out / f"s{index}.npy") for out in ("one", "two"))
-            np.testing.assert_allclose(one, two, atol=1e-5)
+        predict("images", "--out", "two", "--probability")
+        for stem in IDS[:5]:
+            np.testing.assert_allclose(np.load(f"one/{stem}.npy"), np.load(f"two/{stem}.npy"), atol=1e-5)
 
-    def test_what_cannot_be_read_is_named_and_the_rest_is_done(self, run, folder, tmp_path):
-        whole = (folder / "s0.png").read_bytes()
-        (folder / "short.png").write_bytes(whole[: len(whole) // 2])
-        (folder / "empty.jpg").write_bytes(b"")
-        np.save(folder / "nan.npy", np.full((20, 20), np.nan))
-        Image.new("L", (50, 1)).save(folder / "thin.png")
-        (tmp_path / "bad.zip").write_bytes(b"PK")
-        (tmp_path / "bare").mkdir()
-        inputs = (folder, tmp_path / "bad.zip", tmp_path / "bare")
-        status, err = run(*inputs, "--out", tmp_path / "out", "--csv", tmp_path / "a.csv")
-        assert status == 1
-        *problems, summary = err.splitlines()
-        for name, reason in {
-            "short.png": "damaged or cut short",
-            "empty.jpg": "the file is empty",
-            "nan.npy": "finite values",
-            "thin.png": "at least 16 x 16 pixels, got 1 x 50",
-            "bad.zip": "not a readable zip",
-            "bare": "no images in it that can be read (PNG, JPEG,",
-        }.items():
-            assert [line for line in problems if f"{name}: " in line and reason in line], name
-        assert len(problems) == 6
-        assert summary.startswith("5 images in")
-        assert summary.endswith("; 6 could not be done")
-        assert sorted(contents(tmp_path / "out")) == [f"s{i}.png" for i in range(5)]
-        assert len(submission(tmp_path / "a.csv")) == 6
+    def test_what_cannot_be_read_is_named_and_the_rest_is_done(self):
+        Path("images/short.png").write_bytes(Path("images/s0.png").read_bytes()[:-40])
+        Path("bad.zip").write_bytes(b"PK")
+        Path("bare").mkdir()
+        *problems, summary = predict(
+            "images", "bad.zip", "bare", "--out", "out", "--csv", "a.csv", status=1
+        ).splitlines()
+        expected = ["bare: no images in it that can be read (PNG,", "bad.zip: not a readable zip", "images/short.png: "]
+        assert all(words in line for line, words in zip(problems, expected, strict=True))
+        assert re.fullmatch(r"5 images in .*; 3 could not be done", summary)
+        assert sorted(contents("out")) == [f"s{i}.png" for i in range(5)]
+        assert len(submission("a.csv")) == 6
 
-    def test_nothing_outside_the_folder_is_touched(self, run, folder, tmp_path):
-        content = (folder / "s0.png").read_bytes()
-        names = [
-            "../up.png", "/tmp/absolute.png", "..\\back.png", "C:\\drive.png", "nul\0byte.png", "CON.png",
-            "line\nbreak.png", "x" * 245 + ".png", "y" * 240 + ".png", "images/../../z.png", "[red]{0}%s.png",
-            "=1+1.png",
-        ]  # fmt: skip
-        with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
-            for name in names:
-                archive.writestr(zipfile.ZipInfo(name), content)
-        before = {path for path in tmp_path.rglob("*") if path.is_file()}
-        status, err = run(tmp_path / "a.zip", "--out", tmp_path / "deep" / "out", "--csv", tmp_path / "deep.csv")
-        assert status == 1
-        assert "line\\nbreak.png: its name holds characters that cannot be in a file name" in err
-        assert "longer than 240 bytes" in err
-        out = tmp_path / "deep" / "out"
-        after = {path for path in tmp_path.rglob("*") if path.is_file()} - before
-        assert after == {tmp_path / "deep.csv", *out.iterdir()}
-        stems = {"up", "absolute", "back", "drive", "CON", "y" * 240, "z", "[red]{0}%s", "=1+1"}
-        assert stems <= {path.stem for path in out.iterdir()}
-        assert not Path("/tmp/absolute.png").exists()
-        assert {row[0] for row in submission(tmp_path / "deep.csv")[1:]} >= stems
-
-    def test_names_that_windows_keeps_for_itself(self):
+    def test_names_that_windows_reserves(self):
         for stem in ("CON", "nul.old", "com1", "a:b", "what?"):
-            assert prediction.refusal(stem, windows=True)
-            assert prediction.refusal(stem, windows=False) is None
-        assert prediction.refusal("console", windows=True) is None
-        assert prediction.refusal("\udcff")
+            assert prediction.stem_problem(stem, windows=True)
+            assert prediction.stem_problem(stem, windows=False) is None
+        assert prediction.stem_problem("console", windows=True) is None
+        assert prediction.stem_problem("\udcff")
 
-    def test_skip_existing_writes_nothing_twice(self, run, folder, tmp_path):
-        out = tmp_path / "out"
-        run(folder, "--out", out, "--csv", tmp_path / "whole.csv")
-        whole = contents(out)
+    def test_skip_existing_writes_nothing_twice(self):
+        predict("images", "--out", "out", "--csv", "whole.csv")
+        whole = contents("out")
         for name in ("s1.png", "s4.png"):
-            (out / name).unlink()
-        os.utime(out / "s0.png", ns=(1, 1))
-        (out / "s2.png").write_bytes(whole["s2.png"][:-20])  # damaged; what it says of itself is whole
-        status, err = run(folder, "--out", out, "--csv", tmp_path / "again.csv", "--skip-existing")
-        assert status == 0
+            Path("out", name).unlink()
+        os.utime("out/s0.png", ns=(1, 1))
+        Path("out/s2.png").write_bytes(whole["s2.png"][:-20])  # damaged; what it says of itself is whole
+        err = predict("images", "--out", "out", "--csv", "again.csv", "--skip-existing")
         assert err.startswith("3 images in")  # the CSV needs s2, so it is done again
         assert "; 2 were there already; 1 were there, but made of something else" in err
-        assert contents(out) == whole
-        assert (out / "s0.png").stat().st_mtime_ns == 1
-        assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+        assert contents("out") == whole
+        assert Path("out/s0.png").stat().st_mtime_ns == 1
+        assert Path("again.csv").read_bytes() == Path("whole.csv").read_bytes()
 
-    def test_skip_existing_wants_every_file(self, run, folder, tmp_path):
-        run(folder, "--out", tmp_path / "out")
-        _, err = run(folder, "--out", tmp_path / "out", "--probability", "--skip-existing")
-        assert err.startswith("5 images in")
-        _, err = run(folder, "--out", tmp_path / "out", "--probability", "--skip-existing")
-        assert err.startswith("0 images in")
+    def test_skip_existing_makes_again_what_is_missing_or_made_of_something_else(self):
+        predict("images", "--out", "out")
+        again = ("images", "--out", "out", "--skip-existing")
+        assert predict(*again, "--probability").startswith("5 images in")
+        assert predict(*again, "--probability").startswith("0 images in")
+        before = contents("out")
+        Image.fromarray(synthetic.section(7, 40, 50)[0]).save("images/s1.png")
+        assert "1 were there, but made of something else" in predict(*again)
+        assert {name for name, content in contents("out").items() if content != before[name]} == {"s1.png"}
+        assert predict(*again, "--tta").startswith("5 images in")
+        assert predict(*again, "--tta", "--threshold", "0.3").startswith("5 images in")
+        assert predict(*again, "--tta", "--threshold", "0.3").startswith("0 images in")
 
-    def test_skip_existing_makes_again_what_was_made_of_something_else(self, run, folder, tmp_path):
-        out = tmp_path / "out"
-        run(folder, "--out", out, "--probability")
-        before = contents(out)
-        Image.fromarray(synthetic.section(7, 40, 50)[0]).save(folder / "s1.png")
-        assert "1 were there, but made of something else" in run(folder, "--out", out, "--skip-existing")[1]
-        assert {name for name, content in contents(out).items() if content != before[name]} == {"s1.png"}
-        assert run(folder, "--out", out, "--skip-existing")[1].startswith("0 images in")
-        assert run(folder, "--out", out, "--skip-existing", "--tta")[1].startswith("5 images in")
-        assert run(folder, "--out", out, "--skip-existing", "--tta", "--threshold", "0.3")[1].startswith("5 images")
+    def test_files_of_others_are_replaced_only_with_overwrite(self):
+        Path("out").mkdir()
+        Image.fromarray(np.full((40, 50), 255, np.uint8)).save("out/s1.png")  # somebody's label
+        np.save("out/s4.npy", np.zeros(3))
+        Path("labels.csv").write_text("id,rle_mask\ns0,1 2\n")
+        before = contents("out")
+        words = ("images", "--out", "out", "--probability", "--csv", "labels.csv")
+        for command, sentence in ((words, "s1.png and 2 more files are there already"), (words[:3], "--overwrite")):
+            check_refusal(run("predict", *command, status=2), "predict", sentence)
+        assert contents("out") == before
+        assert Path("labels.csv").read_text() == "id,rle_mask\ns0,1 2\n"
+        assert predict("images", "--out", "out", "--skip-existing").startswith("4 images in")
+        assert contents("out")["s1.png"] == before["s1.png"]
+        predict(*words, "--overwrite")
+        assert len(submission("labels.csv")) == 6
+        done = contents("out")
+        predict(*words)  # all of it is its own now, the CSV too
+        assert contents("out") == done
+        np.save("out/s0.npy", np.zeros(3))
+        check_refusal(run("predict", *words, status=2), "predict", "s0.npy is there already")
 
-    def test_what_this_program_did_not_write_is_replaced_only_when_asked(self, run, folder, tmp_path):
-        out = tmp_path / "masks"
-        out.mkdir()
-        Image.fromarray(np.full((40, 50), 255, np.uint8)).save(out / "s1.png")  # somebody's label
-        np.save(out / "s4.npy", np.zeros(3))
-        (tmp_path / "labels.csv").write_text("id,rle_mask\ns0,1 2\n")
-        before = contents(out)
-        words = ("--out", out, "--probability", "--csv", tmp_path / "labels.csv")
-        assert "s1.png and 2 more files are there already" in refused(run, folder, *words)
-        assert "--overwrite" in refused(run, folder, "--out", out)
-        assert contents(out) == before
-        assert (tmp_path / "labels.csv").read_text() == "id,rle_mask\ns0,1 2\n"
-        assert run(folder, "--out", out, "--skip-existing")[1].startswith("4 images in")
-        assert contents(out)["s1.png"] == before["s1.png"]
-        assert run(folder, *words, "--overwrite")[0] == 0
-        assert len(submission(tmp_path / "labels.csv")) == 6
-        done = contents(out)
-        assert run(folder, *words)[0] == 0  # all of it is its own now, the CSV too
-        assert contents(out) == done
-        np.save(out / "s0.npy", np.zeros(3))
-        assert "s0.npy is there already" in refused(run, folder, *words)
-
-    def test_what_is_left_out_is_said(self, run, folder, tmp_path):
-        (folder / "line").mkdir()
+    def test_what_is_left_out_is_said(self, images):
+        Path("images/line").mkdir()
         for name, kind in (("b.bmp", "BMP"), ("w.webp", "WEBP"), ("j.jfif", "JPEG"), ("line/g.gif", "GIF")):
-            Image.open(folder / "s0.png").save(folder / name, kind)
-        (folder / "notes.txt").write_text("a text is no image")
-        status, err = run(folder, "--out", tmp_path / "out")
-        assert (status, err.count("\n")) == (0, 1)
-        assert {"b.png", "w.png", "j.png", "g.png"} < contents(tmp_path / "out").keys()
-        np.savez(folder / "line" / "n.npz", a=np.zeros((40, 50)))
-        (folder / "cube.sgy").write_bytes(b"")
-        status, err = run(folder, "--out", tmp_path / "out")
-        assert status == 1
-        assert f"{folder / 'cube.sgy'}, {folder / 'line' / 'n.npz'}: left out; expected PNG, JPEG," in err
+            Image.open("images/s0.png").save(f"images/{name}", kind)
+        Path("images/notes.txt").write_text("a text is no image")
+        assert predict(images, "--out", "out").count("\n") == 1
+        assert {"b.png", "w.png", "j.png", "g.png"} < contents("out").keys()
+        Image.open("images/s0.png").save("images/s0_mask.gif")
+        assert f"1 masks beside their images, first {images / 's0_mask.gif'}, were left out" in predict(
+            images, "--out", "out"
+        )
+        assert len(contents("out")) == 9
+        np.savez("images/line/n.npz", a=np.zeros((40, 50)))
+        Path("images/cube.sgy").write_bytes(b"")
+        err = predict(images, "--out", "out", status=1)
+        assert f"{images / 'cube.sgy'}, {images / 'line' / 'n.npz'}: left out; expected PNG, JPEG," in err
         assert err.endswith("; 2 files were left out\n")
 
-    def test_masks_beside_their_images_are_no_images(self, run, folder, tmp_path):
-        Image.open(folder / "s0.png").save(folder / "s0_mask.gif")
-        status, err = run(folder, "--out", tmp_path / "out")
-        assert status == 0
-        assert f"1 masks beside their images, first {folder / 's0_mask.gif'}, were left out" in err
-        assert len(contents(tmp_path / "out")) == 5
-
-    def test_what_was_guessed_is_said_once_for_all_images(self, run, tmp_path):
+    def test_what_was_guessed_is_said_once_for_all_images(self):
         image, _ = synthetic.section(5, 40, 50)
         for name, array in {"a": image, "b": image[::-1]}.items():
-            np.save(tmp_path / f"{name}.npy", (array.astype(np.int16) - 128).astype(np.int8))
-        np.save(tmp_path / "c.npy", np.pad(image, ((0, 0), (20, 0)), constant_values=255))
-        inputs = [tmp_path / f"{name}.npy" for name in "abc"]
-        status, err = run(*inputs, "--out", tmp_path / "out", "--threshold", "0.01")
-        assert status == 0
-        assert f"2 images, first {tmp_path / 'a.npy'}: signed bytes: -128 was taken as black" in err
-        assert f"{tmp_path / 'c.npy'}: an area of one grey at the edge" in err
-        mask = np.asarray(Image.open(tmp_path / "out" / "c.png"))
+            np.save(f"{name}.npy", (array.astype(np.int16) - 128).astype(np.int8))
+        np.save("c.npy", np.pad(image, ((0, 0), (20, 0)), constant_values=255))
+        err = predict("a.npy", "b.npy", "c.npy", "--out", "out", "--threshold", "0.01")
+        assert "2 images, first a.npy: signed bytes: -128 was taken as black" in err
+        assert "c.npy: an area of one grey at the edge" in err
+        mask = np.asarray(Image.open("out/c.png"))
         assert not mask[:, :20].any()
         assert mask[:, 20:].any()
 
-    def test_a_full_disk_ends_with_one_sentence(self, run, folder, tmp_path, monkeypatch):
-        def full(path, write):
+    def test_a_full_disk_ends_with_one_sentence(self, monkeypatch):
+        def full(path, _):
             raise OSError(28, "No space left on device", str(path))
 
         monkeypatch.setattr(prediction, "write_atomically", full)
-        status, err = run(folder, "--out", tmp_path / "out")
-        assert status == 1
+        err = predict("images", "--out", "out", status=1)
         assert re.fullmatch(r"predict: stopped, .*s0\.png cannot be written \(No space left on device\)\n", err)
 
 
-class TestPredictRefuses:
-    def test_missing_input(self, run, folder, tmp_path):
-        assert "gone.png: no such file or folder" in refused(run, folder, "gone.png", "--out", tmp_path / "out")
-        assert not (tmp_path / "out").exists()
-        assert "cannot be opened (File name too long)" in refused(run, "long" * 100, "--out", tmp_path / "out")
-
-    def test_no_images_at_all(self, run, tmp_path):
-        (tmp_path / "bare").mkdir()
-        assert "no images in it that can be read (PNG, JPEG, TIFF," in refused(run, tmp_path / "bare", "--out", "out")
-
-    @pytest.mark.parametrize("name", ["s0.tif", "S0.npy"])
-    def test_one_stem_twice(self, run, folder, tmp_path, name):
-        (tmp_path / name).write_bytes(b"")
-        message = refused(run, folder, tmp_path / name, "--out", "out")
-        assert str(folder / "s0.png") in message
-        assert str(tmp_path / name) in message
-
-    def test_a_mask_over_its_image(self, run, folder):
-        before = contents(folder)
-        assert "s0.png stands in" in refused(run, folder, "--out", folder)
-        assert "choose another folder" in refused(run, folder / "s0.png", "--out", folder / ".." / "images")
-        assert contents(folder) == before
-
-    def test_folders_that_cannot_be(self, run, folder, tmp_path):
-        (tmp_path / "file").write_bytes(b"")
-        assert "cannot be made a folder" in refused(run, folder, "--out", tmp_path / "file")
-        assert "cannot be made a folder" in refused(run, folder, "--out", tmp_path / "file" / "below")
-        (tmp_path / "loop").symlink_to("loop")
-        assert "cannot be made a folder" in refused(run, folder, "--out", tmp_path / "loop")
-
-    def test_csv_that_cannot_be(self, run, folder, tmp_path):
-        assert "does not exist" in refused(run, folder, "--out", "out", "--csv", tmp_path / "gone" / "a.csv")
-        assert "cannot be written" in refused(run, folder, "--out", "out", "--csv", tmp_path)
-        assert "another name" in refused(run, folder, "--out", "out", "--csv", folder / "s0.png")
-        assert "another name" in refused(run, folder, "--out", "out", "--csv", Path("out") / "s0.png")
-
-    def test_bad_weights(self, folder, weights, tmp_path, capsys):
-        damaged = tmp_path / "damaged.safetensors"
-        damaged.write_bytes(weights.read_bytes()[:-1])
-        damaged.with_suffix(".json").write_bytes(weights.with_suffix(".json").read_bytes())
-        for path in (damaged, tmp_path / "gone.safetensors", tmp_path, Path("/")):
-            assert cli.main(["predict", str(folder), "--out", str(tmp_path / "o"), "--weights", str(path)]) == 2
-            err = capsys.readouterr().err
-            assert err.startswith("predict: ")
-            assert err.count("\n") == 1
-
-    @pytest.mark.parametrize("threshold", ["0", "1", "nan", "-1", "half"])
-    def test_threshold(self, run, folder, threshold, capsys):
-        with pytest.raises(SystemExit) as caught:
-            run(folder, "--out", "out", "--threshold", threshold)
-        assert caught.value.code == 2
-        assert "argument --threshold: " in capsys.readouterr().err
-
-
 class TestEvaluate:
-    @pytest.fixture
-    def data(self, tmp_path):
-        for part in ("images", "masks"):
-            (tmp_path / "data" / part).mkdir(parents=True)
-        for index in range(6):
-            image, mask = synthetic.section(index, 32, 40)
-            Image.fromarray(image).save(tmp_path / "data" / "images" / f"s{index}.png")
-            Image.fromarray(mask.astype(np.uint8) * 255).save(tmp_path / "data" / "masks" / f"s{index}.png")
-        return tmp_path / "data"
-
-    @pytest.fixture
-    def claiming(self, weights, tmp_path):
-        """The same network with other entries in its card."""
-
-        def write(**entries):
-            model, card = checkpoint.load(weights)
-            path = tmp_path / "claiming.safetensors"
-            checkpoint.save(path, model, {**card, **entries})
-            return path
-
-        return write
-
     @pytest.mark.parametrize(
-        ("split", "seeds", "missing"),
-        [("val", [3, 4], 1), ("train", [0, 1, 2], 0), ("all", [0, 1, 2, 3, 4, 5], 0)],
+        ("split", "rows", "missing"), [("val", [3, 4], 1), ("train", [0, 1, 2], 0), ("all", range(6), 0)]
     )
-    def test_the_report_says_which_network_and_tiles_it_is_of(
-        self, run, data, weights, tmp_path, split, seeds, missing
-    ):
-        status, err = run(data, "--split", split, "--json", tmp_path / "a.json", name="evaluate")
-        assert status == 0
+    def test_the_report_says_which_network_and_tiles_it_is_of(self, data, segmenter, split, rows, missing):
+        err = run("evaluate", "data", "--split", split, "--json", "a.json").err
         assert (f"{missing} tiles of split {split} are not in" in err) == bool(missing)
-        segmenter = Segmenter.load(weights)
-        images, masks = zip(*(synthetic.section(seed, 32, 40) for seed in seeds), strict=True)
-        ways = {name: segmenter.probabilities(images, tta) for name, tta in (("plain", False), ("tta", True))}
-        found = json.loads((tmp_path / "a.json").read_text())
+        images, masks = [IMAGES[row] for row in rows], [MASKS[row] for row in rows]
+        found = json.loads(Path("a.json").read_text())
         assert list(found) == [
             "name", "weights", "sha256", "parameters", "threshold", "temperature", "split", "missing", "count",
             "scores", "best_threshold", "coverage", "sections", "thresholds", "calibration",
             "calibration_uncorrected", "worst",
         ]  # fmt: skip
-        assert {key: found[key] for key in list(found)[:9]} == {
-            "name": "small",
-            "weights": str(weights),
-            "sha256": segmenter.card.sha256,
-            "parameters": segmenter.card.parameters,
-            "threshold": THRESHOLD,
-            "temperature": 1.0,
-            "split": split,
-            "missing": missing,
-            "count": len(seeds),
-        }
-        assert set(found["best_threshold"]) == {"plain", "tta"}
-        unseen_sections = synthetic.sections(200, 1_000_000_000)
-        unseen = segmenter.probabilities(list(unseen_sections[0]))
-        assert found["scores"].keys() == {*ways, "synthetic"}
-        assert found["scores"]["synthetic"] == metrics.evaluate(unseen, list(unseen_sections[1]), THRESHOLD)
-        for name, probabilities in ways.items():
-            assert found["scores"][name] == pytest.approx(metrics.evaluate(probabilities, masks, THRESHOLD))
-            assert found["best_threshold"][name] == metrics.best_threshold(probabilities, masks)
+        card = segmenter.card
+        assert list(found.values())[:9] == [
+            "small", "small.safetensors", card.sha256, card.parameters, THRESHOLD, 1.0, split, missing, len(rows),
+        ]  # fmt: skip
+        unseen_images, unseen_masks = map(list, synthetic.sections(200, 1_000_000_000))
+        unseen = segmenter.probabilities(unseen_images)
+        assert found["scores"].pop("synthetic") == plain(metrics.evaluate(unseen, unseen_masks, THRESHOLD))
+        ways = {"plain": segmenter.probabilities(images), "tta": segmenter.probabilities(images, tta=True)}
+        assert found["scores"].keys() == found["best_threshold"].keys() == ways.keys()
+        for name, way in ways.items():
+            assert found["scores"][name] == pytest.approx(plain(metrics.evaluate(way, masks, THRESHOLD)))
+            assert found["best_threshold"][name] == plain(metrics.best_threshold(way, masks))
         assert found["scores"]["plain"]["calibration_error"] != found["scores"]["tta"]["calibration_error"]
         assert found["sections"] == []
-        assert sorted(tile["id"] for tile in found["worst"]) == [f"s{seed}" for seed in seeds]
+        assert sorted(tile["id"] for tile in found["worst"]) == [IDS[row] for row in rows]
 
     @pytest.mark.parametrize("temperature", [1, 0.4])
-    @pytest.mark.parametrize("claim", [None, {**CLAIM, "tta": False}, {**CLAIM, "tta": True}])
-    def test_the_report_is_taken_the_way_the_claim_is_made(self, run, data, claiming, tmp_path, claim, temperature):
-        path = claiming(claim=claim, temperature=temperature)
+    @pytest.mark.parametrize("claim", [None, CLAIM, replace(CLAIM, tta=True)])
+    def test_the_report_is_taken_the_way_the_claim_is_made(self, data, make_weights, claim, temperature):
+        segmenter, tta = make_weights(claim=claim, temperature=temperature), bool(claim and claim.tta)
         (data / "sections.csv").write_text("id,section\ns0,1\ns3,2\ns5,2\nelsewhere,3\n")
-        words = ("evaluate", data, "--split", "all", "--weights", path, "--json", tmp_path / "a.json")
-        assert cli.main([*map(str, words)]) == 0
-        found = json.loads((tmp_path / "a.json").read_text())
-        segmenter, tta = Segmenter.load(path), bool(claim and claim["tta"])
+        run("evaluate", "data", "--split", "all", "--json", "a.json")
+        found = json.loads(Path("a.json").read_text())
         assert (segmenter.temperature, found["temperature"]) == (temperature, temperature)
-        images, masks = zip(*(synthetic.section(seed, 32, 40) for seed in range(6)), strict=True)
-        claimed = segmenter.probabilities(images, tta)
-        uncorrected = segmenter.at_temperature(1.0).probabilities(images, tta)
-        ids = [f"s{seed}" for seed in range(6)]
+        claimed = segmenter.probabilities(IMAGES, tta)
+        uncorrected = segmenter.at_temperature(1.0).probabilities(IMAGES, tta)
         expected = {
-            "coverage": report.by_coverage(claimed, masks, THRESHOLD),
-            "sections": report.by_section(ids, claimed, masks, THRESHOLD, {"s0", "s3", "s5"}),
-            "thresholds": report.by_threshold(claimed, masks),
-            "calibration": report.calibration(claimed, masks),
-            "calibration_uncorrected": report.calibration(uncorrected, masks),
-            "worst": report.worst(ids, claimed, masks, THRESHOLD),
+            "coverage": report.by_coverage(claimed, MASKS, THRESHOLD),
+            "sections": report.by_section(IDS, claimed, MASKS, THRESHOLD, {"s0", "s3", "s5"}),
+            "thresholds": metrics.sweep(claimed, MASKS),
+            "calibration": calibration.calibration_curve(claimed, MASKS),
+            "calibration_uncorrected": calibration.calibration_curve(uncorrected, MASKS),
+            "worst": report.worst(IDS, claimed, MASKS, THRESHOLD),
         }
         for name, rows in expected.items():
             assert len(found[name]) == len(rows)
-            for got, row in zip(found[name], rows, strict=True):
+            for got, row in zip(found[name], plain(rows), strict=True):
                 assert got == pytest.approx(row), name
         assert [group["count"] for group in found["sections"]] == [3, 3]
         assert (found["calibration"] == found["calibration_uncorrected"]) == (temperature == 1)
 
-    def test_weights_below_the_folder_are_named_from_there(self, run, data, claiming, tmp_path):
-        path = claiming()  # in tmp_path, where ``run`` works
-        assert cli.main(["evaluate", str(data), "--weights", str(path), "--json", "a.json"]) == 0
-        assert json.loads((tmp_path / "a.json").read_text())["weights"] == "claiming.safetensors"
-
     @pytest.mark.parametrize("tta", [False, True])
-    def test_the_tables_are_of_the_way_asked_for(self, data, capsys, claiming, tta):
-        path = claiming(claim={**CLAIM, "tta": not tta}, temperature=0.4)
+    def test_the_tables_are_of_the_way_chosen_on_the_command_line(self, data, make_weights, tta):
+        segmenter = make_weights(claim=replace(CLAIM, tta=not tta), temperature=0.4)
         (data / "sections.csv").write_text("id,section\ns0,1\n")
-        words = ["evaluate", str(data), "--weights", str(path), "--split", "all", *(["--tta"] if tta else [])]
-        assert cli.main(words) == 0
-        out = capsys.readouterr().out
+        out = run("evaluate", "data", "--split", "all", *["--tta"][: int(tta)]).out
         assert ("flip TTA" in out) == tta
-        assert "Split all, threshold 0.47 and temperature 0.4 as in the card" in out
-        assert "6 images of all" in out
-        assert "7,680 pixels of all" in out
+        assert "Split all, threshold 0.558 and temperature 0.4 as in the card" in out
         assert "The weights were trained on 3 of these tiles." in out
+        probabilities = segmenter.probabilities(IMAGES, tta)
+        scores = metrics.evaluate(probabilities, MASKS, THRESHOLD)
+        groups = report.by_coverage(probabilities, MASKS, THRESHOLD)
+        groups += report.by_section(IDS, probabilities, MASKS, THRESHOLD, {"s0"})
+        worst = report.worst(IDS, probabilities, MASKS, THRESHOLD)
+        rows = [line.replace("│", " ").split() for line in out.splitlines()]
+        for row in (
+            f"mAP, IoU 0.50:0.95, as on Kaggle {scores.mAP:.4f} 6 images of all",
+            f"Calibration error {scores.calibration_error:.4f} 7,680 pixels of all",
+            *(f"{g.name} {g.count} {g.mAP:.4f} {g.iou:.4f} {g.dice:.4f}" for g in groups),
+            *(f"{t.id} {t.score:.1f} {t.iou:.4f} {t.salt_share:.1%} {t.predicted_share:.1%}" for t in worst[:5]),
+        ):
+            assert row.split() in rows
+        assert len(groups) > 3
+        assert worst[5].id not in out
 
-        def row(name):
-            (line,) = (line for line in out.splitlines() if name in line)
-            return line.replace("│", " ").split()
-
-        images, masks = zip(*(synthetic.section(seed, 32, 40) for seed in range(6)), strict=True)
-        probabilities = Segmenter.load(path).probabilities(images, tta)
-        assert row("Calibration error")[2] == f"{metrics.calibration_error(probabilities, masks):.4f}"
-        ids = [f"s{seed}" for seed in range(6)]
-        coverage = report.by_coverage(probabilities, masks, THRESHOLD)
-        sections = report.by_section(ids, probabilities, masks, THRESHOLD, {"s0"})
-        assert len(coverage) > 1
-        assert len(sections) == 2
-        for group in (*coverage, *sections):
-            values = [str(group["count"]), *(f"{group[score]:.4f}" for score in ("mAP", "iou", "dice"))]
-            assert row(f" {group['name']} ")[-4:] == values
-        worst = report.worst(ids, probabilities, masks, THRESHOLD)
-        for tile in worst[:5]:
-            shares = [f"{tile[share]:.1%}" for share in ("salt_share", "predicted_share")]
-            assert row(tile["id"]) == [tile["id"], f"{tile['score']:.1f}", f"{tile['iou']:.4f}", *shares]
-        assert worst[5]["id"] not in out
-
-    def test_without_sections_and_temperature_nothing_is_said_of_them(self, data, capsys, weights):
-        assert cli.main(["evaluate", str(data), "--weights", str(weights), "--split", "all"]) == 0
-        out = capsys.readouterr().out
-        assert "Split all, threshold 0.47 as in the card" in out
+    def test_without_sections_and_temperature_nothing_is_said_of_them(self, data, make_weights):
+        make_weights(split=None)
+        check_refusal(run("evaluate", "data", status=2), "evaluate", "--split all")
+        out = run("evaluate", "data", "--split", "all").out
+        assert "Split all, threshold 0.558 as in the card" in out
         assert "section" not in out
 
-    def test_the_report_does_not_take_the_place_of_the_weights(self, data, claiming, capsys):
-        path = claiming()
-        for file in (path, path.with_suffix(".json")):
-            before = file.read_bytes()
-            assert cli.main(["evaluate", str(data), "--weights", str(path), "--json", str(file)]) == 2
-            assert "belongs to the weights; choose another name" in capsys.readouterr().err
-            assert file.read_bytes() == before
+    def test_a_report_replaces_a_report_and_nothing_else(self, data, segmenter):
+        Path("a.json").write_text('{"mine": 1}')
+        words = ("data", "--json", "a.json")
+        check_refusal(run("evaluate", *words, status=2), "evaluate", "a.json is there already")
+        assert Path("a.json").read_text() == '{"mine": 1}'
+        run("evaluate", *words, "--overwrite")
+        run("evaluate", *words)
+        assert json.loads(Path("a.json").read_text())["split"] == "val"
 
-    def test_a_report_replaces_a_report_and_nothing_else(self, run, data, tmp_path):
-        (tmp_path / "a.json").write_text('{"mine": 1}')
-        words = (data, "--json", tmp_path / "a.json")
-        assert "a.json is there already" in refused(run, *words, name="evaluate")
-        assert (tmp_path / "a.json").read_text() == '{"mine": 1}'
-        assert run(*words, "--overwrite", name="evaluate")[0] == 0
-        assert run(*words, name="evaluate")[0] == 0
-        assert json.loads((tmp_path / "a.json").read_text())["split"] == "val"
-
-    def test_sections_that_are_none(self, run, data):
-        (data / "sections.csv").write_text("tile,line\n")
-        assert "expected the columns id and section" in refused(run, data, name="evaluate")
-
-    def test_no_tile_of_the_split(self, run, data):
-        for part in ("images", "masks"):
-            for name in ("s3.png", "s4.png"):
-                (data / part / name).unlink()
-        assert "--split all" in refused(run, data, name="evaluate")
-
-    def test_no_split_in_the_card(self, data, small_weights, capsys):
-        assert cli.main(["evaluate", str(data), "--weights", str(small_weights)]) == 2
-        assert "--split all" in capsys.readouterr().err
-        assert cli.main(["evaluate", str(data), "--weights", str(small_weights), "--split", "all"]) == 0
-
-    def test_data_that_is_none(self, run, data, tmp_path):
-        assert "no such file or folder" in refused(run, tmp_path / "gone", name="evaluate")
-        (data / "masks" / "s3.png").unlink()
-        assert "have no mask" in refused(run, data, name="evaluate")
-        (data / "masks" / "s3.png").write_bytes(b"")
-        assert "s3.png: the file is empty" in refused(run, data, name="evaluate")
-        assert "does not exist" in refused(run, data, "--json", tmp_path / "gone" / "a.json", name="evaluate")
+    @pytest.mark.parametrize(
+        ("damage", "sentence"),
+        [
+            (lambda data: (data / "sections.csv").write_text("tile,line\n"), "expected the columns id and section"),
+            (lambda data: [path.unlink() for path in data.rglob("s[34].png")], "--split all"),
+            (lambda data: (data / "masks" / "s3.png").unlink(), "have no mask"),
+            (lambda data: (data / "masks" / "s3.png").write_bytes(b""), "s3.png: the file is empty"),
+        ],
+    )
+    def test_tiles_that_cannot_be_used(self, data, segmenter, damage, sentence):
+        damage(data)
+        check_refusal(run("evaluate", "data", status=2), "evaluate", sentence)
 
 
-def test_bench_prints_the_ratios(run, capsys, weights, monkeypatch, small_model):
-    monkeypatch.setattr(cli.bench, "MILESIAL", small_model.config)  # the real one takes seconds
-    assert cli.main(["bench", "--weights", str(weights), "--tiles", "2", "--repeats", "1"]) == 0
-    out = capsys.readouterr().out
+def test_bench_prints_the_ratios(segmenter, monkeypatch, small_model):
+    monkeypatch.setattr(benchmark, "MILESIAL", small_model.config)  # the real one takes seconds
+    out = run("bench", "--tiles", "2", "--repeats", "1").out
     assert re.search(r"shipped network is \d+\.\d times as fast as milesial's at equal precision", out)
-    assert re.search(r"\d+ threads, torch \d", out)
-    assert out.count(f"{sum(p.numel() for p in small_model.parameters()):,}") == 3
+    assert out.count(f"{segmenter.card.parameters:,}") == 3
 
 
-def test_a_usage_error_as_a_user_meets_it(tmp_path):
-    command = [sys.executable, "-m", "unet", "predict", "gone", "--out", str(tmp_path / "out")]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    assert (result.returncode, result.stdout, result.stderr) == (2, "", "predict: gone: no such file or folder\n")
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("predict gone.png --out out", "gone.png: no such file or folder"),
+        (f"predict {'long' * 100} --out out", "cannot be opened (File name too long)"),
+        ("predict --out out", "expected an image, or a folder or .zip of images, got nothing"),
+        ("predict bare --out out", "no images in it that can be read (PNG, JPEG, TIFF,"),
+        ("predict images s0.tif --out out", "images/s0.png and s0.tif would be written to one file"),
+        ("predict images S0.npy --out out", "images/s0.png and S0.npy would be written to one file"),
+        ("predict images --out images", "s0.png stands in images, where its mask would replace it"),
+        ("predict images/s0.png --out images/../images", "choose another folder"),
+        ("predict images --out file", "file: cannot be made a folder"),
+        ("predict images --out file/below", "below: cannot be made a folder"),
+        ("predict images --out loop", "loop: cannot be made a folder"),
+        ("predict images --out out --csv gone/a.csv", "the folder gone does not exist"),
+        ("predict images --out out --csv bare", "bare: cannot be written"),
+        ("predict images --out out --csv images/s0.png", "choose another name"),
+        ("predict images --out out --csv out/s0.png", "choose another name"),
+        *[(f"predict images --out out --threshold {t}", "expected --threshold") for t in ("0", "1", "nan", "-1")],
+        *[
+            (f"predict images --out out --weights {w}", "predict: ")
+            for w in ("cut.safetensors", "no.safetensors", "bare")
+        ],
+        ("evaluate gone", "no such file or folder"),
+        ("evaluate data --json gone/a.json", "the folder gone does not exist"),
+        ("evaluate data --json small.safetensors", "belongs to the weights; choose another name"),
+        ("evaluate data --json small.json", "belongs to the weights; choose another name"),
+        ("bench --tiles 0", "expected --tiles to be a whole number of at least 1, got 0"),
+        ("demo", "it needs a process of its own; start it with python -m unet demo"),
+    ],
+)
+@pytest.mark.usefixtures("segmenter", "images", "data")
+def test_what_cannot_be_done_is_refused_before_anything_is_written(here, words, sentence):
+    for name in ("bare", "out"):
+        Path(name).mkdir()
+    for name in ("s0.tif", "S0.npy", "file"):
+        Path(name).write_bytes(b"")
+    Path("loop").symlink_to("loop")
+    Path("cut.safetensors").write_bytes(Path("small.safetensors").read_bytes()[:-1])
+    Path("cut.json").write_bytes(Path("small.json").read_bytes())
+    command, *rest = words.split()
+    weights = [] if command == "demo" else ["--weights", "small.safetensors"]
+    with untouched(here):
+        check_refusal(run_here([command, *weights, *rest]), command, sentence)
 
 
-def test_the_script_has_the_same_door():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert project["scripts"] == {"salt-unet": "unet.__main__:main"}
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("", "Expected one of {predict, evaluate, bench, demo}"),
+        ("improve", "predict, evaluate, bench, demo"),
+        ("predict images", "--out DIR"),
+        ("predict images --out out --no-tta", "--no-tta"),
+        ("predict images --out out --threshold half", "--threshold"),
+        ("evaluate data --split test", "invalid choice 'test'"),
+        ("evaluate", "DATA"),
+        ("demo --port x", "--port"),
+    ],
+)
+def test_words_that_are_no_command_say_what_was_expected(words, expected, capsys):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(words.split())
+    assert caught.value.code == 2
+    said = capsys.readouterr()
+    assert expected in said.err
+    assert said.out == ""

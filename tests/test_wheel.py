@@ -12,12 +12,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests import servers
-from tests.conftest import ROOT
+from tests.servers import ROOT, free_port, started
 from unet import synthetic
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def wheel(tmp_path_factory):
     """Built from a copy, because a build writes beside what it builds."""
     place = tmp_path_factory.mktemp("wheel")
@@ -25,33 +24,36 @@ def wheel(tmp_path_factory):
         shutil.copytree(ROOT / name, place / "source" / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, place / "source")
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir"]
-    result = subprocess.run([*command, place, place / "source"], capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
+    pip("wheel", "--no-build-isolation", "--wheel-dir", place, place / "source")
     return next(place.glob("*.whl"))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def installed(wheel, tmp_path_factory):
     """The environment of a process that finds the wheel before the checkout."""
     place = tmp_path_factory.mktemp("installed")
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", place, wheel]
-    result = subprocess.run(command, capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
+    pip("install", "--target", place, wheel)
     return {**os.environ, "PYTHONPATH": str(place), "OMP_NUM_THREADS": "1"}
 
 
-def run(installed, place, *words):
-    command = [sys.executable, "-m", "unet", *words]
-    return subprocess.run(command, cwd=place, env=installed, capture_output=True, text=True, timeout=120)
-
-
-def started(installed, place, *words):
-    """The demo, once it answers."""
-    port = servers.free_port()
-    return servers.started(
-        ["-m", "unet", "demo", "--port", str(port), *words], port, folder=place, environment=installed
+def pip(command, *words):
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", command, "--quiet", "--no-deps", *words], capture_output=True, text=True
     )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def run(installed, tmp_path):
+    """Runs ``python ...`` of the installed package in an empty folder: its exit status and what it said."""
+
+    def command(*words):
+        done = subprocess.run(
+            [sys.executable, *words], cwd=tmp_path, env=installed, capture_output=True, text=True, timeout=120
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    return command
 
 
 def test_it_holds_the_package_the_weights_and_the_app(wheel):
@@ -64,37 +66,40 @@ def test_it_holds_the_package_the_weights_and_the_app(wheel):
     assert files <= names
     assert {name.split("/")[0].split("-")[0] for name in names} == {"unet", "salt_unet"}
     assert not any("__pycache__" in name for name in names)
+    scripts = next(name for name in names if name.endswith("/entry_points.txt"))
+    assert b"salt-unet = unet.__main__:main" in zipfile.ZipFile(wheel).read(scripts)
 
 
-def test_it_finds_salt_in_a_image(installed, tmp_path):
+def test_it_finds_salt_in_an_image(run, tmp_path):
     Image.fromarray(synthetic.section(1, 40, 50)[0]).save(tmp_path / "a.png")
-    result = run(installed, tmp_path, "predict", "a.png", "--out", "masks")
-    assert result.returncode == 0, result.stderr
+    status, said = run("-m", "unet", "predict", "a.png", "--out", "masks")
+    assert status == 0, said
     assert Image.open(tmp_path / "masks" / "a.png").size == (50, 40)
 
 
 def test_the_demo_shows_the_shipped_weights_and_ctrl_c_ends_it(installed, tmp_path, browser):
-    (tmp_path / "demo").mkdir()  # not the one that is meant
-    (tmp_path / "demo" / "__init__.py").touch()
-    with started(installed, tmp_path) as demo:
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / "__init__.py").touch()  # another package of this name, which is not the one that is meant
+    port = free_port()
+    command = ["-m", "unet", "demo", "--port", str(port)]
+    with started(command, port, folder=tmp_path, environment=installed) as server:
         page = browser.new_page()
-        page.goto(demo.address)
+        page.goto(server.address)
         page.get_by_test_id("salt-readout").filter(has_text="threshold").wait_for(timeout=60_000)
         page.get_by_role("combobox", name="Weights").click()
-        assert [text.split()[0] for text in page.get_by_role("option").all_inner_texts()] == [
-            "salt-unet", "salt-unet-tiny",
-        ]  # fmt: skip
+        options = page.get_by_role("option").all_inner_texts()
+        assert [text.split()[0] for text in options] == ["salt-unet", "salt-unet-tiny"]
         page.close()
         if sys.platform == "linux":
-            assert listens_on(demo.port) == {"127.0.0.1"}  # by the settings beside the app
-        demo.process.send_signal(signal.SIGINT)
-        assert demo.process.wait(20) == 0
-        assert demo.address in demo.printed()
-        assert "Traceback" not in demo.printed()
+            assert listening_addresses(port) == {"127.0.0.1"}  # by the settings beside the app
+        server.process.send_signal(signal.SIGINT)
+        assert server.process.wait(20) == 0
+        assert server.address in server.printed()
+        assert "Traceback" not in server.printed()
 
 
-def listens_on(port):
-    """The IPv4 addresses at which something listens; an answer elsewhere would be one to strangers too."""
+def listening_addresses(port):
+    """The IPv4 addresses that listen at a port; any but localhost would serve strangers too."""
     found = set()
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
         address, state = line.split()[1], line.split()[3]
@@ -106,21 +111,25 @@ def listens_on(port):
 @pytest.mark.parametrize(
     ("words", "sentence"), [([], "Port {} is not available"), (["--gradio"], "expected port {} to be free")]
 )
-def test_a_taken_port_is_said(installed, tmp_path, words, sentence):
+def test_a_taken_port_is_said(run, words, sentence):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        result = run(installed, tmp_path, "demo", "--port", str(port), *words)
-    assert result.returncode == 1
-    assert sentence.format(port) in result.stderr + result.stdout
-    assert "Traceback" not in result.stderr
+        status, said = run("-m", "unet", "demo", "--port", str(port), *words)
+    assert status == 1
+    assert sentence.format(port) in said
+    assert "Traceback" not in said
 
 
-def test_without_the_extra_the_demo_says_what_to_install(installed, tmp_path):
+@pytest.mark.parametrize(
+    ("words", "status", "sentence"),
+    [
+        ([], 1, "expected streamlit and plotly, got none; pip install 'salt-unet[demo]'"),
+        (["--port", "70000"], 2, "expected --port to be a number from 1 to 65535, got 70000"),
+        (["--gradio", "--", "--a", "b"], 2, "expected no options for Streamlit with --gradio, got --a b"),
+    ],
+)
+def test_what_the_demo_refuses(run, words, status, sentence):
     source = "import sys; sys.modules['streamlit'] = None; from unet.__main__ import main; sys.exit(main())"
-    result = subprocess.run(
-        [sys.executable, "-c", source, "demo"], cwd=tmp_path, env=installed, capture_output=True, text=True
-    )
-    assert result.returncode == 1
-    assert result.stderr == "demo: expected streamlit and plotly, got none; pip install 'salt-unet[demo]'\n"
+    assert run("-c", source, "demo", *words) == (status, f"demo: {sentence}\n")
