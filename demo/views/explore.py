@@ -16,7 +16,7 @@ viewer = st.components.v2.component("salt_viewer", js=bundle.script(), css=bundl
 def take_request() -> None:
     """The browser needs the network; what a page sends while it is left is ignored."""
     if "viewer" in st.session_state:
-        state.request = st.session_state.viewer["ask"]
+        state.request = st.session_state.viewer["request"]
 
 
 def take_view() -> None:
@@ -44,10 +44,10 @@ def explore() -> None:
         link=state.link,
         view=state.view,
         response=None if request is None else respond(request, image, segmenter, key),
-        with_image=state.sent != key or (request is not None and request.get("kind") == "image"),
+        with_image=state.sent != key,
     )
     state.sent = key
-    viewer(key="viewer", data=messages.pack(message), on_ask_change=take_request, on_view_change=take_view)
+    viewer(key="viewer", data=messages.pack(message), on_request_change=take_request, on_view_change=take_view)
     give_memory_back()  # the response is on its way
 
 

@@ -1,0 +1,185 @@
+"""The endpoints for programs; their parameters and docstrings are the documentation that Gradio shows."""
+
+import io
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from demo import explorer
+from demo.cache import find_probability
+from demo.detection import detect
+from demo.explorer import MOST_SAMPLES
+from demo.gradio_files import cached
+from demo.gradio_inputs import check_threshold, choose_segmenter, choose_weights, load_segmenter, open_image, sentences
+from unet import explain, render
+from unet.segmenter import Mask
+
+
+@sentences()
+def predict(
+    picture: str | None, threshold: float | None = None, weights: str | None = None, sample: str | None = None
+) -> tuple[NDArray[np.uint8], dict[str, Any]]:
+    """The mask of one image.
+
+    Args:
+        picture: the image, a PNG, JPEG, TIFF, BMP, GIF, WebP, PNM or NPY file.
+        threshold: salt is where the probability lies above it, 0 to 1; by default the card's.
+        weights: a label as the page lists them; by default the shipped ones.
+        sample: which synthetic section to take where there is no image.
+
+    Returns:
+        An image, 255 where there is salt, of the given image's size, and what was found: threshold, salt_share (0 to
+        1, of the image without its margin), salt_pixels, highest_probability, and guessed, sentences about what of the
+        image was guessed or left out.
+    """
+    chosen = choose_weights(weights)
+    image, segmenter = open_image(picture, None, sample), load_segmenter(chosen.key)
+    probability = find_probability(image, segmenter, chosen.key)
+    detection = detect(probability, check_threshold(threshold, segmenter), margin=image.margin)
+    report = {
+        "threshold": detection.threshold, "salt_share": detection.share, "salt_pixels": detection.pixels,
+        "highest_probability": detection.highest, "guessed": list(image.guessed),
+    }  # fmt: skip
+    return _draw(detection.mask), report
+
+
+@sentences()
+def trace(
+    picture: str | None,
+    site: str = "bottleneck",
+    top: int = 0,
+    left: int = 0,
+    weights: str | None = None,
+    sample: str | None = None,
+) -> tuple[str, dict[str, Any]]:
+    """The maps of a place in the network for one image.
+
+    Args:
+        picture: the image, a PNG, JPEG, TIFF, BMP, GIF, WebP, PNM or NPY file.
+        site: encoder1, ..., bottleneck, skip1, up1, decoder1, ..., logits.
+        top: of an image larger than 128 pixels a side, the first row of the window that is opened.
+        left: the same for columns.
+        weights: a label as the page lists them; by default the shipped ones.
+        sample: which synthetic section to take where there is no image.
+
+    Returns:
+        An NPY file of (C, h, w) float32 maps at 1/stride of the window's size, and what they are: site, channels,
+        height, width, stride, window (top, left, height, width), lowest, highest, mean, and silent, how many
+        channels are zero everywhere.
+    """
+    image, segmenter = open_image(picture, None, sample), choose_segmenter(weights)
+    part = explorer.window(image.grey, top, left)
+    strides = {known.name: known.stride for known in segmenter.model.sites()}
+    maps = segmenter.trace(part).crop(explorer.one_of(site, strides))
+    content = io.BytesIO()
+    np.save(content, maps, allow_pickle=False)
+    channels, height, width = maps.shape
+    report = {
+        "site": site, "channels": channels, "height": height, "width": width, "stride": strides[site],
+        "window": [top, left, *part.shape], "lowest": float(maps.min()), "highest": float(maps.max()),
+        "mean": float(maps.mean()), "silent": int(np.count_nonzero(~maps.any(axis=(1, 2)))),
+    }  # fmt: skip
+    return cached(content.getvalue(), f"{site}.npy"), report
+
+
+@sentences()
+def ablate(
+    picture: str | None,
+    cuts: list[str],
+    fill: str = "zero",
+    threshold: float | None = None,
+    weights: str | None = None,
+    top: int = 0,
+    left: int = 0,
+    sample: str | None = None,
+) -> tuple[NDArray[np.uint8], dict[str, Any]]:
+    """The mask without some of the network's skips, or without the bottleneck.
+
+    The network was trained with all of them: this shows what it relies on, not what one without them would learn.
+
+    Args:
+        picture: the image, a PNG, JPEG, TIFF, BMP, GIF, WebP, PNM or NPY file.
+        cuts: any of skip1, skip2, ... and bottleneck.
+        fill: what stands in their place: zero, mean (of each channel), or a sample's name, which lends its own.
+        threshold: salt is where the probability lies above it, 0 to 1; by default the card's.
+        weights: a label as the page lists them; by default the shipped ones.
+        top: of an image larger than 128 pixels a side, the first row of the window that is opened.
+        left: the same for columns.
+        sample: which synthetic section to take where there is no image.
+
+    Returns:
+        An image of the window, 255 where there is salt without those parts, and what changed: cuts, fill, threshold,
+        window (top, left, height, width), salt_share and salt_pixels before and after, mean_change and
+        largest_change of the probability.
+    """
+    image, segmenter = open_image(picture, None, sample), choose_segmenter(weights)
+    part, threshold = explorer.window(image.grey, top, left), check_threshold(threshold, segmenter)
+    names = explorer.known_cuts(cuts or [], segmenter)
+    instead = explain.replacements(segmenter, part, explorer.find_fill(fill, part.shape))
+    before = segmenter.trace(part).probability
+    after = segmenter.trace(part, {name: instead[name] for name in names}).probability
+    margin = explorer.window(image.margin, top, left)
+    before[margin] = after[margin] = 0
+    detections = {"before": detect(before, threshold, margin=margin), "after": detect(after, threshold, margin=margin)}
+    change = np.abs(after - before)
+    report = {
+        "cuts": list(names), "fill": fill, "threshold": threshold, "window": [top, left, *part.shape],
+        "salt_share": {when: detection.share for when, detection in detections.items()},
+        "salt_pixels": {when: detection.pixels for when, detection in detections.items()},
+        "mean_change": float(change.mean(dtype=np.float64)), "largest_change": float(change.max()),
+    }  # fmt: skip
+    return _draw(detections["after"].mask), report
+
+
+@sentences()
+def explain_pixel(
+    picture: str | None,
+    row: int,
+    column: int,
+    height: int = 1,
+    width: int = 1,
+    samples: int = MOST_SAMPLES,
+    weights: str | None = None,
+    top: int = 0,
+    left: int = 0,
+    sample: str | None = None,
+) -> tuple[NDArray[np.uint8], dict[str, Any]]:
+    """Which pixels the probability of a pixel or a box depends on.
+
+    Args:
+        picture: the image, a PNG, JPEG, TIFF, BMP, GIF, WebP, PNM or NPY file.
+        row: of the pixel, or the first one of the box, from 0 at the top.
+        column: the same, from 0 at the left.
+        height: of the box.
+        width: of the box.
+        samples: how many noisy copies are averaged (SmoothGrad), up to 16; 0 takes the image's own gradient.
+        weights: a label as the page lists them; by default the shipped ones.
+        top: of an image larger than 128 pixels a side, the first row of the window that is opened.
+        left: the same for columns.
+        sample: which synthetic section to take where there is no image.
+
+    Returns:
+        An image of the window, from dark blue (no influence) to yellow (the most), and the numbers: sentence; boxes,
+        the smallest rectangles (top, left, height, width) around the pixel that hold 50 and 90 % of the influence;
+        receptive_field, how many pixels a side could have any at all; logit, probability, samples, window.
+    """
+    image, segmenter = open_image(picture, None, sample), choose_segmenter(weights)
+    part, box = explorer.window(image.grey, top, left), (row, column, height, width)
+    request = explorer.read_request({"kind": "pixel", "window": [top, left], "box": box, "samples": samples})
+    assert isinstance(request, explorer.PixelRequest)
+    found = explorer.explain_pixel(request, part, segmenter)
+    levels = np.rint(found.influence / (found.influence.max() or 1) * 255).astype(np.uint8)
+    rows, columns = found.boxes["90"][2:]
+    report = {
+        "sentence": f"90 % of the influence comes from {rows} x {columns} pixels",
+        "boxes": {percent: list(box) for percent, box in found.boxes.items()},
+        "receptive_field": explain.receptive_field(segmenter.model.config),
+        "logit": found.logit, "probability": found.probability, "samples": samples, "window": [top, left, *part.shape],
+    }  # fmt: skip
+    return render.SEQUENTIAL[levels], report
+
+
+def _draw(mask: Mask) -> NDArray[np.uint8]:
+    """255 where there is salt."""
+    return mask.astype(np.uint8) * np.uint8(255)

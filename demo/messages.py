@@ -1,0 +1,174 @@
+"""Messages to the viewer in the browser: the image, the network and the response to its last request, packed.
+
+viewer/types.d.ts says the same to the browser.  Nothing here knows Streamlit or Gradio or stores anything of an image.
+"""
+
+import hashlib
+import struct
+import zlib
+from typing import TypeAlias
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from demo.images import SAMPLES, SeismicImage
+from demo.view import ViewState
+from unet import explain, render
+from unet.model import Site
+from unet.segmenter import Probability, Segmenter
+from unet.tiling import TILE
+
+Bytes: TypeAlias = NDArray[np.uint8]
+
+
+class SentImage(Struct, frozen=True, kw_only=True):
+    """The open image; all arrays are (H, W).
+
+    Probabilities travel as float32, so that the browser counts exactly the pixels that Python counts.
+    """
+
+    name: str
+    height: int
+    width: int
+    grey: Bytes
+    probability: Probability
+    truth: NDArray[np.bool_] | None
+    margin: NDArray[np.bool_] | None
+    guessed: tuple[str, ...]
+
+
+class SentNetwork(Struct, frozen=True, kw_only=True):
+    """What the browser knows of the network: its sites, what can be cut and what can stand in for that.
+
+    ``field`` is the side of the receptive field, ``window`` the largest side of the window, both in pixels.
+    """
+
+    sites: list[Site]
+    parts: tuple[str, ...]
+    field: int
+    parameters: int
+    samples: list[str]
+    window: int
+
+
+class Palette(Struct, frozen=True, kw_only=True):
+    """The colours: two maps of (256, 3) RGB and the one of salt."""
+
+    sequential: Bytes = render.SEQUENTIAL
+    diverging: Bytes = render.DIVERGING
+    salt: tuple[int, ...] = render.SALT
+
+
+class Response(Struct, frozen=True, kw_only=True):
+    """What the network computed for the request with this ``id``."""
+
+    id: int | None
+
+
+class ImageResponse(Response, frozen=True):
+    """The message with this response brings the image."""
+
+
+class Message(Struct, frozen=True, kw_only=True):
+    """Everything the viewer is to know, for ``pack``; ``make_message`` says what the entries are."""
+
+    key: str
+    threshold: float
+    revision: int
+    link: dict[str, str | None]
+    view: ViewState | None
+    chosen: float
+    response: Response | None
+    image: SentImage | None = None
+    network: SentNetwork | None = None
+    palette: Palette | None = None
+
+
+def make_message(
+    image: SeismicImage,
+    probability: Probability,
+    segmenter: Segmenter,
+    *,
+    threshold: float,
+    revision: int,
+    link: dict[str, str | None],
+    view: ViewState | None = None,
+    response: Response | None = None,
+    with_image: bool = True,
+) -> Message:
+    """Everything the viewer is to know.
+
+    Args:
+        image: the image.
+        probability: (H, W) float32 of it.
+        segmenter: the network.
+        threshold: where the handle is to stand.
+        revision: changes when Python moves the threshold or the view; while it stays, the browser keeps its own.
+        link: what a link to this page says of the image and the weights.
+        view: the viewer's own state, to be restored with the revision.
+        response: to the last request, see ``respond``.
+        with_image: False where the browser has it already; it requests it if it has not.
+
+    Returns:
+        A message with the image, the network and the palette where the image is wanted or requested.
+    """
+    sent = Message(
+        key=key(image, probability, segmenter), threshold=threshold, revision=revision, link=link, view=view,
+        chosen=segmenter.threshold, response=response,
+    )  # fmt: skip
+    if not (with_image or isinstance(response, ImageResponse)):
+        return sent
+    height, width = probability.shape
+    shown = SentImage(
+        name=image.name, height=height, width=width, grey=image.pixels, probability=probability, truth=image.truth,
+        margin=image.margin if image.margin.any() else None, guessed=image.guessed,
+    )  # fmt: skip
+    network = SentNetwork(
+        sites=segmenter.model.sites(), parts=explain.parts(segmenter), samples=list(SAMPLES), window=TILE,
+        field=explain.receptive_field(segmenter.model.config),
+        parameters=sum(p.numel() for p in segmenter.model.parameters()),
+    )  # fmt: skip
+    return msgspec.structs.replace(sent, image=shown, network=network, palette=Palette())
+
+
+def key(image: SeismicImage, probability: Probability, segmenter: Segmenter) -> str:
+    """Names an image with its truth and the network that looks at it."""
+    digest = hashlib.sha256(image.digest.encode() + probability.tobytes())
+    digest.update(segmenter.card.sha256.encode())
+    if image.truth is not None:
+        digest.update(image.truth.tobytes())
+    return digest.hexdigest()
+
+
+def pack(content: object) -> bytes:
+    r"""A message as bytes, for ``unpack`` in pack.js.
+
+    Args:
+        content: what JSON can hold, structs, and NumPy arrays at any depth: bool and uint8 travel as bytes, all other
+            numbers as float32.
+
+    Returns:
+        Deflated: the length of the JSON (4 bytes, little-endian), the JSON, padded to four bytes, and the arrays.
+        In the JSON an array is ``{"array": "u1" or "f4", "offset": bytes, "length": values}``.
+
+    Example:
+        >>> zlib.decompress(pack({"a": np.array([1, 2], np.uint8)}))[4:]
+        b'{"a":{"array":"u1","offset":0,"length":2}}  \x01\x02\x00\x00'
+    """
+    blocks: list[bytes] = []
+
+    def place(value: object) -> object:
+        if not isinstance(value, np.ndarray):
+            raise TypeError(f"expected something JSON or NumPy holds, got {type(value).__name__}")
+        kind = "u1" if value.dtype in (np.bool_, np.uint8) else "f4"
+        offset = sum(map(len, blocks))
+        values = np.ascontiguousarray(value, "<" + kind).tobytes()
+        blocks.append(values + bytes(-len(values) % 4))
+        return {"array": kind, "offset": offset, "length": value.size}
+
+    text = msgspec.json.encode(content, enc_hook=place)
+    text += b" " * (-len(text) % 4)
+    # The fastest level: the next ones take longer and save a hundredth.
+    return zlib.compress(struct.pack("<I", len(text)) + text + b"".join(blocks), level=1)
