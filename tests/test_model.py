@@ -1,57 +1,53 @@
-import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from unet import pretrained
 from unet.model import Bilinear, Residual, UNet, UNetConfig
 
-SHAPES = [
-    UNetConfig(width=4, depth=3),
-    UNetConfig(width=4, depth=4, block="plain", upsample="transposed"),
-    UNetConfig(width=2, depth=1, block="residual", upsample="transposed"),
-]
 
-
-def parameters(model: nn.Module) -> int:
+def parameters(model):
     return sum(p.numel() for p in model.parameters())
 
 
-@pytest.mark.parametrize("config", SHAPES, ids=str)
-class TestEveryShape:
-    def test_logits_have_the_size_of_the_image(self, config):
-        assert UNet(config)(torch.zeros(2, 1, 48, 32)).shape == (2, 1, 48, 32)
+@pytest.mark.parametrize(
+    "config",
+    [
+        UNetConfig(width=4, depth=3),
+        UNetConfig(width=4, depth=4, block="plain", upsample="transposed"),
+        UNetConfig(width=2, depth=1, block="residual", upsample="transposed"),
+        UNetConfig(encoder=pretrained.NAME),
+    ],
+    ids=str,
+)
+def test_taps(config):
+    """They are called at the sites in order; what they keep stays as it was, and what they return is used."""
+    if config.encoder == pretrained.NAME:
+        pytest.importorskip("efficientnet_lite_pytorch", reason="the extra `pretrained` is not installed")
+    model, x, kept = UNet(config).eval(), torch.randn(1, 1, 48, 32), []
 
-    def test_taps_are_called_at_the_sites_in_order_with_their_channels_and_size(self, config):
-        seen = []
+    def tap(name, tensor):
+        kept.append((name, tensor, tensor.clone()))
+        return tensor
 
-        def tap(name, tensor):
-            seen.append((name, tensor.shape[1], 48 // tensor.shape[2], 32 // tensor.shape[3]))
-            return tensor
+    logits = model(x, tap)
+    assert logits.shape == (1, 1, 48, 32)
+    assert torch.equal(model(x), logits)
+    seen = [(name, tensor.shape[1], 48 // tensor.shape[2], 32 // tensor.shape[3]) for name, tensor, _ in kept]
+    assert seen == [(s.name, s.channels, s.stride, s.stride) for s in model.sites()]
+    assert all(torch.equal(tensor, copy) for _, tensor, copy in kept)  # no in-place operation follows a tap
+    for site in model.sites():
+        changed = model(x, lambda name, tensor, site=site: tensor + 1 if name == site.name else tensor)
+        assert not torch.equal(changed, logits), site.name
 
-        model = UNet(config)
-        model(torch.zeros(1, 1, 48, 32), tap)
-        assert seen == [(s.name, s.channels, s.stride, s.stride) for s in model.sites()]
 
-    def test_a_tap_that_returns_what_it_gets_changes_nothing(self, config):
-        model, x = UNet(config).eval(), torch.randn(1, 1, 32, 32)
-        assert torch.equal(model(x), model(x, lambda name, tensor: tensor))
-
-    def test_what_a_tap_keeps_is_not_changed_later(self, config):
-        """No in-place operation may follow a tap: what was recorded stays what it was."""
-        model, kept = UNet(config).eval(), {}
-
-        def tap(name, tensor):
-            kept[name] = (tensor, tensor.clone())
-            return tensor
-
-        model(torch.randn(1, 1, 32, 32), tap)
-        assert all(torch.equal(tensor, copy) for tensor, copy in kept.values())
-
-    def test_every_parameter_learns(self, config):
-        model = UNet(config)
-        model(torch.randn(2, 1, 32, 32)).square().mean().backward()
-        # With one level of maps the very last bias may sit still, nothing else.
-        assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters())
+@pytest.mark.parametrize("block", ["plain", "residual"])
+def test_every_parameter_learns_and_an_image_does_not_depend_on_its_batch(block):
+    model = UNet(UNetConfig(width=4, depth=2, block=block, upsample="transposed"))
+    model(torch.randn(2, 1, 32, 32)).square().mean().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters())
+    x = torch.randn(4, 1, 16, 16)
+    torch.testing.assert_close(model.eval()(x)[2:3], model(x[2:3]))
 
 
 def test_a_residual_block_computed_by_hand():
@@ -93,27 +89,29 @@ def test_the_shipped_shape_is_small_and_the_reference_is_milesials():
     assert parameters(UNet(reference)) == 31_036_481 == 31_037_633 - 2 * 9 * 64
 
 
-def test_a_size_that_does_not_fit_names_one_that_does():
-    with pytest.raises(ValueError, match=r"multiples of 16, got 101 x 96; pad the image to 112 x 96"):
-        UNet(UNetConfig(width=1))(torch.zeros(1, 1, 101, 96))
-
-
-@pytest.mark.parametrize("shape", [(1, 3, 16, 16), (1, 16, 16), (16, 16)])
-def test_anything_but_a_batch_of_grey_images_is_refused(shape):
-    with pytest.raises(ValueError, match=r"\(N, 1, H, W\), got"):
+@pytest.mark.parametrize(
+    ("shape", "sentence"),
+    [
+        ((1, 1, 101, 96), "multiples of 16, got 101 x 96; pad the image to 112 x 96"),
+        *((shape, r"\(N, 1, H, W\), got") for shape in [(1, 3, 16, 16), (1, 16, 16), (16, 16)]),
+    ],
+)
+def test_an_input_that_does_not_fit_is_refused(shape, sentence):
+    with pytest.raises(ValueError, match=sentence):
         UNet(UNetConfig(width=1))(torch.zeros(shape))
 
 
 @pytest.mark.parametrize(
-    "options", [{"width": 0}, {"depth": 0}, {"depth": 7}, {"block": "dense"}, {"upsample": "nearest"}]
+    ("options", "sentence"),
+    [
+        ({"width": 0}, "expected a width of 1 to 256 channels, got 0"),
+        *(({"depth": depth}, f"expected a depth of 1 to 6 halvings, got {depth}") for depth in (0, 7)),
+        ({"block": "dense"}, "expected the block 'plain' or 'residual', got 'dense'"),
+        ({"upsample": "nearest"}, "expected the upsampling 'bilinear' or 'transposed', got 'nearest'"),
+        ({"encoder": "resnet34"}, "expected the encoder 'blocks' or 'efficientnet-lite0', got 'resnet34'"),
+        ({"encoder": pretrained.NAME, "width": 8}, "expected width 16 and depth 4 with .*, got 8 and 4; leave both"),
+    ],
 )
-def test_a_shape_that_cannot_be_is_refused(options):
-    with pytest.raises(ValueError, match=f"{next(iter(options))} must be .* got {next(iter(options.values()))!r}"):
+def test_a_shape_that_cannot_be_is_refused(options, sentence):
+    with pytest.raises(ValueError, match=sentence):
         UNetConfig(**options)
-
-
-def test_one_image_does_not_depend_on_its_batch():
-    model, x = UNet(UNetConfig(width=4, depth=2)).eval(), torch.randn(4, 1, 16, 16)
-    with torch.no_grad():
-        together, alone = model(x)[2], model(x[2:3])[0]
-    np.testing.assert_allclose(together, alone, atol=1e-5)

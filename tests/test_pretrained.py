@@ -2,7 +2,6 @@ import pytest
 import torch
 
 from unet import pretrained
-from unet.model import UNet, UNetConfig
 
 pytest.importorskip("efficientnet_lite_pytorch", reason="the extra `pretrained` is not installed")
 
@@ -31,22 +30,3 @@ def test_the_levels_are_the_librarys_network_with_a_stem_of_stride_one():
             expected = block(expected)
     torch.testing.assert_close(x, expected, rtol=1e-4, atol=1e-4)
     assert shapes == [(c, 32 >> i, 48 >> i) for i, c in enumerate(pretrained.CHANNELS)]
-
-
-def test_the_unet_names_its_sites_as_ever():
-    model = UNet(UNetConfig(encoder="efficientnet-lite0")).eval()
-    seen = {}
-
-    def tap(name, tensor):
-        seen[name] = tuple(tensor.shape[1:])
-        return tensor
-
-    model(torch.zeros(1, 1, 32, 64), tap)
-    assert seen == {site.name: (site.channels, 32 // site.stride, 64 // site.stride) for site in model.sites()}
-
-
-def test_what_does_not_fit_is_refused():
-    with pytest.raises(ValueError, match="expected width 16 and depth 4"):
-        UNetConfig(width=8, encoder="efficientnet-lite0")
-    with pytest.raises(ValueError, match="encoder must be"):
-        UNetConfig(encoder="resnet34")
