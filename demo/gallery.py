@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from demo.cache import CACHE, find_probability
+from demo import cache
+from demo.cache import find_probability
 from demo.detection import detect
 from demo.export import ExportedImage
 from demo.images import SeismicImage
@@ -73,7 +74,7 @@ class Gallery:
 
     def cached_row(self, label: str, threshold: float) -> GalleryRow | None:
         """What is shown of an image, if that was computed before."""
-        row: GalleryRow | None = CACHE.get(self._row_key(label, threshold))
+        row: GalleryRow | None = cache.CACHE.get(self._row_key(label, threshold))
         return row
 
     def row(self, label: str, threshold: float) -> GalleryRow:
@@ -85,7 +86,7 @@ class Gallery:
         found = detect(probability, threshold, image.truth, image.margin)
         small = thumbnail(image.pixels, found.mask)
         row = GalleryRow(found.share, found.highest, found.iou, found.competition, small)
-        CACHE.put(self._row_key(label, threshold), row, len(small) + 1000)
+        cache.CACHE.put(self._row_key(label, threshold), row, len(small) + 1000)
         return row
 
     def _row_key(self, label: str, threshold: float) -> Hashable:

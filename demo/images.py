@@ -14,7 +14,8 @@ from demo import places
 from demo.limits import LARGEST_PIXELS
 from unet import synthetic
 from unet.card import Card
-from unet.data.tiles import DEFAULT, DataError, doubts, find_tiles, labelled_place
+from unet.data.places import DEFAULT, DataError, labelled_place
+from unet.data.tiles import doubts, find_tiles
 from unet.files.images import ImageError, read_image, read_mask
 from unet.files.listing import ImageFile
 from unet.image import Grey, Mask, grey

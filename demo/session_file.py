@@ -9,7 +9,7 @@ import json
 import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
-from typing import IO, Annotated, NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 from msgspec import Meta, Struct
@@ -98,15 +98,15 @@ class UnpackedSession(NamedTuple):
 # --- Writing ------------------------------------------------------------------------------------------------
 
 
-def write(file: IO[bytes], state: SessionState, names: Sequence[str], images: Iterable[ExportedImage]) -> None:
-    """Writes a session as a ZIP, image after image: only one needs to be in memory.
+def pack(state: SessionState, names: Sequence[str], images: Iterable[ExportedImage]) -> bytes:
+    """A session as the bytes of a ZIP, written image after image.
 
     Args:
-        file: to write to; it need not be one that can be rewound.
         state: what the session is about.
         names: of the images.
         images: in the order of ``names``.
     """
+    file = io.BytesIO()
     rows, entries = [], []
     with zipfile.ZipFile(file, "w") as archive:
         for stem, one in zip(export.file_stems(names), images, strict=True):
@@ -126,12 +126,6 @@ def write(file: IO[bytes], state: SessionState, names: Sequence[str], images: It
         _add(archive, "results.csv", export.results_csv(rows), deflate=True)
         content = msgspec.to_builtins(state) | msgspec.to_builtins(_Entries(entries))
         _add(archive, "state.json", json.dumps(content, indent=1).encode(), deflate=True)
-
-
-def pack(state: SessionState, names: Sequence[str], images: Iterable[ExportedImage]) -> bytes:
-    """A session as the bytes of a ZIP; see ``write``."""
-    file = io.BytesIO()
-    write(file, state, names, images)
     return file.getvalue()
 
 

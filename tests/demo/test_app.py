@@ -1,0 +1,177 @@
+"""The Streamlit app's wiring, without a browser."""
+
+import json
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from demo import session_file
+from demo.detection import detect
+from demo.gallery import Gallery
+from demo.images import SAMPLES, open_sample
+from demo.places import HERE
+from tests.demo.files import png
+from unet import Segmenter
+
+KEEL, LENS = open_sample("Hanging keel"), open_sample("Small lens")
+
+
+def run(app_or_widget):
+    app = app_or_widget.run()
+    assert not app.exception, app.exception
+    return app
+
+
+def start(**query):
+    app = AppTest.from_file(str(HERE / "app.py"), default_timeout=60)
+    for name, value in query.items():
+        app.query_params[name] = value
+    return run(app)
+
+
+def state(app):
+    return app.session_state["page"]
+
+
+def box(app, label):
+    """The box to choose an image or weights in."""
+    return next(box for box in app.selectbox if box.label == label)
+
+
+def upload(app, *files, key="uploads"):
+    """Puts files of these names and contents in place of what was there."""
+    app.file_uploader(key=key).set_value([(name, content, "application/octet-stream") for name, content in files])
+    return run(app)
+
+
+@pytest.fixture
+def app(two_weights):
+    return start()
+
+
+# --- The sidebar
+
+
+def test_the_boxes_show_what_is_open_and_choose_it(app):
+    assert (box(app, "Image").value, state(app).image.name, state(app).threshold) == ("Salt stock", "Salt stock", 0.45)
+    run(box(app, "Weights").select_index(1))
+    run(box(app, "Image").set_value("Small lens"))
+    assert (state(app).image.name, state(app).threshold) == ("Small lens", 0.55)
+    assert not app.warning
+
+
+def test_a_link_is_followed_and_what_it_says_in_vain_is_shown(two_weights):
+    app = start(sample="Small lens", weights="gone", threshold="0.31")
+    assert (box(app, "Image").value, state(app).threshold) == ("Small lens", 0.31)
+    assert app.warning[0].value == "- There are no weights called `gone` here"
+    run(box(app, "Image").set_value("Salt stock"))
+    assert not app.warning
+
+
+def test_weights_that_do_not_fit_their_card_get_a_sentence_and_the_uploads_stay(app, two_weights):
+    (two_weights / "second.safetensors").write_bytes(b"other tensors")
+    upload(app, ("a.png", png(LENS.pixels)))
+    run(box(app, "Weights").select_index(1))
+    assert "second: expected the tensors its card was written for" in app.error[0].value
+    assert str(two_weights) not in app.error[0].value
+    run(box(app, "Weights").select_index(0))
+    assert state(app).image.name == "a.png"
+
+
+def test_without_weights_the_page_says_what_to_do(checkout):
+    assert "python train.py" in start().error[0].value
+
+
+def test_uploads_open_and_problems_are_listed(app):
+    upload(app, ("line_7.png", png(KEEL.pixels)), ("*text*.png", b"no image"))
+    assert box(app, "Image").value == state(app).image.name == "line_7.png"
+    assert "A link cannot carry an upload" in app.sidebar.caption[0].value
+    upload(app, ("line_7.png", png(KEEL.truth.astype(np.uint8))), ("b.png", png(KEEL.truth)), key="masks")
+    np.testing.assert_array_equal(state(app).image.truth, KEEL.truth)
+    assert [line.split("`")[:2] for line in app.warning[0].value.splitlines()] == [
+        ["- ", "b.png"],
+        ["- ", "*text*.png"],
+    ]
+    upload(app)
+    assert box(app, "Image").value == "Salt stock"
+
+
+def test_what_the_browser_says_of_the_box_before_is_void(app):
+    """A message may leave the browser after an upload arrived and before the browser shows that it was opened."""
+    before = next(widget for widget in app._tree.get_widget_states().widgets if "image" in widget.id)
+    upload(app, ("a.png", png(LENS.pixels)))
+    message = app._tree.get_widget_states()
+    message.widgets.remove(next(widget for widget in message.widgets if "image" in widget.id))
+    message.widgets.append(before)
+    assert not app._run(message).exception
+    assert box(app, "Image").value == state(app).image.name == "a.png"
+
+
+# --- Pages
+
+
+def test_pages_have_their_titles_and_addresses_and_share_image_and_threshold(app):
+    run(box(app, "Image").set_value("Small lens"))
+    state(app).move_threshold(0.3)
+    for path, title in (("evaluation", "Evaluation"), ("export", "Export"), ("explore", "Explore")):
+        run(app.switch_page(f"views/{path}.py"))
+        assert app.header[0].value == title
+        assert dict(app.query_params) == {"sample": "Small lens", "weights": "first", "threshold": "0.30"}
+    assert (state(app).threshold, state(app).image.name) == (0.3, "Small lens")
+
+
+def gallery(app):
+    (found,) = app.get("bidi_component")
+    return json.loads(found.proto.json)
+
+
+def test_the_gallery_shows_samples_then_uploads_with_masks_at_the_threshold(app, two_weights):
+    run(app.switch_page("views/export.py"))
+    sample = open_sample("Salt sheet")
+    probability = Segmenter.load(two_weights / "first.safetensors").probability(sample.grey)
+    found = detect(probability, 0.45, sample.truth)
+    rows = {row["name"]: row for row in gallery(app)["rows"]}
+    assert (list(rows), gallery(app)["open"]) == (list(SAMPLES), "Salt stock")
+    shown = ("share", "highest", "iou", "competition")
+    assert [rows["Salt sheet"][name] for name in shown] == [getattr(found, name) for name in shown]
+    assert "these are the 8 samples" in app.text[0].value
+
+    upload(app, ("0.png", png(LENS.pixels)), ("1.png", png(KEEL.pixels)))
+    assert [(row["name"], row["iou"]) for row in gallery(app)["rows"]] == [("0.png", None), ("1.png", None)]
+    key = gallery(app)["key"]
+    assert gallery(run(app))["key"] == key
+    upload(app, ("1.png", png(KEEL.truth)), key="masks")
+    assert gallery(app)["rows"][1]["iou"] is not None
+    state(app).move_threshold(1.0)
+    assert [row["share"] for row in gallery(run(app))["rows"]] == [0, 0]
+
+
+def test_two_hundred_images_weigh_less_than_two_megabytes(app):
+    rng = np.random.default_rng(0)
+    noise = [rng.integers(0, 256, (101, 101), np.uint8) for _ in range(200)]  # nothing compresses worse
+    upload(app, *[(f"{i}.png", png(image)) for i, image in enumerate(noise)])
+    run(app.switch_page("views/export.py"))
+
+    assert len(gallery(app)["rows"]) == 200
+    assert len(app.get("bidi_component")[0].proto.json) < 2_000_000
+
+
+def test_a_session_file_opens_the_session_again(app):
+    upload(app, ("a.png", png(KEEL.pixels)), ("c.png", png(LENS.pixels)))
+    upload(app, ("a.png", png(KEEL.truth)), key="masks")
+    run(box(app, "Weights").select_index(1))
+    run(box(app, "Image").set_value("c.png"))
+    state(app).follow_viewer({"threshold": 0.21, "layer": "encoder1", "cuts": ["skip1"]})
+    left = state(app)
+    samples = Gallery(
+        {**left.uploads.sources, "Small lens": left.sources["Small lens"]}, left.segmenter, left.weights_key
+    )
+    content = session_file.pack(left.session(), list(samples.sources), samples.exported())
+
+    app = upload(start(), ("session.zip", content))
+    assert list(state(app).uploads.sources) == ["a.png", "c.png"]  # the sample is here already
+    assert state(app).session() == left.session()
+    assert (box(app, "Image").value, state(app).image.digest) == ("c.png", LENS.digest)
+    np.testing.assert_array_equal(state(app).sources["a.png"].open().truth, KEEL.truth)
+    assert not app.warning

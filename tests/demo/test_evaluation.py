@@ -1,0 +1,370 @@
+"""The page Evaluation: what it reads, what it refuses, and what it shows."""
+
+import copy
+import json
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from demo import evaluation
+from tests.demo.test_app import run, start
+from tests.demo.test_app import state as page_state
+from unet import checkpoint, typed
+from unet.card import Card
+from unet.cli import main as cli
+from unet.image import RULE
+from unet.model import UNet, UNetConfig
+from unet.report import Predictions, make_report
+
+CARD = {
+    "threshold": 0.42,
+    "temperature": 1.25,
+    "input": RULE,
+    "claim": {"metric": "mAP", "value": 0.8, "split": "val", "count": 9, "tta": True, "threshold": 0.42},
+    "threshold_chosen": {"on": "val", "tta": True, "threshold": 0.42, "mAP": 0.76, "flat_from": 0.4, "flat_to": 0.45},
+    "split": {"by": "section", "train": [], "val": []},
+}
+RANDOM = np.random.default_rng(0)
+TRUTHS = [RANDOM.random((8, 8)) < share for share in (0, 0, 0.04, 0.3, 0.5, 1)]
+PREDICTIONS = [(0.6 * truth + 0.4 * RANDOM.random((8, 8))).astype(np.float32) for truth in TRUTHS]
+MADE = make_report(
+    ["ab_*12*", "b", "c", "d", "e", "f"],
+    Predictions(PREDICTIONS, PREDICTIONS, True, [p**2 for p in PREDICTIONS]),
+    TRUTHS,
+    0.42,
+    {"b", "c"},
+)
+PLAIN = msgspec.to_builtins(MADE.scores.plain) | {"mAP": 0.75, "iou": 0.81, "dice": 0.895, "calibration_error": 0.031}
+TTA = PLAIN | {"mAP": 0.76, "iou": 0.82, "dice": 0.901, "calibration_error": 0.012}
+REPORT = msgspec.to_builtins(MADE) | {
+    "sha256": "", "parameters": 1_234_567, "threshold": 0.42, "temperature": 1.25, "split": "val", "missing": 0,
+    "scores": {"plain": PLAIN, "tta": TTA},
+}  # fmt: skip
+HISTORY = [{"seconds": 30.0, "mAP": 0.2, "iou": 0.1}, {"seconds": 90.0, "mAP": 0.5, "iou": 0.4}]
+PARENT = {"name": "p", "sha256": "0", "training": {"seconds": 600.0, "started_from": None}}
+SIZES = "name,parameters,minutes,mAP,mAP_tta,iou_tta\nsmall,50000,12.5,0.6,0.61,0.7\nlarge,7000000,200,0.8,0.82,0.85\n"
+
+
+def edited(where, value):
+    """REPORT with one entry changed, or taken out where the value is None; ``where`` is a dotted path."""
+    report = copy.deepcopy(REPORT)
+    *parents, last = [int(name) if name.isdigit() else name for name in where.split(".")]
+    inner = report
+    for name in parents:
+        inner = inner[name]
+    assert inner[last] != value
+    inner[last] = value
+    if value is None:
+        del inner[last]
+    return report
+
+
+def card(**changes):
+    return typed.convert(CARD | changes, Card)
+
+
+def found(report=REPORT):
+    return typed.convert(report, evaluation.Evaluation)
+
+
+def save(path, **changes):
+    """Untrained weights with the card."""
+    torch.manual_seed(0)
+    checkpoint.save(path, UNet(UNetConfig(width=4, depth=3)).eval(), card(**changes))
+
+
+def write(weights, report):
+    """Puts a report on these weights beside them; a text is written as it is."""
+    if isinstance(report, dict):
+        report = json.dumps(report | {"sha256": report["sha256"] or checkpoint.read_card(weights).sha256})
+    evaluation.evaluation_path(weights).write_text(report)
+
+
+def read(weights):
+    return evaluation.read_evaluation(weights, checkpoint.read_card(weights))
+
+
+@pytest.fixture
+def weights(checkout):
+    """Untrained weights in a checkout of their own, their report, and what other networks reached."""
+    path = checkout / "weights" / "first.safetensors"
+    save(path, training={"seconds": 90.0, "started_from": PARENT, "history": HISTORY})
+    write(path, REPORT)
+    (checkout / "experiments").mkdir()
+    (checkout / "experiments" / "sizes.csv").write_text(SIZES)
+    return path
+
+
+# --- The report
+
+
+def test_a_report_is_read_as_it_was_written(weights):
+    written = json.loads(evaluation.evaluation_path(weights).read_text())
+    assert msgspec.to_builtins(read(weights)).items() <= written.items()
+    evaluation.evaluation_path(weights).unlink()
+    assert read(weights) is None
+
+
+def test_what_the_command_line_writes_is_read(tmp_path, small_weights):
+    random = np.random.default_rng(0)
+    for folder in ("images", "masks"):
+        (tmp_path / "data" / folder).mkdir(parents=True)
+        for number in range(3):
+            pixels = random.integers(0, 256, (33, 40), np.uint8)
+            if folder == "masks":
+                pixels = (pixels > 100 * number).astype(np.uint8) * 255
+            Image.fromarray(pixels).save(tmp_path / "data" / folder / f"t{number}.png")
+    path = evaluation.evaluation_path(small_weights)
+    words = ["--weights", small_weights, "--split", "all", "--json", path]
+    assert cli.main(["evaluate", *map(str, [tmp_path / "data", *words])]) == 0
+
+    report = read(small_weights)
+    assert msgspec.to_builtins(report).items() <= json.loads(path.read_text()).items()
+    assert report.count == sum(group.count for group in report.coverage) == 3
+
+
+@pytest.mark.parametrize(
+    ("report", "reason"),
+    [
+        (edited("sha256", "0" * 64), "a report on other weights than these"),
+        (edited("threshold", 0.5), "made at threshold 0.5, but the card says 0.42"),
+        (edited("temperature", 1.0), "made at temperature 1, but the card says 1.25"),
+        ('{"name": "cut sho', "not a report of this program .expected JSON"),
+        ("[]", r"expected it to be an object, got \[\]"),
+        (edited("scores.tta", None), "expected tta in scores, got none"),
+        (edited("scores.plain.iou", "0.8"), "expected scores.plain.iou to be a number, got '0.8'"),
+        (edited("coverage.1.mAP", 1.5), "expected coverage.1.mAP to be a number up to 1, got 1.5"),
+        (edited("thresholds", []), "expected thresholds to be a list"),
+        (edited("thresholds.2.recall", float("nan")), "expected JSON"),
+        (edited("calibration.0.pixels", -1), "expected calibration.0.pixels to be a whole number from 0, got -1"),
+        ("x" * (evaluation.LARGEST_REPORT + 1), "larger than 4,000,000 bytes"),
+    ],
+)
+def test_a_report_that_cannot_be_used_is_refused_in_a_sentence(weights, report, reason):
+    write(weights, report)
+    with pytest.raises(evaluation.ReportError, match=f"^first.evaluation.json: .*{reason}") as refused:
+        read(weights)
+    assert len(str(refused.value)) < 200
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/c/runs/b/b.safetensors", "--weights runs/b/b.safetensors --json runs/b/b.evaluation.json`"),
+        ("/else/where/a.safetensors", "--weights a.safetensors --json a.evaluation.json`"),
+        ("/c/weights/a b.safetensors", "--weights 'weights/a b.safetensors' --json 'weights/a b.evaluation.json'`"),
+    ],
+)
+def test_the_command_can_be_copied_and_names_no_path_of_the_machine(path, said):
+    sentence = evaluation.how_to_evaluate(Path(path), Path("/c"))
+    assert sentence == f"run `python -m unet evaluate data/tgs-salt {said}, then reload this page."
+
+
+# --- What it says
+
+
+def test_the_headline_holds_both_ways_and_the_claim_s_own():
+    assert evaluation.headline(found(), card(), 7_269_628) == {
+        "mAP": "0.750",
+        "mAP, flip TTA": "0.760",
+        "Flip TTA adds": "+0.010",
+        "IoU, flip TTA": "0.820",
+        "Dice, flip TTA": "0.901",
+        "Calibration error": "0.012",
+        "Tiles": "6",
+        "Threshold": "0.42",
+        "Parameters": "1.23 M",
+        "File": "7.3 MB",
+    }
+    plain = evaluation.headline(found(), card(claim=None), 1)
+    assert (plain["IoU"], plain["Dice"], plain["Calibration error"]) == ("0.810", "0.895", "0.031")
+
+
+@pytest.mark.parametrize(
+    ("report", "changes", "said"),
+    [
+        (REPORT, {}, "No known seismic section has tiles both here and in training; 2 of these tiles lie in one."),
+        (REPORT, {}, "The same tiles chose the threshold and the temperature, so new tiles may score a little"),
+        (edited("temperature", 1.0), {}, "The same tiles chose the threshold, so"),
+        (REPORT, {"split": {"by": "tile"}}, "neighbours may be in training, and the scores too good"),
+        (edited("split", "train"), {}, "The network was trained on these tiles"),
+        (edited("split", "all"), {}, "The network was trained on many of these tiles: new ones may score lower."),
+        (edited("missing", 3), {}, "Split `val`, 6 tiles; 3 more of it were not there."),
+        (edited("split", "*x*"), {"split": None}, "Split `*x*`, 6 tiles."),
+    ],
+)
+def test_the_meaning_says_what_the_tiles_have_seen(report, changes, said):
+    meaning = evaluation.meaning(found(report), card(**changes))
+    assert said in meaning
+    if report["split"] != "val":  # what does not hold is not said
+        assert "chose" not in meaning
+        assert "No known seismic section" not in meaning
+
+
+# --- Training and size
+
+
+def test_the_time_before_a_run_counts_too():
+    parent = {"seconds": 600, "started_from": {"name": "g", "training": {"seconds": 60}}}
+    training = {"history": HISTORY, "taught_by": [{"name": "t"}], "started_from": {"training": parent}}
+    epochs = [msgspec.convert(entry, evaluation.Epoch) for entry in HISTORY]
+    assert evaluation.training_history(card(training=training)) == (epochs, 660.0, True)
+    for bare in (None, {"seconds": 3, "started_from": None}, {"started_from": {"training": {}}, "taught_by": []}):
+        assert evaluation.training_history(card(training=bare)) == ([], 0.0, False)
+
+
+@pytest.mark.parametrize(
+    ("training", "reason"),
+    [
+        ({"history": [{"seconds": -1, "mAP": 0, "iou": 0}]}, "expected history.0.seconds to be a number"),
+        ({"started_from": {"training": {"seconds": "long"}}}, "expected started_from.training.seconds .* got 'long'"),
+    ],
+)
+def test_a_damaged_history_is_refused_in_a_sentence(training, reason):
+    with pytest.raises(evaluation.ReportError, match=reason):
+        evaluation.training_history(card(training=training))
+
+
+def test_sizes_are_read_where_they_are(weights, tmp_path):
+    small, large = evaluation.read_sizes()
+    assert small == evaluation.Size("small", 50_000, 12.5, 0.6, 0.61, 0.7)
+    assert large.parameters == 7_000_000
+    assert evaluation.read_sizes(tmp_path / "elsewhere") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (SIZES.replace("0.82", "82"), "row 2: .*expected mAP_tta to be a number up to 1, got 82.0"),
+        (SIZES.replace("parameters,", ""), "row 1: expected numbers in the columns name, parameters"),
+        (SIZES + "short\n", "row 3: expected numbers in the columns"),
+    ],
+)
+def test_damaged_sizes_are_refused_in_a_sentence(weights, checkout, text, reason):
+    (checkout / "experiments" / "sizes.csv").write_text(text)
+    with pytest.raises(evaluation.ReportError, match=f"^sizes.csv: {reason}"):
+        evaluation.read_sizes()
+
+
+# --- The page
+
+
+def opened():
+    return run(start().switch_page("views/evaluation.py"))
+
+
+def titles(app):
+    return [subheader.value for subheader in app.subheader]
+
+
+def traces(app, title):
+    """Name -> trace of a figure, as it is sent to the browser."""
+    specs = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
+    figures = dict(zip([title for title in titles(app) if title != "Worst tiles"], specs, strict=True))
+    return {trace.get("name", trace["type"]): trace for trace in figures[title]["data"]}
+
+
+def columns(rows, *names):
+    return [[getattr(row, name) for row in rows] for name in names]
+
+
+REPORT_VIEWS = [
+    "By how much of a tile is salt",
+    "By seismic section",
+    "Precision and recall",
+    "Scores against the threshold",
+    "Calibration",
+    "Worst tiles",
+]
+OTHER_VIEWS = ["Accuracy against training time", "Accuracy against size"]
+
+
+def test_the_page_shows_the_report_and_every_number_of_it(weights):
+    app = start()
+    page_state(app).move_threshold(0.3)
+    app = run(app.switch_page("views/evaluation.py"))
+
+    shown = {metric.label: metric.value for metric in app.metric}
+    assert shown == evaluation.headline(found(), card(), weights.stat().st_size)
+    assert evaluation.meaning(found(), card()) in [markdown.value for markdown in app.markdown]
+    assert titles(app) == REPORT_VIEWS + OTHER_VIEWS
+    assert len(app.caption) >= len(REPORT_VIEWS + OTHER_VIEWS)
+    assert not app.warning
+    assert not app.info
+
+    report = found()
+    coverage, sections, worst = (frame.value.values.tolist() for frame in app.dataframe)
+    for shown, groups in ((coverage, report.coverage), (sections, report.sections)):
+        assert shown == [[group.name, group.count, group.mAP, group.iou, group.dice] for group in groups]
+    assert worst == [[t.id, t.score, t.iou, 100 * t.salt_share, 100 * t.predicted_share] for t in report.worst]
+    bars = traces(app, "By how much of a tile is salt")
+    assert [bars["mAP"]["x"], bars["IoU"]["x"]] == columns(report.coverage, "mAP", "iou")
+    curve = traces(app, "Precision and recall")
+    whole, own = curve["thresholds 0.05 to 0.95"], curve["card 0.42"]
+    assert [whole["x"], whole["y"]] == columns(report.thresholds, "recall", "precision")
+    assert [own["x"], own["y"]] == columns([p for p in report.thresholds if p.threshold == 0.42], "recall", "precision")
+    scores = traces(app, "Scores against the threshold")
+    assert [scores["mAP"]["y"], scores["IoU"]["y"]] == columns(report.thresholds, "mAP", "iou")
+    assert (scores["card 0.42"]["x"], scores["now 0.30"]["x"]) == ([0.42, 0.42], [0.3, 0.3])
+    flat = report.best_threshold.tta
+    line = f"From {flat.flat_from:.2f} to {flat.flat_to:.2f}, mAP is within"
+    assert any(caption.value.startswith(line) for caption in app.caption)
+    calibration = traces(app, "Calibration")
+    for name, bins in (("these weights", report.calibration), ("uncorrected", report.calibration_uncorrected)):
+        drawn = calibration[name]
+        assert [drawn["x"], drawn["y"]] == columns(bins, "mean_probability", "salt_fraction")
+    assert [calibration["bar"]["y"]] == columns(report.calibration, "pixels")
+    training = traces(app, "Accuracy against training time")
+    assert (training["mAP"]["x"], training["mAP"]["y"], training["IoU"]["y"]) == ([10.5, 11.5], [0.2, 0.5], [0.1, 0.4])
+    assert any("The weights it started from had 10 minutes." in caption.value for caption in app.caption)
+    size = traces(app, "Accuracy against size")
+    assert (size["mAP"]["x"], size["mAP"]["y"], size["IoU"]["y"]) == ([50_000, 7_000_000], [0.61, 0.82], [0.7, 0.85])
+    assert (size["chosen weights"]["x"], size["chosen weights"]["y"]) == ([1_234_567] * 2, [0.76, 0.82])
+
+
+def test_what_a_report_does_not_have_is_not_shown_and_names_are_no_markup(weights):
+    save(weights, temperature=1.0)
+    group = REPORT["coverage"][0] | {"name": "<a href='http://evil'>empty</a>"}
+    write(weights, REPORT | {"temperature": 1.0, "sections": [], "split": "all", "coverage": [group]})
+    app = opened()
+
+    assert set(traces(app, "Calibration")) == {"perfect", "these weights", "bar"}
+    assert titles(app) == [title for title in REPORT_VIEWS if "section" not in title] + ["Accuracy against size"]
+    assert "chosen weights" not in traces(app, "Accuracy against size")  # other tiles: no place beside these
+    assert traces(app, "By how much of a tile is salt")["mAP"]["y"] == [
+        "&lt;a href=&#x27;http://evil&#x27;&gt;empty&lt;/a&gt;<br>2 tiles"
+    ]
+
+
+def test_without_a_report_the_page_says_how_to_get_one(weights):
+    evaluation.evaluation_path(weights).unlink()
+    app = opened()
+
+    assert app.info[0].value == f"Nobody has evaluated these weights yet; {evaluation.how_to_evaluate(weights)}"
+    assert not app.warning
+    assert not app.metric
+    assert titles(app) == OTHER_VIEWS
+
+
+def test_what_cannot_be_used_is_said_and_the_rest_goes_on(weights, checkout):
+    write(weights, edited("scores.plain.mAP", "*bad*"))
+    app = opened()
+    (warning,) = app.warning
+    assert warning.value.startswith("`first.evaluation.json`: ")
+    assert "got '\\*bad\\*'" in warning.value
+    assert warning.value.endswith(evaluation.how_to_evaluate(weights))
+    assert str(checkout) not in warning.value
+    assert titles(app) == OTHER_VIEWS
+
+    save(weights, training={"history": "none"})
+    write(weights, REPORT)
+    (checkout / "experiments" / "sizes.csv").write_text("name\nx\n")
+    app = opened()
+    assert titles(app) == REPORT_VIEWS
+    assert [warning.value.split(":")[0] for warning in app.warning] == ["`first.json`", "`sizes.csv`"]
+    assert "damaged (expected history to be a list, got 'none')" in app.warning[0].value

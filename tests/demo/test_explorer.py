@@ -1,0 +1,243 @@
+"""Messages, requests and responses between the browser and the network, by value."""
+
+import json
+import platform
+import re
+import struct
+import time
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from demo import bundle, explorer, messages
+from demo.images import SAMPLES, SeismicImage, open_sample
+from demo.process import give_memory_back
+from unet import Segmenter, explain
+from unet.tiling import window
+
+STOCK = open_sample("Salt stock")
+LARGE = SeismicImage("large.png", "large", np.random.default_rng(0).random((150, 140), np.float32))
+
+
+@pytest.fixture(scope="module")
+def segmenter():
+    return Segmenter.load()
+
+
+def unpacked(content):
+    """A message as pack.js reads it."""
+    content = zlib.decompress(content)
+    (length,) = struct.unpack("<I", content[:4])
+    arrays = content[4 + length :]
+
+    def place(value):
+        if "array" not in value:
+            return value
+        return np.frombuffer(arrays, "<" + value["array"], value["length"], value["offset"])
+
+    return json.loads(content[4 : 4 + length], object_hook=place)
+
+
+def respond(segmenter, image=STOCK, **request):
+    return explorer.respond({"id": 7, "key": "k", "window": [0, 0], **request}, image, segmenter, "k")
+
+
+# --- Messages -----------------------------------------------------------------------------------------------
+
+
+def test_a_message_holds_every_value():
+    deep = [{"bytes": np.arange(5, dtype=np.uint8)}]
+    sent = {"text": "<b>ä</b>", "nothing": None, "deep": deep, "mask": np.eye(2, dtype=bool), "float": np.array([0.1])}
+    found = unpacked(messages.pack(sent))
+    assert (found["text"], found["nothing"]) == ("<b>ä</b>", None)
+    assert found["deep"][0]["bytes"].tolist() == [0, 1, 2, 3, 4]
+    assert found["mask"].tolist() == [1, 0, 0, 1]
+    np.testing.assert_array_equal(found["float"], np.array([0.1], np.float32))
+    with pytest.raises(TypeError, match="got complex"):
+        messages.pack({"a": 1j})
+
+
+def test_the_image_travels_exactly_and_only_when_wanted(segmenter):
+    probability = segmenter.probability(STOCK.grey)
+    options = {"threshold": 0.4, "revision": 3, "link": {"sample": "Salt stock", "weights": "w"}}
+    found = unpacked(messages.pack(messages.make_message(STOCK, probability, segmenter, **options)))
+
+    for name, values in (("probability", probability), ("truth", STOCK.truth), ("grey", STOCK.pixels)):
+        np.testing.assert_array_equal(found["image"][name], values.ravel())
+    assert found["network"]["sites"] == [vars(site) for site in segmenter.model.sites()]
+    assert (found["threshold"], found["chosen"]) == (0.4, segmenter.threshold)
+    for kind, wanted in (("image", True), ("maps", False)):
+        response = respond(segmenter, kind=kind)
+        message = messages.make_message(STOCK, probability, segmenter, **options, response=response, with_image=False)
+        assert (message.image is not None, message.key) == (wanted, found["key"])
+        assert message.response.id == 7
+
+
+def test_a_key_names_image_truth_and_network(segmenter, small_model):
+    probability = segmenter.probability(STOCK.grey)
+    other = Segmenter(small_model, msgspec.structs.replace(segmenter.card, sha256="other"))
+    bare = SeismicImage("a", "a", STOCK.grey)
+    several = [
+        (STOCK, probability, segmenter), (STOCK, probability, other), (bare, probability, segmenter),
+        (STOCK, probability * 0, segmenter),
+    ]  # fmt: skip
+    assert len({messages.key(*one) for one in several}) == 4
+
+
+# --- Responses ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cuts", [[], ["skip1"]])
+def test_maps_are_the_traces_to_a_256th_of_their_range(segmenter, cuts):
+    found = respond(segmenter, kind="maps", cuts=cuts).sites
+    trace = segmenter.trace(STOCK.grey, dict.fromkeys(cuts, 0.0))
+    assert set(found) == {name for name in trace.sites if not name.startswith("skip") or name in cuts}
+    for name, site in found.items():
+        maps = trace.crop(name)
+        assert (site.channels, site.height, site.width) == maps.shape
+        low, high = site.low[:, None, None], site.high[:, None, None]
+        values = low + site.values / 255 * (high - low)
+        np.testing.assert_allclose(values, maps, atol=np.max(high - low) / 500 + 1e-5)
+
+
+@pytest.mark.parametrize("fill", ["zero", "mean", "Small lens"])
+def test_cuts_are_the_table_to_twelve_bits(segmenter, fill):
+    found = respond(segmenter, kind="cuts", fill=fill)
+    lent = fill if fill in ("zero", "mean") else open_sample(fill).grey
+    wanted = explain.cut_table(segmenter, STOCK.grey, lent).ravel()
+    values = ((found.high * 256.0 + found.low) / 4095).ravel()
+    np.testing.assert_allclose(values, wanted, atol=1 / 4095 + 1e-6)
+    for percent in range(101):  # whatever the threshold is, the browser counts what Python counts
+        threshold = np.float32(percent / 100)
+        np.testing.assert_array_equal(values.astype(np.float32) > threshold, wanted > threshold)
+
+
+def test_a_margin_has_no_salt_whatever_is_cut(segmenter):
+    grey = np.where(np.arange(140) < 30, 0, LARGE.grey).astype(np.float32)
+    image = SeismicImage("margin.png", "margin", grey)
+    assert image.margin[:, :29].all()
+    found = respond(segmenter, image, kind="cuts", window=[22, 12])
+    assert not (found.high + found.low)[:, image.margin[22:, 12:]].any()
+    assert found.high.any()
+
+
+def test_effects_are_those_of_each_channel(segmenter):
+    found = respond(segmenter, kind="effects", site="encoder4")
+    np.testing.assert_array_equal(found.effect, explain.channel_effects(segmenter, STOCK.grey, "encoder4"))
+
+
+def test_a_window_of_a_large_image_is_explained_in_its_own_place(segmenter):
+    part = window(LARGE.grey, 22, 12)
+    found = respond(segmenter, LARGE, kind="pixel", window=[22, 12], box=[80, 70, 1, 1])
+    alone = explain.explain_pixel(segmenter, part, (58, 58, 1, 1))
+    np.testing.assert_array_equal(found.gradient, alone.gradient)
+    row, column, height, width = explain.influence_box(alone.influence, (58, 58, 1, 1), 0.9)
+    assert found.boxes["90"] == (row + 22, column + 12, height, width)
+    assert set(found.cams) == set(alone.cams)
+    assert respond(segmenter, LARGE, kind="pixel", window=[22, 12], box=[80, 70, 1, 1], samples=2).cams == {}
+    assert respond(segmenter, LARGE, kind="cuts", window=[22, 12]).height == 128
+
+
+def test_another_size_gets_a_sample_stretched_to_it():
+    assert explorer.find_fill("Salt stock", (40, 60)).shape == (40, 60)
+    np.testing.assert_array_equal(explorer.find_fill("Salt stock", (101, 101)), STOCK.grey)
+
+
+def test_random_weights_are_one_other_network(segmenter):
+    trained, random = (respond(segmenter, kind="pixel", box=[50, 50, 1, 1], random=flag) for flag in (False, True))
+    assert trained.logit != random.logit
+    assert explorer.random_twin(segmenter) is explorer.random_twin(segmenter)
+
+
+def test_eight_users_at_once_get_what_one_alone_gets_bit_for_bit(segmenter):
+    requests = [
+        {"kind": "maps", "cuts": ["skip2"], "fill": "mean"},
+        {"kind": "cuts", "fill": "Small lens"},
+        {"kind": "pixel", "box": [40, 52, 3, 2], "samples": 4},
+        {"kind": "pixel", "box": [10, 10, 1, 1], "random": True},
+    ]
+
+    def visit(name):
+        return [messages.pack(respond(segmenter, open_sample(name), **request)) for request in requests]
+
+    with ThreadPoolExecutor(8) as users:
+        assert list(users.map(visit, SAMPLES)) == [visit(name) for name in SAMPLES]
+
+
+def test_two_requests_at_a_time_go_through_the_network(segmenter, monkeypatch):
+    under_way, most = [], []
+
+    def slowly(*_):
+        under_way.append(1)
+        most.append(len(under_way))
+        time.sleep(0.02)
+        under_way.pop()
+        return np.zeros(1, np.float32)
+
+    monkeypatch.setattr(explain, "channel_effects", slowly)
+    with ThreadPoolExecutor(8) as users:
+        list(users.map(lambda _: respond(segmenter, kind="effects", site="encoder1"), range(16)))
+    assert max(most) == 2
+
+
+@pytest.mark.parametrize(
+    ("request_", "sentence"),
+    [
+        (None, "expected it to be an object, got None"),
+        ([], "expected it to be an object"),
+        ({"kind": "weather"}, "expected kind to be a known word, got 'weather'"),
+        ({"kind": {"a": 1}}, "expected kind to be text"),
+        ({"kind": "maps", "key": "other"}, "another image"),
+        ({"kind": "maps", "window": [1, 0]}, "inside 101 x 101"),
+        ({"kind": "maps", "window": [-1, 0]}, "expected window.0 to be a whole number from 0, got -1"),
+        ({"kind": "maps", "window": [0.5, 0]}, "expected window.0 to be a whole number"),
+        ({"kind": "maps", "window": "00"}, "expected window to be a list"),
+        (
+            {"kind": "maps", "cuts": ["encoder1"]},
+            "expected one of skip1, skip2, skip3, skip4, bottleneck, got encoder1",
+        ),
+        ({"kind": "maps", "cuts": [["skip1"]]}, "expected cuts.0 to be text"),
+        ({"kind": "maps", "cuts": {"skip1": 1}}, "expected cuts to be a list"),
+        ({"kind": "cuts", "fill": "Salt"}, "expected one of zero, mean, Salt stock"),
+        ({"kind": "cuts", "fill": ["zero"]}, "expected fill to be text"),
+        ({"kind": "effects", "site": "logits"}, "expected one of encoder1"),
+        ({"kind": "effects", "site": None}, "expected site to be text"),
+        ({"kind": "pixel", "box": [0, 0, 1]}, "expected box to be a list of length 4"),
+        ({"kind": "pixel", "box": [0, 0, 0, 1]}, "inside the opened window"),
+        ({"kind": "pixel", "box": [100, 0, 2, 1]}, "inside the opened window"),
+        ({"kind": "pixel", "box": [0, 0, 1, 1], "samples": 17}, "expected samples to be a whole number up to 16"),
+        ({"kind": "pixel", "box": [0, 0, 1, 1], "samples": True}, "expected samples to be a whole number"),
+    ],
+)
+def test_a_request_that_makes_no_sense_gets_a_sentence(segmenter, request_, sentence):
+    if isinstance(request_, dict):
+        request_ = {"id": 7, "key": "k", "window": [0, 0], **request_}
+    found = msgspec.to_builtins(explorer.respond(request_, STOCK, segmenter, "k"))
+    assert found == {"id": 7 if request_ else None, "error": found["error"]}
+    assert sentence in found["error"]
+
+
+# --- The process and the files ------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc holds what was freed")
+def test_freed_memory_is_handed_back():
+    def own():
+        return int(Path("/proc/self/status").read_text().split("RssAnon:")[1].split()[0]) / 1024
+
+    held = [bytes(20_000) for _ in range(10_000)]
+    del held[:-1]  # the last one stays, so that the heap cannot end before it
+    before = own()
+    give_memory_back()
+    assert own() < before - 100
+
+
+def test_the_files_of_the_viewer_become_one_module():
+    """A name may stand only once at the top of all files."""
+    names = re.findall(r"^(?:async )?(?:function|const|let|class) (\w+)", bundle.script(), re.MULTILINE)
+    assert len(names) == len(set(names))
+    assert not re.search(r"^import ", bundle.script(), re.MULTILINE)

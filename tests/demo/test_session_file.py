@@ -1,0 +1,212 @@
+import json
+import zipfile
+
+import numpy as np
+import pytest
+
+from demo import export, limits, session_file
+from demo.images import SAMPLES, SeismicImage, open_sample, open_upload
+from demo.session_file import ArchivedImage, SessionError, SessionState, UnpackedSession, WeightsName
+from demo.view import ViewState
+from tests.demo.files import npy, png, unzipped, zipped
+from unet import rle
+from unet.files.images import read_mask
+
+SHAPE = (20, 30)
+GREY = np.linspace(0, 1, 600, dtype=np.float32).reshape(SHAPE)
+TRUTH = GREY > 0.6
+PROBABILITY = np.linspace(0.2, 0.9, 600, dtype=np.float32).reshape(SHAPE)
+VIEW = ViewState("encoder2", 3, ("skip1", "bottleneck"), "mean", (4, 5), (1, 2, 3, 4), True, (0, 7))
+STATE = SessionState(image="b.npy", weights=WeightsName("salt-unet", "ab" * 32), threshold=0.35, view=VIEW)
+# As every version of this program wrote it.
+ON_DISK = {
+    "version": 1,
+    "picture": "b.npy",
+    "weights": {"name": "salt-unet", "sha256": "ab" * 32},
+    "threshold": 0.35,
+    "view": {
+        "layer": "encoder2", "channel": 3, "cuts": ["skip1", "bottleneck"], "fill": "mean", "pixel": [4, 5],
+        "box": [1, 2, 3, 4], "random": True, "window": [0, 7],
+    },
+    "pictures": [{"name": "a.png", "picture": "pictures/a.png", "truth": "truths/a.png"}],
+}  # fmt: skip
+
+
+def exported(name="a.png", original=None, truth=TRUTH, suffix=".png"):
+    return export.ExportedImage(name, SeismicImage(name, name, GREY, truth), PROBABILITY, original, suffix)
+
+
+def packed(*exports, state=STATE):
+    return session_file.pack(state, [one.name for one in exports], exports)
+
+
+def read(content):
+    return session_file.read(content, "s.zip")
+
+
+def refusal(content):
+    with pytest.raises(SessionError) as refused:
+        read(content)
+    return str(refused.value)
+
+
+# --- There and back
+
+
+def test_a_session_comes_back_as_it_went():
+    original = npy(np.random.default_rng(0).random(SHAPE))
+    uploads = exported(), exported("b.npy", original, None, ".npy"), exported("../ü.png", png(TRUTH))
+    found = read(packed(*uploads))
+
+    assert found.state == STATE
+    assert [(one.name, one.suffix) for one in found.images] == [
+        ("a.png", ".png"), ("b.npy", ".npy"), ("../ü.png", ".png"),
+    ]  # fmt: skip
+    assert (found.images[1].image, found.images[1].truth) == (original, None)
+    np.testing.assert_array_equal(open_upload("a", found.images[0].image).pixels, exported().image.pixels)
+    np.testing.assert_array_equal(read_mask(found.images[0].truth, "a").salt, TRUTH)
+    bare = SessionState(image="Salt stock", weights=WeightsName("salt-unet", ""), threshold=1.0)
+    assert read(packed(state=bare)) == UnpackedSession([], bare, [])
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_sample_comes_back_bit_by_bit(name):
+    image = open_sample(name)
+    (one,) = read(packed(export.ExportedImage(name, image, np.zeros(image.grey.shape, np.float32)))).images
+
+    assert open_upload(name, one.image).digest == image.digest
+    np.testing.assert_array_equal(read_mask(one.truth, name).salt, image.truth)
+
+
+def test_a_zip_holds_the_files_it_promises():
+    found, one = unzipped(packed(exported())), exported()
+    mask = np.float32(0.35) < PROBABILITY
+
+    assert json.loads(found.pop("state.json")) == ON_DISK
+    row = export.result("a", "a.png", one.detect(0.35))
+    assert row["rle_mask"] == rle.encode(mask)
+    assert found == {
+        "pictures/a.png": export.grey_png(one.image),
+        "truths/a.png": export.mask_png(TRUTH),
+        "masks/a.png": export.mask_png(mask),
+        "probabilities/a.png": export.probability_png(PROBABILITY),
+        "probabilities/a.npy": export.probability_npy(PROBABILITY),
+        "overlays/a.png": export.overlay_png(one.image, mask),
+        "results.csv": export.results_csv([row]),
+    }
+    assert packed(exported()) == packed(exported())
+
+
+# --- A ZIP of images
+
+
+@pytest.mark.parametrize(
+    ("names", "found", "left_out"),
+    [
+        (  # the folder images with its masks; Windows writes backslashes
+            ["t/images/b.png", "t\\images\\a.PNG", "t/masks/a.png", "t/images/._a.png", "t/other/c.png", "x.txt"],
+            [("a.PNG", "t\\images\\a.PNG", "t/masks/a.png"), ("b.png", "t/images/b.png", None)],
+            ["left out 1 of its files, first t/other/c.png"],
+        ),
+        (  # two lines with the same names
+            ["A/images/1.png", "A/masks/1.png", "B/images/1.png", "B/masks/1.png", "C/masks/1.png"],
+            [("A/1.png", "A/images/1.png", "A/masks/1.png"), ("B/1.png", "B/images/1.png", "B/masks/1.png")],
+            ["left out 1 masks without an image, first C/masks/1.png"],
+        ),
+        (  # masks beside their images, and names that are no paths
+            ["a.jpg", "a_mask.gif", "../../evil.png"],
+            [("evil.png", "../../evil.png", None), ("a.jpg", "a.jpg", "a_mask.gif")],
+            [],
+        ),
+    ],
+)
+def test_images_in_a_zip_find_their_masks(names, found, left_out):
+    unpacked = read(zipped({name: name.encode() for name in names}))
+
+    assert unpacked.state is None
+    assert [(one.name, one.image.decode(), one.truth and one.truth.decode()) for one in unpacked.images] == found
+    assert [sentence.split(";")[0] for sentence in unpacked.left_out] == left_out
+
+
+# --- What is refused
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "not a readable zip"),
+        (packed(exported())[:-300], "not a readable zip"),
+        (zipped({"a.txt": b"x"}), "expected images"),
+        (zipped({f"{n}.png": b"" for n in range(201)}), "expected at most 200 images, got 201"),
+        (zipped({f"{n}.txt": b"" for n in range(5001)}), "5,001 entries, more than 5,000"),
+        (zipped({"x" * 60_000 + str(n): b"" for n in range(40)}), "table of contents is too large"),
+        (zipped({f"{n}.png": bytes(2**22) for n in range(8)}, zipfile.ZIP_DEFLATED), "more than 100 times larger"),
+        (zipped({"a.png": b"0123456789"}).replace(b"0123456789", b"X123456789"), "a.png in it: damaged or cut short"),
+    ],
+)
+def test_a_zip_that_cannot_be_opened_says_why(content, said):
+    found = refusal(content)
+    assert found.startswith("s.zip: ")
+    assert said in found
+
+
+def test_what_unpacks_to_too_much_is_refused_before_it_is_unpacked(monkeypatch):
+    content = zipped({f"{n}.png": np.random.default_rng(n).bytes(2**20) for n in range(3)})
+    monkeypatch.setattr(limits, "LARGEST_ZIP", 2)
+    monkeypatch.setattr(zipfile.ZipFile, "open", lambda *_: pytest.fail("unpacked"))
+
+    assert "unpacked it has more than 2 MB" in refusal(content)
+
+
+def test_an_image_in_a_zip_may_be_as_large_as_one_that_comes_alone(monkeypatch):
+    monkeypatch.setattr(limits, "LARGEST_UPLOAD", 1)
+    fits, too_large = (zipped({"a.png": bytes(2**20 + more)}) for more in (0, 1))
+
+    assert len(read(fits).images[0].image) == 2**20
+    assert refusal(too_large) == "s.zip: a.png in it: larger than 1 MB"
+
+
+def on_disk(**changes):
+    files = {"pictures/a.png": png(TRUTH), "truths/a.png": png(TRUTH)}
+    return zipped({"state.json": json.dumps(ON_DISK | changes), **files})
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"version": 2}, "expected version"),
+        ({"version": True}, "expected version"),
+        ({"picture": 7}, "expected picture to be text, got 7"),
+        ({"picture": "x" * 301}, "expected picture"),
+        ({"weights": {"name": "a"}}, "expected sha256 in weights, got none"),
+        ({"threshold": 1.01}, "expected threshold"),
+        ({"threshold": "0.5"}, "expected threshold to be a number"),
+        ({"view": {"channel": -1}}, "expected view.channel"),
+        ({"view": {"cuts": ["a"] * 21}}, "expected view.cuts"),
+        ({"view": {"pixel": [1]}}, "expected view.pixel"),
+        ({"view": {"box": [1, 2, 3, 4.5]}}, "expected view.box.3 to be a whole number"),
+        ({"view": {"window": [0, 2**31]}}, "expected view.window.1"),
+        ({"pictures": {}}, "expected pictures to be a list"),
+        ({"pictures": [{"name": "a"}]}, "expected picture in pictures.0, got none"),
+        ({"pictures": [{"name": "a", "picture": "/etc/passwd"}]}, "there is no '/etc/passwd' in the ZIP"),
+        ({"pictures": [{"name": "a", "picture": "pictures/a.png", "truth": "x"}]}, "there is no 'x' in the ZIP"),
+    ],
+)
+def test_a_state_is_checked(changes, said):
+    found = refusal(on_disk(**changes))
+
+    assert found.startswith("s.zip: its state.json is not one of this program (")
+    assert said in found
+
+
+@pytest.mark.parametrize("text", [b"", b"\xff\xfe", b"[" * 100_000, b"1" * 5000, b'{"threshold": NaN}'])
+def test_a_state_that_is_no_json_is_refused(text):
+    assert "state.json is not" in refusal(zipped({"state.json": text}))
+
+
+def test_what_a_view_does_not_say_has_its_default_and_a_name_is_printable():
+    entry = {"name": "a\u202e\n", "picture": "pictures/a.png"}
+    found = read(on_disk(view={"later": 1, "cuts": []}, pictures=[entry]))
+
+    assert found.state.view == ViewState()
+    assert found.images == [ArchivedImage("a\\u202e\\n", ".png", png(TRUTH), None)]

@@ -1,0 +1,223 @@
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from demo.images import open_sample
+from demo.markdown import literal
+from demo.session_file import SessionState, WeightsName
+from demo.state import PageState, SelectBox
+from demo.view import ViewState
+from demo.weights import Weights
+from tests.demo.files import png, zipped
+from tests.demo.test_session_file import ON_DISK
+from tests.demo.test_uploads import TILE, file
+from unet.card import Card
+from unet.image import RULE
+
+VIEW = ViewState("encoder2", 3, ("skip1",), "mean", (4, 5), None, True, (0, 7))
+
+
+def weights(name, threshold, sha256):
+    return Weights(Path(name), name, Card(threshold=threshold, input=RULE, sha256=sha256))
+
+
+FOUND = {"First": weights("first", 0.45, "1" * 64), "Second": weights("second", 0.55, "2" * 64)}
+
+
+def run(state, *files, masks=(), found=FOUND, page="", stopped=False):
+    """What a run of the page does, without the page."""
+    state.receive_uploads(files, masks)
+    if stopped:
+        return state
+    state.choose_weights(found)
+    draw(state.weights_box, state.weights_box.value)
+    chosen = found[state.weights_box.value]
+    state.use_weights(chosen, ("", 0, ""), SimpleNamespace(threshold=chosen.card.threshold, card=chosen.card))
+    state.choose_image([], None)
+    draw(state.image_box, state.image_box.value)
+    state.open_image()
+    state.show_page(page, {})
+    state.end_run()
+    return state
+
+
+def draw(box, value):
+    """What the user chooses in a box, or what it shows."""
+    box.renew()
+    box.show(value)
+
+
+def choose(state, *files, image=None, weights=None):
+    """The user chooses in the sidebar, and the page runs."""
+    state.choose()
+    draw(state.image_box, image or state.image_box.value)
+    draw(state.weights_box, weights or state.weights_box.value)
+    return run(state, *files)
+
+
+FILES = (file("a.png"), file("b.png", png(open_sample("Small lens").pixels)))
+
+
+def session(image="b.png", name="second", sha256="2" * 64):
+    return SessionState(image=image, weights=WeightsName(name, sha256), threshold=0.21, view=VIEW)
+
+
+def reopened(**changes):
+    """A new page on which a session of the two files arrived."""
+    state = PageState()
+    state.receive_uploads(FILES, ())
+    state.reopen_session(session(**changes), {"a.png": "a.png", "b.png": "b.png"})
+    return run(state, *FILES)
+
+
+# --- Images, weights, threshold
+
+
+def test_the_first_sample_is_open_at_the_cards_threshold():
+    state = run(PageState())
+    assert state.image.name == state.image_box.value == "Salt stock"
+    assert (state.threshold, state.view, state.messages) == (0.45, None, [])
+    assert state.link == {"sample": "Salt stock", "weights": "first"}
+
+
+def test_a_run_in_which_nothing_moved_leaves_the_viewer_alone():
+    state = run(PageState())
+    revision, image = state.revision, state.image
+    run(state)
+    assert (state.revision, state.image) == (revision, image)
+    run(state, page="other")  # a page that is opened anew is told where everything stands
+    assert state.revision == revision + 1
+
+
+def test_other_weights_bring_their_threshold_and_those_written_anew_do_not():
+    state = run(PageState())
+    draw(state.weights_box, "Second")
+    run(state)
+    assert (state.threshold, state.link["weights"]) == (0.55, "second")
+    state.threshold, revision = 0.3, state.revision
+    run(state, found=FOUND | {"Second": weights("second", 0.55, "3" * 64)})
+    assert (state.threshold, state.revision) == (0.3, revision)
+    run(state, found={"First": FOUND["First"]})  # they are gone
+    assert (state.weights.name, state.threshold) == ("first", 0.45)
+
+
+def test_an_upload_is_opened_when_it_arrives_and_a_sample_when_it_is_gone():
+    state = run(PageState(), *FILES)
+    assert (state.image.name, state.image.truth, state.link["sample"]) == ("a.png", None, None)
+    run(state, *FILES, masks=[file("a.png", identity="mask")])
+    assert state.image.truth is not None
+    run(state)
+    assert state.image.name == "Salt stock"
+
+
+def test_what_a_stopped_run_did_not_show_is_opened_by_the_next():
+    state = run(run(PageState()), *FILES, stopped=True)
+    assert run(state, *FILES).image.name == "a.png"
+    assert choose(state, *FILES, image="Small lens").image.name == "Small lens"
+
+
+def test_where_python_chose_the_browser_gets_another_box():
+    box = SelectBox("image")
+    keys = []
+    for value in ("a", "a", "b"):
+        box.value = value
+        box.renew()
+        box.show(value)
+        keys.append(box.key)
+    assert keys[0] == keys[1] != keys[2]
+
+
+# --- Links
+
+
+def test_a_link_is_followed_once():
+    state = run(PageState.from_link({"sample": "Small lens", "weights": "second", "threshold": "0.31", "layer": "x"}))
+    assert (state.image.name, state.weights.name, state.threshold) == ("Small lens", "second", 0.31)
+    assert not state.messages
+    choose(state, image="Salt stock", weights="First")
+    assert (state.image.name, state.weights.name, state.threshold) == ("Salt stock", "first", 0.45)
+
+
+@pytest.mark.parametrize("threshold", ["", "half", "1.5", "-0.1", "nan", "inf"])
+def test_what_a_link_says_in_vain_is_named_until_the_user_chooses(threshold):
+    state = run(PageState.from_link({"sample": "`gone`", "weights": "<b>other</b>", "threshold": threshold}))
+
+    assert (state.image.name, state.weights.name, state.threshold) == ("Salt stock", "first", 0.45)
+    sentences = "\n".join(state.messages)
+    assert "`` `gone` ``" in sentences
+    assert "`<b>other</b>`" in sentences
+    assert f"got {literal(threshold)}" in sentences
+    assert not choose(state).messages
+
+
+# --- Sessions
+
+
+def test_a_session_comes_back_with_everything_once():
+    state = reopened()
+    assert (state.image.name, state.weights.name, state.threshold, state.view) == ("b.png", "second", 0.21, VIEW)
+    assert state.session() == session()
+    assert not state.messages
+    choose(state, *FILES, image="a.png", weights="First")
+    assert (state.image.name, state.threshold) == ("a.png", 0.45)
+
+
+def test_a_session_file_of_an_earlier_version_is_reopened():
+    entry = {"name": "b.npy", "picture": "pictures/b.npy"}
+    content = zipped({"state.json": json.dumps(ON_DISK | {"pictures": [entry]}), "pictures/b.npy": png(TILE)})
+    state = run(PageState(), file("s.zip", content))
+    assert (state.image.name, state.threshold, state.view.layer) == ("b.npy", 0.35, "encoder2")
+
+
+@pytest.mark.parametrize(
+    ("changes", "opened", "used", "said"),
+    [
+        ({"name": "gone", "sha256": "0"}, "b.png", "first", "There are no weights called `gone` here"),
+        ({"name": "first", "sha256": "0"}, "b.png", "first", "The weights called `first` here are not those of the"),
+        ({"name": "renamed"}, "b.png", "second", ""),
+        ({"image": "Small lens"}, "Small lens", "second", ""),
+        ({"image": "Survey tile 7"}, "a.png", "second", "There is no image called `Survey tile 7` here"),
+    ],
+)
+def test_what_a_session_says_in_vain_is_named(changes, opened, used, said):
+    state = reopened(**changes)
+    assert (state.image.name, state.weights.name, state.threshold) == (opened, used, 0.21)
+    assert bool(state.messages) == bool(said)
+    assert said in "".join(state.messages)
+
+
+# --- What comes from the browser
+
+
+def test_threshold_and_view_follow_the_viewer_and_nonsense_is_ignored():
+    state = run(PageState())
+    revision = state.revision
+    sent = {"threshold": 0.2, "layer": "encoder2", "channel": 3, "cuts": ["skip1"], "fill": "mean", "pixel": [4, 5]}
+    state.follow_viewer(sent | {"box": None, "random": True, "window": [0, 7]})
+    assert (state.threshold, state.view, state.revision) == (0.2, VIEW, revision)
+    for nonsense in (None, {}, sent | {"threshold": 2}, sent | {"cuts": "skip1"}):
+        state.follow_viewer(nonsense)
+    assert (state.threshold, state.view) == (0.2, VIEW)
+
+
+def test_the_gallery_opens_what_there_is():
+    state = run(PageState.from_link({"sample": "gone"}))
+    for nonsense in (None, 7, "gone"):
+        state.open_from_gallery(nonsense)
+    assert (state.leaving, state.image.name) == (False, "Salt stock")
+    state.open_from_gallery("Small lens")
+    assert (state.leaving, run(state).image.name, state.messages) == (True, "Small lens", [])
+
+
+def test_what_changed_beside_a_page_is_seen():
+    state = run(PageState())
+    before = {state.image_box.key: "a", state.weights_box.key: "w", "uploads": list(FILES), "masks": []}
+    state.show_page("", before)
+
+    for change in ({"image 9": "b"}, {"other": 1}, {"masks": None}):  # a box that is gone
+        assert not state.has_changed_beside_page(before | change)
+    boxes = ({state.image_box.key: "b"}, {state.weights_box.key: "v"})
+    for change in (*boxes, {"uploads": FILES[:1]}, {"masks": FILES[:1]}):
+        assert state.has_changed_beside_page(before | change)

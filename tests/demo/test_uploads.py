@@ -1,0 +1,105 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from demo import images, limits, session_file
+from demo.images import open_sample
+from demo.uploads import Uploads
+from tests.demo.files import png, zipped
+
+TILE = np.arange(400, dtype=np.uint8).reshape(20, 20)
+KEEL = open_sample("Hanging keel")
+
+
+def file(name, content=None, identity=None):
+    """A file as Streamlit's uploader holds it; without content, an image."""
+    content = png(TILE) if content is None else content
+    return SimpleNamespace(name=name, file_id=identity or name, size=len(content), getvalue=lambda: content)
+
+
+def receive(*files, masks=()):
+    uploads = Uploads()
+    return uploads, uploads.receive(files, masks)
+
+
+def test_masks_join_their_images():
+    uploads, new = receive(
+        file("line_7.png", png(KEEL.pixels)),
+        file("b.png"),
+        file("b_mask.png", png(TILE)),
+        masks=[file("line_7.png", png(KEEL.truth), "mask")],
+    )
+    keel, other = (source.open() for source in uploads.sources.values())
+
+    assert list(new.images) == list(uploads.sources) == ["line_7.png", "b.png"]
+    assert keel.digest == KEEL.digest
+    np.testing.assert_array_equal(keel.truth, KEEL.truth)
+    np.testing.assert_array_equal(other.truth, TILE != 0)
+    assert not uploads.problems
+
+
+def test_a_file_that_cannot_be_used_is_named_and_the_rest_go_on(monkeypatch):
+    monkeypatch.setattr(limits, "LARGEST_UPLOAD", 1)
+    uploads, new = receive(
+        file("empty.png", b""),
+        file("*text*.png", b"no image"),
+        file("good.png"),
+        file("large.npy", bytes(2**20 + 1)),
+        file("<b>.zip", b"no zip"),
+        masks=[file("c.png"), file("good.png", png(TILE[:9, :9]), "mask")],
+    )
+
+    assert (list(uploads.sources), list(new.images)) == (["good.png"], ["good.png"])
+    assert uploads.sources["good.png"].open().truth is None
+    said = {problem.split("`")[1]: problem for problem in uploads.problems}
+    assert set(said) == {"empty.png", "*text*.png", "large.npy", "<b>.zip", "c.png", "good.png"}
+    assert len(uploads.problems) == 6
+    assert "empty" in said["empty.png"]
+    assert "larger than 1 MB" in said["large.npy"]
+    assert "a mask without its image; drop c.png as well" in said["c.png"]
+    assert "size 20 x 20, got 9 x 9" in said["good.png"]
+
+
+def test_more_images_than_allowed_are_named_and_left_out(monkeypatch):
+    monkeypatch.setattr(limits, "MOST_FILES", 2)
+    uploads, _ = receive(*(file(f"{name}.png") for name in "abcdefghijklm"))
+
+    (said,) = uploads.problems
+    assert "`c.png`, `d.png`" in said
+    assert said.endswith("`j.png` and 3 more")
+    assert list(uploads.sources) == ["a.png", "b.png"]
+
+
+def test_two_files_of_one_name_can_both_be_opened():
+    uploads, _ = receive(file("a.png"), file("a.png", png(KEEL.pixels), "other"))
+    assert uploads.sources["a.png (2)"].open().digest == KEEL.digest
+
+
+def test_a_file_is_opened_once_and_forgotten_when_it_is_taken_back(monkeypatch):
+    files = [file("a.png"), file("bad.png", b"no image"), file("c.zip", b"no zip")]
+    uploads, _ = receive(*files)
+    monkeypatch.setattr(images, "open_upload", lambda *_: pytest.fail("decoded again"))
+    monkeypatch.setattr(session_file, "read", lambda *_: pytest.fail("unpacked again"))
+
+    assert not uploads.receive(files, []).images
+    assert len(uploads.problems) == 2
+    uploads.receive([], [])
+    assert (uploads.sources, uploads.problems) == ({}, [])
+    monkeypatch.undo()
+    assert list(uploads.receive(files, []).images) == ["a.png"]
+
+
+def test_a_zip_of_images_opens_them_with_their_masks():
+    content = zipped({
+        "x/images/b.png": png(TILE),
+        "x/masks/b.png": png(TILE),
+        "x/images/a.png": b"no image",
+        "x/images/Salt stock": b"",
+        "x/other/c.png": b"",
+    })  # fmt: skip
+    uploads, new = receive(file("x.zip", content))
+
+    assert list(new.images) == ["b.png"]
+    np.testing.assert_array_equal(uploads.sources["b.png"].open().truth, TILE != 0)
+    assert [problem.split("`")[1] for problem in uploads.problems] == ["x.zip", "a.png"]

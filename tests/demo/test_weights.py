@@ -1,0 +1,30 @@
+import json
+
+import torch
+
+from demo import weights
+from demo.weights import find_weights
+from unet import Segmenter, checkpoint
+from unet.card import Card, Claim
+from unet.image import RULE
+from unet.model import UNet, UNetConfig
+
+
+def test_weights_are_found_with_what_their_cards_say(tmp_path, monkeypatch):
+    monkeypatch.setattr(weights, "shipped_weights", lambda: tmp_path / "none.safetensors")
+    claim = Claim(metric="mAP", value=0.8312, split="val", count=400, tta=True, threshold=0.5)
+    torch.manual_seed(0)
+    model = UNet(UNetConfig(width=2)).eval()
+    checkpoint.save(tmp_path / "weights" / "good.safetensors", model, Card(threshold=0.4, input=RULE, claim=claim))
+    checkpoint.save(tmp_path / "runs" / "a" / "a.safetensors", model, Card(threshold=0.4, input=RULE))
+    (tmp_path / "runs" / "stray.safetensors").write_bytes(b"no card beside it")
+    (tmp_path / "weights" / "bad.safetensors").write_bytes(b"")
+    (tmp_path / "weights" / "bad.json").write_text(json.dumps({"threshold": 2}))
+
+    good, run = find_weights(tmp_path)
+
+    assert (good.name, run.name) == ("good", "runs/a/a")
+    assert good.label == "good · 0.03 M parameters · val mAP 0.831"
+    assert good.claim == "mAP 0.831 on 400 val tiles at threshold 0.50, averaged with the mirrored image"
+    assert run.claim == ""
+    assert Segmenter.load(run.key[0]).threshold == 0.4
