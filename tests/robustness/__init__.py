@@ -1,0 +1,1 @@
+"""What RELIABILITY.md promises; the long forms carry the marker ``reliability``."""
