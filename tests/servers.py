@@ -118,7 +118,7 @@ def visited(
     page.on("websocket", lambda socket: socket.on("framesent", lambda _: page.sent.append(time.monotonic())))
     page.on("request", lambda _: page.sent.append(time.monotonic()))
     errors = []
-    page.on("pageerror", errors.append)
+    page.on("pageerror", lambda error: errors.append(error))
     try:
         page.goto(f"{address}/?{query}")
         page.get_by_test_id("salt-readout").filter(has_text="threshold").wait_for()
