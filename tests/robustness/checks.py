@@ -25,8 +25,8 @@ MANY = [pytest.param(60, id="some"), pytest.param(None, id="all", marks=LONG)]  
 # The peak of a child alone: started by pytest itself, it would begin with the memory of pytest.
 MEASURED = """
 import resource, subprocess, sys
-status = subprocess.call(sys.argv[2:])
-open(sys.argv[1], "w").write(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024))
+status = subprocess.call(sys.argv[1:])
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)
 sys.exit(status)
 """
 
@@ -97,13 +97,11 @@ def run_here(words: list) -> Ended:
 
 def run_process(words: list) -> Ended:
     """A command as a user runs it, with its peak memory."""
-    peak = Path.cwd() / "peak"
-    command = [sys.executable, "-c", MEASURED, peak, sys.executable, "-m", "unet", *words]
+    command = [sys.executable, "-c", MEASURED, sys.executable, "-m", "unet", *words]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    megabytes = int(peak.read_text())
-    peak.unlink()
-    return Ended(done.returncode, done.stdout, done.stderr, megabytes)
+    *out, megabytes = done.stdout.splitlines()
+    return Ended(done.returncode, "\n".join(out), done.stderr, int(megabytes))
 
 
 RUNS = [run_here, pytest.param(run_process, marks=LONG)]

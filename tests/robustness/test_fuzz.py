@@ -20,18 +20,17 @@ import pytest
 
 from tests.robustness.checks import LONG, ROOT, outcome
 from tests.robustness.conftest import CARD
-from tests.robustness.hostile_archives import archives
 from tests.robustness.hostile_files import plant
-from tests.robustness.hostile_images import images
+from tests.robustness.test_archives import archives
+from tests.robustness.test_images import images
 from unet import checkpoint
-from unet.checkpoint import CheckpointError
 from unet.data.places import DataError
 from unet.data.tiles import load_tiles
 from unet.files.images import ImageError, read_image, read_mask
 from unet.files.listing import find_images
 from unet.model import UNet, UNetConfig
 
-DOCUMENTED = (ImageError, DataError, CheckpointError)
+DOCUMENTED = (ImageError, DataError, checkpoint.CheckpointError)
 LARGEST_INPUT = 4096  # bytes: small inputs are tried more often
 PNG = b"\x89PNG\r\n\x1a\n"
 FUZZ = """
@@ -115,14 +114,8 @@ def test_atheris_finds_nothing(door, sandbox):
     starts = {f"start/{number}": content for number, content in enumerate(seeds(door, sandbox.parent / "seeds"))}
     plant(sandbox, {"corpus": None, **starts})
     while (left := round(end - time.monotonic())) > 0:
-        limits = [
-            f"-max_total_time={left}",
-            "-runs=8000",
-            "-timeout=60",
-            "-rss_limit_mb=0",
-            f"-max_len={2 * LARGEST_INPUT}",
-        ]
-        command = [sys.executable, "-c", FUZZ, door, "corpus", "start", *limits]
+        limits = f"-max_total_time={left} -runs=8000 -timeout=60 -rss_limit_mb=0 -max_len={2 * LARGEST_INPUT}"
+        command = [sys.executable, "-c", FUZZ, door, "corpus", "start", *limits.split()]
         done = subprocess.run(command, capture_output=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False)
         assert done.returncode == 0, done.stderr[-3000:].decode(errors="replace")
     assert len(list(Path("corpus").iterdir())) > 10

@@ -27,10 +27,9 @@ def shipped(name: str, fast: bool = False) -> Segmenter:
 
 def store(path: Path) -> None:
     """Writes the probabilities of all shipped weights on sections 0 to 15."""
-    images, _ = sections(COUNT)
-    arrays = {"images": images}
+    arrays = {"images": sections(COUNT)[0]}
     for name, segmenter in ((name, shipped(name)) for name in NAMES):
-        arrays[name] = np.rint(np.stack(segmenter.probabilities(list(images))) * LEVELS).astype(np.uint16)
+        arrays[name] = np.rint(np.stack(segmenter.probabilities(list(arrays["images"]))) * LEVELS).astype(np.uint16)
         arrays[f"{name}.sha256"] = np.array(segmenter.card.sha256)
     np.savez_compressed(path, allow_pickle=False, **arrays)
 
