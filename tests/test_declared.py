@@ -1,6 +1,5 @@
 """What files declare of their numbers, in files made byte by byte."""
 
-import io
 import struct
 import zlib
 
@@ -8,16 +7,21 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.robustness.hostile_files import encoded
 from unet.files.images import ImageError, decode, read_image, read_mask
 
 GREY = np.random.default_rng(0).integers(0, 256, (20, 30), np.uint8)
 GREY[0, :2] = 0, 255
 TWELVE = GREY.astype(np.uint16) << 4 | GREY >> 4  # the same greys in twelve bits
+SIXTEEN = GREY.astype(np.uint16) * 257
+SIGNED8 = (GREY.astype(int) - 128).astype(np.int8)
+FLOAT = (GREY / 255).astype(np.float32)
+SALT = GREY > 99
 SHORT, LONG = "H", "I"
 
 
 def tiff(array, bits, sample_format=1, photometric=1, pages=1, order="<", **tags):
-    """An uncompressed grey TIFF of (H, W) numbers, written into as many bits as it says."""
+    """An uncompressed grey TIFF of (H, W) numbers, written into as many bits as it declares."""
     height, width = array.shape
     if bits == 12:
         pairs = array.reshape(height, -1, 2).astype(int)
@@ -33,85 +37,64 @@ def tiff(array, bits, sample_format=1, photometric=1, pages=1, order="<", **tags
         }  # fmt: skip
         if page:
             entries[254] = tags.get("t254", 0)
-        size = 2 + 12 * len(entries) + 4
-        entries[273] = len(content) + size
+        entries[273] = len(content) + 2 + 12 * len(entries) + 4
         content += struct.pack(order + "H", len(entries))
         for tag, value in sorted(entries.items()):
             kind = LONG if tag in (273, 279) else SHORT
-            padding = b"" if kind == LONG else b"\0\0"
-            content += struct.pack(order + f"HHI{kind}", tag, 4 if kind == LONG else 3, 1, value) + padding
+            content += struct.pack(order + f"HHI{kind}", tag, 4 if kind == LONG else 3, 1, value).ljust(12, b"\0")
         content += struct.pack(order + "I", 0 if page == pages - 1 else len(content) + 4 + len(data)) + data
     return content
 
 
-def png(array, significant=None, depth=16):
-    """A grey PNG that says how many bits are in use."""
-
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    height, width = array.shape
-    rows = b"".join(b"\0" + row.astype(">u2" if depth == 16 else "u1").tobytes() for row in array)
-    says = b"" if significant is None else chunk(b"sBIT", bytes([significant]))
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, 0, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + header + says + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+def png(array, significant):
+    """A grey PNG that declares how many bits are in use."""
+    content, chunk = encoded(array), b"sBIT" + bytes([significant])
+    return content[:33] + struct.pack(">I", 1) + chunk + struct.pack(">I", zlib.crc32(chunk)) + content[33:]
 
 
-SIGNED8 = (GREY.astype(int) - 128).astype(np.int8)
-SIXTEEN = GREY.astype(np.uint16) * 257
+TWELVE_BITS, FAR_BELOW = "12 bits are in use: 4095 was taken as white", "far below white"
+FIRST_FRAME = "an animation: its first frame was taken"
 
 
 @pytest.mark.parametrize(
-    ("array", "bits", "says", "note"),
+    ("content", "note"),
     [
-        (GREY, 8, {}, None),
-        (255 - GREY, 8, {"photometric": 0}, None),
-        (SIXTEEN, 16, {}, None),
-        (65535 - SIXTEEN, 16, {"photometric": 0}, None),
-        (SIGNED8, 8, {"sample_format": 2}, "signed bytes"),
-        (TWELVE, 12, {}, "12 bits are in use: 4095 was taken as white"),
-        (TWELVE, 16, {"t281": 4095}, "12 bits are in use"),
-        (SIXTEEN, 16, {"order": ">"}, None),
-        (SIGNED8, 8, {"sample_format": 2, "order": ">"}, "signed bytes"),
-        (TWELVE, 16, {"t281": 4095, "order": ">"}, "12 bits are in use"),
+        (tiff(GREY, 8), None),
+        (tiff(255 - GREY, 8, photometric=0), None),
+        (tiff(SIXTEEN, 16), None),
+        (tiff(SIXTEEN, 16, order=">"), None),
+        (tiff(65535 - SIXTEEN, 16, photometric=0), None),
+        (tiff(SIGNED8, 8, sample_format=2), "signed bytes"),
+        (tiff(SIGNED8, 8, sample_format=2, order=">"), "signed bytes"),
+        (tiff(TWELVE, 12), TWELVE_BITS),
+        (tiff(TWELVE, 16, t281=4095), TWELVE_BITS),
+        (tiff(TWELVE, 16, t281=4095, order=">"), TWELVE_BITS),
+        (tiff(TWELVE, 16), FAR_BELOW),
+        (tiff(GREY, 8, pages=2, t254=1), None),  # the second page is the first made smaller
+        (png(TWELVE, 12), TWELVE_BITS),  # as cameras write them, though the standard asks for the upper bits
+        (png(TWELVE << 4, 12), None),
+        (png(GREY >> 4, 4), "4 bits are in use: 15 was taken as white"),
+        (png(SIXTEEN, 16), None),
+        (png(SIXTEEN, 0), None),
+        (encoded(TWELVE), FAR_BELOW),
+        (encoded(GREY, save_all=True, append_images=[Image.fromarray(255 - GREY)]), FIRST_FRAME),
     ],
 )
-def test_a_tiff_gives_the_greys_it_declares(array, bits, says, note):
-    reading = read_image(tiff(array, bits, **says), "a.tif")
-    np.testing.assert_allclose(reading.grey, GREY / 255, atol=1.01 / 4095 if bits != 8 else 1e-6)
-    assert [note in said for said in reading.notes] == ([True] if note else [])
-
-
-@pytest.mark.parametrize(
-    ("array", "significant", "depth", "note"),
-    [
-        (TWELVE, 12, 16, True),  # as cameras write them, though the standard asks for the upper bits
-        (TWELVE << 4, 12, 16, False),
-        (GREY >> 4, 4, 8, True),
-        (SIXTEEN, 16, 16, False),
-        (SIXTEEN, 0, 16, False),
-    ],
-)
-def test_a_png_gives_the_greys_it_declares(array, significant, depth, note):
-    reading = read_image(png(array, significant, depth), "a.png")
-    np.testing.assert_allclose(reading.grey, GREY / 255, atol=1 / 15 if depth == 8 else 1e-3)
-    assert bool(reading.notes) == note
-    assert reading.grey.max() > 0.99
-
-
-def test_what_fills_a_sixteenth_of_its_numbers_is_said():
-    for content in (tiff(TWELVE, 16), png(TWELVE)):
-        (said,) = read_image(content, "a").notes
-        assert "far below white" in said
-    assert not read_image(png(SIXTEEN), "a").notes
+def test_a_file_gives_the_greys_it_declares(content, note):
+    reading = read_image(content, "a")
+    white = 4095 / 65535 if note == FAR_BELOW else 1
+    bits = 4 if note and note.startswith("4 bits") else 12
+    np.testing.assert_allclose(reading.grey, GREY / 255 * white, atol=1.01 / (2**bits - 1))
+    assert reading.grey.max() > 0.99 * white
+    assert [note in found for found in reading.notes] == ([True] if note else [])
 
 
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
         (tiff(SIGNED8.astype(np.int16) * 256, 16, sample_format=2), "got int16; for seismic amplitudes"),
-        (tiff((GREY / 255).astype(np.float16), 16, sample_format=3), "not read (16 bits, floating-point"),
-        (tiff((GREY / 255).astype(np.float32), 32, sample_format=3, photometric=0), "whose 0 is white"),
+        (tiff(FLOAT.astype(np.float16), 16, sample_format=3), "not read (16 bits, floating-point"),
+        (tiff(FLOAT, 32, sample_format=3, photometric=0), "whose 0 is white"),
         (tiff(GREY, 8, pages=2), "several pages; save each as a file of its own"),
         (tiff(GREY, 14), "not read (14 bits, unsigned"),
         (tiff(65535 - SIXTEEN, 16, photometric=0, order=">"), "not read (16 bits, unsigned, photometric 0)"),
@@ -124,57 +107,35 @@ def test_what_is_declared_and_not_read_is_refused_with_the_reason(content, reaso
     assert reason in str(caught.value)
 
 
-def test_a_smaller_copy_of_the_first_page_is_no_second_page():
-    np.testing.assert_array_equal(decode(tiff(GREY, 8, pages=2, t254=1), "a.tif"), GREY)
+@pytest.mark.parametrize("kind", ["PNG", "GIF", "TIFF"])
+@pytest.mark.parametrize(("palette", "notes"), [((68, 1, 84, 253, 231, 37), 0), ((255, 255, 255, 0, 0, 0), 1)])
+def test_a_mask_with_a_palette_is_read_by_its_indices(palette, notes, kind):
+    image = Image.frombytes("P", (30, 20), SALT.astype(np.uint8).tobytes())
+    image.putpalette(palette)
+    mask = read_mask(encoded(image, kind), "a")
+    np.testing.assert_array_equal(mask.salt, SALT)
+    assert (mask.values, len(mask.notes)) == ({0, 1}, notes)
 
 
-def test_an_animation_is_said():
-    stream = io.BytesIO()
-    Image.fromarray(GREY).save(stream, "PNG", save_all=True, append_images=[Image.fromarray(255 - GREY)])
-    reading = read_image(stream.getvalue(), "a.png")
-    np.testing.assert_allclose(reading.grey, GREY / 255, atol=1e-6)
-    assert reading.notes == ("an animation: its first frame was taken",)
+@pytest.mark.parametrize("values", [(1, 2), ((68, 1, 84), (253, 231, 37))])
+def test_the_values_of_a_mask_are_told_apart(values):
+    mask = read_mask(encoded(np.uint8(values)[SALT.astype(int)]), "a")
+    assert mask.values == set(values)
+    assert mask.salt.all()  # every value but 0: who reads a dataset notes what is wrong
 
 
-class TestMasks:
-    SALT = GREY > 99
+def test_a_jpeg_of_a_mask_has_lost_its_zeros():
+    salt = np.zeros((64, 64), bool)
+    salt[10:40, 20:50] = True
+    content = encoded(salt.astype(np.uint8) * 255, "JPEG", quality=60)
+    assert (decode(content, "a").array > 0).sum() > salt.sum()
+    mask = read_mask(content, "a")
+    np.testing.assert_array_equal(mask.salt, salt)
+    assert "with losses" in mask.notes[0]
+    assert len(mask.values) == 2
 
-    def test_a_palette_is_read_by_its_indices(self):
-        viridis, upside_down = (68, 1, 84, 253, 231, 37), (255, 255, 255, 0, 0, 0)
-        for palette, notes in ((viridis, 0), (upside_down, 1)):
-            image = Image.frombytes("P", (30, 20), self.SALT.astype(np.uint8).tobytes())
-            image.putpalette(palette)
-            for kind in ("PNG", "GIF", "TIFF"):
-                stream = io.BytesIO()
-                image.save(stream, kind)
-                mask = read_mask(stream.getvalue(), "a")
-                np.testing.assert_array_equal(mask.salt, self.SALT)
-                assert mask.values == {0, 1}
-                assert len(mask.notes) == notes
 
-    def test_values_are_told_apart(self):
-        colours = np.where(self.SALT[..., None], np.uint8([253, 231, 37]), np.uint8([68, 1, 84]))
-        for array, values in ((1 + self.SALT.astype(np.uint8), {1, 2}), (colours, {(68, 1, 84), (253, 231, 37)})):
-            stream = io.BytesIO()
-            Image.fromarray(array).save(stream, "PNG")
-            mask = read_mask(stream.getvalue(), "a")
-            assert mask.values == values
-            assert mask.salt.all()  # every value but 0: who reads a data set says what is wrong
-
-    def test_a_jpeg_has_lost_its_zeros(self):
-        salt = np.zeros((64, 64), bool)
-        salt[10:40, 20:50] = True
-        stream = io.BytesIO()
-        Image.fromarray(salt.astype(np.uint8) * 255).save(stream, "JPEG", quality=60)
-        assert (decode(stream.getvalue(), "a") > 0).sum() > salt.sum()
-        mask = read_mask(stream.getvalue(), "a")
-        np.testing.assert_array_equal(mask.salt, salt)
-        assert "with losses" in mask.notes[0]
-        assert len(mask.values) == 2
-
-    @pytest.mark.parametrize("bits", [8, 16, 32])
-    def test_signed_numbers(self, bits):
-        array = np.where(self.SALT, -1, 0).astype(f"i{bits // 8}")
-        if bits == 32:
-            array = -array  # Pillow's own 32 bits are read up to 65535
-        np.testing.assert_array_equal(read_mask(tiff(array, bits, sample_format=2), "a").salt, self.SALT)
+@pytest.mark.parametrize("bits", [8, 16, 32])
+def test_a_mask_of_signed_numbers(bits):
+    array = np.where(SALT, 1 if bits == 32 else -1, 0).astype(f"i{bits // 8}")  # Pillow's 32 bits are read up to 65535
+    np.testing.assert_array_equal(read_mask(tiff(array, bits, sample_format=2), "a").salt, SALT)

@@ -78,17 +78,13 @@ def match_sections(ids: Collection[str], table: dict[str, str]) -> Sections:
     for name, tile in joined.known.items():
         found.setdefault(tile, set()).add(table[name])
     clear = {tile for tile, sections in found.items() if len(sections) == 1}
-    unclear = sum(tile not in clear for tile in joined.known.values())
+    used = {*joined.known, *joined.ambiguous}
     return Sections(
-        {tile: table[name] for name, tile in joined.known.items() if tile in clear},
-        {
-            name: section
-            for name, section in table.items()
-            if section and name not in {*joined.known, *joined.ambiguous}
-        },
-        len(table),
-        sum(not section for section in table.values()),
-        len(joined.ambiguous) + unclear,
+        of={tile: table[name] for name, tile in joined.known.items() if tile in clear},
+        others={name: section for name, section in table.items() if section and name not in used},
+        lines=len(table),
+        blank=sum(not section for section in table.values()),
+        ambiguous=len(joined.ambiguous) + sum(tile not in clear for tile in joined.known.values()),
     )
 
 

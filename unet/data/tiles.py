@@ -3,7 +3,6 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -153,21 +152,24 @@ def _check_unambiguous(place: Path, ambiguous: list[str]) -> None:
 def _read_images(files: dict[str, ImageFile], ids: list[str]) -> tuple[NDArray[np.uint8], list[str]]:
     """Images of the size of the first one, (N, H, W) uint8, and notes on them."""
     notes = _Notes("images")
-    first = notes.collect(files[ids[0]].read_image(), ids[0]).grey
-    if len(ids) * first.size > LARGEST_PIXELS:
-        raise DataError(
-            f"{len(ids):,} images of {_size(first.shape)} as {printable(ids[0])} are more than {LARGEST_PIXELS:,} "
-            "pixels in all; cut them into tiles, or take fewer"
-        )
-    images = np.empty((len(ids), *first.shape), np.uint8)
+    images = np.empty((0, 0, 0), np.uint8)
     for row, name in enumerate(ids):
-        values = notes.collect(files[name].read_image(), name).grey if row else first
-        if values.shape != first.shape:
+        reading = files[name].read_image()
+        notes.add(reading.notes, name)
+        grey = reading.grey
+        if row == 0:
+            if len(ids) * grey.size > LARGEST_PIXELS:
+                raise DataError(
+                    f"{len(ids):,} images of {_size(grey.shape)} as {printable(name)} are more than "
+                    f"{LARGEST_PIXELS:,} pixels in all; cut them into tiles, or take fewer"
+                )
+            images = np.empty((len(ids), *grey.shape), np.uint8)
+        if grey.shape != images.shape[1:]:
             raise DataError(
-                f"{printable(name)}: expected an image of {_size(first.shape)} as {printable(ids[0])}, "
-                f"got {_size(values.shape)}"
+                f"{printable(name)}: expected an image of {_size(images.shape[1:])} as {printable(ids[0])}, "
+                f"got {_size(grey.shape)}"
             )
-        images[row] = np.rint(values * 255)
+        images[row] = np.rint(grey * 255)
     return images, notes.sentences()
 
 
@@ -179,7 +181,8 @@ def _read_masks(
     masks = np.empty(shape, np.bool_)
     values: set[float | tuple[int, ...]] = set()
     for row, name in enumerate(ids):
-        mask = notes.collect(files[name].read_mask(), name)
+        mask = files[name].read_mask()
+        notes.add(mask.notes, name)
         if mask.salt.shape != shape[1:]:
             raise DataError(
                 f"{printable(name)}: expected a mask of {_size(shape[1:])} as its image, got {_size(mask.salt.shape)}"
@@ -225,14 +228,6 @@ def _listed(values: set[float | tuple[int, ...]]) -> str:
     return " and ".join([*([", ".join(words[:-1])] if words[1:] else []), *words[-1:]])
 
 
-class _Noted(Protocol):
-    @property
-    def notes(self) -> tuple[str, ...]: ...
-
-
-_AnyNoted = TypeVar("_AnyNoted", bound=_Noted)
-
-
 class _Notes:
     """The notes on many files, each once with the number of files that share it."""
 
@@ -240,11 +235,10 @@ class _Notes:
         self.what = what
         self.names: dict[str, list[str]] = {}
 
-    def collect(self, noted: _AnyNoted, name: str) -> _AnyNoted:
-        """Adds the notes on one file, and returns it."""
-        for note in noted.notes:
+    def add(self, notes: Sequence[str], name: str) -> None:
+        """Adds the notes on one file."""
+        for note in notes:
             self.names.setdefault(note, []).append(name)
-        return noted
 
     def sentences(self) -> list[str]:
         """One for each note."""

@@ -17,7 +17,6 @@ from unet.files.selection import is_hidden
 
 MEGABYTE = 2**20
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # Python unpacks the others whole, however large that is
-_ENCRYPTED = 1  # bit of an entry's flags
 
 
 class ArchiveError(ValueError):
@@ -66,11 +65,9 @@ class Archive:
     def __init__(self, file: Path | bytes, limits: Limits) -> None:
         self.limits = limits
         try:
-            self._stream = _Stream(io.BytesIO(file) if isinstance(file, bytes) else file.open("rb", buffering=0))
-            self._stream.largest_read = limits.directory_bytes
+            raw = io.BytesIO(file) if isinstance(file, bytes) else file.open("rb", buffering=0)
+            self._stream = _Stream(raw, limits.directory_bytes)
             self._zip = zipfile.ZipFile(self._stream)
-        except ArchiveError:
-            raise
         except Exception as error:  # zipfile raises many types on broken archives
             raise ArchiveError(f"not a readable zip ({reason(error)})") from None
         self._stream.largest_read = math.inf
@@ -108,7 +105,7 @@ class Archive:
             ArchiveError: encrypted, packed by a method other than deflate, too large or damaged.
         """
         info, largest = entry.info, self.limits.entry_bytes if largest is None else largest
-        if info.flag_bits & _ENCRYPTED:
+        if info.flag_bits & 1:
             raise ArchiveError("encrypted; pack the archive again without a password")
         if info.compress_type not in _METHODS:
             raise ArchiveError("packed by another method than deflate; pack the archive again")
@@ -124,11 +121,9 @@ class Archive:
 class _Stream(io.BufferedReader):
     """The bytes of an archive; a larger read is refused, because a false table of contents could fill the memory."""
 
-    largest_read = math.inf
-
-    def __init__(self, raw: io.BytesIO | io.FileIO) -> None:
+    def __init__(self, raw: io.BytesIO | io.FileIO, largest_read: float) -> None:
         super().__init__(raw)
-        self.size = self.seek(0, io.SEEK_END)
+        self.size, self.largest_read = self.seek(0, io.SEEK_END), largest_read
 
     def read(self, size: int | None = -1, /) -> bytes:
         left = self.size - self.tell()

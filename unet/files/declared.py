@@ -26,16 +26,9 @@ FIRST_FRAME = "an animation: its first frame was taken"
 WHOLE_NUMBERS = "32-bit integers: 65535 was taken as white"
 NOT_DARKEST = "a mask with a palette is read by its indices; index 0, not salt, is not the darkest colour of this one"
 
-_MODES = {
-    "1": "L",
-    "LA": "L",
-    "P": "RGB",
-    "PA": "RGB",
-    "RGBA": "RGB",  # alpha holds nothing of the rock
-    "RGBX": "RGB",
-    "CMYK": "RGB",
-    "YCbCr": "RGB",
-}
+_MODES = {  # alpha holds nothing of the rock
+    "1": "L", "LA": "L", "P": "RGB", "PA": "RGB", "RGBA": "RGB", "RGBX": "RGB", "CMYK": "RGB", "YCbCr": "RGB",
+}  # fmt: skip
 
 
 class UnreadableError(ValueError):
@@ -102,7 +95,7 @@ def describe_unread_tiff(content: bytes) -> str:
         return ""
     if not bits:
         return ""
-    named = f"{'+'.join(map(str, bits))} bits, {FORMATS.get(kind, 'of another format')}, photometric {white}"
+    named = f"{'+'.join(map(str, bits[:4]))} bits, {FORMATS.get(kind, 'of another format')}, photometric {white}"
     return f"a TIFF of this kind is not read ({named}); save it as 8-bit or 16-bit grey, or as NPY"
 
 

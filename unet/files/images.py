@@ -11,9 +11,8 @@ import logging
 import struct
 import warnings
 import zlib
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,8 +37,6 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _PILLOW_FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP", "PPM")
 _NPY_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 _TOO_LARGE = f"more than {LARGEST_PIXELS:,} pixels; cut it into smaller images"
-
-_Result = TypeVar("_Result")
 
 
 class ImageError(ValueError):
@@ -73,14 +70,15 @@ def read_image(content: bytes, name: str, largest: int = LARGEST_PIXELS) -> Read
     Raises:
         ImageError: more than ``largest`` pixels, or what ``decode`` or ``unet.image.read`` does not take.
     """
-    decoded = _decode(content, name)
-    shape = decoded.array.shape
-    if len(shape) >= 2 and shape[0] * shape[1] > largest:
-        raise ImageError(
-            f"{name}: {shape[0]:,} x {shape[1]:,} is more than the {largest:,} pixels this page takes; "
-            "cut it into smaller images, or use python -m unet predict"
-        )
-    reading = _interpret(image.read, decoded.array, name)
+    decoded = decode(content, name)
+    with _named(name):
+        shape = decoded.array.shape
+        if len(shape) >= 2 and shape[0] * shape[1] > largest:
+            raise UnreadableError(
+                f"{shape[0]:,} x {shape[1]:,} is more than the {largest:,} pixels this page takes; "
+                "cut it into smaller images, or use python -m unet predict"
+            )
+        reading = image.read(decoded.array)
     return Reading(reading.grey, (*decoded.notes, *reading.notes))
 
 
@@ -90,11 +88,12 @@ def read_mask(content: bytes, name: str) -> Mask:
     Raises:
         ImageError: what ``decode`` or ``unet.image.salt`` does not take.
     """
-    decoded = _decode(content, name)
+    decoded = decode(content, name)
     array, notes = decoded.array, tuple(note for note in decoded.notes if note == FIRST_FRAME)  # no matter how bright
     if decoded.indices is not None:
         array, notes = decoded.indices, (*notes, *decoded.palette_notes)
-    is_salt = _interpret(salt, array, name)
+    with _named(name):
+        is_salt = salt(array)
     values = _values(array)
     if decoded.lossy and len(values) > 2:  # its zeros are not all zero any more
         brightness = array if array.ndim == 2 else array[..., :3].max(axis=2)
@@ -112,49 +111,45 @@ def _values(mask: ImageArray) -> frozenset[float | tuple[int, ...]]:
     return frozenset(tuple(colour) for colour in colours)
 
 
-def _interpret(as_: Callable[[ImageArray], _Result], array: ImageArray, name: str) -> _Result:
+@contextlib.contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Raises any ``ValueError`` as an ``ImageError`` that starts with the name of a file."""
     try:
-        return as_(array)
+        yield
     except ValueError as error:
         raise ImageError(f"{name}: {error}") from None
 
 
-def decode(content: bytes, name: str) -> ImageArray:
-    """The array in a PNG, JPEG, TIFF, BMP, GIF, WebP, PNM or NPY file.
+def decode(content: bytes, name: str) -> Decoded:
+    """Decodes a PNG, JPEG, TIFF, BMP, GIF, WebP, PNM or NPY file.
 
     Args:
         content: the whole file; its format is read from the bytes, never from the name.
         name: of the file, for errors.
 
     Returns:
-        From an image (H, W) or (H, W, 3), uint8 or uint16, scaled to the white that the file declares (int8 or int16
-        from a TIFF of signed numbers, float32 from one of floating point).  Alpha is dropped, palettes and CMYK become
-        RGB, an EXIF rotation is applied, and of an animation the first frame is taken.  From NPY whatever array it
-        holds; ``unet.image.read`` checks whether that is an image.
+        The ``array`` of an image is (H, W) or (H, W, 3), uint8 or uint16, scaled to the white that the file declares
+        (int8 or int16 from a TIFF of signed numbers, float32 from one of floating point).  Alpha is dropped, palettes
+        and CMYK become RGB, an EXIF rotation is applied, and of an animation the first frame is taken.  An NPY gives
+        whatever array it holds; ``unet.image.read`` checks whether that is an image.
 
     Raises:
         ImageError: empty, truncated, no image, of an unsupported kind, with several pages, or larger than 50 million
             pixels.
     """
-    return _decode(content, name).array
-
-
-def _decode(content: bytes, name: str) -> Decoded:
-    """The array with what the file declares of it."""
-    if not content:
-        raise ImageError(f"{name}: the file is empty")
-    try:
-        with warnings.catch_warnings():
-            # They warn of what is decided here.  Only their own warnings: threads share these filters.
-            warnings.filterwarnings("ignore", module="PIL")
-            warnings.filterwarnings("ignore", message="Reading `.npy`|invalid ")  # of an NPY's header
-            if content.startswith(np.lib.format.MAGIC_PREFIX):
-                return Decoded(_decode_npy(content))
-            return _decode_with_pillow(content)
-    except UnreadableError as error:
-        raise ImageError(f"{name}: {error}") from None
-    except Exception as error:  # decoders raise many types on broken files, and all mean the same
-        raise ImageError(f"{name}: damaged or cut short ({reason(error)})") from None
+    with _named(name), warnings.catch_warnings():
+        # They warn of what is decided here.  Only their own warnings: threads share these filters.
+        warnings.filterwarnings("ignore", module="PIL")
+        warnings.filterwarnings("ignore", message="Reading `.npy`|invalid ")  # of an NPY's header
+        try:
+            if not content:
+                raise UnreadableError("the file is empty")
+            is_npy = content.startswith(np.lib.format.MAGIC_PREFIX)
+            return Decoded(_decode_npy(content)) if is_npy else _decode_with_pillow(content)
+        except UnreadableError:
+            raise
+        except Exception as error:  # decoders raise many types on broken files, and all mean the same
+            raise UnreadableError(f"damaged or cut short ({reason(error)})") from None
 
 
 def _decode_with_pillow(content: bytes) -> Decoded:

@@ -8,10 +8,10 @@ from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
 from unet.files.archives import MEGABYTE, Archive, ArchiveError, Limits
-from unet.files.images import ImageError, Mask, decode, read_image, read_mask
+from unet.files.images import ImageError, Mask, read_image, read_mask
 from unet.files.printable import printable, reason
 from unet.files.selection import IMAGES, MASKS, choose, is_hidden, left_out
-from unet.image import Grey, ImageArray, Reading
+from unet.image import Reading
 
 LIMITS = Limits(
     entries=200_000,  # of a folder too
@@ -44,17 +44,9 @@ class ImageFile:
     path: Path | None = None
     inside: PurePosixPath = PurePosixPath()
 
-    def read(self) -> ImageArray:
-        """The array in it; see ``decode``."""
-        return decode(self.load(), self.name)
-
     def read_image(self) -> Reading:
         """The image as (H, W) float32 in [0, 1], and notes; see ``images.read_image``."""
         return read_image(self.load(), self.name)
-
-    def read_grey(self) -> Grey:
-        """The image without its notes."""
-        return self.read_image().grey
 
     def read_mask(self) -> Mask:
         """The mask in it; see ``images.read_mask``."""
