@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.progress import track
 
 from reliability.kill import ROOT, RUN, Outcome, are_apart, damage, outcome, processor_time
-from reliability.predict import has_small_disks
+from tests.robustness.small_disk import has_small_disks
 from unet import checkpoint
 from unet.data.batches import epoch_order
 from unet.training.loop import CHECKPOINTS, read_checkpoint

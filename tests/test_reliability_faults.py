@@ -3,7 +3,7 @@ import signal
 import pytest
 
 from reliability.faults import ended, epochs_kept, is_clean, launch, on_a_disk, sent, wait_for_epoch
-from reliability.predict import has_small_disks
+from tests.robustness.small_disk import has_small_disks
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
