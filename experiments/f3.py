@@ -1,4 +1,4 @@
-"""What networks say of another survey, one inline of Netherlands F3; experiments/f3.md tells what came of it."""
+"""Predictions for another survey, one inline of Netherlands F3; experiments/f3.md has the results."""
 
 import argparse
 import sys
@@ -27,10 +27,10 @@ WIDTH, GAP = 640, 6  # of the drawing, which would be 2.5 MB in full
 
 @dataclass(frozen=True)
 class Setting:
-    """How amplitudes become an image, and how the network is asked.
+    """How amplitudes become an image, and how the network predicts it.
 
     Attributes:
-        clip: per cent of the samples that are drawn black, and as many white.
+        clip: per cent of the samples that become black, and as many white.
         down: factor by which the image is stretched along the traces.
         along: factor by which it is stretched from trace to trace.
         reverse: whether the amplitudes change sign.
@@ -51,7 +51,7 @@ class Setting:
 
 NAIVE = Setting()
 CHOSEN = Setting(down=2, along=0.7)
-THRESHOLD = 0.1  # not a card's: those leave next to nothing of this section
+THRESHOLD = 0.1  # lower than the cards': theirs leave hardly any salt in this section
 SCALES = [(0.5, 0.5), (1, 0.5), (2, 1), (2, 0.7), (2, 0.5), (2, 0.35), (3, 1), (3, 0.5)]
 CLIPS = (0.1, 0.5, 1.0, 2.0, 5.0)
 SETTINGS = [
@@ -64,7 +64,7 @@ SETTINGS = [
 
 
 def recorded(amplitudes: Amplitudes) -> Mask:
-    """(H, W) bool: False in the zeros at the top of a trace, where the survey recorded nothing."""
+    """(H, W) bool: False in the zeros at the top of a trace, where nothing was recorded."""
     return np.logical_or.accumulate(amplitudes != 0, axis=0)
 
 
@@ -76,7 +76,7 @@ def image(amplitudes: Amplitudes, setting: Setting) -> Grey:
 
 
 def resize(values: Grey, height: int, width: int) -> Grey:
-    """Another size, one axis after the other: averaged where it shrinks, because picking samples would alias."""
+    """Resizes one axis after the other, by averaging where it shrinks, because sampling would alias."""
     for size in ((values.shape[1], height), (width, height)):
         shrinks = size[0] * size[1] < values.size
         method = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
@@ -84,18 +84,18 @@ def resize(values: Grey, height: int, width: int) -> Grey:
     return np.clip(values, 0.0, 1.0)  # cubic interpolation overshoots
 
 
-def ask(segmenter: Segmenter, amplitudes: Amplitudes, setting: Setting) -> Probability:
+def predict(segmenter: Segmenter, amplitudes: Amplitudes, setting: Setting) -> Probability:
     """The network's probability at the size of the amplitudes: (H, W) float32 in [0, 1]."""
     height, width = amplitudes.shape
     resized = resize(image(amplitudes, setting), round(height * setting.down), round(width * setting.along))
     return resize(segmenter.probability(resized, setting.tta), height, width)
 
 
-def row(called: Mask, reference: Mask, known: Mask) -> str:
-    """Cells: the share called salt of all, of the upper half, of what was not recorded; IoU with another mask."""
+def row(predicted: Mask, reference: Mask, known: Mask) -> str:
+    """Table cells: predicted share of salt overall, in the upper half, where not recorded; IoU with another mask."""
     upper = np.arange(len(known))[:, None] < len(known) // 2
-    shares = [called[part].mean() if part.any() else 0.0 for part in (known, known & upper, ~known)]
-    iou = metrics.iou(metrics.confusion(called & known, reference & known))
+    shares = [predicted[part].mean() if part.any() else 0.0 for part in (known, known & upper, ~known)]
+    iou = metrics.iou(metrics.confusion(predicted & known, reference & known))
     return " | ".join([*(f"{share:.1%}" for share in shares), f"{iou:.2f}"])
 
 
@@ -119,13 +119,13 @@ def panel(grey: Grey, probability: Probability) -> NDArray[np.uint8]:
     """The image tinted by the probability, what is above ``THRESHOLD`` outlined: (H, W, 3) uint8."""
     opacity = TINT * np.minimum(probability / FULL, 1)[..., None]
     tinted = np.rint((1 - opacity) * 255 * grey[..., None] + opacity * np.array(render.SALT)).astype(np.uint8)
-    called = metrics.mask(probability, THRESHOLD).astype(np.uint8)
-    outlines, _ = cv2.findContours(called, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    predicted = metrics.mask(probability, THRESHOLD).astype(np.uint8)
+    outlines, _ = cv2.findContours(predicted, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     return np.asarray(cv2.drawContours(tinted, outlines, -1, render.SALT, 2), np.uint8)
 
 
 def palette() -> Image.Image:
-    """Every grey with every tint, in steps; colours chosen by how many pixels have them would lose the rare orange."""
+    """Steps of every grey with every tint; a palette chosen by frequency would lose the rare orange."""
     levels = np.meshgrid(np.linspace(0, 1, 24, dtype=np.float32), np.linspace(0, FULL, 6, dtype=np.float32))
     grey, probability = (level.repeat(8, axis=0).repeat(8, axis=1) for level in levels)  # room for the outline
     return Image.fromarray(panel(grey, probability)).quantize(256)
@@ -141,7 +141,7 @@ def main() -> int:
     say, fail = (Console(stderr=error, highlight=False, markup=False, soft_wrap=True) for error in (False, True))
     inline = arguments.data / "inline_300.npy"
     if not inline.is_file():
-        fail.print(f"error: expected {inline}, found no such file; experiments/f3.md says what it holds")
+        fail.print(f"error: expected {inline}, got no such file; experiments/f3.md describes it")
         return 1
     try:
         segmenters = [(path.stem, Segmenter.load(path)) for path in arguments.weights]
@@ -166,12 +166,12 @@ def main() -> int:
     drawn = [panel(grey, np.zeros_like(grey))]
     for name, segmenter in segmenters:
         first = len(drawn) == 1
-        chosen = ask(segmenter, amplitudes, CHOSEN)
+        chosen = predict(segmenter, amplitudes, CHOSEN)
         reference = metrics.mask(chosen, THRESHOLD)
         for setting in SETTINGS if first else (NAIVE, CHOSEN):
-            probability = chosen if setting == CHOSEN else ask(segmenter, amplitudes, setting)
-            called = metrics.mask(probability, THRESHOLD)
-            say.print(f"{name} | {setting} | {row(called, reference, known)}")
+            probability = chosen if setting == CHOSEN else predict(segmenter, amplitudes, setting)
+            predicted = metrics.mask(probability, THRESHOLD)
+            say.print(f"{name} | {setting} | {row(predicted, reference, known)}")
             if first and setting == NAIVE:
                 drawn += [panel(grey, p) for p in (probability, chosen * known)]
     sheet = Image.fromarray(np.vstack([np.pad(part, ((0, GAP), (0, 0), (0, 0))) for part in drawn])[:-GAP])

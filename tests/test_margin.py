@@ -12,43 +12,49 @@ from unet.synthetic import section as synthetic_section
 
 IMAGE, SALT = synthetic_section(2_000_000_014, 101, 101)
 VALUES = (IMAGE / 255).astype(np.float32)
+INSIDE, FRAME = np.s_[20:121, 30:131], np.s_[18:123, 28:133]
 
 
-def figure(scale=1):
-    """A section in a white figure with a frame, a tick's label and a colour bar; and where the section is."""
+@pytest.fixture(scope="module")
+def page():
+    """A section in a white figure with a frame, a tick's label and a colour bar."""
     page = np.ones((150, 190), np.float32)
-    inside = slice(20, 121), slice(30, 131)
-    page[18:123, 28:133] = 0  # the frame
-    page[inside] = VALUES
+    page[FRAME] = 0
+    page[INSIDE] = VALUES
     page[60:64, 10:20] = 0.2  # a label
     page[20:121, 150:158] = np.linspace(1, 0, 101)[:, None]  # a colour bar
-    return page, inside
+    return page
 
 
-def test_a_figures_margin_its_labels_and_its_colour_bar():
-    page, inside = figure()
+def test_a_figures_margin_its_labels_and_its_colour_bar(page):
     outside = margin(page)
-    assert not outside[inside].any()
-    outside[18:123, 28:133] = True
+    assert not outside[INSIDE].any()
+    outside[FRAME] = True
     assert outside.all()
 
 
+def test_a_jpegs_margin_is_not_quite_one_grey(page):
+    _, content = cv2.imencode(".jpg", np.rint(page * 255), [cv2.IMWRITE_JPEG_QUALITY, 90])
+    outside = margin((cv2.imdecode(content, cv2.IMREAD_GRAYSCALE) / 255).astype(np.float32))
+    assert outside[:10].all()
+    assert outside[:, -20:].all()
+    assert not outside[INSIDE].any()
+
+
 @pytest.mark.parametrize("grey", [0.0, 0.47, 1.0])
-def test_a_band_beside_the_section(grey):
-    for rows, columns in (((0, 0), (0, 25)), ((0, 0), (25, 0)), ((12, 0), (0, 0)), ((0, 12), (0, 0))):
-        padded = np.pad(VALUES, (rows, columns), constant_values=grey)
-        inside = np.pad(np.ones_like(VALUES, bool), (rows, columns))
-        np.testing.assert_array_equal(margin(padded) & ~inside, ~inside)
-        assert (margin(padded) & inside).mean() < 0.05  # darkest pixels of the section that touch a black band
+@pytest.mark.parametrize("band", [((0, 0), (0, 25)), ((0, 0), (25, 0)), ((12, 0), (0, 0)), ((0, 12), (0, 0))])
+def test_a_band_beside_the_section(grey, band):
+    found = margin(np.pad(VALUES, band, constant_values=grey))
+    inside = np.pad(np.ones_like(VALUES, bool), band)
+    assert found[~inside].all()
+    assert (found & inside).mean() < 0.05  # darkest pixels of the section that touch a black band
 
 
 def test_a_corner_that_was_never_recorded():
     rows, columns = np.indices(VALUES.shape)
-    corner = rows + columns < 40
-    for grey in (0, 1):
-        np.testing.assert_array_equal(margin(np.where(corner, np.float32(grey), VALUES)), corner)
-    assert not margin(np.where(corner, np.float32(0.4), VALUES)).any()  # it might be a body of salt
-    assert not margin(np.where(rows + columns < 5, np.float32(0), VALUES)).any()
+    for grey, size, found in [(0, 40, True), (1, 40, True), (0.4, 40, False), (0, 5, False)]:  # 0.4 might be salt
+        corner = rows + columns < size
+        np.testing.assert_array_equal(margin(np.where(corner, np.float32(grey), VALUES)), corner & found)
 
 
 def test_a_section_has_none_and_one_grey_is_nothing_else():
@@ -57,18 +63,16 @@ def test_a_section_has_none_and_one_grey_is_nothing_else():
     assert margin(np.full((20, 30), 0.3, np.float32)).all()
 
 
-def test_the_network_sees_the_section_and_says_nothing_of_the_margin():
-    page, inside = figure()
+def test_the_network_sees_the_section_and_finds_nothing_in_the_margin(page):
     segmenter = Segmenter.load()
-    probability = segmenter.probability(page)
-    assert not probability[margin(page)].any()
-    framed = page[18:123, 28:133]
+    probability, framed = segmenter.probability(page), page[FRAME]
+    for found in (probability, segmenter.trace(page).probability):
+        assert not found[margin(page)].any()
     seen = ~margin(framed)  # by itself the frame is a margin
-    np.testing.assert_allclose(probability[18:123, 28:133][seen], segmenter.trace(framed).probability[seen], atol=1e-6)
-    found = probability[inside] > segmenter.threshold
+    np.testing.assert_allclose(probability[FRAME][seen], segmenter.trace(framed).probability[seen], atol=1e-6)
+    found = probability[INSIDE] > segmenter.threshold
     assert (found & SALT).sum() / (found | SALT).sum() > 0.8  # with the margin around it: 0.004
     assert MARGIN in read(page).notes
-    assert not segmenter.trace(page).probability[margin(page)].any()
 
 
 def test_a_sliver_of_section_is_seen_with_its_margin():
@@ -76,15 +80,6 @@ def test_a_sliver_of_section_is_seen_with_its_margin():
     outside[3:10, 5:35] = False
     assert section(outside, 7) == (slice(3, 10), slice(5, 35))
     assert section(outside, 16) == (slice(None), slice(None))
-
-
-def test_a_jpegs_margin_is_not_quite_one_grey():
-    page, inside = figure()
-    _, content = cv2.imencode(".jpg", np.rint(page * 255), [cv2.IMWRITE_JPEG_QUALITY, 90])
-    outside = margin((cv2.imdecode(content, cv2.IMREAD_GRAYSCALE) / 255).astype(np.float32))
-    assert outside[:10].all()
-    assert outside[:, -20:].all()
-    assert not outside[inside].any()
 
 
 @pytest.mark.data

@@ -47,7 +47,7 @@ def test_what_is_written_is_read(image, kind):
     else:
         Image.fromarray(image).save(stream, kind)
         image = image[..., :3] if image.ndim == 3 else image  # alpha is dropped
-    found = decode(stream.getvalue(), "image").image
+    found = decode(stream.getvalue(), "image").array
     assert found.dtype == image.dtype
     np.testing.assert_array_equal(found, image)
 
