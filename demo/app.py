@@ -26,8 +26,10 @@ from demo.places import HERE
 from demo.state import PageState, SelectBox
 from demo.weights import Weights, WeightsKey, find_weights
 from unet.checkpoint import CheckpointError
-from unet.files.images import SUFFIXES, ImageError
+from unet.files.images import SUFFIXES, ImageError, quiet_decoders
 from unet.segmenter import Segmenter
+
+quiet_decoders()
 
 IMAGES = [suffix.removeprefix(".") for suffix in SUFFIXES]
 EXPLORE = ""  # the path of the default page

@@ -24,7 +24,9 @@ def main() -> None:
     process.prepare()  # before PyTorch is loaded
     from demo.gradio_page import build
     from demo.limits import LARGEST_UPLOAD
+    from unet.files.images import quiet_decoders
 
+    quiet_decoders()
     port = os.environ.get("GRADIO_SERVER_PORT", "7860")
     page = build().queue(max_size=64)
     try:  # of a named port Gradio takes that or none; otherwise it would silently listen on another
