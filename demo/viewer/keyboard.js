@@ -2,24 +2,20 @@
 
 import { clamp } from "./lib/region.js";
 import { h } from "./lib/dom.js";
-import { toggleCut } from "./lib/gestures.js";
 
 /** @import { Explorer } from "./types.js" */
 
 const KEYS = [
-  ["← ↑ → ↓", "move the pixel (on the image)"],
-  ["[ and ]", "lower and raise the threshold"],
-  ["O", "opacity"],
-  ["C", "contour or fill"],
-  ["H", "heat map or fill"],
-  ["G", "compare with the ground truth"],
-  ["S", "swipe against the plain image"],
-  ["1 to 6", "cut a skip, or put it back"],
-  ["?", "this list"],
+  ["← ↑ → ↓", "move the pixel (on the image)"], ["[ and ]", "lower and raise the threshold"], ["O", "opacity"],
+  ["C", "contour or fill"], ["H", "heat map or fill"], ["G", "compare with the ground truth"],
+  ["S", "swipe against the plain image"], ["1 to 6", "cut a skip, or put it back"], ["?", "this list"],
 ];
 const TYPED_IN = "input:not([type=range],[type=radio],[type=checkbox]), textarea, select";
 /** @type {Record<string, [number, number]>} */
 const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+
+/** A quarter more, and after all of it nothing. @param {number} opacity */
+const nextOpacity = (opacity) => (opacity > 0.95 ? 0 : Math.min(1, Math.round(20 * opacity + 5) / 20));
 
 /** @param {Explorer} explorer */
 export function keyboard(explorer) {
@@ -56,10 +52,7 @@ export function keyboard(explorer) {
     "[": () => moveThreshold(-0.01),
     "]": () => moveThreshold(0.01),
     "?": () => dialog.showModal(),
-    o() {
-      const { opacity } = explorer.state;
-      explorer.set({ opacity: opacity > 0.95 ? 0 : Math.min(1, Math.round(20 * opacity + 5) / 20) });
-    },
+    o: () => explorer.set({ opacity: nextOpacity(explorer.state.opacity) }),
     c: () => toggleLook("contour"),
     h: () => toggleLook("heat"),
     g: () => explorer.set({ truth: !explorer.state.truth && Boolean(explorer.image.truth) }),
@@ -78,7 +71,7 @@ export function keyboard(explorer) {
   function runShortcut(key) {
     const shortcut = shortcuts[key.toLowerCase()], part = `skip${key}`;
     if (shortcut) shortcut();
-    else if (explorer.network.parts.includes(part)) toggleCut(explorer, part);
+    else if (explorer.network.parts.includes(part)) explorer.toggleCut(part);
     else return false;
     return true;
   }

@@ -27,7 +27,12 @@ function cutTable({ parts, high, low, height, width }) {
   };
 }
 
-/** What the image shows: the network's probability, or in the opened window that of the network without some of its parts. @param {Explorer} explorer @returns {Shown} */
+/**
+ * What the image shows: the network's probability, or in the opened window that of the network without some of its
+ * parts.
+ * @param {Explorer} explorer
+ * @returns {Shown}
+ */
 export function shownNow({ image, cuts, state, window, cutIndex }) {
   const altered = cuts !== null && (state.random || cutIndex() > 0);
   let { probability } = image;

@@ -19,7 +19,7 @@ const REMEMBERED = 24; // responses kept per image
  */
 export function networkRequests(explorer, callbacks, gone, settled) {
   /** @type {Waiting[]} */
-  let waiting = []; // the first is under way
+  const waiting = []; // the first is under way
   /** @type {Map<string, Promise<any>>} */
   let responses = new Map();
   let number = 0;

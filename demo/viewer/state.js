@@ -11,7 +11,10 @@ export const START = {
   overlay: null, frames: [],
 };
 
-/** What a link says, as far as it can be read; whether it fits is seen when the image is there. @returns {Partial<ViewState>} */
+/**
+ * What a link says, as far as it can be read; whether it fits is seen when the image is there.
+ * @returns {Partial<ViewState>}
+ */
 export function stateOfLink() {
   const values = new URLSearchParams(location.search);
   const numbers = (/** @type {string} */ name, /** @type {number} */ count) => {
@@ -20,18 +23,19 @@ export function stateOfLink() {
     return /** @type {any} */ (read);
   };
   return {
-    layer: values.get("layer"),
-    channel: numbers("channel", 1)?.[0] ?? null,
-    cuts: (values.get("cuts") ?? "").split(",").filter(Boolean),
-    fill: values.get("fill") ?? "zero",
-    pixel: numbers("pixel", 2),
-    box: numbers("box", 4),
+    layer: values.get("layer"), channel: numbers("channel", 1)?.[0] ?? null,
+    cuts: (values.get("cuts") ?? "").split(",").filter(Boolean), fill: values.get("fill") ?? "zero",
+    pixel: numbers("pixel", 2), box: numbers("box", 4), window: numbers("window", 2),
     random: values.get("random") === "1",
-    window: numbers("window", 2),
   };
 }
 
-/** Writes the state into the address. @param {ViewState} state @param {Record<string, string | null>} link what Python says of image and weights @param {boolean} isPart only a part of the image is opened */
+/**
+ * Writes the state into the address.
+ * @param {ViewState} state
+ * @param {Record<string, string | null>} link what Python says of image and weights
+ * @param {boolean} isPart only a part of the image is opened
+ */
 export function writeLink(state, link, isPart) {
   const values = {
     ...link,
@@ -54,7 +58,11 @@ export function keptState({ threshold, layer, channel, cuts, fill, pixel, box, r
   return JSON.stringify({ threshold, layer, channel, cuts, fill, pixel, box, random, window });
 }
 
-/** What a link, a session file or the image before says may not fit this image and this network. @param {Explorer} explorer @returns {Partial<ViewState>} */
+/**
+ * What a link, a session file or the image before says may not fit this image and this network.
+ * @param {Explorer} explorer
+ * @returns {Partial<ViewState>}
+ */
 export function fittingState({ state, image, network: { sites, parts, samples, window: side } }) {
   const lengths = [image.height, image.width];
   const site = sites.find(({ name }) => name === state.layer);

@@ -210,10 +210,15 @@ export interface Explorer {
   /** In the live region. */
   say(sentence: string): void;
   cutIndex(): number;
+  /** Cuts a part of the network, or puts it back. */
+  toggleCut(part: string): void;
 }
 
-/** Brings a panel up to date; `changed` has names of the state, and image, shown, maps, cuts, window. */
-export type Update = (changed: Set<string>) => void;
+/** Whether one of these changed: names of the state, and image, shown, maps, cuts, window. */
+export type Changed = (...names: string[]) => boolean;
+
+/** Brings a panel up to date. */
+export type Update = (has: Changed) => void;
 
 export interface Callbacks {
   /** The network is needed; the response comes with a later message. */

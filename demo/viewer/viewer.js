@@ -66,12 +66,10 @@ function build(root) {
   let callbacks = null;
   /** @type {Set<string>} */
   let changed = new Set();
-  let frame = 0;
-  let settling = 0;
+  let frame = 0, settling = 0;
   let told = ""; // the state the server knows
   let unpacking = Promise.resolve(); // messages are unpacked one after the other
-  let leaving = false;
-  let home = location.pathname;
+  let leaving = false, home = location.pathname;
 
   const absent = /** @type {any} */ (null);
   /** @type {Explorer} */
@@ -80,11 +78,14 @@ function build(root) {
     image: absent, network: absent, palette: absent, window: absent, shown: absent,
     maps: null, cuts: null, cutsError: null,
     set, say, cutIndex,
+    toggleCut(part) {
+      set({ cuts: explorer.network.parts.filter((name) => state.cuts.includes(name) !== (name === part)) });
+    },
     request: (request) => requests.request(request),
   };
 
-  const names = ["image", "curves", "network", "maps", "cuts", "why"];
-  const hosts = Object.fromEntries(names.map((name) => [name, h("section", { class: name })]));
+  const section = (/** @type {string} */ name) => [name, h("section", { class: name })];
+  const hosts = Object.fromEntries(["image", "curves", "network", "maps", "cuts", "why"].map(section));
   const spoken = h("p", { class: "spoken", role: "status" });
   const keys = keyboard(explorer);
   const box = h(
@@ -105,21 +106,16 @@ function build(root) {
 
   /** @param {Partial<ViewState>} changes */
   function set(changes, { settled = true } = {}) {
-    const own = Object.entries(changes).filter(([name, value]) => !isSame(state[/** @type {keyof ViewState} */ (name)], value));
-    if (own.length) {
-      state = { ...state, ...Object.fromEntries(own) };
-      touch(...own.map(([name]) => name));
-    }
+    const given = /** @type {(keyof ViewState)[]} */ (Object.keys(changes));
+    const names = given.filter((name) => !isSame(state[name], changes[name]));
+    if (names.length) { state = { ...state, ...changes }; touch(...names); }
     if (settled) settleLater();
   }
 
   function settleLater() { clearTimeout(settling); settling = setTimeout(settle, REST); }
 
   /** @param {string[]} names */
-  function touch(...names) {
-    for (const name of names) changed.add(name);
-    frame ||= requestAnimationFrame(flush);
-  }
+  function touch(...names) { for (const name of names) changed.add(name); frame ||= requestAnimationFrame(flush); }
 
   function flush() {
     frame = 0;
@@ -142,13 +138,13 @@ function build(root) {
       explorer.shown = shownNow(explorer);
       changed.add("shown");
     }
-    const names = changed;
+    const before = changed;
     changed = new Set();
     panels ??= [
       imagePanel(hosts.image, explorer), curvesPanel(hosts.curves, explorer), networkPanel(hosts.network, explorer),
       mapsPanel(hosts.maps, explorer), cutsPanel(hosts.cuts, explorer), pixelPanel(hosts.why, explorer),
     ];
-    for (const update of panels) update(names);
+    for (const update of panels) update((...names) => names.some((name) => before.has(name)));
   }
 
   function cutIndex() {
@@ -253,9 +249,7 @@ function build(root) {
 
   for (const name of Object.keys(events)) addEventListener(name, hear, true);
 
-  function forgetEvents() {
-    for (const name of Object.keys(events)) removeEventListener(name, hear, true);
-  }
+  function forgetEvents() { for (const name of Object.keys(events)) removeEventListener(name, hear, true); }
 
   function close() {
     forgetEvents();

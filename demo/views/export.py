@@ -18,19 +18,19 @@ from demo.places import HERE
 from demo.state import PageState
 from unet.image import Mask, Probability
 
-STRIP = HERE / "strip"
+GALLERY = HERE / "gallery_view"
 
 state: PageState = st.session_state.page
-strip = st.components.v2.component(
-    "salt_strip",
-    js=(STRIP / "strip.js").read_text(encoding="utf-8"),
-    css=(STRIP / "strip.css").read_text(encoding="utf-8"),
+show_gallery = st.components.v2.component(
+    "salt_gallery",
+    js=(GALLERY / "gallery.js").read_text(encoding="utf-8"),
+    css=(GALLERY / "gallery.css").read_text(encoding="utf-8"),
 )
 
 
 def open_image() -> None:
     """An image of the gallery was clicked."""
-    state.open_from_gallery(st.session_state.get("strip", {}).get("open"))
+    state.open_from_gallery(st.session_state.get("gallery", {}).get("open"))
 
 
 def find_rows(threshold: float) -> dict[str, GalleryRow]:
@@ -46,7 +46,7 @@ def find_rows(threshold: float) -> dict[str, GalleryRow]:
 
 
 def gallery_data(rows: dict[str, GalleryRow]) -> dict[str, object]:
-    """What strip.js needs; it draws anew only when the key changes."""
+    """What gallery.js needs; it draws anew only when the key changes."""
     opened = state.image_box.value
     shown = [
         {"name": label, **row._asdict(), "thumbnail": base64.b64encode(row.thumbnail).decode("ascii")}
@@ -119,4 +119,4 @@ st.caption(
     "Orange is what the network calls salt at this threshold; a click opens the image. IoU and the competition's "
     "score need a truth: without one, nothing here says how good a mask is."
 )
-strip(key="strip", data=gallery_data(find_rows(state.threshold)), on_open_change=open_image)
+show_gallery(key="gallery", data=gallery_data(find_rows(state.threshold)), on_open_change=open_image)

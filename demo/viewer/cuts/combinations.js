@@ -11,7 +11,10 @@ const CELLS_FRAME = 8; // ms the thumbnails may take of a frame; when they take 
 const CELLS_PAUSE = 150; // ms
 const CELLS_TINT = 0.6; // how much of a thumbnail's salt is colour: more than in the image, because it is small
 
-/** The opened window as the thumbnails need it: two colours for every grey are looked up, not mixed anew. @param {Explorer} explorer */
+/**
+ * The opened window as the thumbnails need it: two colours for every grey are looked up, not mixed anew.
+ * @param {Explorer} explorer
+ */
 export function windowGround({ image, window, palette }) {
   const truth = image.truth && crop(image.truth, image, window).map((value) => (value ? 1 : 0));
   const bytes = new Uint8ClampedArray(2 * 256 * 4);
@@ -25,8 +28,7 @@ export function windowGround({ image, window, palette }) {
     grey: crop(image.grey, image, window),
     salt: truth ? truth.reduce((sum, value) => sum + value, 0) : 0,
     section: sectionOf(image.margin && crop(image.margin, image, window), window.height * window.width),
-    plain: colors.subarray(0, 256),
-    tinted: colors.subarray(256),
+    plain: colors.subarray(0, 256), tinted: colors.subarray(256),
     bitmap: new ImageData(window.width, window.height),
   };
 }
@@ -43,10 +45,8 @@ export function cutCombinations(explorer, ready) {
   let bottleneck = 0; // its bit in an index, 0 without one
   /** @type {Ground | null} */
   let ground = null;
-  let visible = false;
+  let visible = false, dirty = false, timer = 0;
   let costs = [0, 0]; // ms the thumbnails took the last two times: one slow frame may be another program's
-  let timer = 0;
-  let dirty = false;
 
   // Thumbnails out of sight take nothing of a frame: they are painted when they come into sight or the hand rests.
   new IntersectionObserver((entries) => {
@@ -71,15 +71,14 @@ export function cutCombinations(explorer, ready) {
     const gone = skips.filter((_, position) => isCut(position));
     const index = gone.reduce((sum, skip) => sum | (1 << skip.bit), 0);
     const canvas = h("canvas", { "aria-hidden": "true" });
-    const marks = skips.map((_, position) => isCut(position)
-      ? h("span", { class: "cut-mark gone" }, "✕")
-      : h("span", { class: "cut-mark" }, position + 1));
+    const marks = skips.map((_, position) =>
+      h("span", { class: `cut-mark${isCut(position) ? " gone" : ""}` }, isCut(position) ? "✕" : position + 1));
     // It stays in memory, where it is written.
     const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d", { willReadFrequently: true }));
     const words = h("span", { class: "cut-words" }); // for those who do not see the marks
     const salt = h("span", { class: "cut-salt" }), score = h("span", { class: "cut-score" });
     const button = h("button", {
-      type: "button", class: "cut-cell", "data-testid": `cut-cell-${number}`, onclick: () => choose(index),
+      class: "cut-cell", "data-testid": `cut-cell-${number}`, onclick: () => choose(index),
     }, canvas, h("span", { class: "cut-marks", "aria-hidden": "true" }, ...marks), words, salt, score);
     return { index, names: gone.map((skip) => skip.name), button, canvas, context, words, salt, score };
   }
@@ -94,10 +93,7 @@ export function cutCombinations(explorer, ready) {
   function currentGround() {
     const { image, window } = explorer;
     if (ground?.image === image && ground.window === window) return ground;
-    for (const { canvas } of cells) {
-      canvas.width = window.width;
-      canvas.height = window.height;
-    }
+    for (const { canvas } of cells) Object.assign(canvas, { width: window.width, height: window.height });
     return ground = windowGround(explorer);
   }
 

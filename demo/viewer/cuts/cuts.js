@@ -5,7 +5,6 @@
 import { cutCombinations } from "./combinations.js";
 import { cutResult } from "./result.js";
 import { h } from "../lib/dom.js";
-import { toggleCut } from "../lib/gestures.js";
 
 /** @import { Explorer, Update } from "../types.js" */
 
@@ -36,11 +35,11 @@ export function cutsPanel(host, explorer) {
     const { parts, samples } = explorer.network;
     toggles.replaceChildren(
       ...parts.map((name) => h("button", {
-        type: "button", class: "cut-toggle", "data-testid": `toggle-${name}`, "data-part": name,
-        onclick: () => toggleCut(explorer, name),
+        class: "cut-toggle", "data-testid": `toggle-${name}`, "data-part": name,
+        onclick: () => explorer.toggleCut(name),
       }, name)),
       h("button", {
-        type: "button", class: "cut-none", "data-testid": "cut-none", onclick: () => explorer.set({ cuts: [] }),
+        class: "cut-none", "data-testid": "cut-none", onclick: () => explorer.set({ cuts: [] }),
       }, "put back"),
     );
     fill.replaceChildren(
@@ -65,7 +64,7 @@ export function cutsPanel(host, explorer) {
     result.drawDifference();
   }
 
-  return function update(changed) {
+  return function update(has) {
     result.follow();
     const network = JSON.stringify([explorer.network.parts, explorer.network.samples]);
     const rebuilt = network !== built;
@@ -73,8 +72,8 @@ export function cutsPanel(host, explorer) {
       built = network;
       build();
     }
-    const fresh = rebuilt || ["image", "window", "cuts", "fill", "random"].some((name) => changed.has(name));
-    if (!fresh && !changed.has("threshold")) return;
+    const fresh = rebuilt || has("image", "window", "cuts", "fill", "random");
+    if (!fresh && !has("threshold")) return;
     if (fresh) show();
     result.report(combinations.currentGround());
     combinations.paintSoon();

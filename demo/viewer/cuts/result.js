@@ -1,7 +1,7 @@
 // The chosen cut against the whole network: numbers, and where the probability changed.
 
 import { confusion, iou, meanOf, shareOf } from "../lib/statistics.js";
-import { h } from "../lib/dom.js";
+import { checkbox, h } from "../lib/dom.js";
 import { overlayOf } from "../lib/overlay.js";
 import { paintTransparent, paintValues, paletteRamp } from "../lib/color.js";
 import { partWords } from "../lib/region.js";
@@ -19,18 +19,15 @@ export function cutResult(explorer, ready) {
   const table = h("table", { class: "cut-result", "data-testid": "cut-result" }, caption,
     h("thead", {}, h("tr", {}, h("td"), ...["whole", "cut", "change"].map((name) => h("th", { scope: "col" }, name)))),
     rows);
-  const over = h("input", {
-    type: "checkbox", "data-testid": "cut-overlay", onchange: () => (over.checked ? lay() : overlay.drop()),
-  });
+  const over = checkbox("cut-overlay", (checked) => (checked ? lay() : overlay.drop()));
   const legend = h("span", { class: "cut-legend" });
   const map = h("div", { class: "cut-map" }, difference, legend, words,
     h("label", {}, over, h("span", {}, "Lay the difference over the image")));
 
   /** For other colours. */
   function build() {
-    legend.replaceChildren(
-      h("span", {}, "−1 less salt"), paletteRamp(explorer.palette.diverging), h("span", {}, "+1 more salt"),
-    );
+    const ramp = paletteRamp(explorer.palette.diverging);
+    legend.replaceChildren(h("span", {}, "−1 less salt"), ramp, h("span", {}, "+1 more salt"));
   }
 
   /** @param {string} name @param {string[]} cells */

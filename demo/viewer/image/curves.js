@@ -3,7 +3,7 @@
 import { averagePrecision, confusion, countAbove, iou, shareOf, thresholdCurves } from "../lib/statistics.js";
 import { clamp } from "../lib/region.js";
 import { draggable } from "../lib/gestures.js";
-import { find, svg } from "../lib/dom.js";
+import { find, h, svg } from "../lib/dom.js";
 
 /** @import { Explorer, Update } from "../types.js" */
 
@@ -11,15 +11,9 @@ const CURVES_MARKUP = `
   <h3></h3>
   <p class="values" data-testid="salt-curve-values"></p>
   <div class="plot"></div>
-  <ul class="legend">
-    <li class="iou"><span class="swatch"></span><span>IoU</span></li>
-    <li class="score"><span class="swatch"></span><span>competition's score</span></li>
-    <li class="area"><span class="swatch"></span><span>salt area</span></li>
-    <li class="now"><span class="swatch"></span><span></span></li>
-    <li class="card"><span class="swatch"></span><span></span></li>
-    <li class="best"><span class="swatch"></span><span></span></li>
-  </ul>
+  <ul class="legend"></ul>
   <p class="note"></p>`;
+const CURVES = { iou: "IoU", score: "competition's score", area: "salt area", now: "", card: "", best: "" };
 
 const PLOT_HEIGHT = 200;
 const PLOT_MARGIN = { top: 8, right: 14, bottom: 22, left: 44 };
@@ -27,17 +21,15 @@ const PLOT_MARGIN = { top: 8, right: 14, bottom: 22, left: 44 };
 /** @param {HTMLElement} host @param {Explorer} explorer @returns {Update} */
 export function curvesPanel(host, explorer) {
   host.innerHTML = CURVES_MARKUP;
+  find(host, ".legend", HTMLElement).append(...Object.entries(CURVES).map(([name, words]) =>
+    h("li", { class: name }, h("span", { class: "swatch" }), h("span", {}, words))));
   const element = (/** @type {string} */ selector) => find(host, selector, HTMLElement);
   const legend = (/** @type {string} */ name) => element(`li.${name} span + span`);
   const grid = svg("g", { class: "grid" });
-  const lines = {
-    area: svg("path", { class: "curve area" }),
-    score: svg("path", { class: "curve score" }),
-    iou: svg("path", { class: "curve iou" }),
-  };
-  const marks = {
-    best: svg("line", { class: "at best" }), card: svg("line", { class: "at card" }), now: svg("line", { class: "at now" }),
-  };
+  const curve = (/** @type {string} */ name) => svg("path", { class: `curve ${name}` });
+  const lines = { area: curve("area"), score: curve("score"), iou: curve("iou") };
+  const mark = (/** @type {string} */ name) => svg("line", { class: `at ${name}` });
+  const marks = { best: mark("best"), card: mark("card"), now: mark("now") };
   const plot = svg(
     "svg", { role: "img", height: PLOT_HEIGHT, "data-testid": "salt-curves" },
     grid, Object.values(lines), Object.values(marks),
@@ -118,7 +110,11 @@ export function curvesPanel(host, explorer) {
     }
   }
 
-  /** At one threshold; between hundredths, and at 0 and 1, it is counted. @param {number} threshold @returns {{ area?: number, iou?: number, score?: number }} */
+  /**
+   * At one threshold; between hundredths, and at 0 and 1, it is counted.
+   * @param {number} threshold
+   * @returns {{ area?: number, iou?: number, score?: number }}
+   */
   function valuesAt(threshold) {
     const i = Math.round(100 * threshold) - 1;
     if (curves?.thresholds[i] === threshold) {
@@ -170,12 +166,9 @@ export function curvesPanel(host, explorer) {
     say();
   }).observe(element(".plot"));
 
-  return function update(changed) {
-    const fresh = changed.has("image") || changed.has("shown");
-    if (fresh) {
-      compute();
-      draw();
-    }
-    if (fresh || changed.has("threshold")) say();
+  return function update(has) {
+    const fresh = has("image", "shown");
+    if (fresh) { compute(); draw(); }
+    if (fresh || has("threshold")) say();
   };
 }

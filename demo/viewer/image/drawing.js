@@ -4,7 +4,7 @@ import { context2d } from "../lib/dom.js";
 import { CLASS_COLORS, FALSE_NEGATIVE, FALSE_POSITIVE, isCompared } from "./painting.js";
 import { MARK_COLOR, imageMarks } from "./marks.js";
 
-/** @import { Explorer, Overlay } from "../types.js" */
+/** @import { Explorer, Region } from "../types.js" */
 /** @import { OpenedWindow } from "./window.js" */
 /** @import { Painting } from "./painting.js" */
 /** @import { Sight } from "./sight.js" */
@@ -26,23 +26,15 @@ export function imageDrawing(canvas, explorer, sight, painting, opened) {
   let patterns = [];
   let patternSide = 0;
 
-  /** @param {OffscreenCanvas} source */
-  function drawPixels(source) {
+  /** @param {CanvasImageSource} source @param {Region} region of the image @param {boolean} smooth */
+  function drawRegion(source, { top, left, height, width }, smooth) {
     const scale = sight.scale();
-    context.imageSmoothingEnabled = scale < 1;
-    context.setTransform(scale, 0, 0, scale, -sight.column * scale, -sight.row * scale);
-    context.drawImage(source, 0, 0);
-    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.imageSmoothingEnabled = smooth;
+    context.drawImage(source, (left - sight.column) * scale, (top - sight.row) * scale, width * scale, height * scale);
   }
 
-  /** @param {Overlay} overlay */
-  function drawOverlay({ canvas: source, top, left, height, width, smooth }) {
-    const scale = sight.scale();
-    context.imageSmoothingEnabled = Boolean(smooth);
-    context.globalAlpha = explorer.state.opacity;
-    context.drawImage(source, (left - sight.column) * scale, (top - sight.row) * scale, width * scale, height * scale);
-    context.globalAlpha = 1;
-  }
+  /** @param {OffscreenCanvas} source */
+  const drawWhole = (source) => drawRegion(source, { ...explorer.image, top: 0, left: 0 }, sight.scale() < 1);
 
   /** Lines over the pixels of a class. @param {number} kind */
   function hatch(kind) {
@@ -64,7 +56,10 @@ export function imageDrawing(canvas, explorer, sight, painting, opened) {
     context.fill();
   }
 
-  /** In the class's colour, black on either side: up to the right for false positives, down for false negatives. @param {number} kind */
+  /**
+   * In the class's colour, black on either side: up to the right for false positives, down for false negatives.
+   * @param {number} kind
+   */
   function hatching(kind) {
     const side = Math.max(4, Math.round(HATCH * sight.unit));
     if (side !== patternSide) {
@@ -101,31 +96,31 @@ export function imageDrawing(canvas, explorer, sight, painting, opened) {
     const { top, left, bottom, right } = sight.bounds();
     const x = (/** @type {number} */ column) => (column - sight.column) * scale;
     const y = (/** @type {number} */ row) => (row - sight.row) * scale;
+    /**
+     * The edges to the line before, where lines lie `step` and their pixels `along` apart.
+     * @param {[number, number]} lines
+     * @param {[number, number]} pixels
+     * @param {number} step
+     * @param {number} along
+     * @param {(line: number, at: number) => [number, number]} point on the canvas
+     */
+    function edges([first, last], [start, end], step, along, point) {
+      for (let line = Math.max(1, first); line < last; line++) {
+        for (let at = start, from = -1; at <= end; at++) {
+          const i = line * step + at * along;
+          const edge = at < end && (classes[i] ^ classes[i - step]) & bit;
+          if (edge && from < 0) from = at;
+          if (!edge && from >= 0) {
+            context.moveTo(...point(line, from));
+            context.lineTo(...point(line, at));
+            from = -1;
+          }
+        }
+      }
+    }
     context.beginPath();
-    for (let row = Math.max(1, top); row < bottom; row++) {
-      for (let column = left, from = -1; column <= right; column++) {
-        const i = row * width + column;
-        const edge = column < right && (classes[i] ^ classes[i - width]) & bit;
-        if (edge && from < 0) from = column;
-        if (!edge && from >= 0) {
-          context.moveTo(x(from), y(row));
-          context.lineTo(x(column), y(row));
-          from = -1;
-        }
-      }
-    }
-    for (let column = Math.max(1, left); column < right; column++) {
-      for (let row = top, from = -1; row <= bottom; row++) {
-        const i = row * width + column;
-        const edge = row < bottom && (classes[i] ^ classes[i - 1]) & bit;
-        if (edge && from < 0) from = row;
-        if (!edge && from >= 0) {
-          context.moveTo(x(column), y(from));
-          context.lineTo(x(column), y(row));
-          from = -1;
-        }
-      }
-    }
+    edges([top, bottom], [left, right], width, 1, (row, column) => [x(column), y(row)]);
+    edges([left, right], [top, bottom], 1, width, (column, row) => [x(column), y(row)]);
     context.lineCap = "square";
     marks.strokeTwice(color, 2.5);
   }
@@ -134,8 +129,12 @@ export function imageDrawing(canvas, explorer, sight, painting, opened) {
   function drawMask() {
     const { look, opacity, overlay } = explorer.state;
     const compared = isCompared(explorer);
-    if (painting.tinted) drawPixels(painting.painted);
-    if (overlay) drawOverlay(overlay);
+    if (painting.tinted) drawWhole(painting.painted);
+    if (overlay) {
+      context.globalAlpha = opacity;
+      drawRegion(overlay.canvas, overlay, overlay.smooth);
+      context.globalAlpha = 1;
+    }
     if (compared && !overlay && opacity > 0) {
       context.globalAlpha = Math.sqrt(opacity);
       hatch(FALSE_POSITIVE);
@@ -150,7 +149,7 @@ export function imageDrawing(canvas, explorer, sight, painting, opened) {
   return function draw() {
     const { swipe, frames, pixel, box } = explorer.state;
     const split = swipe === null ? 0 : Math.round(swipe * canvas.width);
-    if (!painting.tinted || split > 0) drawPixels(painting.plain);
+    if (!painting.tinted || split > 0) drawWhole(painting.plain);
     if (split > 0) {
       context.save();
       context.beginPath();

@@ -4,6 +4,9 @@ import { find } from "../lib/dom.js";
 
 /** @typedef {ReturnType<typeof imageElements>} ImageElements */
 
+const radio = (/** @type {string} */ value, /** @type {string} */ word, rest = "") =>
+  `<label ${rest}><input type="radio" value="${value}"><span>${word}</span></label>`;
+
 const IMAGE_MARKUP = `
   <div class="stage">
     <canvas data-testid="salt-viewer" role="img" tabindex="0"></canvas>
@@ -20,43 +23,30 @@ const IMAGE_MARKUP = `
   <p class="over" data-testid="salt-overlay" hidden><span></span> <button type="button">Take it off</button></p>
   <ul class="legend" data-testid="salt-legend" hidden></ul>
   <div class="threshold">
-    <label>Threshold
-      <span class="track">
-        <input type="range" min="0" max="1" step="0.01" data-testid="salt-threshold">
-        <span class="mark"></span>
-      </span>
-    </label>
+    <label>Threshold <span class="track">
+      <input type="range" min="0" max="1" step="0.01" data-testid="salt-threshold"><span class="mark"></span></span></label>
     <input type="number" min="0" max="1" step="0.01" aria-label="Threshold, exact" data-testid="salt-threshold-exact">
   </div>
   <div class="row">
     <div role="radiogroup" aria-label="Show salt as" class="segments looks">
-      <label><input type="radio" value="fill"><span>Fill</span></label>
-      <label><input type="radio" value="contour"><span>Contour</span></label>
-      <label><input type="radio" value="heat"><span>Heat map</span></label>
-    </div>
-    <label class="opacity">Opacity
-      <input type="range" min="0" max="1" step="0.05" data-testid="salt-opacity">
-    </label>
+      ${radio("fill", "Fill")} ${radio("contour", "Contour")} ${radio("heat", "Heat map")}</div>
+    <label class="opacity">Opacity <input type="range" min="0" max="1" step="0.05" data-testid="salt-opacity"></label>
     <span class="scale" hidden><span>0</span><canvas aria-hidden="true"></canvas><span>1</span>
       <span>probability of salt</span></span>
   </div>
   <div class="row">
     <label class="truth"><input type="checkbox" data-testid="salt-truth">Compare with the truth</label>
     <label><input type="checkbox" data-testid="salt-plain">Plain image on the left</label>
-    <label class="swipe" hidden>Swipe
-      <input type="range" min="0" max="1" step="0.01" data-testid="salt-swipe">
-    </label>
+    <label class="swipe" hidden>Swipe <input type="range" min="0" max="1" step="0.01" data-testid="salt-swipe"></label>
   </div>
   <div class="row">
     <span class="zoom" role="group" aria-label="Zoom">
       <button type="button" value="in" aria-label="Zoom in">+</button>
-      <button type="button" value="out" aria-label="Zoom out">−</button>
-      <button type="button" value="whole">whole</button>
+      <button type="button" value="out" aria-label="Zoom out">−</button> <button type="button" value="whole">whole</button>
     </span>
     <div role="radiogroup" aria-label="Dragging on the image" class="segments drags">
-      <label title="Dragging marks a box"><input type="radio" value="select" checked><span>Select</span></label>
-      <label title="Dragging moves the enlarged image"><input type="radio" value="move"><span>Move</span></label>
-    </div>
+      ${radio("select", "Select", 'title="Dragging marks a box"')}
+      ${radio("move", "Move", 'title="Dragging moves the enlarged image"')}</div>
   </div>
   <div class="row window" hidden>
     <label>First row of the window <input type="number" min="0" step="1" data-testid="salt-window-row"></label>
@@ -74,7 +64,8 @@ export function imageElements(host) {
   const radios = (/** @type {string} */ name) => {
     /** @type {NodeListOf<HTMLInputElement>} */
     const found = host.querySelectorAll(`.${name} input`);
-    for (const radio of found) radio.name = `salt-${name}-${unique}`;
+    for (const one of found) one.name = `salt-${name}-${unique}`;
+    found[0].checked = true;
     return [...found];
   };
   return {

@@ -1,14 +1,11 @@
 // Pointing at the image: a pixel, a box, the window's border, and moving and enlarging it with one hand or two fingers.
 
-import { clamp } from "../lib/region.js";
+import { clamp, contains } from "../lib/region.js";
 
 /** @import { Box, Explorer, Place } from "../types.js" */
 /** @import { ImageElements } from "./elements.js" */
 /** @import { OpenedWindow } from "./window.js" */
 /** @import { Sight } from "./sight.js" */
-
-/** @param {Box} box @returns {Place} */
-const middleOf = ([top, left, height, width]) => [top + (height >> 1), left + (width >> 1)];
 
 /**
  * @param {ImageElements} elements
@@ -22,7 +19,12 @@ export function imageGestures({ canvas, drags, zoomButtons }, explorer, sight, o
   let gesture = null; // what they are doing
   const drag = () => drags.find((radio) => radio.checked)?.value;
 
-  /** From one pixel to another, both of them in it; at least two pixels a side. @param {Place} one @param {Place} other @returns {Box} */
+  /**
+   * From one pixel to another, both of them in it; at least two pixels a side.
+   * @param {Place} one
+   * @param {Place} other
+   * @returns {Box}
+   */
   function boxBetween(one, other) {
     const { height, width } = explorer.image;
     const [rows, columns] = [height, width].map((length, axis) => {
@@ -82,7 +84,7 @@ export function imageGestures({ canvas, drags, zoomButtons }, explorer, sight, o
     else if (gesture.kind === "move") sight.move(gesture.place, sight.placeOf(event));
     else {
       const box = boxBetween(sight.cellOf(gesture.place), sight.cellOf(sight.placeOf(event)));
-      explorer.set({ box, pixel: middleOf(box) }, { settled: false });
+      explorer.set({ box, pixel: [box[0] + (box[2] >> 1), box[1] + (box[3] >> 1)] }, { settled: false });
     }
   });
 
@@ -119,15 +121,11 @@ export function imageGestures({ canvas, drags, zoomButtons }, explorer, sight, o
   function hover(event) {
     const place = sight.placeOf(event), { height, width } = explorer.image;
     if (!gesture) canvas.style.cursor = opened.isOnBorder(place) && drag() === "select" ? "move" : "";
-    const inside = place[0] >= 0 && place[1] >= 0 && place[0] < height && place[1] < width;
-    const cell = inside ? sight.cellOf(place) : null, before = explorer.state.hover;
-    if (cell ? before && cell[0] === before[0] && cell[1] === before[1] : !before) return;
+    const cell = contains({ top: 0, left: 0, height, width }, place) ? sight.cellOf(place) : null;
     explorer.set({ hover: cell }, { settled: false });
   }
 
-  canvas.addEventListener("pointerleave", () => {
-    if (explorer.state.hover) explorer.set({ hover: null }, { settled: false });
-  });
+  canvas.addEventListener("pointerleave", () => explorer.set({ hover: null }, { settled: false }));
 
   canvas.addEventListener("wheel", (event) => {
     if (!event.deltaY || (event.deltaY > 0 && sight.zoom === 1)) return; // nothing to zoom: the page scrolls

@@ -1,7 +1,6 @@
 // The image: its salt at a threshold that follows the finger, what is right and wrong of it, and what other panels
 // lay over it.  Everything is drawn and counted here; only what was chosen goes to the explorer.
 
-import { comparisonLegend } from "./legend.js";
 import { imageControls } from "./controls.js";
 import { imageDrawing } from "./drawing.js";
 import { imageElements } from "./elements.js";
@@ -10,7 +9,7 @@ import { imagePainting } from "./painting.js";
 import { imageSight } from "./sight.js";
 import { openedWindow } from "./window.js";
 import { paletteRamp } from "../lib/color.js";
-import { showCursor, showFound, showNetwork } from "./readout.js";
+import { comparisonLegend, showCursor, showFound, showNetwork } from "./readout.js";
 
 /** @import { Explorer, Update } from "../types.js" */
 
@@ -62,23 +61,16 @@ export function imagePanel(host, explorer) {
     measure();
   }
 
-  new ResizeObserver(() => {
-    measure();
-    redraw();
-  }).observe(canvas);
+  new ResizeObserver(() => { measure(); redraw(); }).observe(canvas);
 
-  return function update(changed) {
-    const has = (/** @type {string[]} */ ...names) => names.some((name) => changed.has(name));
+  return function update(has) {
     if (has("image")) open();
     if (has("image", "shown", "threshold")) counts = showFound(elements, explorer);
     if (has("image", "shown", "random", "cuts", "window")) showNetwork(elements, explorer, opened.isPart());
     if (has("image", "shown", "hover", "pixel")) showCursor(elements, explorer);
     if (has("image", "window")) opened.show();
     if (has("image", "threshold", "look", "opacity", "truth", "swipe", "overlay")) showControls();
-    if (has(...REPAINTED_BY)) {
-      showLegend(counts);
-      painting.paint();
-    }
+    if (has(...REPAINTED_BY)) { showLegend(counts); painting.paint(); }
     const { pixel } = explorer.state;
     if (has("pixel") && pixel && sight.zoom > 1 && !gestures.isBusy()) sight.bring(pixel);
     if (has(...REDRAWN_BY)) draw();

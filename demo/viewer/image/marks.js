@@ -17,7 +17,11 @@ export const MARK_COLOR = [255, 255, 255];
 export function imageMarks(context, explorer, sight) {
   const { canvas } = context;
 
-  /** Black under colour: visible on black, on white and on every grey between. @param {number[]} color @param {number} width */
+  /**
+   * Black under colour: visible on black, on white and on every grey between.
+   * @param {number[]} color
+   * @param {number} width
+   */
   function strokeTwice(color, width) {
     context.lineWidth = (width + 2) * sight.unit;
     context.strokeStyle = "black";

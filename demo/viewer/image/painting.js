@@ -21,7 +21,12 @@ export function imagePainting(explorer) {
   let bitmap = new ImageData(1, 1);
   let colors = new Uint32Array(1); // the same bytes as whole pixels
 
-  /** Every grey with so much of a colour. @param {number} kind @param {ArrayLike<number>} color @param {number} alpha */
+  /**
+   * Every grey with so much of a colour.
+   * @param {number} kind
+   * @param {ArrayLike<number>} color
+   * @param {number} alpha
+   */
   function mixShades(kind, color, alpha) {
     for (let grey = 0, j = 1024 * kind; grey < 256; grey++, j += 4) {
       table[j] = grey + alpha * (color[0] - grey);

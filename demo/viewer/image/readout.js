@@ -1,6 +1,8 @@
 // What was found, in words: at the threshold, at a pixel, and of which network.
 
 import { averagePrecision, confusion, countAbove, iou, shareOf } from "../lib/statistics.js";
+import { CLASS_COLORS, FALSE_NEGATIVE, FALSE_POSITIVE, TRUE_POSITIVE, isCompared } from "./painting.js";
+import { h } from "../lib/dom.js";
 import { wholeNumber } from "../lib/format.js";
 
 /** @import { Explorer } from "../types.js" */
@@ -29,7 +31,12 @@ export function showFound({ readout, scores, canvas, threshold: slider }, { stat
   return counts;
 }
 
-/** Whether the network is cut or untrained. @param {ImageElements} elements @param {Explorer} explorer @param {boolean} isPart */
+/**
+ * Whether the network is cut or untrained.
+ * @param {ImageElements} elements
+ * @param {Explorer} explorer
+ * @param {boolean} isPart
+ */
 export function showNetwork({ altered }, { state: { random, cuts }, shown }, isPart) {
   const ways = [];
   if (random) ways.push("with random weights");
@@ -53,4 +60,39 @@ export function showCursor({ cursor }, { state, shown, image }) {
   const truth = image.truth ? ` · truth: ${image.truth[i] ? "salt" : "no salt"}` : "";
   cursor.textContent =
     `row ${row}, column ${column}: probability ${shown.probability[i].toFixed(2)} · grey ${image.grey[i]}${truth}`;
+}
+
+/**
+ * What the colours of right and wrong mean, and how many pixels have them.
+ * @param {HTMLElement} list
+ * @param {Explorer} explorer
+ */
+export function comparisonLegend(list, explorer) {
+  /** @param {number} kind @param {string} words @param {string} look */
+  function entry(kind, words, look) {
+    const number = h("b");
+    const swatch = h("span", { class: `swatch ${look}`, style: `--color: rgb(${CLASS_COLORS[kind]})` });
+    const item = h("li", {}, swatch, h("span", {}, words), " ", number);
+    list.append(item);
+    return { item, number };
+  }
+
+  const counted = {
+    tp: entry(TRUE_POSITIVE, "found (TP)", "plain").number,
+    fp: entry(FALSE_POSITIVE, "too much (FP)", "rising").number,
+    fn: entry(FALSE_NEGATIVE, "missed (FN)", "falling").number,
+  };
+  const edges = [
+    entry(FALSE_POSITIVE, "edge of what was found", "edge").item, entry(FALSE_NEGATIVE, "edge of the truth", "edge").item,
+  ];
+
+  /** @param {Confusion | null} counts */
+  return function show(counts) {
+    const untinted = explorer.state.look !== "fill" || Boolean(explorer.state.overlay);
+    list.hidden = !isCompared(explorer);
+    if (list.hidden || !counts) return;
+    for (const kind of /** @type {const} */ (["tp", "fp", "fn"])) counted[kind].textContent = wholeNumber(counts[kind]);
+    for (const item of edges) item.hidden = !untinted;
+    list.classList.toggle("untinted", untinted);
+  };
 }

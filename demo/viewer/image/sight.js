@@ -70,7 +70,12 @@ export function imageSight(canvas, explorer, redraw) {
       show(bounded, place[0] - (at[0] * height) / bounded, place[1] - (at[1] * width) / bounded);
       redraw();
     },
-    /** Enlarges so many times, with a place under a pointer. @param {number} zoom @param {{ clientX: number, clientY: number }} point @param {Place} [place] */
+    /**
+     * Enlarges so many times, with a place under a pointer.
+     * @param {number} zoom
+     * @param {{ clientX: number, clientY: number }} point
+     * @param {Place} [place]
+     */
     zoomAt(zoom, point, place) { sight.zoomTo(zoom, shares(point), place); },
     /** Moves one place to where another is. @param {Place} place @param {Place} other */
     move(place, other) {

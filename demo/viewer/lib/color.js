@@ -1,24 +1,18 @@
 // Values to colours.  Zero has one colour everywhere: where no value is negative, dark blue is 0 and yellow the largest;
 // where any is, blue is negative, white 0 and orange positive.  unet/render.py:feature_tiles has the same rule.
 
+import { cached } from "./cache.js";
 import { context2d, h } from "./dom.js";
+import { largestOf } from "./statistics.js";
 
 /** @import { Maps, Palette, Size } from "../types.js" */
 /** @typedef {ArrayLike<number>} Values */
 
-/** @type {WeakMap<Palette, { sequential: Uint32Array, diverging: Uint32Array }>} */
-const packedPalettes = new WeakMap();
-
-/** The colours of a palette as one number each, the way the pixels of a canvas lie in memory. @param {Palette} palette */
-function packedPalette(palette) {
-  let packed = packedPalettes.get(palette);
-  if (!packed) {
-    const pack = (/** @type {Uint8Array} */ rgb) => new Uint32Array(opaque(rgb).buffer);
-    packed = { sequential: pack(palette.sequential), diverging: pack(palette.diverging) };
-    packedPalettes.set(palette, packed);
-  }
-  return packed;
-}
+/** The colours of a palette as one number each, the way the pixels of a canvas lie in memory. */
+const packedPalette = cached((/** @type {Palette} */ palette) => {
+  const pack = (/** @type {Uint8Array} */ rgb) => new Uint32Array(opaque(rgb).buffer);
+  return { sequential: pack(palette.sequential), diverging: pack(palette.diverging) };
+});
 
 /** Red, green, blue of every colour -> the same with the opacity of ImageData. @param {Uint8Array} rgb */
 function opaque(rgb) {
@@ -27,24 +21,14 @@ function opaque(rgb) {
   return bytes;
 }
 
-/** @type {WeakMap<Maps, { signed: boolean, limits: Float32Array, limit: number }>} */
-const mapScales = new WeakMap();
-
 /**
  * What the maps of a site are scaled by: the largest absolute value of each (limits) and of all (limit).
  * signed: some value of some map is negative, so all of the site's maps are drawn around white.
- * @param {Maps} map
  */
-export function mapScale(map) {
-  let scale = mapScales.get(map);
-  if (!scale) {
-    const limits = map.low.map((low, channel) => Math.max(Math.abs(low), Math.abs(map.high[channel])));
-    const limit = limits.reduce((most, own) => Math.max(most, own), 0);
-    scale = { signed: map.low.some((low) => low < 0), limits, limit };
-    mapScales.set(map, scale);
-  }
-  return scale;
-}
+export const mapScale = cached((/** @type {Maps} */ { low: lows, high }) => {
+  const limits = lows.map((low, channel) => Math.max(Math.abs(low), Math.abs(high[channel])));
+  return { signed: lows.some((low) => low < 0), limits, limit: largestOf(limits) };
+});
 
 /**
  * @param {Palette} palette

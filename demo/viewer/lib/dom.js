@@ -70,6 +70,17 @@ export function context2d(canvas) {
 }
 
 /**
+ * A checkbox that passes on whether it is checked.
+ * @param {string} testid
+ * @param {(checked: boolean) => void} follow
+ * @param {Attributes} [attributes]
+ */
+export function checkbox(testid, follow, attributes = {}) {
+  const box = h("input", { type: "checkbox", "data-testid": testid, onchange: () => follow(box.checked), ...attributes });
+  return box;
+}
+
+/**
  * Marks the one that is open among its like.
  * @param {Element} element
  * @param {boolean} current

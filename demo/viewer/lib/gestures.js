@@ -36,10 +36,3 @@ export function followInput(explorer, input, read) {
   input.addEventListener("input", () => tell(false));
   input.addEventListener("change", () => tell(true));
 }
-
-/** Cuts a part of the network, or puts it back. @param {Explorer} explorer @param {string} part */
-export function toggleCut(explorer, part) {
-  const { cuts } = explorer.state;
-  const isCut = (/** @type {string} */ name) => cuts.includes(name) !== (name === part);
-  explorer.set({ cuts: explorer.network.parts.filter(isCut) });
-}

@@ -16,11 +16,7 @@ export function overlayOf(explorer, owner) {
       aside = false;
       explorer.set({ overlay: { owner, ...layer } }, { settled: false });
     },
-    stepAside() {
-      if (!wanted || !isMine()) return;
-      aside = true;
-      takeOff();
-    },
+    stepAside() { if (!wanted || !isMine()) return; aside = true; takeOff(); },
     drop() { wanted = false; if (isMine()) takeOff(); },
     /** To be called with every update: a user who takes it off, or another panel's map, ends ours. */
     follow() { if (explorer.state.overlay ? !isMine() : !aside) wanted = false; },

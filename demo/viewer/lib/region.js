@@ -58,7 +58,11 @@ export function siteGrid(explorer, { stride }) {
   return { stride, down, right, height, width };
 }
 
-/** Tells the style sheet where the window lies on a drawn map. @param {HTMLElement} element @param {ReturnType<typeof siteGrid>} grid */
+/**
+ * Tells the style sheet where the window lies on a drawn map.
+ * @param {HTMLElement} element
+ * @param {ReturnType<typeof siteGrid>} grid
+ */
 export function setSpotGrid(element, { stride, down, right, height, width }) {
   const properties = { down: down + 0.5, right: right + 0.5, rows: height * stride, columns: width * stride };
   for (const [name, value] of Object.entries(properties)) element.style.setProperty(`--${name}`, String(value));

@@ -15,20 +15,15 @@ export const shareOf = (count, pixels) => (pixels ? count / pixels : 0);
 export const meanOf = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /** The largest of values that are not negative. @param {Float32Array} values */
-export function largestOf(values) {
-  let largest = 0;
-  for (const value of values) if (value > largest) largest = value;
-  return largest;
-}
+export const largestOf = (values) => values.reduce((largest, value) => Math.max(largest, value), 0);
 
 /**
  * How many of so many pixels are section.
  * @param {Uint8Array | null} margin not 0 where there is none
  * @param {number} pixels
  */
-export function sectionOf(margin, pixels) {
-  return margin ? margin.reduce((sum, value) => sum + (value ? 0 : 1), 0) : pixels;
-}
+export const sectionOf = (margin, pixels) =>
+  margin ? margin.reduce((sum, value) => sum + (value ? 0 : 1), 0) : pixels;
 
 /** How many pixels are salt. @param {Float32Array} probability @param {number} threshold */
 export function countAbove(probability, threshold) {

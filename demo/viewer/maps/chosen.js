@@ -1,10 +1,10 @@
 // The chosen map, enlarged: its numbers, the position under the mouse, and the map over the image.
 
-import { clamp, setSpot, setSpotGrid, siteGrid, windowProbability } from "../lib/region.js";
-import { h } from "../lib/dom.js";
+import { clamp, setSpot, setSpotGrid, windowProbability } from "../lib/region.js";
+import { checkbox, h } from "../lib/dom.js";
 import { mapColors, paintMap, paintPixels } from "../lib/color.js";
 import { mapNumbers } from "./values.js";
-import { meanOf } from "../lib/statistics.js";
+import { largestOf, meanOf } from "../lib/statistics.js";
 import { overlayOf } from "../lib/overlay.js";
 import { percent, significant } from "../lib/format.js";
 import { windowPosition } from "./core_sample.js";
@@ -20,11 +20,8 @@ import { windowPosition } from "./core_sample.js";
 export function chosenMap(explorer, values, measureEffects) {
   const large = h("canvas", { role: "img" });
   const stage = h("div", { class: "enlarged" }, large, h("span", { class: "spot" }));
-  const name = h("h4");
-  const numbers = h("dl");
-  const overBox = h("input", {
-    type: "checkbox", "data-testid": "over-image", onchange: () => (overBox.checked ? lay() : overlay.drop()),
-  });
+  const name = h("h4"), numbers = h("dl");
+  const overBox = checkbox("over-image", (checked) => (checked ? lay() : overlay.drop()));
   const measure = h("button", { "data-testid": "measure", onclick: measureEffects }, "Measure its effect");
   const box = h(
     "div", { class: "chosen", "data-testid": "chosen-map", hidden: true }, stage,
@@ -49,7 +46,7 @@ export function chosenMap(explorer, values, measureEffects) {
     large.classList.toggle("pixelated", map.height < 200);
     stage.style.setProperty("--share", String(map.width / Math.max(map.height, map.width)));
     stage.style.aspectRatio = `${map.width} / ${map.height}`;
-    setSpotGrid(stage, siteGrid(explorer, values.siteOf(layer)));
+    setSpotGrid(stage, values.gridOf(layer));
     name.textContent = layer === "logits" ? "Probability of salt" : `${layer}, map ${own}`;
     large.setAttribute("aria-label", `${name.textContent}, enlarged`);
     drawSpot();
@@ -71,11 +68,9 @@ export function chosenMap(explorer, values, measureEffects) {
 
   function probabilityEntries() {
     const part = windowProbability(explorer);
-    return [
-      ["mean", significant(meanOf(part))],
-      ["lowest", significant(part.reduce((a, b) => Math.min(a, b), 1))],
-      ["highest", significant(part.reduce((a, b) => Math.max(a, b), 0))],
-    ];
+    const lowest = part.reduce((one, other) => Math.min(one, other), 1);
+    return Object.entries({ mean: meanOf(part), lowest, highest: largestOf(part) })
+      .map(([key, value]) => [key, significant(value)]);
   }
 
   /** @param {string} layer @param {Maps} map @param {number} own */
@@ -96,7 +91,7 @@ export function chosenMap(explorer, values, measureEffects) {
     const found = chosen();
     if (!found) return;
     const frame = stage.getBoundingClientRect(), { window } = explorer;
-    const { stride, down, right, height, width } = siteGrid(explorer, values.siteOf(found.layer));
+    const { stride, down, right, height, width } = values.gridOf(found.layer);
     const row = Math.floor(((event.clientY - frame.top) / frame.height) * height * stride) - down;
     const column = Math.floor(((event.clientX - frame.left) / frame.width) * width * stride) - right;
     const inside = [clamp(row, 0, window.height - 1), clamp(column, 0, window.width - 1)];
@@ -110,7 +105,7 @@ export function chosenMap(explorer, values, measureEffects) {
     const found = chosen();
     if (!found) return overlay.stepAside();
     const { map, own } = found, { window } = explorer;
-    const { stride, down, right } = siteGrid(explorer, values.siteOf(found.layer));
+    const { stride, down, right } = values.gridOf(found.layer);
     const colors = mapColors(map, own, explorer.palette, explorer.state.shared);
     const canvas = h("canvas");
     // A pixel of the image has the colour of its cell: stretched, the map would not lie where it looks.
@@ -130,8 +125,7 @@ export function chosenMap(explorer, values, measureEffects) {
     box, draw, drawNumbers, drawSpot,
     hide() { box.hidden = true; },
     /** The overlay, after everything else is drawn. @type {Update} */
-    update(changed) {
-      const has = (/** @type {string[]} */ ...names) => names.some((one) => changed.has(one));
+    update(has) {
       overlay.follow();
       if (has("layer")) overlay.drop();
       const redrawn = has("channel", "maps", "shared", "window") || (has("shown") && explorer.state.layer === "logits");

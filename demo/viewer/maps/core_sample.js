@@ -8,7 +8,10 @@ import { significant } from "../lib/format.js";
 /** @import { Explorer } from "../types.js" */
 /** @import { MapValues } from "./values.js" */
 
-/** Row and column in the window, and whose they are; the middle where neither mouse nor pixel is in it. @param {Explorer} explorer */
+/**
+ * Row and column in the window, and whose they are; the middle where neither mouse nor pixel is in it.
+ * @param {Explorer} explorer
+ */
 export function windowPosition({ state: { hover, pixel }, window }) {
   const place = hover ?? pixel;
   if (!place || !contains(window, place)) {
@@ -20,8 +23,7 @@ export function windowPosition({ state: { hover, pixel }, window }) {
 
 /** @param {Explorer} explorer @param {MapValues} values */
 export function coreSample(explorer, values) {
-  const where = h("p", { class: "note", "data-testid": "core-where" });
-  const rows = h("ol");
+  const where = h("p", { class: "note", "data-testid": "core-where" }), rows = h("ol");
   const box = h(
     "div", { class: "core" }, h("h3", {}, "Core sample"),
     h("p", { class: "note" },
@@ -40,10 +42,8 @@ export function coreSample(explorer, values) {
     built = key;
     bars = sites.map(({ name, channels }) => {
       const canvas = h("canvas", { class: channels <= 128 && "pixelated", "aria-hidden": "true" });
-      const words = h("button", {
-        "data-testid": `core-${name}`, onclick: () => explorer.set({ layer: name, channel: bar.strongest }),
-      });
-      const bar = { canvas, words, strongest: null };
+      const onclick = () => explorer.set({ layer: name, channel: bar.strongest });
+      const bar = { canvas, words: h("button", { "data-testid": `core-${name}`, onclick }), strongest: null };
       return bar;
     });
     rows.replaceChildren(...bars.map(({ canvas, words }, i) => h("li", {}, h("span", {}, sites[i].name), canvas, words)));

@@ -3,12 +3,11 @@
 import { chosenMap } from "./chosen.js";
 import { coreSample } from "./core_sample.js";
 import { decoderSources } from "./sources.js";
-import { h, setCurrent } from "../lib/dom.js";
+import { checkbox, h, setCurrent } from "../lib/dom.js";
 import { mapNumbers, mapOrder, mapValues } from "./values.js";
 import { mapScale, paletteRamp } from "../lib/color.js";
 import { mapTiles } from "./tiles.js";
 import { percent, plural, significant } from "../lib/format.js";
-import { siteGrid } from "../lib/region.js";
 
 /** @import { Explorer, Maps, Update } from "../types.js" */
 
@@ -16,9 +15,7 @@ import { siteGrid } from "../lib/region.js";
 /** @type {Record<string, string>} */
 const BLOCKS = {
   encoder: "What this level's convolutions respond to, going down. It shows where a channel responds, not why.",
-  bottleneck:
-    "The deepest maps: what the network knows of the image as a whole. " +
-    "Where exactly an edge runs is no longer in them.",
+  bottleneck: "The deepest maps: what the network knows of the image as a whole, no longer where exactly an edge runs.",
   skip: "The encoder's maps as they are handed across. It shows what is on offer, not what the decoder makes of it.",
   up: "What the level below knows, enlarged to this size; how smooth or blocky it looks is the enlargement's doing.",
   decoder: "Made of the skip and of what comes from below. Closer to the answer, but features still, no probabilities.",
@@ -30,14 +27,10 @@ const SORTS = {
   number: ["Number", "in the order of their numbers"],
   mean: ["Mean activation", "highest mean first"],
   sparsity: ["Sparsity", "the largest share of values at zero or below first"],
-  agreement: [
-    "Agreement with the mask",
-    "from +1 to −1: the correlation with the mask at this threshold, averaged down to the map's grid",
-  ],
-  effect: [
-    "Causal effect",
-    "largest effect first: how much a pixel's probability changes when that map alone is 0, all wires connected",
-  ],
+  agreement: ["Agreement with the mask",
+    "from +1 to −1: the correlation with the mask at this threshold, averaged down to the map's grid"],
+  effect: ["Causal effect",
+    "largest effect first: how much a pixel's probability changes when that map alone is 0, all wires connected"],
 };
 
 const AGREEMENT_PAUSE = 200; // ms a threshold must rest: agreement takes longer than a frame may
@@ -59,9 +52,7 @@ export function mapsPanel(host, explorer) {
     "select", { "data-testid": "sort", onchange: () => explorer.set({ sort: sort.value }) },
     Object.entries(SORTS).map(([value, [name]]) => h("option", { value }, name)),
   );
-  const shared = h("input", {
-    type: "checkbox", "data-testid": "shared", onchange: () => explorer.set({ shared: shared.checked }),
-  });
+  const shared = checkbox("shared", (checked) => explorer.set({ shared: checked }));
   const ramp = h("canvas", { "aria-hidden": "true" });
   const lowest = h("span"), highest = h("span");
   const controls = h(
@@ -78,8 +69,7 @@ export function mapsPanel(host, explorer) {
 
   /** @type {string | null} */
   let drawn = null; // the site whose maps stand there
-  let trouble = "";
-  let settling = 0;
+  let trouble = "", settling = 0;
 
   async function measureEffects() {
     const site = explorer.state.layer;
@@ -97,18 +87,21 @@ export function mapsPanel(host, explorer) {
   /** The number under a map: what it is sorted by. @param {number} channel */
   function sortText(channel) {
     const { layer, sort: by } = explorer.state;
-    const map = layer && values.mapOf(layer);
-    const found = map && values.sortValues(layer, map);
+    const map = layer && values.mapOf(layer), found = map && values.sortValues(layer, map);
     if (!found) return "";
     return by === "sparsity" ? percent(found[channel]) : significant(found[channel], 2);
   }
 
-  /** The line above the grid: one map's numbers while it is pointed at, else how the grid is sorted. @param {number | null} channel */
+  /**
+   * The line above the grid: one map's numbers while it is pointed at, else how the grid is sorted.
+   * @param {number | null} channel
+   */
   function describe(channel) {
     const { layer } = explorer.state;
     const map = layer && values.mapOf(layer);
     if (!map) return;
-    status.textContent = channel !== null && channel < map.channels ? mapWords(layer, map, channel) : sortWords(layer, map);
+    const isMap = channel !== null && channel < map.channels;
+    status.textContent = isMap ? mapWords(layer, map, channel) : sortWords(layer, map);
   }
 
   /** @param {string} layer @param {Maps} map @param {number} channel */
@@ -140,13 +133,11 @@ export function mapsPanel(host, explorer) {
     invitation.hidden = Boolean(layer);
     opened.hidden = !layer;
     if (!layer) { drawn = null; return; }
-    const site = values.siteOf(layer);
-    const kind = layer.replace(/\d+$/, "");
-    const number = layer.slice(kind.length);
-    const { stride, height, width } = siteGrid(explorer, site);
+    const kind = layer.replace(/\d+$/, ""), number = layer.slice(kind.length);
+    const { stride, height, width } = values.gridOf(layer);
     const covers = stride === 1 ? "a pixel" : `${stride} × ${stride} pixels`;
     title.replaceChildren(layer, h("small", {},
-      ` ${plural(site.channels, "map")} of ${height} × ${width}, a value for ${covers}`));
+      ` ${plural(values.siteOf(layer).channels, "map")} of ${height} × ${width}, a value for ${covers}`));
     what.textContent = BLOCKS[kind];
     drawLevel(layer, number);
     sort.value = by;
@@ -201,13 +192,9 @@ export function mapsPanel(host, explorer) {
     }, AGREEMENT_PAUSE);
   }
 
-  return function update(changed) {
-    const has = (/** @type {string[]} */ ...names) => names.some((one) => changed.has(one));
+  return function update(has) {
     const { layer, sort: by } = explorer.state;
-    if (has("image")) {
-      values.forgetEffects();
-      core.build();
-    }
+    if (has("image")) { values.forgetEffects(); core.build(); }
     if (has("image", "layer", "sort", "random", "window")) trouble = "";
     if (has("maps", "shown", "window", "image")) values.forgetAgreements();
     if (has("threshold") && !has("image")) settleThreshold();
@@ -219,10 +206,7 @@ export function mapsPanel(host, explorer) {
       if (has("channel")) tiles.mark();
       chosen.draw();
     }
-    chosen.update(changed);
-    if (has("hover", "pixel", "maps", "shown", "image", "window")) {
-      core.draw();
-      chosen.drawSpot();
-    }
+    chosen.update(has);
+    if (has("hover", "pixel", "maps", "shown", "image", "window")) { core.draw(); chosen.drawSpot(); }
   };
 }

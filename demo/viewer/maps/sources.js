@@ -8,8 +8,7 @@ import { mapColors, paintPixels } from "../lib/color.js";
 
 /** @param {Explorer} explorer @param {MapValues} values */
 export function decoderSources(explorer, values) {
-  const title = h("h4");
-  const sides = h("div", { class: "sides" });
+  const title = h("h4"), sides = h("div", { class: "sides" });
   const box = h("div", { class: "pair" }, title, sides);
   let drawn = "";
 
@@ -25,7 +24,8 @@ export function decoderSources(explorer, values) {
         const colors = mapColors(map, channel, explorer.palette, explorer.state.shared);
         const corner = Math.floor(channel / columns) * (height + gap) * across + (channel % columns) * (width + gap);
         for (let row = 0; row < height; row++) {
-          for (let column = 0; column < width; column++, j++) pixels[corner + row * across + column] = colors[levels[j]];
+          const start = corner + row * across;
+          for (let column = 0; column < width; column++, j++) pixels[start + column] = colors[levels[j]];
         }
       }
     });

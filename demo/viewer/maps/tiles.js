@@ -15,8 +15,8 @@ const MOST_TILES = 256; // on the page at once
 export function mapTiles(explorer, textOf, describe) {
   const grid = h("div", { class: "tiles", role: "group", "data-testid": "tiles" });
   const range = h("span");
-  const back = h("button", { onclick: () => turn(-MOST_TILES) }, "Before");
-  const forth = h("button", { onclick: () => turn(MOST_TILES) }, "Next");
+  const back = h("button", { onclick: () => turn(start - MOST_TILES) }, "Before");
+  const forth = h("button", { onclick: () => turn(start + MOST_TILES) }, "Next");
   const pages = h("div", { class: "row" }, back, range, forth);
 
   /** @type {ReturnType<typeof makeTile>[]} */
@@ -28,12 +28,12 @@ export function mapTiles(explorer, textOf, describe) {
   let start = 0; // of the page
   let roving = 0; // channel whose tile the Tab key reaches
 
-  /** @param {number} step */
-  function turn(step) {
-    start += step;
-    roving = order[start];
-    draw(true);
+  /** @param {number} first of the page */
+  function turn(first, focusable = order[first]) {
+    start = first;
+    roving = focusable;
     grid.scrollTop = 0;
+    draw(true);
   }
 
   function makeTile() {
@@ -74,27 +74,26 @@ export function mapTiles(explorer, textOf, describe) {
 
   /** @param {number} index */
   function focusTile(index) {
-    const next = tiles[index]?.button;
-    if (!next || !next.isConnected) return;
-    for (const { button } of tiles) button.tabIndex = -1;
-    next.tabIndex = 0;
-    roving = Number(next.dataset.channel);
-    if (!next.matches(":focus")) next.focus();
+    tiles.forEach(({ button }, i) => { button.tabIndex = i === index ? 0 : -1; });
+    roving = order[start + index];
+    tiles[index].button.focus();
   }
 
   /** @param {Event} event */
-  const tileAt = (event) => /** @type {Element} */ (event.target).closest("button");
+  const indexOf = ({ target }) => tiles.findIndex(({ button }) => button.contains(/** @type {Node} */ (target)));
+  /** @param {Event} event */
+  const channelAt = (event) => (indexOf(event) < 0 ? null : order[start + indexOf(event)]);
 
   grid.addEventListener("click", (event) => {
-    const button = tileAt(event);
-    if (!button) return;
-    roving = Number(button.dataset.channel);
+    const channel = channelAt(event);
+    if (channel === null) return;
+    roving = channel;
     explorer.set({ channel: roving === explorer.state.channel ? null : roving });
   });
   grid.addEventListener("keydown", (event) => {
     const count = grid.children.length;
     const columns = getComputedStyle(grid).gridTemplateColumns.split(" ").length;
-    const at = tiles.findIndex(({ button }) => button === tileAt(event));
+    const at = indexOf(event);
     const to = {
       ArrowLeft: at - 1, ArrowRight: at + 1, ArrowUp: at - columns, ArrowDown: at + columns, Home: 0, End: count - 1,
     }[event.key];
@@ -102,12 +101,7 @@ export function mapTiles(explorer, textOf, describe) {
     event.preventDefault();
     if (to >= 0 && to < count) focusTile(to);
   });
-  for (const kind of ["pointerover", "focusin"]) {
-    grid.addEventListener(kind, (event) => {
-      const button = tileAt(event);
-      if (button) describe(Number(button.dataset.channel));
-    });
-  }
+  for (const kind of ["pointerover", "focusin"]) grid.addEventListener(kind, (event) => describe(channelAt(event)));
   for (const kind of ["pointerleave", "focusout"]) grid.addEventListener(kind, () => describe(null));
 
   return {
@@ -126,16 +120,12 @@ export function mapTiles(explorer, textOf, describe) {
       const { channel } = explorer.state;
       map = maps;
       order = sorted;
-      if (fresh) {
-        roving = channel ?? order[0];
-        start = channel === null ? 0 : MOST_TILES * Math.floor(order.indexOf(channel) / MOST_TILES);
-        grid.scrollTop = 0;
-      }
       grid.hidden = site === "logits";
       grid.setAttribute("aria-label", `Maps of ${site}; arrow keys move, Enter opens`);
       grid.style.setProperty("--tile", map.channels <= 32 ? "4.4rem" : map.channels <= 64 ? "3.6rem" : "2.9rem");
       grid.classList.toggle("pixelated", map.height < 80);
-      draw(true);
+      if (!fresh) draw(true);
+      else turn(MOST_TILES * Math.floor(Math.max(0, order.indexOf(channel ?? -1)) / MOST_TILES), channel ?? order[0]);
     },
   };
 }

@@ -1,37 +1,30 @@
 // What is known of the maps of a site: their values, and the numbers they are sorted by.
 
+import { cached } from "../lib/cache.js";
 import { correlation } from "../lib/statistics.js";
 import { siteGrid, windowProbability } from "../lib/region.js";
 
 /** @import { Explorer, Maps, Site } from "../types.js" */
 /** @typedef {ReturnType<typeof mapValues>} MapValues */
 
-/** @type {WeakMap<Maps, { mean: Float32Array, sparsity: Float32Array }>} */
-const mapNumbersCache = new WeakMap();
-
-/** Mean and sparsity of every map of a site; sparsity is the share of values at zero or below. @param {Maps} map */
-export function mapNumbers(map) {
-  let numbers = mapNumbersCache.get(map);
-  if (!numbers) {
-    const { values, low, high, channels, height, width } = map;
-    const size = height * width;
-    numbers = { mean: new Float32Array(channels), sparsity: new Float32Array(channels) };
-    for (let channel = 0, j = 0; channel < channels; channel++) {
-      const spread = high[channel] - low[channel];
-      // The last of the 256 levels that is not above zero.
-      const last = low[channel] > 0 ? -1 : spread > 0 ? Math.floor((-255 * low[channel]) / spread) : 255;
-      let sum = 0, quiet = 0;
-      for (let i = 0; i < size; i++, j++) {
-        sum += values[j];
-        if (values[j] <= last) quiet++;
-      }
-      numbers.mean[channel] = low[channel] + (spread * sum) / size / 255;
-      numbers.sparsity[channel] = quiet / size;
+/** Mean and sparsity of every map of a site; sparsity is the share of values at zero or below. */
+export const mapNumbers = cached((/** @type {Maps} */ { values, low, high, channels, height, width }) => {
+  const size = height * width;
+  const mean = new Float32Array(channels), sparsity = new Float32Array(channels);
+  for (let channel = 0, j = 0; channel < channels; channel++) {
+    const spread = high[channel] - low[channel];
+    // The last of the 256 levels that is not above zero.
+    const last = low[channel] > 0 ? -1 : spread > 0 ? Math.floor((-255 * low[channel]) / spread) : 255;
+    let sum = 0, quiet = 0;
+    for (let i = 0; i < size; i++, j++) {
+      sum += values[j];
+      if (values[j] <= last) quiet++;
     }
-    mapNumbersCache.set(map, numbers);
+    mean[channel] = low[channel] + (spread * sum) / size / 255;
+    sparsity[channel] = quiet / size;
   }
-  return numbers;
-}
+  return { mean, sparsity };
+});
 
 /**
  * The shown mask averaged down to a map's grid: the share of salt in every cell.
@@ -55,7 +48,10 @@ function maskCells(explorer, grid) {
   return salt.map((count, cell) => count / pixels[cell]);
 }
 
-/** Channels by value, the largest first; equal ones by number, those without a value last. @param {Float32Array} values */
+/**
+ * Channels by value, the largest first; equal ones by number, those without a value last.
+ * @param {Float32Array} values
+ */
 export function mapOrder(values) {
   const rank = (/** @type {number} */ channel) => (Number.isNaN(values[channel]) ? -Infinity : values[channel]);
   return Array.from(values, (_, channel) => channel).sort((a, b) => rank(b) - rank(a) || a - b);
@@ -91,14 +87,24 @@ export function mapValues(explorer) {
     /** @param {string} name */
     siteOf: (name) => /** @type {Site} */ (explorer.network.sites.find((site) => site.name === name)),
 
-    /** The maps of a site; of the logits one map, the shown probability.  null while they are computed. @param {string} site */
+    /** @param {string} name */
+    gridOf: (name) => siteGrid(explorer, known.siteOf(name)),
+
+    /**
+     * The maps of a site; of the logits one map, the shown probability.  null while they are computed.
+     * @param {string} site
+     */
     mapOf: (site) => (site === "logits" ? probabilityMap() : explorer.maps?.sites[site] ?? null),
 
-    /** The correlation of every map with the mask; NaN where either is the same everywhere. @param {string} site @param {Maps} map */
+    /**
+     * The correlation of every map with the mask; NaN where either is the same everywhere.
+     * @param {string} site
+     * @param {Maps} map
+     */
     agreementOf(site, map) {
       let found = agreements.get(site);
       if (!found) {
-        const cells = maskCells(explorer, siteGrid(explorer, known.siteOf(site)));
+        const cells = maskCells(explorer, known.gridOf(site));
         const size = map.height * map.width;
         found = Float32Array.from({ length: map.channels }, (_, channel) =>
           correlation(map.values.subarray(channel * size, (channel + 1) * size), cells));
@@ -115,7 +121,10 @@ export function mapValues(explorer) {
       agreement: agreements.get(site)?.[channel], effect: effects.get(effectKey(site))?.[channel],
     }),
 
-    /** @param {string} site @returns {Promise<{ current: boolean, error?: string }>} current: it is still what is opened */
+    /**
+     * @param {string} site
+     * @returns {Promise<{ current: boolean, error?: string }>} current: it is still what is opened
+     */
     async measureEffects(site) {
       const key = effectKey(site);
       const current = () => explorer.state.layer === site && effectKey(site) === key;

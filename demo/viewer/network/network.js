@@ -1,12 +1,11 @@
 // The network drawn as a U.  Every block is a button with what it makes of this image; the wires behind are a drawing.
 
 import { SCISSORS, networkWires } from "./wires.js";
-import { contains, setSpot, setSpotGrid, siteGrid, windowProbability } from "../lib/region.js";
-import { h, setCurrent, svg } from "../lib/dom.js";
+import { contains, crop, setSpot, setSpotGrid, siteGrid, windowProbability } from "../lib/region.js";
+import { checkbox, h, setCurrent, svg } from "../lib/dom.js";
 import { mapScale, paintPixels, paintValues } from "../lib/color.js";
 import { networkPlan } from "./plan.js";
 import { plural } from "../lib/format.js";
-import { toggleCut } from "../lib/gestures.js";
 
 /** @import { Explorer, Maps, Site, Update } from "../types.js" */
 /** @import { Plan, Rectangle } from "./plan.js" */
@@ -32,17 +31,14 @@ function setPlace({ style }, { x, y, w, h: tall }) {
 
 /** @param {HTMLElement} host @param {Explorer} explorer @returns {Update} */
 export function networkPanel(host, explorer) {
-  const random = h("input", {
-    type: "checkbox", role: "switch", "data-testid": "random-weights",
-    onchange: () => explorer.set({ random: random.checked }),
-  });
+  const random = checkbox("random-weights", (checked) => explorer.set({ random: checked }), { role: "switch" });
   const badge = h("p", { class: "badge", hidden: true }, "random weights");
   const wires = svg("svg", { "aria-hidden": "true" });
   const board = h("div", { class: "board", role: "group", "aria-label": "The network as a U" });
   const purpose = h("p", { class: "note" });
   const knife = h("button", {
     class: "knife", "data-testid": "cut-bottleneck", "aria-label": "Cut the bottleneck", title: "Cut the bottleneck",
-    onclick: () => toggleCut(explorer, "bottleneck"), ...pointing("cut-bottleneck"),
+    onclick: () => explorer.toggleCut("bottleneck"), ...pointing("cut-bottleneck"),
   }, svg("svg", { viewBox: "-10 -10 20 20", "aria-hidden": "true" }, svg("path", { d: SCISSORS })));
   host.append(
     h("h3", {}, "The network"), purpose, board,
@@ -97,7 +93,7 @@ export function networkPanel(host, explorer) {
 
   /** @param {string} name */
   function press(name) {
-    if (isSkip(name)) toggleCut(explorer, name);
+    if (isSkip(name)) explorer.toggleCut(name);
     else if (explorer.state.layer !== name) explorer.set({ layer: name, channel: null });
   }
 
@@ -157,14 +153,9 @@ export function networkPanel(host, explorer) {
   }
 
   function drawImage() {
-    const { top, left, height, width } = explorer.window;
-    const { grey, width: whole } = explorer.image;
+    const grey = crop(explorer.image.grey, explorer.image, explorer.window);
     paintPixels(nodes.image.canvas, explorer.window, (pixels) => {
-      for (let row = 0, i = 0; row < height; row++) {
-        for (let column = 0; column < width; column++, i++) {
-          pixels[i] = 0xff000000 | (grey[(top + row) * whole + left + column] * 0x010101);
-        }
-      }
+      for (let i = 0; i < pixels.length; i++) pixels[i] = 0xff000000 | (grey[i] * 0x010101);
     });
   }
 
@@ -195,8 +186,7 @@ export function networkPanel(host, explorer) {
 
   new ResizeObserver(() => { if (plan) place(); }).observe(board);
 
-  return function update(changed) {
-    const has = (/** @type {string[]} */ ...names) => names.some((name) => changed.has(name));
+  return function update(has) {
     const key = JSON.stringify(explorer.network.sites);
     if (key !== drawn) {
       drawn = key;

@@ -14,7 +14,10 @@ import { siteGrid } from "../lib/region.js";
 
 const GRADIENT = "gradient"; // the name of that map, beside those of the sites
 
-/** What the strongest hundredth of the values exceeds; so a few large ones do not hide the rest. @param {Float32Array} values */
+/**
+ * What the strongest hundredth of the values exceeds; so a few large ones do not hide the rest.
+ * @param {Float32Array} values
+ */
 function strongOf(values) {
   const sizes = values.map(Math.abs).sort();
   return sizes[Math.floor(0.99 * (sizes.length - 1))] || sizes[sizes.length - 1];
@@ -24,7 +27,7 @@ function strongOf(values) {
 function makeLayer(name, onclick) {
   const thumbnail = h("canvas", { "aria-hidden": "true" });
   const title = h("span", { class: "why-name" }), strength = h("span", { class: "why-strength" });
-  const button = h("button", { type: "button", class: "why-map", "data-testid": `why-map-${name}`, onclick },
+  const button = h("button", { class: "why-map", "data-testid": `why-map-${name}`, onclick },
     thumbnail, title, strength);
   const canvas = h("canvas"); // what is laid over the image
   return { button, thumbnail, title, strength, canvas, smooth: name !== GRADIENT, label: "" };
@@ -81,15 +84,17 @@ export function pixelMaps(explorer) {
     const small = h("canvas");
     paintValues(small, cam.values, cam, explorer.palette, largestOf(cam.values), false);
     for (const target of [thumbnail, canvas]) {
-      target.width = explorer.window.width;
-      target.height = explorer.window.height;
+      Object.assign(target, { width: explorer.window.width, height: explorer.window.height });
       const context = context2d(target);
       context.imageSmoothingEnabled = true;
       context.drawImage(small, -right, -down, cam.width * stride, cam.height * stride);
     }
   }
 
-  /** Each map against the one that the other weights give for the same pixel, once both are known. @param {Known} known */
+  /**
+   * Each map against the one that the other weights give for the same pixel, once both are known.
+   * @param {Known} known
+   */
   function compare({ trained, random }) {
     const both = trained?.logit !== undefined && random?.logit !== undefined ? [trained, random] : null;
     const smooth = both?.every((findings) => findings.smooth); // like with like

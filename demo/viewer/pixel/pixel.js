@@ -3,11 +3,10 @@
 import { COPIES, pixelRequests, shownWeights } from "./requests.js";
 import { clamp, isWhole } from "../lib/region.js";
 import { fixed, wholeNumber } from "../lib/format.js";
-import { h } from "../lib/dom.js";
-import { pixelInputs } from "./inputs.js";
+import { checkbox, h } from "../lib/dom.js";
 import { pixelMaps } from "./maps.js";
 
-/** @import { Box, Explorer, Frame, Update } from "../types.js" */
+/** @import { Box, Explorer, Frame, Place, Update } from "../types.js" */
 /** @import { PixelFindings, PixelPlace } from "./requests.js" */
 
 /** @param {Box} box */
@@ -17,7 +16,12 @@ function boxWords([top, left, height, width]) {
   return `${rows}, mean of ${wholeNumber(height * width)} pixels`;
 }
 
-/** As far as a logit could look, in the opened window. @param {Explorer} explorer @param {Box} box @returns {Frame} */
+/**
+ * As far as a logit could look, in the opened window.
+ * @param {Explorer} explorer
+ * @param {Box} box
+ * @returns {Frame}
+ */
 function theoreticalField({ network: { field }, window }, [top, left, height, width]) {
   const reach = field >> 1;
   const first = Math.max(window.top, top - reach), start = Math.max(window.left, left - reach);
@@ -29,6 +33,45 @@ function theoreticalField({ network: { field }, window }, [top, left, height, wi
   };
 }
 
+/** The pixel and the box as numbers. @param {Explorer} explorer */
+function pixelInputs(explorer) {
+  const names = ["Row", "Column", "Height", "Width"];
+  const inputs = names.map((name, i) => h("input", {
+    type: "number", min: i < 2 ? 0 : 1, step: 1, inputmode: "numeric", "data-testid": `why-${name.toLowerCase()}`,
+    onchange: read,
+  }));
+
+  function read() {
+    const { height, width } = explorer.image;
+    const [row, column, ...sides] = inputs.map((input) => Math.round(input.valueAsNumber));
+    if (Number.isNaN(row) || Number.isNaN(column)) return; // the other number is still to come
+    const [rows, columns] = [height, width].map((length, axis) => {
+      const size = clamp(sides[axis] || 1, 1, length);
+      return { start: clamp([row, column][axis] - (size >> 1), 0, length - size), size };
+    });
+    /** @type {Place} */
+    const pixel = [rows.start + (rows.size >> 1), columns.start + (columns.size >> 1)];
+    /** @type {Box} */
+    const box = [rows.start, columns.start, rows.size, columns.size];
+    explorer.set({ pixel, box: rows.size * columns.size > 1 ? box : null });
+    write();
+  }
+
+  function write() {
+    const { pixel, box } = explorer.state;
+    const { height, width } = explorer.image;
+    const most = [height - 1, width - 1, height, width];
+    const values = [...(pixel ?? ["", ""]), box?.[2] ?? 1, box?.[3] ?? 1].map(String);
+    inputs.forEach((input, i) => {
+      input.max = String(most[i]);
+      if (input.value !== values[i]) input.value = values[i];
+    });
+  }
+
+  const row = h("div", { class: "row why-place" }, ...inputs.map((input, i) => h("label", {}, names[i], input)));
+  return { row, write, focus: () => inputs[0].focus() };
+}
+
 /** @param {HTMLElement} host @param {Explorer} explorer @returns {Update} */
 export function pixelPanel(host, explorer) {
   const invite = h("p", { "data-testid": "why-invite" }, "Click a pixel of the image, or drag a box over it, and see "
@@ -37,20 +80,16 @@ export function pixelPanel(host, explorer) {
   const sentence = h("p", { class: "why-sentence", "data-testid": "why-sentence" });
   const field = h("p", { class: "note", "data-testid": "why-field" });
   const problem = h("p", { class: "why-problem", role: "alert", "data-testid": "why-problem" });
-  const again = h("button", { type: "button", onclick: retry }, "ask again");
-  const move = h("button", {
-    type: "button", "data-testid": "why-window", onclick: moveWindow,
-  }, "open the part around it");
+  const again = h("button", { onclick: retry }, "ask again");
+  const move = h("button", { "data-testid": "why-window", onclick: moveWindow }, "open the part around it");
   const pending = h("p", { class: "note", "data-testid": "why-state" });
-  const random = h("input", {
-    type: "checkbox", "data-testid": "why-random", onchange: () => explorer.set({ random: random.checked }),
-  });
+  const random = checkbox("why-random", (checked) => explorer.set({ random: checked }));
   const inputs = pixelInputs(explorer);
   const maps = pixelMaps(explorer);
   const content = h("div", { class: "why-content", hidden: true }, sentence, field, maps.box,
     h("label", {}, random, h("span", {}, "with random weights")), maps.sanity);
   const findingsBox = h("div", { "data-testid": "pixel-why" }, value, problem, again, move, content, pending,
-    h("button", { type: "button", "data-testid": "why-forget", onclick: forget }, "forget the pixel"));
+    h("button", { "data-testid": "why-forget", onclick: forget }, "forget the pixel"));
 
   host.append(
     h("h3", {}, "Ask a pixel why"),
@@ -126,7 +165,12 @@ export function pixelPanel(host, explorer) {
     maps.draw(place.known);
   }
 
-  /** How far a logit could look, against where its influence really comes from. @param {Box} box @param {Box} wide @param {Box} narrow */
+  /**
+   * How far a logit could look, against where its influence really comes from.
+   * @param {Box} box
+   * @param {Box} wide
+   * @param {Box} narrow
+   */
   function drawField(box, wide, narrow) {
     const { network, window, image } = explorer;
     const theory = theoreticalField(explorer, box);
@@ -153,8 +197,7 @@ export function pixelPanel(host, explorer) {
     maps.overlay.stepAside();
   }
 
-  return function update(changed) {
-    const has = (/** @type {string[]} */ ...names) => names.some((name) => changed.has(name));
+  return function update(has) {
     maps.overlay.follow();
     if (has("overlay")) maps.mark();
     if (drawn && explorer.state.frames !== frames) setFrames(); // a new view from the server takes them away

@@ -7,7 +7,7 @@
 /**
  * @typedef {"trained" | "random"} Weights
  * @typedef {PixelResponse & { smooth?: Float32Array, error?: string }} PixelFindings  smooth: the mean gradient
- * @typedef {{ error: string, logit?: undefined }} PixelError
+ * @typedef {{ error: string, logit?: undefined }} PixelError  nothing else is known
  * @typedef {Partial<Record<Weights, PixelFindings | PixelError>>} Known
  * @typedef {{ key: string, scene: string, box: Box, inside: boolean, known: Known }} PixelPlace
  *   a box in its image and window, and what is known of it
@@ -80,10 +80,15 @@ export function pixelRequests(explorer, show) {
     busy = false;
   }
 
-  /** @param {Known} known @param {Weights} weights @param {number} samples @param {PixelResponse | PixelError} found */
+  /**
+   * @param {Known} known
+   * @param {Weights} weights
+   * @param {number} samples
+   * @param {PixelResponse | PixelError} found
+   */
   function take(known, weights, samples, found) {
     const before = known[weights];
-    if (found.logit === undefined) known[weights] = before?.logit === undefined ? found : { ...before, error: found.error };
+    if (found.logit === undefined) known[weights] = { ...before, ...found };
     else if (!samples || before?.logit === undefined) known[weights] = found;
     else known[weights] = { ...before, smooth: found.gradient, boxes: found.boxes };
     show(weights, samples, found.logit === undefined ? found.error : undefined);
@@ -95,18 +100,15 @@ export function pixelRequests(explorer, show) {
     /** The place that is chosen now. */
     follow() {
       const next = lookUp();
-      if (next?.key !== place?.key) {
-        place = next;
-        wake();
-      }
+      if (next?.key !== place?.key) { place = next; wake(); }
       return place;
     },
     /** Requests once more what failed. */
     retry() {
-      for (const weights of /** @type {const} */ (["trained", "random"])) {
-        const known = place?.known[weights];
-        if (place && known?.error) place.known[weights] = known.logit === undefined ? undefined : { ...known, error: undefined };
-      }
+      if (!place) return;
+      const { known } = place;
+      if (known.trained?.error) delete known.trained;
+      if (known.random?.error) delete known.random;
       pump();
     },
   };

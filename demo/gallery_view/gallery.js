@@ -1,0 +1,107 @@
+// Many small images side by side, each a button that opens it.
+//
+// `data` is what demo/views/export.py sends: {key, open, rows}.  Sorting happens here; only a click on an image reaches
+// Python.  Names come from outside and are always text.
+
+/**
+ * @typedef {{ name: string, thumbnail: string, share: number, highest: number, iou: number | null,
+ *   competition: number | null }} Row  thumbnail: WebP as Base64; the last two need a ground truth
+ * @typedef {{ key: string, open: string, rows: Row[] }} Data  key: changes with everything that is shown
+ */
+
+/** @type {Record<string, string>} */
+const ORDERS = {
+  name: "Name", share: "Salt area", highest: "Highest probability", iou: "IoU", competition: "Competition score",
+};
+const byName = new Intl.Collator(undefined, { numeric: true }).compare;
+
+/** @type {WeakMap<HTMLElement, ReturnType<typeof build>>} */
+const galleries = new WeakMap();
+// As long as the page is loaded, so that the order is still there when one comes back from an image.
+let order = "name";
+let reversed = false;
+
+/** @param {any} component */
+export default function ({ parentElement, data, setTriggerValue }) {
+  const update = galleries.get(parentElement) ?? build(parentElement);
+  galleries.set(parentElement, update);
+  update(data, (name) => setTriggerValue("open", name));
+}
+
+/** @param {HTMLElement} root */
+function build(root) {
+  const list = element("ul");
+  const select = element("select");
+  const reverse = element("button", "reverse", "Reverse");
+  const label = element("label", "", "Sort by ");
+  label.append(select);
+  const sorting = element("div", "sorting");
+  sorting.append(label, reverse);
+  const box = element("div", "salt-gallery");
+  box.append(sorting, list);
+  root.append(box);
+
+  let key = "";
+  /** @type {{ row: Row, item: HTMLElement }[]} */
+  let items = [];
+  let open = (/** @type {string} */ _) => {};
+  select.onchange = () => { order = select.value; sort(); };
+  reverse.onclick = () => { reversed = !reversed; sort(); };
+
+  /** Names rise, numbers fall; images without the number come last either way. */
+  function sort() {
+    reverse.ariaPressed = String(reversed);
+    const sign = reversed ? -1 : 1;
+    items.sort(({ row: one }, { row: other }) => {
+      const names = byName(one.name, other.name);
+      if (order === "name") return sign * names;
+      const [left, right] = [one, other].map((row) => /** @type {any} */ (row)[order]);
+      if (left === null || right === null) return Number(left === null) - Number(right === null) || names;
+      return sign * (right - left) || names;
+    });
+    list.append(...items.map(({ item }) => item));
+  }
+
+  /** @param {Data} data @param {(name: string) => void} callback a click on an image */
+  return function update(data, callback) {
+    open = callback;
+    if (key === data.key) return;
+    key = data.key;
+    items = data.rows.map((row) => ({ row, item: makeItem(row, row.name === data.open, (name) => open(name)) }));
+    const scored = data.rows.some(({ iou }) => iou !== null);
+    const names = Object.keys(ORDERS).filter((name) => scored || (name !== "iou" && name !== "competition"));
+    if (!names.includes(order)) order = "name";
+    select.replaceChildren(...names.map((name) => new Option(ORDERS[name], name, false, name === order)));
+    list.replaceChildren();
+    sort();
+  };
+}
+
+/** @param {Row} row @param {boolean} isOpen @param {(name: string) => void} open */
+function makeItem(row, isOpen, open) {
+  const image = element("img");
+  image.src = `data:image/webp;base64,${row.thumbnail}`;
+  image.alt = ""; // the words beside it say what it shows
+  image.decoding = "async";
+  const button = element("button", "image");
+  button.title = row.name;
+  if (isOpen) button.ariaCurrent = "true";
+  button.onclick = () => open(row.name);
+  const lines = [`salt ${(100 * row.share).toFixed(1)} %`, `highest ${row.highest.toFixed(2)}`];
+  if (row.iou !== null) lines.push(`IoU ${row.iou.toFixed(3)}`, `score ${row.competition?.toFixed(1)}`);
+  button.append(image, element("span", "name", row.name), ...lines.map((line) => element("span", "figures", line)));
+  const item = element("li");
+  item.append(button);
+  return item;
+}
+
+/**
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ */
+function element(tag, name = "", text = "") {
+  const made = document.createElement(tag);
+  if (name) made.className = name;
+  made.textContent = text;
+  return made;
+}
