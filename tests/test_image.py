@@ -1,5 +1,7 @@
 """Images of every form; test_properties.py tries random ones."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,8 @@ from unet import image as image_module
 from unet.image import DARK, MARGIN, SIGNED, Padding, from_amplitude, grey, normalise, read, salt
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (50, 40), dtype=np.uint8)
+LIMITS = [(-1e308, 1e308), (1, 1), (2, 1), (np.nan, 1), (0, np.inf)]  # that are none
+NO_SECTIONS = np.zeros(5), np.zeros((2, 2), complex), np.array([[np.nan, 0.0]])
 
 
 @pytest.mark.parametrize(
@@ -43,52 +47,32 @@ def test_what_was_guessed_is_said():
 
 
 @pytest.mark.parametrize(
-    ("image", "sentence"),
+    ("convert", "array", "sentence"),
     [
-        (np.zeros((0, 16), np.uint8), "empty array"),
-        (np.zeros((16, 16, 2), np.uint8), r"got \(16, 16, 2\)"),
-        (np.zeros((2, 16, 16, 3), np.uint8), "pass several images one by one"),
-        (np.zeros(16, np.uint8), r"got \(16,\)"),
-        (np.zeros((15, 40), np.uint8), "at least 16 x 16 pixels, got 15 x 40"),
-        (np.zeros((16, 16), np.int16), "got int16; for seismic amplitudes call unet.image.from_amplitude"),
-        (np.zeros((16, 16), bool), "got bool"),
-        *((np.full((16, 16), value), "NaN or infinity .*from_amplitude") for value in (np.nan, np.inf)),
-        *((np.full((16, 16), v), rf"in \[0, 1\], got {v} to {v}; .*from_amplitude") for v in (1.5, -0.1)),
-        (np.ma.masked_equal(np.eye(16), 1), "masked ones; replace them first"),
+        (grey, np.zeros((0, 16), np.uint8), "empty array"),
+        (grey, np.zeros((16, 16, 2), np.uint8), r"got \(16, 16, 2\)"),
+        (grey, np.zeros((2, 16, 16, 3), np.uint8), "pass several images one by one"),
+        (grey, np.zeros(16, np.uint8), r"got \(16,\)"),
+        (grey, np.zeros((15, 40), np.uint8), "at least 16 x 16 pixels, got 15 x 40"),
+        (grey, np.zeros((16, 16), np.int16), "got int16; for seismic amplitudes call unet.image.from_amplitude"),
+        (grey, np.zeros((16, 16), bool), "got bool"),
+        *((grey, np.full((16, 16), value), "NaN or infinity .*from_amplitude") for value in (np.nan, np.inf)),
+        *((grey, np.full((16, 16), v), rf"in \[0, 1\], got {v} to {v}; .*from_amplitude") for v in (1.5, -0.1)),
+        (grey, np.ma.masked_equal(np.eye(16), 1), "masked ones; replace them first"),
+        (salt, np.array(1), r"got \(\)"),
+        (salt, np.ones(16, bool), r"of shape \(H, W\).*got \(16,\)"),
+        (salt, np.ones((16, 16, 2), bool), r"got \(16, 16, 2\)"),
+        (salt, np.ones((16, 16), complex), "real numbers, got complex128"),
+        (salt, np.ones((16, 16), "u1,u1"), "real numbers, got a table"),
+        (salt, np.full((16, 16), "salt"), "real numbers, got <U4"),
+        (salt, np.full((16, 16), np.nan), "finite values"),
+        *((partial(from_amplitude, low=low, high=high), IMAGE, "low < high") for low, high in LIMITS),
+        *((partial(from_amplitude, low=0, high=1), bad, "(real|finite) amplitudes") for bad in NO_SECTIONS),
     ],
 )
-def test_what_is_no_image_is_refused_with_a_reason(image, sentence):
+def test_what_does_not_fit_is_refused_with_a_reason(convert, array, sentence):
     with pytest.raises(ValueError, match=sentence):
-        grey(image)
-
-
-@pytest.mark.parametrize(
-    ("mask", "sentence"),
-    [
-        (np.array(1), r"got \(\)"),
-        (np.ones(16, bool), r"of shape \(H, W\).*got \(16,\)"),
-        (np.ones((16, 16, 2), bool), r"got \(16, 16, 2\)"),
-        (np.ones((16, 16), complex), "real numbers, got complex128"),
-        (np.ones((16, 16), "u1,u1"), "real numbers, got a table"),
-        (np.full((16, 16), "salt"), "real numbers, got <U4"),
-        (np.full((16, 16), np.nan), "finite values"),
-    ],
-)
-def test_what_is_no_mask_is_refused_with_a_reason(mask, sentence):
-    with pytest.raises(ValueError, match=sentence):
-        salt(mask)
-
-
-@pytest.mark.parametrize(("low", "high"), [(-1e308, 1e308), (1, 1), (2, 1), (np.nan, 1), (0, np.inf)])
-def test_amplitude_limits_must_be_limits(low, high):
-    with pytest.raises(ValueError, match="low < high"):
-        from_amplitude(np.zeros((16, 16)), low, high)
-
-
-@pytest.mark.parametrize("bad", [np.zeros(5), np.zeros((2, 2), complex), np.array([[np.nan, 0.0]])])
-def test_amplitudes_must_be_a_real_section(bad):
-    with pytest.raises(ValueError, match="expected (real|finite) amplitudes"):
-        from_amplitude(bad, -1, 1)
+        convert(array)
 
 
 def test_padding_mirrors_without_repeating_the_edge():

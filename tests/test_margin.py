@@ -85,11 +85,11 @@ def test_a_sliver_of_section_is_seen_with_its_margin():
 @pytest.mark.data
 def test_no_margin_of_the_real_tiles_is_labelled_salt():
     place = labelled_place(TGS)
-    tiles = read_tiles(place, sorted(find_tiles(place).images)[::3])
+    tiles = read_tiles(place, sorted(find_tiles(place).images)[::12])
     found = 0
     for image, mask in zip(tiles.images, tiles.masks, strict=True):
         if image.min() < image.max():
             outside = margin((image / 255).astype(np.float32))
             found += bool(outside.any())
             assert not mask[outside].any()
-    assert found > 30
+    assert found > 8

@@ -8,7 +8,7 @@ import pytest
 
 from unet import metrics, report, typed
 from unet.calibration import calibration_curve
-from unet.report import Group, Predictions, Report, TileScore
+from unet.report import Group, Predictions, Report
 
 
 def first(pixels, size=100):
@@ -19,10 +19,6 @@ def first(pixels, size=100):
 def sure(mask, value=0.9):
     """A probability that is ``value`` on the mask and 0 elsewhere."""
     return mask * np.float32(value)
-
-
-def rows(values):
-    return [msgspec.structs.astuple(value) for value in values]
 
 
 def test_a_tile_belongs_to_one_class_and_the_edges_belong_below():
@@ -60,11 +56,9 @@ def test_scores_by_section_by_hand():
 def test_the_worst_come_by_score_then_iou_then_id():
     truths = {"a": 100, "b": 100, "d": 0, "c": 0, "e": 100, "f": 100}
     found = {"a": 100, "b": 45, "d": 9, "c": 30, "e": 20, "f": 72}
-    tiles = report.worst(
-        list(truths), [sure(first(n)) for n in found.values()], [first(n) for n in truths.values()], 0.5
-    )
-    assert TileScore.__struct_fields__ == ("id", "score", "iou", "salt_share", "predicted_share")
-    assert rows(tiles) == [
+    masks = [first(n) for n in truths.values()]
+    tiles = report.worst(list(truths), [sure(first(n)) for n in found.values()], masks, 0.5)
+    assert [(tile.id, tile.score, tile.iou, tile.salt_share, tile.predicted_share) for tile in tiles] == [
         ("c", 0.0, 0.0, 0.0, 0.3),
         ("d", 0.0, 0.0, 0.0, 0.09),
         ("e", 0.0, 0.2, 1.0, 0.2),
@@ -90,19 +84,16 @@ def test_all_but_the_scores_is_computed_the_way_the_claim_is_made(claim_tta):
         for _ in range(3)
     )
     synthetic = metrics.evaluate(plain[1:], truths[1:], 0.4) if claim_tta else None
-    predictions = Predictions(plain, tta, claim_tta, uncorrected)
-    found = report.make_report(ids, predictions, truths, 0.4, {"b": "1"}, synthetic)
+    found = report.make_report(ids, Predictions(plain, tta, claim_tta, uncorrected), truths, 0.4, {"b": "1"}, synthetic)
     claimed = tta if claim_tta else plain
-    scores = {"plain": metrics.evaluate(plain, truths, 0.4), "tta": metrics.evaluate(tta, truths, 0.4)}
+    ways = {"plain": plain, "tta": tta}
+    scores = {name: metrics.evaluate(way, truths, 0.4) for name, way in ways.items()}
     written = msgspec.to_builtins(found)
     assert written == msgspec.to_builtins(
         {
             "count": 4,
             "scores": scores | ({"synthetic": synthetic} if claim_tta else {}),
-            "best_threshold": {
-                "plain": metrics.best_threshold(plain, truths),
-                "tta": metrics.best_threshold(tta, truths),
-            },
+            "best_threshold": {name: metrics.best_threshold(way, truths) for name, way in ways.items()},
             "coverage": report.by_coverage(claimed, truths, 0.4),
             "sections": report.by_section(ids, claimed, truths, 0.4, {"b": "1"}),
             "thresholds": metrics.sweep(claimed, truths),
