@@ -120,7 +120,7 @@ def visited(
     errors = []
     page.on("pageerror", lambda error: errors.append(error))
     try:
-        page.goto(f"{address}/?{query}")
+        page.goto(f"{address}?{query}")
         page.get_by_test_id("salt-readout").filter(has_text="threshold").wait_for()
         yield page
     finally:
