@@ -60,7 +60,7 @@ def test_images_beyond_the_largest_total_are_left_out(segmenter):
     assert (list(gallery.sources), gallery.left_out) == (["a", "b"], ["c"])
 
 
-def test_a_thumbnail_is_small_and_shows_the_salt():
+def test_a_thumbnail_is_small_and_light_and_shows_the_salt():
     mask = np.zeros((400, 300), bool)
     mask[:200] = True
     small = np.asarray(Image.open(io.BytesIO(thumbnail(np.full((400, 300), 100, np.uint8), mask))))
@@ -68,3 +68,5 @@ def test_a_thumbnail_is_small_and_shows_the_salt():
     assert small.shape == (112, 84, 3)
     assert np.abs(small[20, 40].astype(int) - np.array([158, 127, 55])).max() < 12
     assert np.abs(small[90, 40].astype(int) - 100).max() < 6
+    noise = np.random.default_rng(0).integers(0, 256, (101, 101), np.uint8)  # nothing compresses worse
+    assert 200 * len(thumbnail(noise, noise > 99)) * 4 / 3 < 2_000_000  # 200 images, as Base64

@@ -69,13 +69,12 @@ def test_a_session_comes_back_as_it_went():
     assert read(packed(state=bare)) == UnpackedSession([], bare, [])
 
 
-@pytest.mark.parametrize("name", SAMPLES)
-def test_a_sample_comes_back_bit_by_bit(name):
-    image = open_sample(name)
-    (one,) = read(packed(export.ExportedImage(name, image, np.zeros(image.grey.shape, np.float32)))).images
-
-    assert open_upload(name, one.image).digest == image.digest
-    np.testing.assert_array_equal(read_mask(one.truth, name).salt, image.truth)
+def test_samples_come_back_bit_by_bit():
+    samples = [open_sample(name) for name in SAMPLES]
+    packs = (export.ExportedImage(one.name, one, np.zeros(one.grey.shape, np.float32)) for one in samples)
+    for one, found in zip(samples, read(packed(*packs)).images, strict=True):
+        assert open_upload(one.name, found.image).digest == one.digest
+        np.testing.assert_array_equal(read_mask(found.truth, one.name).salt, one.truth)
 
 
 def test_a_zip_holds_the_files_it_promises():
@@ -134,20 +133,19 @@ def test_images_in_a_zip_find_their_masks(names, found, left_out):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "not a readable zip"),
-        (packed(exported())[:-300], "not a readable zip"),
+        (b"", "expected a ZIP, got"),
+        (packed(exported())[:-300], "expected a ZIP, got"),
         (zipped({"a.txt": b"x"}), "expected images"),
         (zipped({f"{n}.png": b"" for n in range(201)}), "expected at most 200 images, got 201"),
-        (zipped({f"{n}.txt": b"" for n in range(5001)}), "5,001 entries, more than 5,000"),
-        (zipped({"x" * 60_000 + str(n): b"" for n in range(40)}), "table of contents is too large"),
-        (zipped({f"{n}.png": bytes(2**22) for n in range(8)}, zipfile.ZIP_DEFLATED), "more than 100 times larger"),
+        (zipped({f"{n}.txt": b"" for n in range(5001)}), "at most 5,000 entries, got 5,001"),
+        (zipped({"x" * 60_000 + str(n): b"" for n in range(40)}), "a table of contents of at most"),
+        (zipped({f"{n}.png": bytes(2**22) for n in range(8)}, zipfile.ZIP_DEFLATED), "at most 100 times its size"),
         (zipped({"a.png": b"0123456789"}).replace(b"0123456789", b"X123456789"), "a.png in it: damaged or cut short"),
     ],
 )
 def test_a_zip_that_cannot_be_opened_says_why(content, said):
-    found = refusal(content)
-    assert found.startswith("s.zip: ")
-    assert said in found
+    assert refusal(content).startswith("s.zip: ")
+    assert said in refusal(content)
 
 
 def test_what_unpacks_to_too_much_is_refused_before_it_is_unpacked(monkeypatch):
@@ -155,7 +153,7 @@ def test_what_unpacks_to_too_much_is_refused_before_it_is_unpacked(monkeypatch):
     monkeypatch.setattr(limits, "LARGEST_ZIP", 2)
     monkeypatch.setattr(zipfile.ZipFile, "open", lambda *_: pytest.fail("unpacked"))
 
-    assert "unpacked it has more than 2 MB" in refusal(content)
+    assert "at most 2 MB unpacked" in refusal(content)
 
 
 def test_an_image_in_a_zip_may_be_as_large_as_one_that_comes_alone(monkeypatch):
@@ -175,18 +173,11 @@ def on_disk(**changes):
     ("changes", "said"),
     [
         ({"version": 2}, "expected version"),
-        ({"version": True}, "expected version"),
         ({"picture": 7}, "expected picture to be text, got 7"),
-        ({"picture": "x" * 301}, "expected picture"),
         ({"weights": {"name": "a"}}, "expected sha256 in weights, got none"),
         ({"threshold": 1.01}, "expected threshold"),
-        ({"threshold": "0.5"}, "expected threshold to be a number"),
-        ({"view": {"channel": -1}}, "expected view.channel"),
         ({"view": {"cuts": ["a"] * 21}}, "expected view.cuts"),
-        ({"view": {"pixel": [1]}}, "expected view.pixel"),
         ({"view": {"box": [1, 2, 3, 4.5]}}, "expected view.box.3 to be a whole number"),
-        ({"view": {"window": [0, 2**31]}}, "expected view.window.1"),
-        ({"pictures": {}}, "expected pictures to be a list"),
         ({"pictures": [{"name": "a"}]}, "expected picture in pictures.0, got none"),
         ({"pictures": [{"name": "a", "picture": "/etc/passwd"}]}, "there is no '/etc/passwd' in the ZIP"),
         ({"pictures": [{"name": "a", "picture": "pictures/a.png", "truth": "x"}]}, "there is no 'x' in the ZIP"),
@@ -199,7 +190,7 @@ def test_a_state_is_checked(changes, said):
     assert said in found
 
 
-@pytest.mark.parametrize("text", [b"", b"\xff\xfe", b"[" * 100_000, b"1" * 5000, b'{"threshold": NaN}'])
+@pytest.mark.parametrize("text", [b"", b"\xff\xfe", b"[" * 100_000, b'{"threshold": NaN}'])
 def test_a_state_that_is_no_json_is_refused(text):
     assert "state.json is not" in refusal(zipped({"state.json": text}))
 

@@ -7,7 +7,7 @@ import pytest
 from demo.images import open_sample
 from demo.markdown import literal
 from demo.session_file import SessionState, WeightsName
-from demo.state import PageState, SelectBox
+from demo.state import PageState
 from demo.view import ViewState
 from demo.weights import Weights
 from tests.demo.files import png, zipped
@@ -26,11 +26,9 @@ def weights(name, threshold, sha256):
 FOUND = {"First": weights("first", 0.45, "1" * 64), "Second": weights("second", 0.55, "2" * 64)}
 
 
-def run(state, *files, masks=(), found=FOUND, page="", stopped=False):
+def run(state, *files, masks=(), found=FOUND, page=""):
     """What a run of the page does, without the page."""
     state.receive_uploads(files, masks)
-    if stopped:
-        return state
     state.choose_weights(found)
     draw(state.weights_box, state.weights_box.value)
     chosen = found[state.weights_box.value]
@@ -113,20 +111,17 @@ def test_an_upload_is_opened_when_it_arrives_and_a_sample_when_it_is_gone():
 
 
 def test_what_a_stopped_run_did_not_show_is_opened_by_the_next():
-    state = run(run(PageState()), *FILES, stopped=True)
+    state = PageState()
+    state.receive_uploads(FILES, ())
     assert run(state, *FILES).image.name == "a.png"
     assert choose(state, *FILES, image="Small lens").image.name == "Small lens"
 
 
 def test_where_python_chose_the_browser_gets_another_box():
-    box = SelectBox("image")
-    keys = []
-    for value in ("a", "a", "b"):
-        box.value = value
-        box.renew()
-        box.show(value)
-        keys.append(box.key)
-    assert keys[0] == keys[1] != keys[2]
+    state = run(PageState())
+    key = state.image_box.key
+    assert run(state).image_box.key == key
+    assert run(state, *FILES).image_box.key != key
 
 
 # --- Links
