@@ -219,8 +219,10 @@ def test_the_cams_are_captums(segmenter, image):
 
 
 def test_noisy_copies_give_the_mean_of_captums_saliency_over_them(segmenter, image):
-    plain = explain.explain_pixel(segmenter, image, BOX)
-    noisy = explain.explain_pixel(segmenter, image, BOX, samples=11, noise=0.2, seed=7)
+    with torch.no_grad():  # the caller's mode does not matter
+        plain = explain.explain_pixel(segmenter, image, BOX)
+    with torch.inference_mode():
+        noisy = explain.explain_pixel(segmenter, image, BOX, samples=11, noise=0.2, seed=7)
     grey, generator = as_grey(image), torch.Generator().manual_seed(7)
     drawn = torch.cat([torch.randn(n, 101 * 101, generator=generator) for n in (8, 3)])
     copies = grey + 0.2 * (grey.max() - grey.min()) * drawn.reshape(11, 1, 101, 101)
@@ -270,14 +272,6 @@ def test_eight_threads_share_one_model_and_leave_nothing_on_it(segmenter, small_
     assert all(parameter.grad is None for parameter in small_model.parameters())
     assert not any(module.training for module in small_model.modules())
     assert not any(module._forward_hooks or module._backward_hooks for module in small_model.modules())
-
-
-@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
-def test_the_callers_mode_does_not_matter(segmenter, image, mode):
-    expected = explain.explain_pixel(segmenter, image, BOX, samples=1)
-    with mode():
-        found = explain.explain_pixel(segmenter, image, BOX, samples=1)
-    np.testing.assert_array_equal(found.gradient, expected.gradient)
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -33,20 +33,14 @@ def grid(*rows):
 def test_literals(mask, text):
     assert encode(mask) == text
     np.testing.assert_array_equal(decode(text, *mask.shape), mask)
-
-
-def test_runs_may_touch():
-    np.testing.assert_array_equal(decode("1 1 2 1", 2, 2), grid("#.", "#."))
+    np.testing.assert_array_equal(decode("1 1 2 1", 2, 2), grid("#.", "#."))  # runs may touch
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         *((text, "expected pairs of a start and a length, got an odd count") for text in ("1", "1 2 3")),
-        ("1 two", "whole numbers.*'two'"),
-        ("1 2.0", "whole numbers.*'2.0'"),
-        ("-1 2", "whole numbers.*'-1'"),
-        ("1 ²", "whole numbers"),
+        *((f"1 {word}", f"whole numbers.*'{word}'") for word in ("two", "2.0", "-1", "²")),
         ("0 1", "starts of 1 or more"),
         ("1 0", "lengths of 1 or more"),
         *((text, "inside 2 x 2 = 4 pixels") for text in ("5 1", "4 2", "1 " + "9" * 5000)),
