@@ -1,10 +1,10 @@
-import hashlib
+"""Weights and their card; robustness/test_weights.py has the hostile ones."""
+
 import json
 import math
 from dataclasses import asdict
 
 import pytest
-import safetensors.torch
 import torch
 
 from unet import checkpoint
@@ -65,34 +65,22 @@ def test_a_configuration_that_does_not_fit_is_named(small_weights):
 @pytest.mark.parametrize(
     ("entry", "sentence"),
     [
-        *(({"threshold": value}, "expected threshold to be a number above 0, got") for value in (0, -3)),
-        *(({"threshold": value}, "expected threshold to be a number, got") for value in ("0.5", True, [0.5])),
+        ({"threshold": -3}, "expected threshold to be a number above 0, got -3; copy both files again"),
         ({"threshold": 1}, "expected threshold to be a number below 1, got 1; copy both files again"),
+        ({"threshold": "0.5"}, "expected threshold to be a number, got '0.5'"),
         ({"threshold": math.nan}, r"expected JSON, got something else \(invalid character, byte 14\)"),
-        *(({"temperature": t}, "expected temperature to be a number above 0.05, got") for t in (0, -1, 0.05)),
         ({"temperature": 20.01}, "expected temperature to be a number up to 20, got 20.01"),
-        *(({"temperature": t}, "expected temperature to be a number, got") for t in ("2", None, True, [1])),
         *(({name: None}, f"expected the card of weights, got one without {name}") for name in ("threshold", "config")),
-        ({"config": "big"}, "expected config to be an object or nothing, got 'big'"),
-        *(({"config": {"width": w}}, "expected config.width to be a whole number, got") for w in (1e9, "4", 2.5)),
         ({"config": {"layers": 3}}, "expected the config of a U-Net, got one with 'layers'"),
         ({"config": {"depth": 60}}, "expected a depth of 1 to 6 halvings, got 60"),
         ({"config": {"block": "x\n" * 10**6}}, r"expected config.block to be a known word, got 'x\\nx"),
         ({"claim": "high"}, "expected claim to be an object or nothing, got 'high'"),
         ({"claim": {"tta": True}}, "expected metric in claim, got none"),
-        ({"claim": {**CLAIM, "value": 83.0}}, "expected claim.value to be a number up to 1, got 83.0"),
-        ({"claim": {**CLAIM, "count": None}}, "expected claim.count to be a whole number, got None"),
-        ({"split": "val"}, "expected split to be an object or nothing, got 'val'"),
         ({"split": {"val": [1]}}, "expected split.val.0 to be text, got 1"),
         ({"split": {"val": ["a", "b", "a"]}}, "expected every tile once in split.val, got 'a' 2 times"),
-        ({"training": "long"}, "expected training to be an object or nothing, got 'long'"),
         ({"metrics": {"val": {"iou": "x"}}}, "expected every value in metrics to be a number, got text"),
         ({"calibration": [POINT, {**POINT, "pixels": -1}]}, "calibration.1.pixels to be a whole number from 0, got -1"),
-        ({"name": ["a"]}, r"expected name to be text, got \['a'\]"),
         ({"parameters": 10**400}, "expected parameters to be a whole number up to 1000000000000, got 1000000000"),
-        ({"sites": {}}, "expected sites to be a list or nothing, got {}"),
-        ({"sha256": 7}, "expected sha256 to be text, got 7"),
-        ({"input": "grey"}, "expected input to be an object, got 'grey'"),
     ],
 )
 def test_a_damaged_entry_is_named(small_weights, entry, sentence):
@@ -112,13 +100,6 @@ def test_entries_that_may_be_nothing_absent_or_unknown(small_weights):
     assert (card.claim, card.claims_tta, card.trained_on()) == (None, False, ())
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "3", "null", "[" * 100_000, '{"threshold": ' + "9" * 5000 + "}"])
-def test_what_is_no_card_is_refused(small_weights, text):
-    small_weights.with_suffix(".json").write_text(text)
-    with pytest.raises(CheckpointError, match=r"expected (JSON|the card of weights), got .*; copy both files again"):
-        checkpoint.load(small_weights)
-
-
 @pytest.mark.parametrize(("suffix", "limit"), [(".safetensors", "1,115,332 bytes"), (".json", "50,000,000 bytes")])
 def test_a_missing_file_is_named_and_one_that_is_too_large_is_not_read(small_weights, suffix, limit):
     path = small_weights.with_suffix(suffix)
@@ -128,32 +109,4 @@ def test_a_missing_file_is_named_and_one_that_is_too_large_is_not_read(small_wei
         checkpoint.load(small_weights)
     path.unlink()
     with pytest.raises(CheckpointError, match=rf"small{suffix}.*cannot be read"):
-        checkpoint.load(small_weights)
-
-
-def test_one_flipped_bit_is_noticed(small_weights):
-    content = bytearray(small_weights.read_bytes())
-    content[-1] ^= 1
-    small_weights.write_bytes(content)
-    with pytest.raises(CheckpointError, match=r"expected the tensors its card was written for, got others \(sha256"):
-        checkpoint.load(small_weights)
-
-
-@pytest.mark.parametrize(
-    ("spoil", "sentence"),
-    [
-        (lambda tensors: tensors["head.bias"].fill_(torch.inf), "finite values in head.bias, got NaN or infinity"),
-        (lambda tensors: [t.mul_(1e30) for t in tensors.values() if t.is_floating_point()], "finite logits, got NaN"),
-        (lambda tensors: tensors.update(extra=torch.zeros(1)), r"'extra': expected nothing, got \(1,\)"),
-        (lambda tensors: tensors.pop("head.bias"), r"'head.bias': expected \(1,\), got nothing"),
-        (lambda tensors: tensors.update({"head.bias": tensors["head.bias"].double()}), "'head.bias'"),
-    ],
-)
-def test_tensors_that_are_not_the_networks(small_weights, spoil, sentence):
-    tensors = safetensors.torch.load(small_weights.read_bytes())
-    spoil(tensors)
-    content = safetensors.torch.save(tensors)
-    small_weights.write_bytes(content)
-    change_card(small_weights, sha256=hashlib.sha256(content).hexdigest())
-    with pytest.raises(CheckpointError, match=sentence):
         checkpoint.load(small_weights)
