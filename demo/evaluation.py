@@ -7,7 +7,7 @@ import csv
 import io
 import shlex
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, TypeVar
+from typing import Annotated, Any, NamedTuple
 
 from msgspec import Meta, Struct
 
@@ -20,8 +20,6 @@ from unet.typed import Count, Share, Word
 
 LARGEST_REPORT = 4_000_000  # bytes of a file that is read whole; a report has about 40,000
 Amount = Annotated[float, Meta(ge=0, le=1e15)]  # a number that is no share of something
-
-T = TypeVar("T")
 
 
 class ReportError(ValueError):

@@ -17,13 +17,14 @@ from msgspec import Meta, Struct
 from demo import export, limits
 from demo.export import ExportedImage
 from demo.limits import LONGEST_TEXT, MEGABYTE
-from demo.view import Share, Text, ViewState
+from demo.view import Text, ViewState
 from unet import typed
 from unet.data import pairing
 from unet.files import selection
 from unet.files.archives import Archive, ArchiveError, Entry, Limits
 from unet.files.images import FORMATS, SUFFIXES
 from unet.files.printable import printable
+from unet.typed import Share
 
 VERSION = 1
 MOST_ENTRIES = 5_000

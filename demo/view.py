@@ -5,9 +5,9 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from demo.limits import LONGEST_TEXT
+from unet.typed import Share
 
 Text = Annotated[str, Meta(max_length=LONGEST_TEXT)]
-Share = Annotated[float, Meta(ge=0, le=1)]
 Whole = Annotated[int, Meta(ge=0, lt=2**31)]
 
 
