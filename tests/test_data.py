@@ -78,13 +78,13 @@ def test_some_of_the_tiles_and_notes_on_the_rest(tgs_like):
     some = read_tiles(place, ["c"])
     assert (some.ids, some.notes[0]) == (["c"], "2 other tiles there are not used")
     for read, ids in ((read_tiles, ["c", "gone"]), (read_unlabelled, ["gone", "c"])):
-        with pytest.raises(DataError, match="1 of 2 tiles are not there, first gone"):
+        with pytest.raises(DataError, match="expected 2 tiles, got all but 1, first gone"):
             read(place, ids)
 
 
 def test_two_masks_of_an_image_are_refused(tgs_like):
     plant(tgs_like / "train", {"masks/a_mask.png": IMAGE, "masks/b_mask.png": IMAGE})
-    expected = r"images/a\.png: expected one mask, there are .*a\.png and .*a_mask\.png; keep one \(and 1 more such\)"
+    expected = r"images/a\.png: expected one mask, got .*a\.png and .*a_mask\.png; keep one \(and 1 more such\)"
     with pytest.raises(DataError, match=expected):
         load_tiles(tgs_like)
 
@@ -126,14 +126,17 @@ MORE = "the masks hold more than two values, {}: every one but 0 counts as salt"
         ((0, 1, 255), MORE.format("0, 1 and 255")),
         (range(9), MORE.format("0, 1, 2, 3, 4, 5 and others")),
         ((0, 7), None),
-        ((1, 2), "they hold 1 and 2, so that everything would be salt; save 0 where there is no salt"),
-        (((37, 231, 253), (84, 1, 68)), "they hold (37, 231, 253) and (84, 1, 68), so that everything would be salt"),
+        (
+            (1, 2),
+            "expected 0 in a mask, got 1 and 2 alone, so that everything would be salt; save 0 where there is no salt",
+        ),
+        (((37, 231, 253), (84, 1, 68)), "got (37, 231, 253) and (84, 1, 68) alone, so that everything would be salt"),
     ],
 )
 def test_what_is_doubtful_in_masks(tmp_path, values, note):
     mask = np.resize(np.array(values, np.uint8), (20, 24, *np.shape(values)[1:]))
     plant(tmp_path, {"images/a.png": IMAGE, "masks/a.png": encoded(mask)})
-    if note and note.startswith("they hold"):
+    if note and "alone" in note:
         with pytest.raises(DataError) as caught:
             load_tiles(tmp_path)
         assert note in str(caught.value)
@@ -152,8 +155,8 @@ SPREADSHEET = "Section , ID,note\r\n4 , x,\r\n,y,gone\r\n4,x,\r\n,,\r\n"
         ("id,section,row,col\nx,4,0,1\ny,4,0,2\n", {"x": "4", "y": "4"}),
         ("\ufeffid,section\r\nx,4\r\n", {"x": "4"}),
         *((SPREADSHEET.replace(",", separator), {"x": "4", "y": ""}) for separator in ",;\t"),
-        ("id,section\nx,3\nx,7\n", "x is in section 3 and in section 7; expected one"),
-        ("id,section\n,7\n", "line 2 has no id; expected one in each"),
+        ("id,section\nx,3\nx,7\n", "expected one section for x, got 3 and 7; keep the right line"),
+        ("id,section\n,7\n", "expected an id in each line, got none in line 2"),
         ("tile,part\nx,4\n", "expected the columns id and section, got tile, part"),
     ],
 )
@@ -174,7 +177,9 @@ def test_sections_are_found_beside_what_is_read(tmp_path, monkeypatch):
         assert shown(sections_file(root)) == "sections.csv"
         assert read_sections(root) == {"1": "4"}
     (tmp_path / "train" / "sections.csv").write_text("id,section\n1,5\n")
-    with pytest.raises(DataError, match=r"differs from .*sections\.csv, which lies beside the tiles; keep one"):
+    with pytest.raises(
+        DataError, match=r"expected the same as in .*sections\.csv beside the tiles, got another table; keep one"
+    ):
         read_sections(tmp_path / "train")
 
 

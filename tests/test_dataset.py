@@ -21,7 +21,7 @@ def test_every_tile_is_seen_at_most_once_and_by_one_process():
         one = epoch_order(103, 0, epoch, 24, world_size=1, rank=0)
         np.testing.assert_array_equal(np.concatenate(parts, axis=1), one)
     assert not np.array_equal(epoch_order(103, 0, 0, 8, 1, 0), epoch_order(103, 0, 1, 8, 1, 0))
-    with pytest.raises(DataError, match="do not fill one batch"):
+    with pytest.raises(DataError, match="expected tiles for one batch of 8 on 1 processes, got 7; lower --batch-size"):
         epoch_order(7, 0, 0, 8, 1, 0)
 
 
@@ -87,9 +87,9 @@ def test_a_split_is_repeated_and_must_be_there(tgs, monkeypatch):
     dataset = load_dataset(tgs, 0.5, 0, Split(train=names[2:9], val=("00.png", "01")), log.append)
     assert (dataset.train.ids, dataset.val.ids) == ([*names[2:9]], ["00", "01"])
     assert log[-1] == "31 tiles that the split does not know are left out"
-    with pytest.raises(DataError, match="1 tiles of the split to repeat are not there, first gone"):
+    with pytest.raises(DataError, match="expected the tiles of the split to repeat, got all but 1, first gone"):
         load_dataset(tgs, 0.5, 0, Split(train=("gone",), val=names[:2]))
-    with pytest.raises(DataError, match="some tiles have two names in the split"):
+    with pytest.raises(DataError, match="expected one name for each tile in the split to repeat, got two"):
         load_dataset(tgs, 0.5, 0, Split(train=("02.png", "02.jpg"), val=names[:2]))
 
 
@@ -101,12 +101,14 @@ def test_a_new_split_logs_what_is_doubtful_in_it(tgs, monkeypatch):
     assert (dataset.split.by, table.lines, table.lines_used, table.tiles_in_one) == ("section", 42, 40, 40)
     assert log[-1].endswith("sections.csv: 40 of its 42 lines name tiles, and 40 of 40 tiles lie in a known section")
     (tgs / "sections.csv").write_text("id,section\nx,1\n")
-    with pytest.raises(DataError, match="none of its 1 lines, such as x names a tile, such as 00; expected the names"):
+    with pytest.raises(
+        DataError, match="expected names of tiles, such as 00, in the column id, got none in 1 lines, such as x"
+    ):
         load_dataset(tgs, 0.2, 0)
     (tgs / "sections.csv").unlink()
     dataset = load_dataset(tgs, 0.2, 0, log=log.append)
     assert (dataset.split.by, dataset.split.sections, len(dataset.val.ids)) == ("tile", None, 8)
     assert dataset.notes[-1].startswith("no sections.csv: split by tile")
     assert log[-1] == f"warning: {dataset.notes[-1]}"
-    with pytest.raises(DataError, match="40 tiles leave 0 to train and 40 to validate"):
+    with pytest.raises(DataError, match="expected tiles to train and to validate, got 0 and 40 of 40; give more tiles"):
         load_dataset(tgs, 1, 0)

@@ -93,11 +93,11 @@ def test_a_file_gives_the_greys_it_declares(content, note):
     ("content", "reason"),
     [
         (tiff(SIGNED8.astype(np.int16) * 256, 16, sample_format=2), "got int16; for seismic amplitudes"),
-        (tiff(FLOAT.astype(np.float16), 16, sample_format=3), "not read (16 bits, floating-point"),
+        (tiff(FLOAT.astype(np.float16), 16, sample_format=3), "got one of 16 bits, floating-point"),
         (tiff(FLOAT, 32, sample_format=3, photometric=0), "whose 0 is white"),
-        (tiff(GREY, 8, pages=2), "several pages; save each as a file of its own"),
-        (tiff(GREY, 14), "not read (14 bits, unsigned"),
-        (tiff(65535 - SIXTEEN, 16, photometric=0, order=">"), "not read (16 bits, unsigned, photometric 0)"),
+        (tiff(GREY, 8, pages=2), "expected one page, got several; save each as a file of its own"),
+        (tiff(GREY, 14), "got one of 14 bits, unsigned"),
+        (tiff(65535 - SIXTEEN, 16, photometric=0, order=">"), "got one of 16 bits, unsigned, photometric 0"),
     ],
 )
 def test_what_is_declared_and_not_read_is_refused_with_the_reason(content, reason):

@@ -39,13 +39,13 @@ def test_the_mask_of_each_image(images, masks, expected):
 def test_two_masks_for_one_image_are_reported_and_none_wins(masks):
     found = pair(paths("images/x.png", "images/y.png"), paths(*masks, "masks/y.png"))
     assert found.pairs == [(0, None), (1, 2)]
-    assert found.ambiguous == [f"images/x.png: expected one mask, there are {masks[0]} and {masks[1]}; keep one"]
+    assert found.ambiguous == [f"images/x.png: expected one mask, got {masks[0]} and {masks[1]}; keep one"]
 
 
 def test_two_images_of_one_name_are_reported_and_neither_gets_the_mask():
     found = pair(paths("images/x.png", "images/x.jpg"), paths("masks/x.png"))
     assert found.pairs == [(0, None), (1, None)]
-    assert found.twice == ["images/x.jpg: expected one file of each name, there is images/x.png too"]
+    assert found.twice == ["images/x.jpg: expected one file of each name, got images/x.png too"]
     assert found.ambiguous == ["masks/x.png: expected one image of its name, got images/x.png and images/x.jpg"]
     assert pair(paths("x.png", "x.jpg"), []).ambiguous == []
 

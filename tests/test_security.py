@@ -91,7 +91,7 @@ def test_a_payload_on_the_command_line(poisoned, small_weights, tmp_path, capsys
     assert cli.main([str(word) for word in words]) == 1
     said = capsys.readouterr().err
     assert said.count(".npy: ") == len(poisoned)
-    assert "holds Python objects, which are never loaded" in said
+    assert "got Python objects, which are never loaded" in said
 
 
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol")

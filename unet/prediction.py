@@ -102,9 +102,9 @@ class PredictionSettings:
 def stem_problem(stem: str, windows: bool = os.name == "nt") -> str | None:
     """Why a stem, perhaps out of a hostile ZIP, cannot name a new file; None where it can."""
     if _UNSAFE.search(stem) or (windows and _UNSAFE_ON_WINDOWS.search(stem)):
-        return "its name holds characters that cannot be in a file name; rename it"
+        return "expected a name for a new file, got characters that cannot be in one; rename it"
     if len(stem.encode()) > LONGEST_STEM:
-        return f"its name is longer than {LONGEST_STEM} bytes; rename it"
+        return f"expected a name of at most {LONGEST_STEM} bytes, got {len(stem.encode())}; rename it"
     return None
 
 
@@ -127,11 +127,15 @@ def plan(images: Sequence[ImageFile], out: Path, probability: bool) -> list[Pred
     for image in images:
         other = stems.setdefault(image.stem.casefold(), image)
         if other is not image:
-            raise ClashError(f"{other.name} and {image.name} would be written to one file; rename one of them")
+            raise ClashError(
+                f"expected a mask file for each image, got one for {other.name} and {image.name}; rename one of them"
+            )
         mask = folder / f"{image.stem}.png"
         job = PredictionJob(image, mask, mask.with_name(f"{image.stem}.npy") if probability else None)
         if not sources.isdisjoint(job.outputs):
-            raise ClashError(f"{image.name} stands in {out}, where its mask would replace it; choose another folder")
+            raise ClashError(
+                f"expected a folder without {image.name}, got {out}, where its mask would replace it; choose another"
+            )
         jobs.append(job)
     return jobs
 

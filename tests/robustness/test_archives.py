@@ -55,9 +55,9 @@ def links(inside: Path) -> Path:
 
 def archives() -> list[tuple[str, Make, dict[str, np.ndarray], list[str]]]:
     """What is odd, the input, stem -> the image whose mask must be written, and words of each sentence said."""
-    one, cannot = {"a": EXPECTED}, "characters that cannot be in a file name"
+    one, cannot = {"a": EXPECTED}, "characters that cannot be in one"
     names = {"line\nbreak.png": GOOD, "\x1b[31mred.png": GOOD, "x" * 245 + ".png": GOOD, "a.png": GOOD}
-    said = ["line\\nbreak.png: its name holds " + cannot, "\\x1b[31mred.png: ", "longer than 240 bytes"]
+    said = ["line\\nbreak.png: expected a name for a new file, got " + cannot, "\\x1b[31mred.png: ", "at most 240 bytes"]
     linked = {**one, "linked": ((255 - GREY) / 255).astype(np.float32)}
     unread = [f"{name}.png: cannot be read" for name in ("pipe", "gone", "loop", "zero", "up")]
     up = dict.fromkeys(["up", "absolute", "back", "drive", "b"], EXPECTED)
@@ -66,14 +66,14 @@ def archives() -> list[tuple[str, Make, dict[str, np.ndarray], list[str]]]:
     planted = {"out/a.png.tmp": "../../bystander.png", "a.tif": encoded(GREY, "TIFF")}
     return [
         ("a good zip", entries({"images/a.png": GOOD, "masks/a.png": b"", "notes.txt": b""}), one, []),
-        ("a zip without images", entries({"a.txt": b"", "b.csv": b"PK"}), {}, ["no images in it that can be read"]),
-        ("an empty folder", lambda inside: inside, {}, ["no images in it that can be read"]),
-        ("an entry without a name", raw(b"", b"", 0, 0), {}, ["no images in it that can be read"]),
-        ("a zip cut short", content(raw_zip(b"a.png", PACKED, len(GOOD), CRC)[:-30]), {}, ["not a readable zip"]),
-        ("an image called .zip", content(GOOD), {}, ["not a readable zip"]),
+        ("a zip without images", entries({"a.txt": b"", "b.csv": b"PK"}), {}, ["expected images in it"]),
+        ("an empty folder", lambda inside: inside, {}, ["expected images in it"]),
+        ("an entry without a name", raw(b"", b"", 0, 0), {}, ["expected images in it"]),
+        ("a zip cut short", content(raw_zip(b"a.png", PACKED, len(GOOD), CRC)[:-30]), {}, ["expected a ZIP, got"]),
+        ("an image called .zip", content(GOOD), {}, ["expected a ZIP, got"]),
         ("names with ../ and absolute ones", hostile_names, up, []),
         ("names that no file can have", entries(names), one, said),
-        ("a zip's name that is no UTF-8", raw(b"\xff\xfe.png", flags=0x800), {}, ["not a readable zip"]),
+        ("a zip's name that is no UTF-8", raw(b"\xff\xfe.png", flags=0x800), {}, ["expected a ZIP, got"]),
         ("a zip's name in a code page", raw(b"\x81.png"), {"ü": EXPECTED}, []),
         ("a file's name that is no UTF-8", lambda inside: plant(inside, not_utf8), one, [cannot]),
         ("links, a pipe and a folder called .png", links, linked, unread),
@@ -86,7 +86,7 @@ def archives() -> list[tuple[str, Make, dict[str, np.ndarray], list[str]]]:
         ("entries that overlap", overlapping, one, ["b.png: cannot be read"]),
         ("another method", entries({"a.png": GOOD}, zipfile.ZIP_BZIP2), {}, ["another method than deflate"]),
         ("a name too long", lambda inside: inside / ("x" * 300), {}, ["cannot be opened"]),
-        ("a device", lambda _: Path("/dev/zero"), {}, ["neither a file nor a folder"]),
+        ("a device", lambda _: Path("/dev/zero"), {}, ["expected a file or a folder"]),
         ("20,001 entries", entries({**many, "images/a.png": GOOD}), one, []),
     ]
 

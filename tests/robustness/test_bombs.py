@@ -25,7 +25,7 @@ def zeros(compressor, megabytes: int) -> bytes:
 
 def bombs() -> Iterator[tuple[str, bytes, str]]:
     """Name, content, and words of the sentence that each is refused with."""
-    too_large, method = "more than 50,000,000", "another method than deflate"
+    too_large, method = "at most 50,000,000", "another method than deflate"
     pixels = b"".join(b"\0" + bytes(row) for row in GREY)
     comment = b"name\0\0" + zlib.compress(bytes(500_000_000), 1)
     deflated = zeros(zlib.compressobj(1, zlib.DEFLATED, -15), 500)
@@ -38,7 +38,7 @@ def bombs() -> Iterator[tuple[str, bytes, str]]:
     yield "says-1-kB.zip", raw_zip(b"b.png", deflated, 1000, 0), "Bad CRC-32"
     yield "bzip2.zip", raw_zip(b"c.png", zeros(bz2.BZ2Compressor(), 500), 1000, 0, method=12), method
     yield "lzma.zip", raw_zip(b"d.png", b"\x09\x04\x05\0" + packed, 1000, 0, method=14), method
-    yield "200,001-entries.zip", raw_zip(b"e.png", b"", 0, 0, listed=200_001), "200,001 entries, more than 200,000"
+    yield "200,001-entries.zip", raw_zip(b"e.png", b"", 0, 0, listed=200_001), "at most 200,000 entries, got 200,001"
 
 
 def predict(weights: Path, *inputs: str) -> Ended:
@@ -71,7 +71,7 @@ def test_a_dataset_of_30_x_49_million_pixels(weights, limit, sandbox):
     names = [f"{part}/{number}.png" for part in ("images", "masks") for number in range(30)]
     zipped(Path("a.zip"), dict.fromkeys(names, content), zipfile.ZIP_STORED)
     ended = run_process(["evaluate", "a.zip", "--split", "all", "--weights", weights])
-    check_refusal(ended, "evaluate", "more than 1,000,000,000 pixels in all")
+    check_refusal(ended, "evaluate", "at most 1,000,000,000 pixels in all")
     assert ended.megabytes <= limit
 
 

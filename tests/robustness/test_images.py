@@ -84,15 +84,15 @@ def converted() -> Iterator[HostileImage]:
 
 def refused() -> dict[str, tuple[bytes, str]]:
     """Name -> content, and words of the sentence it is refused with."""
-    too_large, too_small, damaged = "more than 50,000,000 pixels", "at least 16 x 16 pixels, got ", "damaged or cut"
+    too_large, too_small, damaged = "at most 50,000,000 pixels", "at least 16 x 16 pixels, got ", "damaged or cut"
     finite = "finite values, got NaN or infinity"
     return {
-        "empty.png": (b"", "the file is empty"),
-        "page.png": (b"<html><script>alert(1)</script></html>", "not a PNG, JPEG, TIFF"),
-        "icon.png": (encoded(GREY, "ICO"), "not a PNG"),
-        "pages.tif": (encoded(GREY, "TIFF", save_all=True, append_images=[OTHER]), "several pages"),
-        "pickle.npy": (PICKLE, "not a PNG"),
-        "objects.npy": (made.npy_of("|O", "(20, 20)") + PICKLE, "holds Python objects, which are never loaded"),
+        "empty.png": (b"", "got an empty file"),
+        "page.png": (b"<html><script>alert(1)</script></html>", "expected a PNG, JPEG, TIFF"),
+        "icon.png": (encoded(GREY, "ICO"), "expected a PNG"),
+        "pages.tif": (encoded(GREY, "TIFF", save_all=True, append_images=[OTHER]), "expected one page"),
+        "pickle.npy": (PICKLE, "expected a PNG"),
+        "objects.npy": (made.npy_of("|O", "(20, 20)") + PICKLE, "got Python objects, which are never loaded"),
         "no-pixels.png": (made.png(0, 0), ""),
         "no-rows.npy": (npy(np.zeros((0, 20), np.uint8)), "empty array"),
         "one-column.tif": (encoded(GREY[:, :1], "TIFF"), too_small + "40 x 1"),
@@ -103,8 +103,8 @@ def refused() -> dict[str, tuple[bytes, str]]:
         "amplitudes.npy": (npy(EXPECTED * 9000 - 4000), "floating point in [0, 1], got -1776.47 to"),
         "words.npy": (npy(np.full((20, 20), "salt")), "got <U4"),
         "table.npy": (npy(np.zeros((20, 20), [("a", "u1"), ("b", "f4")])), "got a table"),
-        "integers-outside.tif": (encoded(WIDE.astype(np.int32) * 1000, "TIFF"), "32-bit integers outside 0 to 65535"),
-        "lab.tif": (encoded(Image.new("LAB", (48, 40)), "TIFF"), "colours of the kind LAB are not read"),
+        "integers-outside.tif": (encoded(WIDE.astype(np.int32) * 1000, "TIFF"), "32-bit integers from 0 to 65535"),
+        "lab.tif": (encoded(Image.new("LAB", (48, 40)), "TIFF"), "colours of the kind LAB"),
         "large.png": (made.png(2**31 - 1, 2**31 - 1), too_large),
         "large-animation.png": (made.animated_png(100_000, 60_000), too_large),
         "large.jpg": (made.jpeg_of_size(65_500, 65_500), too_large),
@@ -113,9 +113,9 @@ def refused() -> dict[str, tuple[bytes, str]]:
         "more-than-it-has.png": (made.png(7000, 7000), damaged),
         "more-than-it-has.tif": (
             made.tiff((257, 4, 1, 40), (257, 4, 1, 520_000)),
-            "holds a part of its 520,000 x 48 pixels",
+            "expected all of its 520,000 x 48 pixels",
         ),
-        "more-than-it-has.npy": (made.npy_of("<f8", "(9000000000,)"), "its header promises more than the file holds"),
+        "more-than-it-has.npy": (made.npy_of("<f8", "(9000000000,)"), "as many numbers as its header declares"),
         "many-values.tif": (made.tiff((258, 3, 1, 8), (258, 3, 2**32 - 1, 8)), ""),
         "many-depths.tif": (made.tiff((258, 3, 1, 8), (258, 3, 218, 8)), ""),
         "less-than-nothing.npy": (made.npy_of("<f8", "(-20, -20)"), ""),

@@ -101,7 +101,7 @@ def epoch_order(count: int, seed: int, epoch: int, batch_size: int, world_size: 
     steps = count // (batch_size * world_size)
     if steps == 0:
         raise DataError(
-            f"{count} tiles do not fill one batch of {batch_size} on {world_size} processes; lower --batch-size"
+            f"expected tiles for one batch of {batch_size} on {world_size} processes, got {count}; lower --batch-size"
         )
     return order[: steps * world_size * batch_size].reshape(steps, world_size, batch_size)[:, rank]
 

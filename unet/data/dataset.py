@@ -91,7 +91,9 @@ def load_dataset(
     for note in tiles.notes:
         log(f"warning: {note}")
     if tiles.masks.all() or not tiles.masks.any():
-        raise DataError(f"{shown(place)}: expected masks with salt and without to learn from; {tiles.notes[-1]}")
+        raise DataError(
+            f"{shown(place)}: expected masks with salt and without to learn from, got one kind: {tiles.notes[-1]}"
+        )
     if split is None:
         split, notes = _draw_split(root, tiles.ids, val_share, seed, log)
     else:
@@ -101,8 +103,8 @@ def load_dataset(
         log(f"{unused:,} tiles that the split does not know are left out")
     if not split.val or not split.train:
         raise DataError(
-            f"{shown(root)}: {len(tiles.ids)} tiles leave {len(split.train)} to train and {len(split.val)} to "
-            "validate; give more tiles or another --val-share"
+            f"{shown(root)}: expected tiles to train and to validate, got {len(split.train)} and {len(split.val)} of "
+            f"{len(tiles.ids)}; give more tiles or another --val-share"
         )
     return make_dataset(tiles, split, place.absolute(), (*tiles.notes, *notes))
 
@@ -132,8 +134,8 @@ def _draw_split(
     if not table.tiles_in_one:
         first = f", such as {printable(next(iter(lines)))}" if lines else ""
         raise DataError(
-            f"{table.file}: none of its {len(lines):,} lines{first} names a tile, such as {printable(ids[0])}; "
-            "expected the names of tiles in the column id"
+            f"{table.file}: expected names of tiles, such as {printable(ids[0])}, in the column id, got none in "
+            f"{len(lines):,} lines{first}"
         )
     for sentence in describe(table):
         log(sentence)
@@ -147,10 +149,11 @@ def _repeat_split(place: Path, split: Split, ids: list[str]) -> Split:
     missing = sorted(set(wanted) - known.keys())
     if missing:
         raise DataError(
-            f"{shown(place)}: {len(missing)} tiles of the split to repeat are not there, first {printable(missing[0])}"
+            f"{shown(place)}: expected the tiles of the split to repeat, got all but {len(missing)}, first "
+            f"{printable(missing[0])}"
         )
     if len(set(known.values())) < len(wanted):
-        raise DataError(f"{shown(place)}: some tiles have two names in the split to repeat; expected one for each")
+        raise DataError(f"{shown(place)}: expected one name for each tile in the split to repeat, got two for some")
     return replace(
         split, train=tuple(known[name] for name in split.train), val=tuple(known[name] for name in split.val)
     )

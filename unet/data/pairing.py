@@ -93,12 +93,12 @@ def pair(images: Sequence[PurePosixPath], masks: Sequence[PurePosixPath]) -> Pai
         candidates = found.get(key, [])
         if len(of_name) > 1:
             first, second, *_ = (images[index] for index in of_name)
-            twice.append(f"{second}: expected one file of each name, there is {first} too")
+            twice.append(f"{second}: expected one file of each name, got {first} too")
             if candidates:
                 ambiguous.append(f"{masks[candidates[0]]}: expected one image of its name, got {first} and {second}")
         if len(candidates) > 1:
             first, second, *_ = (masks[index] for index in candidates)
-            ambiguous.append(f"{images[of_name[0]]}: expected one mask, there are {first} and {second}; keep one")
+            ambiguous.append(f"{images[of_name[0]]}: expected one mask, got {first} and {second}; keep one")
         if len(of_name) == len(candidates) == 1:
             mask_of[of_name[0]] = candidates[0]
     return Pairs([(index, mask_of.get(index)) for index in range(len(images))], unpaired, ambiguous, twice)

@@ -87,7 +87,8 @@ def sections_file(root: Path) -> Path | None:
         found = [place for place in places if place.is_file()]
         if len(found) > 1 and read_table(found[0]) != read_table(found[1]):
             raise DataError(
-                f"{printable(found[0])}: differs from {printable(found[1])}, which lies beside the tiles; keep one"
+                f"{printable(found[0])}: expected the same as in {printable(found[1])} beside the tiles, got another "
+                "table; keep one"
             )
     except OSError as error:
         raise DataError(f"{printable(root)}: cannot be opened ({error.strerror})") from None
@@ -97,7 +98,7 @@ def sections_file(root: Path) -> Path | None:
 def read_table(path: Path) -> bytes:
     """The bytes of a table; raises ``DataError`` where it is larger than any table of tiles."""
     if path.stat().st_size > LARGEST_SECTIONS:
-        raise DataError(f"{printable(path)}: larger than {LARGEST_SECTIONS:,} bytes")
+        raise DataError(f"{printable(path)}: expected at most {LARGEST_SECTIONS:,} bytes, got more")
     return path.read_bytes()
 
 

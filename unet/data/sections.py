@@ -150,20 +150,20 @@ def read_sections(root: Path) -> dict[str, str] | None:
             if not any(cell.strip() for cell in row):  # spreadsheets leave such lines behind
                 continue
             if len(row) <= max(of_id, of_section):
-                raise DataError(f"{printable(path)}: a line is cut short; expected an id and a section in each")
+                raise DataError(f"{printable(path)}: expected an id and a section in each line, got one cut short")
             name, section = row[of_id].strip(), pairing.canonical(row[of_section].strip())
             if not name:
-                raise DataError(f"{printable(path)}: line {rows.line_num:,} has no id; expected one in each")
+                raise DataError(f"{printable(path)}: expected an id in each line, got none in line {rows.line_num:,}")
             if section and sections.get(name, section) not in (section, ""):
                 raise DataError(
-                    f"{printable(path)}: {printable(name)} is in section {printable(sections[name])} and in section "
-                    f"{printable(section)}; expected one, keep the right line"
+                    f"{printable(path)}: expected one section for {printable(name)}, got "
+                    f"{printable(sections[name])} and {printable(section)}; keep the right line"
                 )
             sections[name] = section or sections.get(name, "")
     except OSError as error:
         raise DataError(f"{printable(path)}: cannot be read ({error.strerror})") from None
     except (UnicodeError, csv.Error) as error:
-        raise DataError(f"{printable(path)}: not a CSV file in UTF-8 ({error})") from None
+        raise DataError(f"{printable(path)}: expected a CSV file in UTF-8, got something else ({error})") from None
     return sections
 
 

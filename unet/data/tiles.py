@@ -83,8 +83,8 @@ def read_tiles(place: Path, only: Collection[str] | None = None) -> Tiles:
     missing = sorted(set(ids) - found.masks.keys())
     if missing:
         raise DataError(
-            f"{printable(place)}: {len(missing):,} images have no mask of the same name in masks/ or beside them, "
-            f"first {printable(missing[0])}"
+            f"{printable(place)}: expected a mask of the same name in masks/ or beside each image, got none for "
+            f"{len(missing):,} of them, first {printable(missing[0])}"
         )
     images, image_notes = _read_images(found.images, ids)
     masks, mask_notes = _read_masks(place, found.masks, ids, images.shape)
@@ -107,7 +107,7 @@ def find_tiles(place: Path) -> TileFiles:
     if not images or not (masks or images[0].inside.parent.name):
         raise DataError(
             f"{printable(place)}: expected train.zip, train/, or a folder or zip with images/ and masks/, or with "
-            "x_mask.png beside x.png; found no images there"
+            "x_mask.png beside x.png, got no images"
         )
     found = pairing.pair([file.inside for file in images], [file.inside for file in masks])
     _check_unambiguous(place, [*found.twice, *found.ambiguous])
@@ -135,7 +135,8 @@ def _check_present(place: Path, ids: list[str], present: Collection[str]) -> Non
     missing = sorted(set(ids) - set(present))
     if missing:
         raise DataError(
-            f"{printable(place)}: {len(missing):,} of {len(ids):,} tiles are not there, first {printable(missing[0])}"
+            f"{printable(place)}: expected {len(ids):,} tiles, got all but {len(missing):,}, first "
+            f"{printable(missing[0])}"
         )
 
 
@@ -160,8 +161,8 @@ def _read_images(files: dict[str, ImageFile], ids: list[str]) -> tuple[NDArray[n
         if row == 0:
             if len(ids) * grey.size > LARGEST_PIXELS:
                 raise DataError(
-                    f"{len(ids):,} images of {_size(grey.shape)} as {printable(name)} are more than "
-                    f"{LARGEST_PIXELS:,} pixels in all; cut them into tiles, or take fewer"
+                    f"expected at most {LARGEST_PIXELS:,} pixels in all, got {len(ids):,} images of "
+                    f"{_size(grey.shape)} as {printable(name)}; cut them into tiles, or take fewer"
                 )
             images = np.empty((len(ids), *grey.shape), np.uint8)
         if grey.shape != images.shape[1:]:
@@ -208,7 +209,7 @@ def doubts(masks: NDArray[np.bool_], values: set[float | tuple[int, ...]]) -> li
     if masks.all():
         if len(values) > 1:
             raise DataError(
-                f"no mask holds a pixel of value 0, they hold {_listed(values)}, so that everything would be salt; "
+                f"expected 0 in a mask, got {_listed(values)} alone, so that everything would be salt; "
                 "save 0 where there is no salt"
             )
         return [f"no mask holds a pixel without salt: all of them are {_listed(values)} throughout"]
@@ -279,7 +280,7 @@ def load_unlabelled(root: Path, left_out: Collection[str], labelled: Collection[
         notes.append(f"{len(known - validating):,} of the images have labels, and are left out")
     ids = sorted(files.keys() - validating - known)
     if not ids:
-        raise DataError(f"{printable(place)}: expected a zip or a folder of images without labels; found none to use")
+        raise DataError(f"{printable(place)}: expected a zip or a folder of images without labels, got none to use")
     return _read_unlabelled(files, ids, notes)
 
 

@@ -58,6 +58,9 @@ class Archive:
         file: its path, or its bytes.
         limits: what it may ask for.
 
+    Attributes:
+        entries: every file in it that is not hidden, sorted by path.
+
     Raises:
         ArchiveError: not a ZIP, a damaged one, or one that lists too much.
     """
@@ -68,19 +71,18 @@ class Archive:
             raw = io.BytesIO(file) if isinstance(file, bytes) else file.open("rb", buffering=0)
             self._stream = _Stream(raw, limits.directory_bytes)
             self._zip = zipfile.ZipFile(self._stream)
+        except ArchiveError:
+            raise
         except Exception as error:  # zipfile raises many types on broken archives
-            raise ArchiveError(f"not a readable zip ({reason(error)})") from None
+            raise ArchiveError(f"expected a ZIP, got something else or a damaged one ({reason(error)})") from None
         self._stream.largest_read = math.inf
         infos = self._zip.infolist()
         if len(infos) > limits.entries:
-            raise ArchiveError(f"{len(infos):,} entries, more than {limits.entries:,}; split it up")
+            raise ArchiveError(f"expected at most {limits.entries:,} entries, got {len(infos):,}; split it up")
         # Some archives from Windows separate folders by backslashes.
         entries = [Entry(PurePosixPath(i.filename.replace("\\", "/")), i) for i in infos if i.filename[-1:] != "/"]
-        self.entries = sorted(
-            (entry for entry in entries if entry.path.name and not is_hidden(entry.path)),
-            key=lambda entry: entry.path.parts,
-        )
-        """Every file that is not hidden, sorted by path."""
+        visible = (entry for entry in entries if entry.path.name and not is_hidden(entry.path))
+        self.entries = sorted(visible, key=lambda entry: entry.path.parts)
 
     def __del__(self) -> None:
         if hasattr(self, "_stream"):
@@ -90,9 +92,11 @@ class Archive:
         """Raises ``ArchiveError`` where files declare to be too large together; ``read`` never gives more than that."""
         total, limits = sum(entry.info.file_size for entry in entries), self.limits
         if limits.total_bytes is not None and total > limits.total_bytes:
-            raise ArchiveError(f"unpacked it has more than {limits.total_bytes // MEGABYTE} MB; split it up")
+            raise ArchiveError(f"expected at most {limits.total_bytes // MEGABYTE} MB unpacked, got more; split it up")
         if limits.ratio is not None and total > max(limits.entry_bytes, limits.ratio * self._stream.size):
-            raise ArchiveError(f"unpacked it is more than {limits.ratio} times larger; images hardly shrink")
+            raise ArchiveError(
+                f"expected at most {limits.ratio} times its size unpacked, got more; images hardly shrink"
+            )
 
     def read(self, entry: Entry, largest: int | None = None) -> bytes:
         """The bytes of one file.
@@ -128,5 +132,7 @@ class _Stream(io.BufferedReader):
     def read(self, size: int | None = -1, /) -> bytes:
         left = self.size - self.tell()
         if (left if size is None or size < 0 else min(size, left)) > self.largest_read:
-            raise ArchiveError("its table of contents is too large; split it up")
+            raise ArchiveError(
+                f"expected a table of contents of at most {self.largest_read:,} bytes, got more; split it up"
+            )
         return super().read(size)

@@ -96,7 +96,7 @@ def describe_unread_tiff(content: bytes) -> str:
     if not bits:
         return ""
     named = f"{'+'.join(map(str, bits[:4]))} bits, {FORMATS.get(kind, 'of another format')}, photometric {white}"
-    return f"a TIFF of this kind is not read ({named}); save it as 8-bit or 16-bit grey, or as NPY"
+    return f"expected a TIFF of another kind, got one of {named}; save it as 8-bit or 16-bit grey, or as NPY"
 
 
 def check_pages(image: Image.Image) -> None:
@@ -109,7 +109,7 @@ def check_pages(image: Image.Image) -> None:
         except EOFError:
             break
         if not image.tag_v2.get(NEW_SUBFILE_TYPE, 0) & REDUCED_OR_MASK:
-            raise UnreadableError("several pages; save each as a file of its own")
+            raise UnreadableError("expected one page, got several; save each as a file of its own")
     image.seek(0)
 
 
@@ -123,9 +123,9 @@ def _of_tiff(image: TiffImagePlugin.TiffImageFile, notes: list[str]) -> ImageArr
     if kind == SIGNED and bits == (8,):
         return array.view(np.int8)
     if kind == SIGNED and mode != "I":
-        raise UnreadableError("signed numbers in colours are not read; save it as 8-bit or 16-bit grey")
+        raise UnreadableError("expected unsigned numbers in colours, got signed ones; save it as 8-bit or 16-bit grey")
     if inverted and array.dtype.kind == "f":
-        raise UnreadableError("floating point whose 0 is white is not read; save it as NPY, with 0 as black")
+        raise UnreadableError("expected floating point whose 0 is black, got one whose 0 is white; save it as NPY")
     if mode == "I":
         notes.append(WHOLE_NUMBERS)
     if mode.startswith("I;16") and bits[:1] < (16,):
@@ -153,12 +153,14 @@ def _of_mode(image: Image.Image) -> ImageArray:
     if image.mode == "I":
         values = np.asarray(image)
         if values.min() < 0 or values.max() > 65535:
-            raise UnreadableError("32-bit integers outside 0 to 65535; save it as 8-bit, 16-bit or NPY")
+            raise UnreadableError(
+                "expected 32-bit integers from 0 to 65535, got others; save it as 8-bit, 16-bit or NPY"
+            )
         return values.astype(np.uint16)
     if image.mode in ("L", "RGB", "F"):
         return np.array(image)
     if image.mode not in _MODES:
-        raise UnreadableError(f"colours of the kind {image.mode} are not read; save it as grey or RGB")
+        raise UnreadableError(f"expected grey or RGB, got colours of the kind {image.mode}; save it as grey or RGB")
     return np.array(image.convert(_MODES[image.mode]))
 
 

@@ -36,7 +36,7 @@ BLURRED = "a mask with losses: what is above half of its largest value was taken
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PILLOW_FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP", "PPM")
 _NPY_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-_TOO_LARGE = f"more than {LARGEST_PIXELS:,} pixels; cut it into smaller images"
+_DAMAGED = "expected a whole file, got one damaged or cut short"
 
 
 class ImageError(ValueError):
@@ -75,7 +75,7 @@ def read_image(content: bytes, name: str, largest: int = LARGEST_PIXELS) -> Read
         shape = decoded.array.shape
         if len(shape) >= 2 and shape[0] * shape[1] > largest:
             raise UnreadableError(
-                f"{shape[0]:,} x {shape[1]:,} is more than the {largest:,} pixels this page takes; "
+                f"expected at most {largest:,} pixels, got {shape[0]:,} x {shape[1]:,}; "
                 "cut it into smaller images, or use python -m unet predict"
             )
         reading = image.read(decoded.array)
@@ -143,13 +143,13 @@ def decode(content: bytes, name: str) -> Decoded:
         warnings.filterwarnings("ignore", message="Reading `.npy`|invalid ")  # of an NPY's header
         try:
             if not content:
-                raise UnreadableError("the file is empty")
+                raise UnreadableError("expected an image, got an empty file")
             is_npy = content.startswith(np.lib.format.MAGIC_PREFIX)
             return Decoded(_decode_npy(content)) if is_npy else _decode_with_pillow(content)
         except UnreadableError:
             raise
         except Exception as error:  # decoders raise many types on broken files, and all mean the same
-            raise UnreadableError(f"damaged or cut short ({reason(error)})") from None
+            raise UnreadableError(f"{_DAMAGED} ({reason(error)})") from None
 
 
 def _decode_with_pillow(content: bytes) -> Decoded:
@@ -164,10 +164,12 @@ def _decode_with_pillow(content: bytes) -> Decoded:
             ImageOps.exif_transpose(opened, in_place=True)
             return declared.read(opened, significant)
     except Image.DecompressionBombError:  # far beyond our own limit
-        raise UnreadableError(_TOO_LARGE) from None
+        raise UnreadableError(_too_large("more")) from None
     except UnidentifiedImageError:
         unsupported = declared.describe_unread_tiff(content)
-        raise UnreadableError(unsupported or f"not a {FORMATS} image, or damaged at its head") from None
+        raise UnreadableError(
+            unsupported or f"expected a {FORMATS} image, got something else or one damaged at its head"
+        ) from None
 
 
 def _check_png(content: bytes) -> int | None:
@@ -183,9 +185,9 @@ def _check_png(content: bytes) -> int | None:
         if end + 4 > len(content):
             break
         if zlib.crc32(whole[place + 4 : end]) != int.from_bytes(whole[end : end + 4]):
-            raise UnreadableError("damaged or cut short (wrong checksum)")
+            raise UnreadableError(f"{_DAMAGED} (wrong checksum)")
         if (kind == b"IHDR") != (place == len(_PNG)) or (kind == b"IHDR" and length != 13):
-            raise UnreadableError("damaged or cut short (no header at its head, or a second one)")
+            raise UnreadableError(f"{_DAMAGED} (no header at its head, or a second one)")
         if kind == b"IHDR":
             width, height = struct.unpack(">II", whole[place + 8 : place + 16])
             _check_size(height, width)
@@ -195,7 +197,7 @@ def _check_png(content: bytes) -> int | None:
         if kind == b"IEND":
             return significant or None
         place = end + 4
-    raise UnreadableError("damaged or cut short (no end)")
+    raise UnreadableError(f"{_DAMAGED} (no end)")
 
 
 def _check_strips(tiff: Image.Image) -> None:
@@ -203,7 +205,7 @@ def _check_strips(tiff: Image.Image) -> None:
     boxes = [tile[1] for tile in getattr(tiff, "tile", [])]
     covered = sum((right - left) * (lower - upper) for left, upper, right, lower in boxes)
     if covered < tiff.width * tiff.height:
-        raise UnreadableError(f"cut short (it holds a part of its {tiff.height:,} x {tiff.width:,} pixels)")
+        raise UnreadableError(f"expected all of its {tiff.height:,} x {tiff.width:,} pixels, got a part of them")
 
 
 def _decode_npy(content: bytes) -> ImageArray:
@@ -213,20 +215,24 @@ def _decode_npy(content: bytes) -> ImageArray:
         raise UnreadableError(f"expected a plain array of numbers in NPY format 1.0 or 2.0, got {version}")
     shape, _, dtype = _NPY_HEADERS[version](stream)
     if dtype.hasobject:
-        raise UnreadableError("holds Python objects, which are never loaded; save an array of numbers")
+        raise UnreadableError("expected numbers, got Python objects, which are never loaded; save an array of numbers")
     if len(shape) >= 2:
         _check_size(shape[0], shape[1])
     # NumPy would take the memory that the header asks for before it looks whether the numbers are there.
     if int(np.prod([*shape, dtype.itemsize], dtype=object)) > len(content):
-        raise UnreadableError("cut short (its header promises more than the file holds)")
+        raise UnreadableError("expected as many numbers as its header declares, got fewer")
     stream.seek(0)
     array: ImageArray = np.load(stream, allow_pickle=False)
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
+def _too_large(size: str) -> str:
+    return f"expected at most {LARGEST_PIXELS:,} pixels, got {size}; cut it into smaller images"
+
+
 def _check_size(height: int, width: int) -> None:
     if height * width > LARGEST_PIXELS:
-        raise UnreadableError(f"{height:,} x {width:,} is {_TOO_LARGE}")
+        raise UnreadableError(_too_large(f"{height:,} x {width:,}"))
 
 
 @functools.cache

@@ -97,7 +97,7 @@ def _list_files(path: Path) -> list[ImageFile] | None:
         if path.is_file():
             return _in_archive(path) if path.suffix.lower() == ".zip" else None
         if path.exists():
-            raise MissingError(f"{printable(path)}: neither a file nor a folder")
+            raise MissingError(f"{printable(path)}: expected a file or a folder, got neither")
     except OSError as error:
         raise MissingError(f"{printable(path)}: cannot be opened ({reason(error)})") from None
     raise MissingError(f"{printable(path)}: no such file or folder")
@@ -117,9 +117,11 @@ def _in_folder(root: Path) -> list[ImageFile]:
         paths = [Path(folder, name) for name in [*names, *linked] if not is_hidden(PurePosixPath(name))]
         found += [_on_disk(path, PurePosixPath(path.relative_to(root).as_posix())) for path in paths]
         if len(PurePosixPath(folder).relative_to(root).parts) > DEEPEST:
-            raise ImageError(f"{printable(root)}: folders in folders, more than {DEEPEST} deep; is a link a circle?")
+            raise ImageError(
+                f"{printable(root)}: expected folders at most {DEEPEST} deep, got deeper ones; is a link a circle?"
+            )
         if len(found) > LIMITS.entries:
-            raise ImageError(f"{printable(root)}: {len(found):,} entries, more than {LIMITS.entries:,}; split it up")
+            raise ImageError(f"{printable(root)}: expected at most {LIMITS.entries:,} entries, got more; split it up")
     return sorted(found, key=lambda file: file.inside.parts)  # paths compare otherwise in other Pythons
 
 
