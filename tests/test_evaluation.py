@@ -85,11 +85,8 @@ def test_every_entry_is_of_the_corrected_probabilities(dataset):
     plain, tta = (corrected.probabilities(list(dataset.val.images), tta) for tta in (False, True))
     unseen = corrected.probabilities(list(dataset.unseen.images))
     best = metrics.best_threshold(tta, truths)
-    expected = {
-        "val": metrics.evaluate(plain, truths, best.threshold),
-        "val, flip TTA": metrics.evaluate(tta, truths, best.threshold),
-        "synthetic": metrics.evaluate(unseen, list(dataset.unseen.masks), best.threshold),
-    }
+    given = {"val": (plain, truths), "val, flip TTA": (tta, truths), "synthetic": (unseen, list(dataset.unseen.masks))}
+    expected = {split: metrics.evaluate(*pairs, best.threshold) for split, pairs in given.items()}
     assert card == Card(
         threshold=best.threshold,
         input=RULE,
@@ -119,9 +116,8 @@ def test_evaluate_finds_again_what_the_card_says(small_model, tmp_path):
         (tmp_path / "data" / part).mkdir(parents=True)
         for i, array in enumerate(arrays):
             Image.fromarray(array).save(tmp_path / "data" / part / f"{i}.png")
-    ids = [str(i) for i in range(10)]
-    tiles, split = Tiles(ids, images, masks), Split(by="tile", val=tuple(ids[2:]))
-    dataset = Dataset(None, tiles.subset(split.val), tiles.subset(ids[:2]), split)
+    tiles, split = Tiles(list("0123456789"), images, masks), Split(by="tile", val=tuple("23456789"))
+    dataset = Dataset(None, tiles.subset(split.val), tiles.subset(["0", "1"]), split)
     card = evaluate_network(Segmenter(small_model, CARD), dataset)
     assert card.temperature != 1
     weights = tmp_path / "small.safetensors"

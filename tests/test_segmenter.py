@@ -1,6 +1,5 @@
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -170,18 +169,6 @@ def test_a_model_in_training_or_another_input_rule_is_refused():
         with pytest.raises(ValueError, match="input rule .* got .*; use the version") as caught:
             Segmenter(model.eval(), Card(threshold=0.5, input=rule))
         assert len(str(caught.value)) < 300
-
-
-def test_eight_threads_share_one_segmenter(segmenter):
-    images = [noise(64, 64, seed) for seed in range(8)]
-    edits = [{}, {"skip1": 0.0}, {"skip2": 0.0}, {"bottleneck": 0.0}] * 2
-
-    def compute(image, edit):
-        return segmenter.trace(image, edit).probability
-
-    expected = list(map(compute, images, edits))
-    with ThreadPoolExecutor(8) as threads:
-        np.testing.assert_array_equal(list(threads.map(compute, images * 5, edits * 5)), expected * 5)
 
 
 def test_importing_the_package_loads_no_front_end():
