@@ -138,7 +138,7 @@ class TestPredict:
         err = predict("images", "bad.zip", "bare", "--out", "out", "--csv", "a.csv", status=1)
         *problems, summary = err.splitlines()
         expected = [
-            "bare: no images in it that can be read (PNG,",
+            "bare: expected images in it (PNG,",
             "bad.zip: expected a ZIP, got",
             "images/short.png: ",
         ]
@@ -188,7 +188,7 @@ class TestPredict:
         Path("labels.csv").write_text("id,rle_mask\ns0,1 2\n")
         before = contents("out")
         words = ("images", "--out", "out", "--probability", "--csv", "labels.csv")
-        for command, sentence in ((words, "s1.png and 2 more files are there already"), (words[:3], "--overwrite")):
+        for command, sentence in ((words, "s1.png and 2 more;"), (words[:3], "--overwrite")):
             check_refusal(run("predict", *command, status=2), "predict", sentence)
         assert contents("out") == before
         assert Path("labels.csv").read_text() == "id,rle_mask\ns0,1 2\n"
@@ -200,7 +200,7 @@ class TestPredict:
         predict(*words)  # all of it is its own now, the CSV too
         assert contents("out") == done
         np.save("out/s0.npy", np.zeros(3))
-        check_refusal(run("predict", *words, status=2), "predict", "s0.npy is there already")
+        check_refusal(run("predict", *words, status=2), "predict", "s0.npy;")
 
     def test_what_is_left_out_is_said(self, images):
         Path("images/line").mkdir()
@@ -237,7 +237,7 @@ class TestPredict:
 
         monkeypatch.setattr(prediction, "write_atomically", full)
         err = predict("images", "--out", "out", status=1)
-        assert re.fullmatch(r"predict: stopped, .*s0\.png cannot be written \(No space left on device\)\n", err)
+        assert re.fullmatch(r"predict: expected to write .*s0\.png, got No space left on device\n", err)
 
 
 CLAIM_TTA = replace(CLAIM, tta=True)
@@ -323,7 +323,7 @@ class TestEvaluate:
     def test_a_report_replaces_a_report_and_nothing_else(self, data, segmenter):
         Path("a.json").write_text('{"mine": 1}')
         words = ("data", "--json", "a.json")
-        check_refusal(run("evaluate", *words, status=2), "evaluate", "a.json is there already")
+        check_refusal(run("evaluate", *words, status=2), "evaluate", "a.json;")
         assert Path("a.json").read_text() == '{"mine": 1}'
         run("evaluate", *words, "--overwrite")
         run("evaluate", *words)
@@ -356,29 +356,29 @@ def test_bench_prints_the_ratios(segmenter, monkeypatch, small_model):
         ("predict gone.png --out out", "gone.png: no such file or folder"),
         (f"predict {'long' * 100} --out out", "cannot be opened (File name too long)"),
         ("predict --out out", "expected an image, or a folder or .zip of images, got nothing"),
-        ("predict bare --out out", "no images in it that can be read (PNG, JPEG, TIFF,"),
+        ("predict bare --out out", "bare: expected images in it (PNG, JPEG, TIFF,"),
         ("predict images s0.tif --out out", "got one for images/s0.png and s0.tif"),
         ("predict images S0.npy --out out", "got one for images/s0.png and S0.npy"),
         ("predict images --out images", "s0.png, got images, where its mask would replace it"),
         ("predict images/s0.png --out images/../images", "choose another"),
-        ("predict images --out file", "file: cannot be made a folder"),
-        ("predict images --out file/below", "below: cannot be made a folder"),
-        ("predict images --out loop", "loop: cannot be made a folder"),
-        ("predict images --out out --csv gone/a.csv", "the folder gone does not exist"),
-        ("predict images --out out --csv bare", "bare: cannot be written"),
-        ("predict images --out out --csv images/s0.png", "choose another name"),
-        ("predict images --out out --csv out/s0.png", "choose another name"),
+        ("predict images --out file", "file: expected a folder that can be made"),
+        ("predict images --out file/below", "below: expected a folder that can be made"),
+        ("predict images --out loop", "loop: expected a folder that can be made"),
+        ("predict images --out out --csv gone/a.csv", "expected a file in a folder that exists, got gone"),
+        ("predict images --out out --csv bare", "bare: expected a file that can be written"),
+        ("predict images --out out --csv images/s0.png", "got that of an image or a mask"),
+        ("predict images --out out --csv out/s0.png", "got that of an image or a mask"),
         *[(f"predict images --out out --threshold {t}", "expected --threshold") for t in ("0", "1", "nan", "-1")],
         *[
             (f"predict images --out out --weights {w}", "predict: ")
             for w in ("cut.safetensors", "no.safetensors", "bare")
         ],
         ("evaluate gone", "no such file or folder"),
-        ("evaluate data --json gone/a.json", "the folder gone does not exist"),
-        ("evaluate data --json small.safetensors", "belongs to the weights; choose another name"),
-        ("evaluate data --json small.json", "belongs to the weights; choose another name"),
+        ("evaluate data --json gone/a.json", "expected a file in a folder that exists, got gone"),
+        ("evaluate data --json small.safetensors", "got that of the weights or their card"),
+        ("evaluate data --json small.json", "got that of the weights or their card"),
         ("bench --tiles 0", "expected --tiles to be a whole number of at least 1, got 0"),
-        ("demo", "it needs a process of its own; start it with python -m unet demo"),
+        ("demo", "expected a process of its own; start it with python -m unet demo"),
     ],
 )
 @pytest.mark.usefixtures("segmenter", "images", "data")

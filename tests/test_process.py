@@ -1,6 +1,5 @@
 """What happens to a whole process: signals, exit statuses, streams."""
 
-import io
 import os
 import signal
 import subprocess
@@ -12,7 +11,6 @@ from PIL import Image
 
 from tests.servers import ROOT
 from unet import synthetic
-from unet.cli.process import escape_streams
 
 PROCESS = """
 import atexit, sys, time
@@ -80,42 +78,26 @@ def test_a_signal_after_the_work_changes_nothing():
     assert end(signal.SIGINT, signal.SIGTERM, work=late, pause=0.05) == (0, "")
 
 
-@pytest.mark.parametrize(("encoding", "written"), [("cp1252", b"caf\xe9 \\u5c71"), ("ascii", b"caf\\xe9 \\u5c71")])
-def test_what_an_encoding_lacks_is_escaped(encoding, written, monkeypatch):
-    for name in ("stdout", "stderr"):
-        stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
-        monkeypatch.setattr(sys, name, stream)
-        escape_streams()
-        print("café 山", end="", file=stream, flush=True)
-        assert stream.buffer.getvalue() == written
-
-
-def run(*command, **environment):
-    """The exit status, stdout and stderr of ``python ...`` in the checkout."""
-    result = subprocess.run(
-        [sys.executable, *command], capture_output=True, text=True, cwd=ROOT, env={**os.environ, **environment}
-    )
-    return result.returncode, result.stdout, result.stderr
-
-
-def test_a_tile_that_the_terminal_cannot_write(small_weights, tmp_path):
+@pytest.mark.parametrize(
+    ("encoding", "written"), [("cp1252", "\\u5c71 é"), ("ascii", "\\u5c71 \\xe9"), ("utf-8", "山 é")]
+)
+def test_what_the_terminal_cannot_write_is_escaped(small_weights, tmp_path, encoding, written):
+    folder = tmp_path / "山 é"
     for part, array in zip(("images", "masks"), synthetic.section(1, 40, 40), strict=True):
-        (tmp_path / part).mkdir()
-        Image.fromarray(array.astype("uint8")).save(tmp_path / part / "山.png")
-    words = ("evaluate", tmp_path, "--split=all", "--weights", small_weights)
-    status, out, err = run("-m", "unet", *words, PYTHONIOENCODING="ascii")
-    assert (status, err) == (0, f"read {tmp_path}\n")
-    assert "\\u5c71" in out
-
-
-def test_a_refusal_as_a_user_meets_it(tmp_path):
-    status = run("-m", "unet", "predict", "gone", "--out", tmp_path / "out")
-    assert status == (2, "", "predict: gone: no such file or folder\n")
+        (folder / part).mkdir(parents=True)
+        Image.fromarray(array).save(folder / part / "山 é.png")
+    words = ("evaluate", folder, "--split=all", "--weights", small_weights)
+    command = [sys.executable, "-m", "unet", *words]
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = subprocess.run(command, capture_output=True, cwd=ROOT, env=environment)
+    assert (done.returncode, done.stderr.decode(encoding)) == (0, f"read {tmp_path}/{written}\n")
+    assert f" {written} " in done.stdout.decode(encoding)
 
 
 @pytest.mark.parametrize("program", [["-m", "unet"], ["train.py"]])
 def test_the_version_is_printed_before_anything_is_loaded(program):
-    status, out, err = run("-X", "importtime", *program, "--version")
-    assert status == 0
-    assert out.startswith("salt-unet 0.")
-    assert not {"torch", "numpy", "tyro"} & {line.rpartition("|")[2].strip() for line in err.splitlines()}
+    command = [sys.executable, "-X", "importtime", *program, "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0
+    assert done.stdout.startswith("salt-unet 0.")
+    assert not {"torch", "numpy", "tyro"} & {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}

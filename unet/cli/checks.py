@@ -21,23 +21,24 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"{folder}: cannot be made a folder ({error.strerror})") from None
+        raise UsageError(f"{folder}: expected a folder that can be made, got {error.strerror}") from None
     if not os.access(folder, os.W_OK):
-        raise UsageError(f"{folder}: this folder cannot be written to")
+        raise UsageError(f"{folder}: expected a folder that can be written to, got one that cannot")
 
 
 def check_writable(path: Path) -> None:
     """Raises ``UsageError`` for a file that could not be written, before the work is done and not after."""
     if not path.parent.is_dir():
-        raise UsageError(f"{path}: the folder {path.parent} does not exist")
+        raise UsageError(f"{path}: expected a file in a folder that exists, got {path.parent}; make it first")
     if path.is_dir() or not os.access(path.parent, os.W_OK):
-        raise UsageError(f"{path}: cannot be written")
+        raise UsageError(f"{path}: expected a file that can be written, got a folder, or one in a folder that cannot")
 
 
 def check_replaceable(foreign: Sequence[Path]) -> None:
     """Raises ``UsageError`` where files that this program did not write are in the way."""
     if foreign:
-        which = f"{foreign[0]} and {len(foreign) - 1:,} more files are" if len(foreign) > 1 else f"{foreign[0]} is"
+        more = f" and {len(foreign) - 1:,} more" if len(foreign) > 1 else ""
         raise UsageError(
-            f"{which} there already and not as this program wrote it; choose another place, or pass --overwrite"
+            f"expected no files but those that this program wrote, got {foreign[0]}{more}; choose another place, or "
+            "pass --overwrite"
         )

@@ -17,7 +17,7 @@ from unet.cli.options import Flag, OptionalFile, UsageError
 from unet.data import pairing
 from unet.data.dataset import unseen_sections
 from unet.data.places import labelled_place, sections_file, shown
-from unet.data.sections import match_sections, read_sections, sections_said
+from unet.data.sections import describe, match_sections, read_sections
 from unet.data.tiles import Tiles, read_tiles
 from unet.evaluation import scores
 from unet.files.atomic import write_atomically
@@ -104,7 +104,9 @@ def run(options: Options) -> int:
 def _check_report(path: Path, weights: Path, overwrite: bool) -> None:
     check_writable(path)
     if path.resolve() in (weights.resolve(), weights.with_suffix(".json").resolve()):
-        raise UsageError(f"{path}: belongs to the weights; choose another name for the report")
+        raise UsageError(
+            f"{path}: expected a name for the report, got that of the weights or their card; choose another"
+        )
     if not overwrite and path.exists() and not _is_report(path):
         check_replaceable([path])
 
@@ -124,7 +126,7 @@ def _known_sections(root: Path, ids: list[str]) -> tuple[Collection[str] | None,
     if table is None or file is None:
         return None, []
     matched = match_sections(ids, table)
-    return matched.of.keys() or None, sections_said(file, matched.summary(len(ids)))
+    return matched.of.keys() or None, describe(matched.summary(len(ids), shown(file)))
 
 
 def _select(tiles: Tiles, card: Card, split: str) -> tuple[Tiles, int]:
@@ -136,7 +138,7 @@ def _select(tiles: Tiles, card: Card, split: str) -> tuple[Tiles, int]:
     ids = list(dict.fromkeys(known[name] for name in wanted if name in known))
     if not ids:
         raise UsageError(
-            f"none of the {len(wanted):,} tiles that the card lists as split {split} is in the data; "
+            f"expected tiles of split {split} in the data, got none of the {len(wanted):,} that the card lists; "
             "score every tile there with --split all"
         )
     return tiles.subset(ids), len(wanted) - len(ids)

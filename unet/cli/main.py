@@ -46,10 +46,10 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return evaluate.run(options)
             case bench.Options():
                 return bench.run(options)
-        raise UsageError("it needs a process of its own; start it with python -m unet demo")
+        raise UsageError("expected a process of its own; start it with python -m unet demo")
     except UsageError as error:
         say(f"{name}: {error}")
         return 2
     except OSError as error:  # inputs are checked where they are read: this is a disk that is full, or gone
-        say(f"{name}: stopped, {error.filename or 'output'} cannot be written ({error.strerror or error})")
+        say(f"{name}: expected to write {error.filename or 'output'}, got {error.strerror or error}")
         return 1

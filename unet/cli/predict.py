@@ -143,7 +143,7 @@ def _find(inputs: Sequence[Path]) -> _Found:
             found.problems.append(str(error))
             continue
         if not images:
-            empty.append(f"{path}: no images in it that can be read ({FORMATS})")
+            empty.append(f"{path}: expected images in it ({FORMATS}), got none")
         if left_out:
             found.left_out += len(left_out)
             more = f" and {len(left_out) - NAMED:,} more" if len(left_out) > NAMED else ""
@@ -175,7 +175,9 @@ def _check_outputs(options: Options, images: Sequence[ImageFile], jobs: Sequence
         used = {*options.inputs, *(image.path for image in images if image.path)}
         used.update(path for job in jobs for path in job.outputs)
         if os.path.realpath(options.csv) in map(os.path.realpath, used):
-            raise UsageError(f"{options.csv}: is an image or a mask itself; choose another name for the CSV file")
+            raise UsageError(
+                f"{options.csv}: expected a name for the CSV file, got that of an image or a mask; choose another"
+            )
     if not options.overwrite:
         foreign = foreign_files(jobs, options.skip_existing, options.csv is not None)
         if options.csv is not None and options.csv.exists() and not is_submission_of(options.csv, options.out):
