@@ -54,8 +54,6 @@ def test_folders_and_zips_give_the_same_tiles_and_of_two_neither_is_taken(tgs_li
     shutil.rmtree(folder)
     with pytest.raises(DataError, match=r"got train\.zip and images/ with masks/, .* --data .*train\.zip, or move it"):
         load_tiles(tgs_like)
-    for part in ("images", "masks"):
-        shutil.move(tgs_like / part, tgs_like / "train" / part)
     archive.unlink()
     check(load_tiles(tgs_like))
     (tgs_like / "test").mkdir()
@@ -126,10 +124,7 @@ MORE = "the masks hold more than two values, {}: every one but 0 counts as salt"
         ((0, 1, 255), MORE.format("0, 1 and 255")),
         (range(9), MORE.format("0, 1, 2, 3, 4, 5 and others")),
         ((0, 7), None),
-        (
-            (1, 2),
-            "expected 0 in a mask, got 1 and 2 alone, so that everything would be salt; save 0 where there is no salt",
-        ),
+        ((1, 2), "expected 0 in a mask, got 1 and 2 alone, so that everything would be salt; save 0 where there is"),
         (((37, 231, 253), (84, 1, 68)), "got (37, 231, 253) and (84, 1, 68) alone, so that everything would be salt"),
     ],
 )
@@ -178,7 +173,7 @@ def test_sections_are_found_beside_what_is_read(tmp_path, monkeypatch):
         assert read_sections(root) == {"1": "4"}
     (tmp_path / "train" / "sections.csv").write_text("id,section\n1,5\n")
     with pytest.raises(
-        DataError, match=r"expected the same as in .*sections\.csv beside the tiles, got another table; keep one"
+        DataError, match=r"the same as in .*sections\.csv beside the tiles, got another table; keep one"
     ):
         read_sections(tmp_path / "train")
 
@@ -202,8 +197,7 @@ def test_sections_join_however_their_names_are_written():
 
 def test_what_contradicts_itself_in_a_table_is_not_guessed():
     found = match_sections(["a", "b", "Ab", "aB"], {"a.png": "1", "a.PNG ": "2", "ab": "3", "b": "4"})
-    assert found.of == {"b": "4"}
-    assert found.ambiguous == 3
+    assert (found.of, found.ambiguous) == ({"b": "4"}, 3)
     lines, half = found.summary(4).notes
     assert lines == "3 lines fit several tiles, or others contradict them: they are not used"
     assert half.startswith("fewer than half of the tiles lie in a known section")

@@ -42,9 +42,7 @@ def epoch_tiles(
     """
     if train is None:
         return _synthetic_sections(sections_per_epoch, epoch)
-    if pseudo_labelled is None:
-        unlabelled_share = 0.0
-    whole = len(train.images) / (1 - synthetic_share - unlabelled_share)
+    whole = len(train.images) / (1 - synthetic_share - (0 if pseudo_labelled is None else unlabelled_share))
     parts = [train]
     if pseudo_labelled is not None:
         count = min(round(whole * unlabelled_share), len(pseudo_labelled.images))

@@ -1,7 +1,7 @@
 """Labelled and unlabelled tiles, in Kaggle's layout of the TGS Salt Identification data or one like it."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -229,12 +229,12 @@ def _listed(values: set[float | tuple[int, ...]]) -> str:
     return " and ".join([*([", ".join(words[:-1])] if words[1:] else []), *words[-1:]])
 
 
+@dataclass
 class _Notes:
     """The notes on many files, each once with the number of files that share it."""
 
-    def __init__(self, what: str) -> None:
-        self.what = what
-        self.names: dict[str, list[str]] = {}
+    what: str
+    names: dict[str, list[str]] = field(default_factory=dict)
 
     def add(self, notes: Sequence[str], name: str) -> None:
         """Adds the notes on one file."""

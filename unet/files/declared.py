@@ -75,8 +75,7 @@ def read(image: Image.Image, significant: int | None) -> Decoded:
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         return Decoded(_of_tiff(image, notes), tuple(notes), *_indices(image))
     array = _of_mode(image)
-    depth = 8 * array.itemsize
-    if significant is not None and significant < depth:
+    if significant is not None and significant < 8 * array.itemsize:
         array = _of_bits(array, significant, notes)
     return Decoded(array, tuple(notes), *_indices(image), lossy)
 

@@ -36,6 +36,7 @@ BLURRED = "a mask with losses: what is above half of its largest value was taken
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PILLOW_FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP", "PPM")
 _NPY_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+_TOO_LARGE = f"expected at most {LARGEST_PIXELS:,} pixels, got {{}}; cut it into smaller images"
 _DAMAGED = "expected a whole file, got one damaged or cut short"
 
 
@@ -164,7 +165,7 @@ def _decode_with_pillow(content: bytes) -> Decoded:
             ImageOps.exif_transpose(opened, in_place=True)
             return declared.read(opened, significant)
     except Image.DecompressionBombError:  # far beyond our own limit
-        raise UnreadableError(_too_large("more")) from None
+        raise UnreadableError(_TOO_LARGE.format("more")) from None
     except UnidentifiedImageError:
         unsupported = declared.describe_unread_tiff(content)
         raise UnreadableError(
@@ -226,13 +227,9 @@ def _decode_npy(content: bytes) -> ImageArray:
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
-def _too_large(size: str) -> str:
-    return f"expected at most {LARGEST_PIXELS:,} pixels, got {size}; cut it into smaller images"
-
-
 def _check_size(height: int, width: int) -> None:
     if height * width > LARGEST_PIXELS:
-        raise UnreadableError(_too_large(f"{height:,} x {width:,}"))
+        raise UnreadableError(_TOO_LARGE.format(f"{height:,} x {width:,}"))
 
 
 @functools.cache

@@ -13,11 +13,8 @@ from unet.files.printable import printable, reason
 from unet.files.selection import IMAGES, MASKS, choose, is_hidden, left_out
 from unet.image import Reading
 
-LIMITS = Limits(
-    entries=200_000,  # of a folder too
-    directory_bytes=100 * MEGABYTE,
-    entry_bytes=400 * MEGABYTE,  # 50 million pixels in float64
-)
+# Entries of a folder too; 400 MB are 50 million pixels in float64.
+LIMITS = Limits(entries=200_000, directory_bytes=100 * MEGABYTE, entry_bytes=400 * MEGABYTE)
 DEEPEST = 20  # folders in folders
 
 
