@@ -1,7 +1,7 @@
-"""How fast the network is, beside the U-Net everybody reads first, on this machine and from one run.
+"""The speed of the network on this machine, beside that of the best-known U-Net for PyTorch.
 
-The other one is the architecture of github.com/milesial/Pytorch-UNet (width 64, five levels, transposed
-convolutions), written down as a configuration of ours.  Weights do not change the speed: its are random.
+The other one is the architecture of github.com/milesial/Pytorch-UNet (width 64, five levels, transposed convolutions)
+as a ``UNetConfig``, with random weights: they do not change the speed.
 """
 
 import platform
@@ -46,12 +46,12 @@ def measure(
     repeats: int,
     advance: Callable[[int], None] = lambda count: None,
 ) -> list[Timing]:
-    """Times networks in turns, so that whatever else the machine does meets all of them alike.
+    """Times networks in turns, so that other work on the machine affects all of them alike.
 
     Args:
         networks: names and networks.
-        tiles: how many synthetic sections of 101 x 101 go through in a round; the networks see 112 x 112.
-        repeats: rounds; the median counts.  A round more comes first and is not counted.
+        tiles: how many synthetic sections of 101 x 101 make a round; the networks see 112 x 112.
+        repeats: rounds, of which the median counts, after a first one that is not counted.
         advance: called with 1 after every batch.
 
     Returns:

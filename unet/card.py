@@ -1,6 +1,6 @@
 """The card of weights: what rebuilds them, how good they are and where they come from.
 
-Typed and frozen, and checked once, when it is read: whoever holds a ``Card`` need not look again.
+It is typed and frozen, and checked once, when it is read from disk.
 """
 
 import hashlib
@@ -35,12 +35,12 @@ class SectionTable(Struct, frozen=True, kw_only=True):
 
 
 class Split(Struct, frozen=True, kw_only=True):
-    """The tiles that a run learns from and those that validate it.
+    """The tiles a run is trained on and those it is validated on.
 
     Attributes:
-        by: what was kept on one side, a whole ``section`` or a ``tile``.
+        by: what is never divided between the two, a ``section`` or only a ``tile``.
         train, val: ids of the tiles.
-        left_out: tiles without labels in the sections of validation tiles: nothing may learn from them either.
+        left_out: tiles without labels in sections that validate; they may not be trained on either.
         sections: the table of sections it was drawn with; None without one.
         seed, val_share: what the split was drawn with.
     """
@@ -61,13 +61,13 @@ class Split(Struct, frozen=True, kw_only=True):
 
     @property
     def sha256(self) -> str:
-        """Of both lists in order: two splits with one hash are the same split."""
+        """The hash of both lists in order: equal for the same split."""
         text = "\n".join([*self.train, "", *self.val])
         return hashlib.sha256(text.encode()).hexdigest()
 
 
 class Claim(Struct, frozen=True, kw_only=True):
-    """The headline score: its metric and value, and the split, tiles, threshold and flip TTA it was reached with."""
+    """The headline score: metric and value, and the split, its tiles, the threshold and the flip TTA they are for."""
 
     metric: str
     value: Share
@@ -78,7 +78,7 @@ class Claim(Struct, frozen=True, kw_only=True):
 
 
 class ThresholdChoice(Struct, frozen=True, kw_only=True):
-    """How the threshold was chosen: on which split, with flip TTA or not, and where its mAP is within 0.002."""
+    """How the threshold was chosen: on which split, with flip TTA or not, and the range of mAP within 0.002 of it."""
 
     on: str
     tta: bool
@@ -89,7 +89,7 @@ class ThresholdChoice(Struct, frozen=True, kw_only=True):
 
 
 class CalibrationPoint(Struct, frozen=True, kw_only=True):
-    """One bin of a calibration curve: its mean probability, how many of its pixels are salt, how many it has."""
+    """One bin of a reliability diagram: mean probability, share of salt, and number of pixels."""
 
     mean_probability: Share
     salt_fraction: Share
@@ -97,18 +97,18 @@ class CalibrationPoint(Struct, frozen=True, kw_only=True):
 
 
 class Card(Struct, frozen=True, kw_only=True):
-    """What is known of weights.
+    """What is known about weights.
 
     Attributes:
-        threshold: salt is where the probability lies above it, between 0 and 1.
+        threshold: salt is where the probability is above it; between 0 and 1.
         input: the rule by which images become network input; see ``unet.image.RULE``.
         temperature: every logit is divided by it on its way to a probability (Guo et al. 2017).
-        config, sites, parameters, sha256: of the network and its tensors, filled in by ``checkpoint.save``.
+        config, sites, parameters, sha256: of the network and its tensors; ``checkpoint.save`` fills them in.
         name: what the run was called.
-        claim: the headline score; None where none is made.
+        claim: the headline score; None without one.
         threshold_chosen: how the threshold was chosen.
         metrics: name of a split -> its scores.
-        calibration: the curve of the claim's probabilities.
+        calibration: the reliability diagram of the claim's probabilities.
         split: None where everything was synthetic.
         training: the record of how the weights were made: command, options, data, history, machine, lineage.
         licence: what they may be used for.

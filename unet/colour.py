@@ -1,8 +1,8 @@
-"""Colour maps undone: a section somebody saved in colours, back as the grey it was made from.
+"""Colour maps undone: the grey that a coloured section was made from.
 
-A colour map turns a number into a colour, so its luminance is not the number: in ``seismic`` both the strongest trough
-and the strongest peak are dark.  Where the map is one that is known here, each colour is replaced by the place of the
-nearest one in it.
+A colour map turns a number into a colour, and the colour's luminance is not the number: in ``seismic`` both the
+strongest trough and the strongest peak are dark.  Where the map is known here, each colour is replaced by the position
+of the nearest one in the map.
 """
 
 from collections.abc import Sequence
@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 
 Colours = NDArray[np.uint8]  # (..., 3) RGB
 
-STRONG = 32  # levels of 255 between the largest and the smallest of a pixel's three: more is no tint of a scanner
-SHARE = 0.05  # of the pixels that are strongly coloured; fewer are lines that somebody drew
-NEAR = 40.0  # distance in RGB: a JPEG keeps colours coarsely, and a map is a thin line through the cube
-FEWEST = 8  # colours of a map that are there; fewer are labels, or a drawing
-MOST = 0.9  # of the coloured pixels that are so near to a map
+STRONG = 32  # of 255, between the largest and the smallest channel of a pixel: more is no tint of a scanner
+SHARE = 0.05  # of the pixels are strongly coloured; fewer are lines drawn on the section
+NEAR = 40.0  # distance in RGB from a map: a JPEG stores colours coarsely
+FEWEST = 8  # colours of a map that occur; fewer are labels or a drawing
+MOST = 0.9  # of the coloured pixels lie that near to the map
 LUMINANCE = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601; the three add up to 1, so grey stays grey
 _SAMPLED = 20_000  # pixels that decide which map it is
-_PIECE = 1_000_000  # pixels that are turned back at a time
+_PIECE = 1_000_000  # pixels converted at a time
 
 # Control points (position, red, green, blue), as matplotlib has them; RdBu is Cynthia Brewer's.
 _SEISMIC = ((0, 0, 0, 0.3), (0.25, 0, 0, 1), (0.5, 1, 1, 1), (0.75, 1, 0, 0), (1, 0.5, 0, 0))
@@ -44,9 +44,9 @@ def unmapped(image: NDArray[np.generic]) -> tuple[NDArray[np.float32] | None, st
         image: (H, W, 3) RGB, uint8.
 
     Returns:
-        (H, W) float32 in [0, 1], the place of each pixel's colour in its map, 0 = the map's low end, and the map's
-        name; or None and an empty text for an image that is not strongly coloured, or None and ``unknown`` for one
-        whose colours are of no map known here.
+        (H, W) float32 in [0, 1], the position of each pixel's colour in the map, 0 at its low end, and the name of the
+        map; None and an empty text for an image that is not strongly coloured; None and ``unknown`` for colours of no
+        map known here.
     """
     pixels = image.reshape(-1, 3)
     sampled = pixels[:: max(1, len(pixels) // _SAMPLED)].astype(np.int16)
@@ -62,7 +62,7 @@ def unmapped(image: NDArray[np.generic]) -> tuple[NDArray[np.float32] | None, st
             fitting[name] = float(near.mean())
     if not fitting:
         return None, "unknown"
-    # Every colour of bwr is one of seismic too: of maps that fit alike, the first.
+    # Every colour of bwr occurs in seismic too: of maps that fit equally well the first is taken.
     name = next(name for name, distance in fitting.items() if distance <= min(fitting.values()) + 0.5)
     values = np.empty(len(pixels), np.float32)
     for start in range(0, len(pixels), _PIECE):
@@ -74,7 +74,7 @@ def unmapped(image: NDArray[np.generic]) -> tuple[NDArray[np.float32] | None, st
 
 @cache
 def tables() -> dict[str, Colours]:
-    """Name -> (256, 3) uint8, the colours from the low end of a map to the high one."""
+    """Name -> (256, 3) uint8, the colours of a map from its low end to its high one."""
     places = np.linspace(0, 1, 256)
 
     def of(*curves: Sequence[tuple[float, float]]) -> Colours:
@@ -101,19 +101,19 @@ def tables() -> dict[str, Colours]:
 
 
 def _places(colours: Colours, table: Colours) -> NDArray[np.float64]:
-    """(N, 3) colours -> where they are in a map, 0 to 255.
+    """(N, 3) colours -> positions in a map, 0 to 255.
 
-    A map that grows lighter all the way is read by its lightness, of which a JPEG keeps more than of its colours.
+    A map that grows lighter all the way is read by its lightness, which a JPEG stores more finely than colours.
     """
     lightness = table @ LUMINANCE
-    if np.diff(lightness).min() > -0.5:  # in whole numbers of colours it may stand still
+    if np.diff(lightness).min() > -0.5:  # rounded to whole numbers it may stand still
         places: NDArray[np.float64] = np.interp(colours @ LUMINANCE, np.maximum.accumulate(lightness), np.arange(256.0))
         return places
     return _nearest(colours, table)[0].astype(np.float64)
 
 
 def _nearest(colours: NDArray[np.generic], table: Colours) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """(N, 3) colours -> the index of the nearest one in the table, and how far off it is."""
+    """(N, 3) colours -> the index of the nearest one in the table, and its distance."""
     known = table.astype(np.float32)
     places, distances = np.empty(len(colours), np.int64), np.empty(len(colours), np.float32)
     for start in range(0, len(colours), 4096):  # 4096 x 256 distances at a time

@@ -1,6 +1,6 @@
-"""Image <-> model input: grey, scale, pad, and the crop that undoes the padding, side by side.
+"""From an image to the network's input: grey, scale, padding, and the crop that undoes the padding.
 
-Every image that meets the network, in training or in an app, comes through here.
+Every image that the network sees, in training or in an app, is converted here.
 """
 
 import math
@@ -18,17 +18,17 @@ Grey = NDArray[np.float32]  # (H, W), in [0, 1]
 Probability = NDArray[np.float32]  # (H, W), in [0, 1]
 Mask = NDArray[np.bool_]  # (H, W), True = salt
 
-SMALLEST = 16  # pixels a side: below this there is nothing to pad from
+SMALLEST = 16  # pixels a side; a smaller image has too little to mirror in the padding
 
-# Mean and spread of the grey of the TGS Salt tiles.  They are part of what a network was trained with, so the card
-# repeats this rule, and weights trained under another one are refused.
+# Mean and spread of the grey of the TGS Salt tiles.  A network is trained with this rule, so its card repeats it, and
+# weights trained with another one are refused.
 MEAN, SPREAD = 0.47, 0.16
 RULE: dict[str, str | float] = {"grey": "0..1", "mean": MEAN, "spread": SPREAD, "padding": "reflect"}
 
-_PIECE = 1_000_000  # pixels that are converted at a time
-# Black and white; signed bytes are how interpreters store seismic, their 0 in the middle.
+_PIECE = 1_000_000  # pixels converted at a time
+# Black and white; interpretation programs store seismic as signed bytes, 0 in the middle.
 _RANGE = {np.dtype(np.uint8): (0.0, 255.0), np.dtype(np.uint16): (0.0, 65535.0), np.dtype(np.int8): (-128.0, 127.0)}
-_FAR_BELOW = 0.25  # of white: an image whose brightest value is no higher has probably fewer bits than it says
+_FAR_BELOW = 0.25  # of white: an image with no brighter value probably has fewer bits than its type
 
 SIGNED = "signed bytes: -128 was taken as black, 127 as white"
 DARK = "the brightest value is far below white; if the numbers have fewer bits than their type, scale them first"
@@ -37,7 +37,7 @@ MARGIN = "an area of one grey at the edge is no section, and never salt"
 
 
 class Reading(NamedTuple):
-    """An image as grey, and what of it was guessed or left out: plain sentences, the same for every such image."""
+    """An image as grey, and notes on what was guessed or left out: plain sentences, the same for every such image."""
 
     grey: Grey
     notes: tuple[str, ...]
@@ -49,8 +49,8 @@ def grey(image: ImageArray) -> Grey:
     Args:
         image: (H, W), (H, W, 1), (H, W, 3) RGB, or (H, W, 4) RGB and an alpha that is ignored; uint8 (0 to 255),
             uint16 (0 to 65535), int8 (-128 to 127) or floating point in [0, 1]; rows are time or depth samples,
-            columns are traces.  RGB in the colours of a map that ``unet.colour`` knows becomes the place in that map,
-            any other its luminance.
+            columns are traces.  RGB in the colours of a map that ``unet.colour`` knows becomes the position in the
+            map, any other RGB its luminance.
 
     Returns:
         (H, W) float32 in [0, 1].
@@ -67,7 +67,7 @@ def grey(image: ImageArray) -> Grey:
 
 
 def read(image: ImageArray) -> Reading:
-    """The same with what was guessed; see ``grey``."""
+    """As ``grey``, with notes on what was guessed."""
     image = _array(image)
     if image.size == 0:
         raise ValueError(f"expected an image, got an empty array of shape {image.shape}")
@@ -127,7 +127,7 @@ def _scaled(image: ImageArray, limits: tuple[float, float]) -> Grey:
     (height, width), (black, white) = image.shape[:2], limits
     values = np.empty((height, width), np.float32)
     rows = max(1, _PIECE // width)
-    for top in range(0, height, rows):  # float64 takes many times the memory of what most images are made of
+    for top in range(0, height, rows):  # float64 takes many times the memory of most images
         scaled = (image[top : top + rows].astype(np.float64) - black) / (white - black)
         if scaled.ndim == 3:
             scaled = scaled @ LUMINANCE
@@ -155,12 +155,12 @@ def _check_float(image: ImageArray) -> None:
 
 
 def _named(dtype: np.dtype[np.generic]) -> str:
-    """A type in a few words; a table's would list all of its columns."""
+    """A type in a few words; that of a table would list all of its columns."""
     return "a table" if dtype.names else str(dtype)
 
 
 def salt(mask: ImageArray) -> NDArray[np.bool_]:
-    """The salt of a mask image, by the organisers' rule: every value but 0, in 8 bits and in 16.
+    """The salt in a mask image, by the rule of the TGS Salt challenge: every value but 0, in 8 bits and in 16.
 
     Args:
         mask: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) with an alpha that is ignored, any real type.
@@ -169,7 +169,7 @@ def salt(mask: ImageArray) -> NDArray[np.bool_]:
         (H, W) bool, True = salt.
 
     Raises:
-        ValueError: another shape or type, or NaN, infinite or masked values, of which nobody knows what they say.
+        ValueError: another shape or type, or NaN, infinite or masked values.
 
     Example:
         >>> salt(np.array([[0, 1, 65535]], np.uint16))
@@ -215,13 +215,13 @@ def from_amplitude(amplitudes: NDArray[np.generic], low: float, high: float) -> 
     values = given.astype(np.float64)
     if not np.isfinite(values).all():
         raise ValueError("expected finite amplitudes, got NaN or infinity; replace dead samples, for example by 0")
-    with np.errstate(over="ignore"):  # what is too far off to subtract or divide is as white or black as can be
+    with np.errstate(over="ignore"):  # what overflows is clipped to black or white
         return np.clip((values - low) / (high - low), 0.0, 1.0).astype(np.float32)
 
 
 @dataclass(frozen=True)
 class Padding:
-    """How many pixels were added above and left of an image of ``height`` x ``width``, and the padded size."""
+    """How many pixels are added above and left of an image of ``height`` x ``width``, and the padded size."""
 
     top: int
     left: int
@@ -259,5 +259,5 @@ class Padding:
 
 
 def normalise(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Grey in [0, 1] -> what the network reads: zero mean and unit spread over the TGS tiles."""
+    """Grey in [0, 1] -> network input: zero mean and unit spread over the TGS tiles."""
     return (values - np.float32(MEAN)) / np.float32(SPREAD)

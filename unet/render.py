@@ -1,4 +1,4 @@
-"""Arrays to images: overlay and feature tiles; every drawing is a new uint8 RGB array."""
+"""Arrays as images: the colours of maps and the overlay of a mask; every image is a new uint8 RGB array."""
 
 import cv2
 import numpy as np
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 Color = tuple[int, int, int]
 Pixels = NDArray[np.uint8]  # (H, W) grey or (H, W, 3) RGB
 
-# From Okabe and Ito's palette, which colour-blind people can tell apart.
+# From the palette of Okabe and Ito, whose colours colour-blind people can tell apart.
 SALT: Color = (230, 159, 0)
 GAP: Color = (128, 128, 128)  # between tiles: on a light page and on a dark one it is neither map nor page
 
@@ -19,15 +19,15 @@ def _cividis() -> Pixels:
 
 
 def _blue_white_orange() -> Pixels:
-    """An odd number of colours, so that zero has one of its own: white, in the middle."""
+    """An odd number of colours, so that zero has its own: white, in the middle."""
     ends = np.array([(0, 92, 158), (247, 247, 247), (213, 94, 0)], np.float64)
     ramp = np.linspace(0, 1, 128)[:, None]
     cold, warm = ends[0] + ramp * (ends[1] - ends[0]), ends[1] + ramp * (ends[2] - ends[1])
     return np.asarray(np.rint(np.vstack([cold, warm[1:]])), np.uint8)
 
 
-SEQUENTIAL = _cividis()  # (256, 3): dark blue to yellow, its brightness rises evenly
-DIVERGING = _blue_white_orange()  # (255, 3)
+SEQUENTIAL = _cividis()  # (256, 3): dark blue to yellow, evenly brighter
+DIVERGING = _blue_white_orange()  # (255, 3): negative, zero, positive
 
 
 def overlay(image: Pixels, mask: NDArray[np.bool_], opacity: float = 0.45, color: Color = SALT) -> Pixels:

@@ -34,18 +34,18 @@ BODIES = ("dome", "flank", "flank", "stock", "sheet", "basin", "base")  # a tile
 
 
 def section(seed: int, height: int = 101, width: int = 101) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Draw one section and its salt.
+    """Draws one section and its salt.
 
     Args:
-        seed: Names the section; the same seed and size give the same bytes.
-        height: Rows, at least 16.
-        width: Columns, at least 16.
+        seed: the same seed and size give the same bytes.
+        height: rows, at least 16.
+        width: columns, at least 16.
 
     Returns:
         The image, (height, width) uint8, and its mask of the same shape, True where there is salt.
 
     Raises:
-        ValueError: If height or width is below 16.
+        ValueError: height or width is below 16.
 
     Example:
         >>> image, mask = section(seed=1)
@@ -69,19 +69,19 @@ def section(seed: int, height: int = 101, width: int = 101) -> tuple[NDArray[np.
 def sections(
     count: int, first_seed: int = 0, height: int = 101, width: int = 101
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Draw the sections of the seeds first_seed, first_seed + 1, and so on.
+    """Draws the sections of the seeds ``first_seed``, ``first_seed + 1`` and so on.
 
     Args:
-        count: How many, zero or more.
-        first_seed: The first section's seed.
-        height: Rows, at least 16.
-        width: Columns, at least 16.
+        count: how many, zero or more.
+        first_seed: the seed of the first section.
+        height: rows, at least 16.
+        width: columns, at least 16.
 
     Returns:
         The images, (count, height, width) uint8, and their masks, the same shape, bool.
 
     Raises:
-        ValueError: If count is negative, or height or width is below 16.
+        ValueError: the count is negative, or height or width is below 16.
     """
     if count < 0:
         raise ValueError(f"expected a count of zero or more sections, got {count}")
@@ -102,7 +102,7 @@ def _check_size(height: int, width: int) -> None:
 
 
 def _smooth(rng: np.random.Generator, shape: tuple[int, int], rows: float, columns: float) -> Floats:
-    """Random field of about unit deviation whose features are `rows` by `columns` pixels large."""
+    """A random field of about unit deviation whose features are ``rows`` by ``columns`` pixels large."""
     # A coarse grid enlarged costs far less than a wide blur. A cell more on each side is cropped off again,
     # because the enlargement goes flat there.
     coarse = (int(np.ceil(shape[0] / rows)) + 2, int(np.ceil(shape[1] / columns)) + 2)
