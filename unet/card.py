@@ -144,4 +144,4 @@ class Card(Struct, frozen=True, kw_only=True):
         values: dict[str, Any] = msgspec.to_builtins(self)
         if self.split is not None:
             values["split"]["sha256"] = self.split.sha256
-        return {name: value for name, value in values.items() if value not in (None, "", [], {})}
+        return {name: value for name, value in values.items() if value not in (None, "", (), {})}

@@ -1,5 +1,5 @@
 // Values to colours.  Zero has one colour everywhere: where no value is negative, dark blue is 0 and yellow the largest;
-// where any is, blue is negative, white 0 and orange positive.  unet/render.py:feature_tiles has the same rule.
+// where any is, blue is negative, white 0 and orange positive.
 
 import { cached } from "./cache.js";
 import { context2d, h } from "./dom.js";
