@@ -4,11 +4,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Color = tuple[int, int, int]
 Pixels = NDArray[np.uint8]  # (H, W) grey or (H, W, 3) RGB
 
 # From the palette of Okabe and Ito, whose colours colour-blind people can tell apart.
-SALT: Color = (230, 159, 0)
+SALT = (230, 159, 0)
 
 
 def _cividis() -> Pixels:
@@ -29,14 +28,13 @@ SEQUENTIAL = _cividis()  # (256, 3): dark blue to yellow, evenly brighter
 DIVERGING = _blue_white_orange()  # (255, 3): negative, zero, positive
 
 
-def overlay(image: Pixels, mask: NDArray[np.bool_], opacity: float = 0.45, color: Color = SALT) -> Pixels:
-    """An image with the masked pixels tinted.
+def overlay(image: Pixels, mask: NDArray[np.bool_], opacity: float = 0.45) -> Pixels:
+    """An image whose masked pixels are tinted with the colour of salt.
 
     Args:
         image: (H, W) or (H, W, 3) uint8.
         mask: (H, W) bool.
         opacity: 0 leaves the image as it is, 1 covers it.
-        color: red, green, blue, 0 to 255.
 
     Returns:
         (H, W, 3) uint8.
@@ -45,14 +43,14 @@ def overlay(image: Pixels, mask: NDArray[np.bool_], opacity: float = 0.45, color
         ValueError: image and mask differ in size, or an opacity outside [0, 1].
 
     Example:
-        >>> overlay(np.full((1, 2), 100, np.uint8), np.array([[False, True]]), opacity=0.5, color=(200, 0, 0))
+        >>> overlay(np.full((1, 2), 100, np.uint8), np.array([[False, True]]), opacity=0.5)
         array([[[100, 100, 100],
-                [150,  50,  50]]], dtype=uint8)
+                [165, 130,  50]]], dtype=uint8)
     """
     if not 0 <= opacity <= 1:
         raise ValueError(f"expected an opacity in [0, 1], got {opacity}")
     rgb = _rgb(image, mask)
-    tinted = (1 - opacity) * rgb + opacity * np.array(color)
+    tinted = (1 - opacity) * rgb + opacity * np.array(SALT)
     return np.where(mask[..., None], np.rint(tinted), rgb).astype(np.uint8)
 
 

@@ -6,15 +6,6 @@ from unet.explain.control import random_twin
 from unet.explain.receptive_field import receptive_field
 
 __all__ = [
-    "Box",
-    "Explanation",
-    "Fill",
-    "channel_effects",
-    "cut_table",
-    "explain_pixel",
-    "influence_box",
-    "parts",
-    "random_twin",
-    "receptive_field",
-    "replacements",
-]
+    "Box", "Explanation", "Fill", "channel_effects", "cut_table", "explain_pixel", "influence_box", "parts",
+    "random_twin", "receptive_field", "replacements",
+]  # fmt: skip
