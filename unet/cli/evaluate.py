@@ -88,15 +88,14 @@ def run(options: Options) -> int:
             "name": weights.stem,
             "weights": _relative(weights),
             "sha256": segmenter.card.sha256,
-            "parameters": sum(parameter.numel() for parameter in segmenter.model.parameters()),
+            "parameters": segmenter.card.parameters,
             "threshold": segmenter.threshold,
             "temperature": segmenter.temperature,
             "split": options.split,
             "missing": missing,
             **msgspec.to_builtins(found),
         }
-        text = json.dumps(content, indent=2, allow_nan=False) + "\n"
-        write_atomically(options.json, text.encode())
+        write_atomically(options.json, (json.dumps(content, indent=2, allow_nan=False) + "\n").encode())
     _print_report(options, segmenter, tiles, probabilities, sections)
     return 0
 
@@ -167,8 +166,7 @@ def _predict_for_report(segmenter: Segmenter, tiles: Tiles) -> report.Prediction
     if segmenter.temperature != 1:
         ways.append((segmenter.at_temperature(1.0), claim_tta))
     plain, tta, *uncorrected = _predict(tiles, ways)
-    claimed = tta if claim_tta else plain
-    return report.Predictions(plain, tta, claim_tta, uncorrected[0] if uncorrected else claimed)
+    return report.Predictions(plain, tta, claim_tta, *(uncorrected or [tta if claim_tta else plain]))
 
 
 def _relative(path: Path) -> str:
@@ -208,8 +206,7 @@ def _print_report(
         ],
     )
     _print_groups("By true share of salt", report.by_coverage(probabilities, masks, threshold))
-    known = report.by_section(tiles.ids, probabilities, masks, threshold, sections)
-    if known:
+    if known := report.by_section(tiles.ids, probabilities, masks, threshold, sections):
         _print_groups("By sections.csv", known)
     _print_tiles("The worst tiles", report.worst(tiles.ids, probabilities, masks, threshold, count=5))
     if options.split == "all":

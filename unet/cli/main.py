@@ -14,6 +14,7 @@ from unet.cli import bench, demo, evaluate, predict
 from unet.cli.console import say
 from unet.cli.options import UsageError, parse
 from unet.files.images import quiet_decoders
+from unet.prediction import ClashError
 
 Command = (
     Annotated[predict.Options, subcommand("predict")]
@@ -47,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             case bench.Options():
                 return bench.run(options)
         raise UsageError("expected a process of its own; start it with python -m unet demo")
-    except UsageError as error:
+    except (UsageError, ClashError) as error:
         say(f"{name}: {error}")
         return 2
     except OSError as error:  # inputs are checked where they are read: this is a disk that is full, or gone

@@ -11,6 +11,7 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
+from unet import prediction
 from unet.cli.checks import check_replaceable, check_writable, load_segmenter, make_folder
 from unet.cli.console import progress_bar, say
 from unet.cli.options import Flag, OptionalFile, UsageError
@@ -18,17 +19,6 @@ from unet.data.pairing import is_mask_beside
 from unet.files.atomic import write_atomically
 from unet.files.images import FORMATS, ImageError
 from unet.files.listing import ImageFile, MissingError, find_images, find_left_out
-from unet.prediction import (
-    ClashError,
-    PredictionJob,
-    PredictionSettings,
-    PredictionSummary,
-    foreign_files,
-    is_submission_of,
-    plan,
-    predict,
-    stem_problem,
-)  # fmt: skip
 
 NAMED = 8  # files that one sentence names
 _INPUTS = (
@@ -44,7 +34,9 @@ class Options:
     An image that cannot be read is named on stderr, the others are still done, and the exit status is 1.
     """
 
-    inputs: Annotated[Positional[tuple[Path, ...]], arg(metavar="INPUT [INPUT ...]", help=_INPUTS)]
+    inputs: Annotated[
+        Positional[tuple[Path, ...]], arg(metavar="INPUT [INPUT ...]", help=_INPUTS, help_behavior_hint="")
+    ]
     out: Annotated[Path, arg(metavar="DIR")]
     """The folder for the masks."""
     weights: OptionalFile = None
@@ -68,7 +60,7 @@ class Options:
 
 
 @dataclass
-class _Found:
+class _FoundImages:
     """What the inputs hold.
 
     Attributes:
@@ -92,17 +84,14 @@ def run(options: Options) -> int:
         The exit status.
 
     Raises:
-        UsageError: before anything is written, what the options ask for cannot be done.
+        UsageError, ClashError: before anything is written, what the options ask for cannot be done.
         OSError: a file cannot be written.
     """
     begin = time.perf_counter()
     if options.threshold is not None and not 0 < options.threshold < 1:
         raise UsageError(f"expected --threshold to be between 0 and 1, got {options.threshold:g}")
-    found = _find(options.inputs)
-    try:
-        jobs = plan(found.images, options.out, options.probability)
-    except ClashError as error:
-        raise UsageError(error) from None
+    found = _find_images(options.inputs)
+    jobs = prediction.plan(found.images, options.out, options.probability)
     segmenter = load_segmenter(options.weights, options.fast)
     make_folder(options.out)
     _check_outputs(options, found.images, jobs)
@@ -112,27 +101,27 @@ def run(options: Options) -> int:
     threshold = segmenter.threshold if options.threshold is None else options.threshold
     with progress_bar() as bar:
         task = bar.add_task("predict", total=len(jobs))
-        outcome = predict(
+        summary = prediction.predict(
             jobs,
-            PredictionSettings(segmenter, threshold, options.tta),
+            prediction.PredictionSettings(segmenter, threshold, options.tta),
             report=lambda sentence: bar.console.out(sentence, highlight=False),
             advance=lambda count: bar.advance(task, count),
             skip_existing=options.skip_existing,
             encode=options.csv is not None,
         )
     if options.csv is not None:
-        _write_submission(options.csv, outcome.runs)
-    for note, names in outcome.notes.items():
+        _write_submission(options.csv, summary.runs)
+    for note, names in summary.notes.items():
         say(f"{names[0]}: {note}" if len(names) == 1 else f"{len(names):,} images, first {names[0]}: {note}")
-    say(_summary(outcome, found, time.perf_counter() - begin))
-    return 1 if outcome.failed or found.problems or found.left_out else 0
+    say(_describe(summary, found, time.perf_counter() - begin))
+    return 1 if summary.failed or found.problems or found.left_out else 0
 
 
-def _find(inputs: Sequence[Path]) -> _Found:
+def _find_images(inputs: Sequence[Path]) -> _FoundImages:
     """The images of all inputs; says which files are left out."""
     if not inputs:
         raise UsageError("expected an image, or a folder or .zip of images, got nothing")
-    found = _Found()
+    found = _FoundImages()
     empty: list[str] = []
     for path in inputs:
         try:
@@ -154,21 +143,16 @@ def _find(inputs: Sequence[Path]) -> _Found:
         masks = is_mask_beside([image.inside for image in images])
         if masks:
             say(f"{path}: {len(masks):,} masks beside their images, first {images[min(masks)].name}, were left out")
-        for index, image in enumerate(images):
-            if index in masks:
-                continue
-            reason = stem_problem(image.stem)
-            if reason is None:
-                found.images.append(image)
-            else:
-                found.problems.append(f"{image.name}: {reason}")
+        others = [image for index, image in enumerate(images) if index not in masks]
+        found.images += [image for image in others if not prediction.stem_problem(image.stem)]
+        found.problems += [f"{i.name}: {problem}" for i in others if (problem := prediction.stem_problem(i.stem))]
     if empty and not found.images and not found.problems:
         raise UsageError("; ".join(empty))
     found.problems[:0] = empty
     return found
 
 
-def _check_outputs(options: Options, images: Sequence[ImageFile], jobs: Sequence[PredictionJob]) -> None:
+def _check_outputs(options: Options, images: Sequence[ImageFile], jobs: Sequence[prediction.PredictionJob]) -> None:
     """Refuses a CSV file in the place of an image or a mask, and to replace what this program did not write."""
     if options.csv is not None:
         check_writable(options.csv)
@@ -179,27 +163,30 @@ def _check_outputs(options: Options, images: Sequence[ImageFile], jobs: Sequence
                 f"{options.csv}: expected a name for the CSV file, got that of an image or a mask; choose another"
             )
     if not options.overwrite:
-        foreign = foreign_files(jobs, options.skip_existing, options.csv is not None)
-        if options.csv is not None and options.csv.exists() and not is_submission_of(options.csv, options.out):
+        foreign = prediction.foreign_files(jobs, options.skip_existing, options.csv is not None)
+        if (
+            options.csv is not None
+            and options.csv.exists()
+            and not prediction.is_submission_of(options.csv, options.out)
+        ):
             foreign.append(options.csv)
         check_replaceable(foreign)
 
 
 def _write_submission(path: Path, runs: dict[str, str]) -> None:
-    text = io.StringIO(newline="")
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(["id", "rle_mask"])
-    rows.writerows(sorted(runs.items()))
+    rows = csv.writer(text := io.StringIO(newline=""), lineterminator="\n")
+    rows.writerows([("id", "rle_mask"), *sorted(runs.items())])
     write_atomically(path, text.getvalue().encode())
 
 
-def _summary(outcome: PredictionSummary, found: _Found, seconds: float) -> str:
-    share = outcome.network_seconds / seconds
-    parts = {
-        "were there already": outcome.skipped,
-        "were there, but made of something else or in another way": outcome.stale,
-        "could not be done": outcome.failed + len(found.problems),
+def _describe(summary: prediction.PredictionSummary, found: _FoundImages, seconds: float) -> str:
+    counts = {
+        "were there already": summary.skipped,
+        "were there, but made of something else or in another way": summary.stale,
+        "could not be done": summary.failed + len(found.problems),
         "files were left out": found.left_out,
     }
-    summary = f"{outcome.done:,} images in {seconds:.1f} s, {share:.0%} of it in the network"
-    return "; ".join([summary, *(f"{count:,} {what}" for what, count in parts.items() if count)])
+    sentence = (
+        f"{summary.done:,} images in {seconds:.1f} s, {summary.network_seconds / seconds:.0%} of it in the network"
+    )
+    return "; ".join([sentence, *(f"{count:,} {what}" for what, count in counts.items() if count)])
