@@ -33,9 +33,7 @@ def progress_bar() -> Progress:
     )
 
 
-def print_table(
-    title: str, columns: Sequence[str | Column], rows: Iterable[Sequence[str]], caption: str | None = None
-) -> None:
+def print_table(title: str, columns: Sequence[str | Column], rows: Iterable[Sequence[str]], caption: str = "") -> None:
     """Prints a table on stdout.
 
     Args:
