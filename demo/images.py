@@ -1,10 +1,9 @@
 """Images to look at: uploads, synthetic samples and survey tiles, each ready for the network."""
 
 import hashlib
-import re
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -28,7 +27,6 @@ class SeismicImage:
 
     Attributes:
         name: what to show; of an upload, the user's own words, so never markup.
-        stem: what files made of it are called.
         grey: (H, W) float32 in [0, 1].
         truth: (H, W) bool, True = salt, where it is known.
         note: where it comes from, in a few words.
@@ -36,7 +34,6 @@ class SeismicImage:
     """
 
     name: str
-    stem: str
     grey: Grey
     truth: Mask | None = None
     note: str = ""
@@ -75,8 +72,7 @@ def open_sample(name: str) -> SeismicImage:
     """One of ``SAMPLES``: a synthetic section whose salt is known; an unknown name is a KeyError."""
     seed = SAMPLES[name]
     image, mask = synthetic.section(seed)
-    stem = re.sub(r"\W+", "-", name.lower())
-    return SeismicImage(name, stem, grey(image), mask, f"synthetic section, seed {seed}, its salt is known exactly")
+    return SeismicImage(name, grey(image), mask, f"synthetic section, seed {seed}, its salt is known exactly")
 
 
 class SurveyTile(NamedTuple):
@@ -127,7 +123,7 @@ def open_tile(tile: SurveyTile) -> SeismicImage:
     """A survey tile with its label; raises ``ImageError`` where the archive is damaged."""
     note = "survey tile the network was validated on, not trained" if tile.held_out else "survey tile"
     image, mask = tile.image.read_image(), tile.mask.read_mask()
-    return SeismicImage(tile.name, tile.name, image.grey, mask.salt, note, (*image.notes, *mask.notes))
+    return SeismicImage(tile.name, image.grey, mask.salt, note, (*image.notes, *mask.notes))
 
 
 def open_upload(name: str, content: bytes) -> SeismicImage:
@@ -144,7 +140,7 @@ def open_upload(name: str, content: bytes) -> SeismicImage:
         ImageError: no image, or one the network cannot take; one sentence that names the file.
     """
     reading = read_image(content, name, LARGEST_PIXELS)
-    return SeismicImage(name, PurePath(name).stem, reading.grey, note="your image", guessed=reading.notes)
+    return SeismicImage(name, reading.grey, note="your image", guessed=reading.notes)
 
 
 def with_truth(image: SeismicImage, name: str, content: bytes) -> SeismicImage:

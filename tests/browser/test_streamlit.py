@@ -15,7 +15,7 @@ from tests.browser import pages
 from tests.browser.pages import expect_image, expect_readout, expect_width, upload, wait_for_network, wait_for_silence
 from tests.demo.files import png
 from tests.servers import PATIENCE, PHONE, WIDE, visited
-from unet import Segmenter, render
+from unet import Segmenter
 
 pytestmark = pytest.mark.browser
 MARKUP = "<img src=x onerror=alert(1)>.png"
@@ -34,20 +34,6 @@ def segmenter():
     return Segmenter.load(WEIGHTS.path)
 
 
-def canvas_colors(page, cells):
-    """RGB in the middle of these (row, column) pixels, as the canvas shows them."""
-    return page.get_by_test_id("salt-viewer").evaluate(
-        """(canvas, cells) => {
-            const zoom = canvas.width / 101, context = canvas.getContext("2d");
-            return cells.map(([row, column]) => {
-                const at = [(column + 0.5) * zoom, (row + 0.5) * zoom];
-                return [...context.getImageData(...at, 1, 1).data.slice(0, 3)];
-            });
-        }""",
-        cells,
-    )
-
-
 def test_uploads_open_with_their_masks_and_everything_survives_a_visit_to_another_page(browser, address, segmenter):
     probability = segmenter.probability(KEEL.pixels)
     threshold = round(float(np.median(probability)), 2)  # some pixels on either side, whatever the weights say
@@ -63,10 +49,6 @@ def test_uploads_open_with_their_masks_and_everything_survives_a_visit_to_anothe
         assert not page.locator("img[src=x]").count()
         pages.set_threshold(page, threshold)
         expect(page.get_by_test_id("salt-readout")).to_have_text(found.sentence)
-        cells = [np.argwhere(found.mask)[0].tolist(), np.argwhere(~found.mask)[0].tolist()]
-        wanted = render.overlay(KEEL.pixels, found.mask, opacity=0.45)
-        for (row, column), color in zip(cells, canvas_colors(page, cells), strict=True):
-            np.testing.assert_allclose(color, wanted[row, column], atol=1)
         expect(page.get_by_text(re.compile("link cannot carry"))).to_be_visible()
         assert "sample" not in pages.link(page.url)
 

@@ -20,7 +20,7 @@ from unet import Segmenter, explain
 from unet.tiling import window
 
 STOCK = open_sample("Salt stock")
-LARGE = SeismicImage("large.png", "large", np.random.default_rng(0).random((150, 140), np.float32))
+LARGE = SeismicImage("large.png", np.random.default_rng(0).random((150, 140), np.float32))
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def test_the_image_travels_exactly_and_only_when_wanted(segmenter):
 def test_a_key_names_image_truth_and_network(segmenter, small_model):
     probability = segmenter.probability(STOCK.grey)
     other = Segmenter(small_model, msgspec.structs.replace(segmenter.card, sha256="other"))
-    bare = SeismicImage("a", "a", STOCK.grey)
+    bare = SeismicImage("a", STOCK.grey)
     several = [
         (STOCK, probability, segmenter), (STOCK, probability, other), (bare, probability, segmenter),
         (STOCK, probability * 0, segmenter),
@@ -118,7 +118,7 @@ def test_cuts_are_the_table_to_twelve_bits(segmenter, fill):
 
 def test_a_margin_has_no_salt_whatever_is_cut(segmenter):
     grey = np.where(np.arange(140) < 30, 0, LARGE.grey).astype(np.float32)
-    image = SeismicImage("margin.png", "margin", grey)
+    image = SeismicImage("margin.png", grey)
     assert image.margin[:, :29].all()
     found = respond(segmenter, image, kind="cuts", window=[22, 12])
     assert not (found.high + found.low)[:, image.margin[22:, 12:]].any()

@@ -19,7 +19,7 @@ def read(content):
 
 
 def test_files_hold_what_they_say():
-    image = SeismicImage("n", "n", np.full((2, 3), 0.4, np.float32))
+    image = SeismicImage("n", np.full((2, 3), 0.4, np.float32))
     mask, probability = read(export.mask_png(TRUTH)), read(export.probability_png(PROBABILITY))
 
     assert mask.dtype == np.uint8

@@ -9,7 +9,7 @@ from unet.data.places import DataError
 from unet.files.images import ImageError
 from unet.image import RULE
 
-IMAGE = SeismicImage("a.png", "a", np.random.default_rng(0).random((16, 17), np.float32))
+IMAGE = SeismicImage("a.png", np.random.default_rng(0).random((16, 17), np.float32))
 LEVELS = np.arange(16 * 17).reshape(16, 17) % 3
 TILE = png(np.full((20, 20), 9, np.uint8))
 CARD = Card(threshold=0.5, input=RULE)
@@ -23,16 +23,8 @@ def test_every_sample_opens_with_its_truth():
 
 def test_the_digest_names_the_content_and_the_shape():
     grey = np.zeros((16, 32), np.float32)
-    first, same, other = (SeismicImage(n, n, g).digest for n, g in (("a", grey), ("b", grey.copy()), ("a", grey.T)))
+    first, same, other = (SeismicImage(n, g).digest for n, g in (("a", grey), ("b", grey.copy()), ("a", grey.T)))
     assert first == same != other
-
-
-def test_an_upload_has_its_name_and_its_grey():
-    pixels = np.arange(20 * 30, dtype=np.uint8).reshape(20, 30)
-    image = open_upload("line 7.png", png(pixels))
-
-    assert (image.name, image.stem, image.truth) == ("line 7.png", "line 7", None)
-    np.testing.assert_array_equal(image.pixels, pixels)
 
 
 @pytest.mark.parametrize(

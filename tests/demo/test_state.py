@@ -1,4 +1,3 @@
-import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,9 +9,8 @@ from demo.session_file import SessionState, WeightsName
 from demo.state import PageState
 from demo.view import ViewState
 from demo.weights import Weights
-from tests.demo.files import png, zipped
-from tests.demo.test_session_file import ON_DISK
-from tests.demo.test_uploads import TILE, file
+from tests.demo.files import png
+from tests.demo.test_uploads import file
 from unet.card import Card
 from unet.image import RULE
 
@@ -136,7 +134,7 @@ def test_a_link_is_followed_once():
 
 
 @pytest.mark.parametrize("threshold", ["", "half", "1.5", "-0.1", "nan", "inf"])
-def test_what_a_link_says_in_vain_is_named_until_the_user_chooses(threshold):
+def test_what_a_link_names_and_is_not_there_is_named_until_the_user_chooses(threshold):
     state = run(PageState.from_link({"sample": "`gone`", "weights": "<b>other</b>", "threshold": threshold}))
 
     assert (state.image.name, state.weights.name, state.threshold) == ("Salt stock", "first", 0.45)
@@ -159,13 +157,6 @@ def test_a_session_comes_back_with_everything_once():
     assert (state.image.name, state.threshold) == ("a.png", 0.45)
 
 
-def test_a_session_file_of_an_earlier_version_is_reopened():
-    entry = {"name": "b.npy", "picture": "pictures/b.npy"}
-    content = zipped({"state.json": json.dumps(ON_DISK | {"pictures": [entry]}), "pictures/b.npy": png(TILE)})
-    state = run(PageState(), file("s.zip", content))
-    assert (state.image.name, state.threshold, state.view.layer) == ("b.npy", 0.35, "encoder2")
-
-
 @pytest.mark.parametrize(
     ("changes", "opened", "used", "said"),
     [
@@ -176,7 +167,7 @@ def test_a_session_file_of_an_earlier_version_is_reopened():
         ({"image": "Survey tile 7"}, "a.png", "second", "There is no image called `Survey tile 7` here"),
     ],
 )
-def test_what_a_session_says_in_vain_is_named(changes, opened, used, said):
+def test_what_a_session_names_and_is_not_there_is_named(changes, opened, used, said):
     state = reopened(**changes)
     assert (state.image.name, state.weights.name, state.threshold) == (opened, used, 0.21)
     assert bool(state.messages) == bool(said)

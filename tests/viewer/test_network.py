@@ -1,0 +1,373 @@
+"""The U and the maps of its blocks: what is drawn, sorted, cut and named, against the network itself."""
+
+import itertools
+import re
+
+import numpy as np
+import pytest
+import torch
+from playwright.sync_api import expect
+
+from demo import explorer
+from demo.images import SeismicImage
+from tests.viewer.page import open_viewer, viewer_page, wait_for_network
+from tests.viewer.panels import pixels, settle
+from unet import Segmenter, explain, render
+from unet.card import Card
+from unet.image import RULE
+from unet.model import UNet, UNetConfig
+
+pytestmark = pytest.mark.browser
+SORTED = {
+    "mean": "highest mean first",
+    "sparsity": "the largest share of values at zero or below first",
+    "agreement": "from +1 to −1",
+    "effect": "largest effect first",
+}
+
+
+@pytest.fixture(scope="module")
+def segmenter(small_model):
+    return Segmenter(small_model, Card(threshold=0.5, input=RULE))
+
+
+@pytest.fixture(scope="module")
+def waves():
+    rows, columns = np.mgrid[:101, :101]
+    return SeismicImage("waves", ((np.sin(rows / 3 + columns / 17) + 1) / 2).astype(np.float32))
+
+
+@pytest.fixture(scope="module")
+def page(browser, waves, segmenter):
+    with viewer_page(browser, waves, segmenter) as page:
+        yield page
+
+
+def segmenter_of(**shape):
+    torch.manual_seed(1)
+    return Segmenter(UNet(UNetConfig(**shape)).eval(), Card(threshold=0.5, input=RULE))
+
+
+def noise_of(shape):
+    return SeismicImage("noise", np.random.default_rng(3).random(shape, np.float32))
+
+
+def maps_of(segmenter, image, site):
+    """(C, h, w) as the browser gets them: 256 levels between a map's lowest and highest value."""
+    maps = segmenter.trace(image.grey).crop(site)
+    low, spread = maps.min(axis=(1, 2), keepdims=True), np.ptp(maps, axis=(1, 2), keepdims=True)
+    levels = np.rint((maps - low) / np.where(spread > 0, spread, 1) * 255)
+    return (low + spread.astype(np.float64) * levels / 255).astype(np.float32)
+
+
+def site(page, name):
+    return page.get_by_test_id(f"site-{name}")
+
+
+def tiles(page):
+    return page.get_by_test_id("tiles").get_by_role("button")
+
+
+def channels(page):
+    """The numbers of the maps in the order they are shown."""
+    return [int(number) for number in tiles(page).evaluate_all("all => all.map((tile) => tile.dataset.channel)")]
+
+
+def drawn(canvas):
+    return pixels(canvas)[..., :3].astype(int)
+
+
+def thumbnail(page, name):
+    return drawn(site(page, name).locator("canvas"))
+
+
+def number(text):
+    return float(text.replace("−", "-").split()[0])
+
+
+def numbers_of(page):
+    return page.get_by_test_id("chosen-map").locator("dd")
+
+
+def colored(maps, limit):
+    """Blue below zero and orange above, or else from dark to light."""
+    if maps.min() < 0:
+        return render.DIVERGING[127 + np.rint(127 * maps / limit).astype(int)].astype(int)
+    return render.SEQUENTIAL[np.rint(255 * maps / limit).astype(int)].astype(int)
+
+
+@pytest.mark.parametrize("name", ["encoder1", "up2", "bottleneck", "decoder3"])
+def test_maps_are_coloured_as_everywhere_else(page, segmenter, waves, name):
+    maps = maps_of(segmenter, waves, name)
+    open_viewer(page, f"layer={name}")
+    expect(tiles(page)).to_have_count(len(maps))
+    for shared in (False, True):
+        page.get_by_test_id("shared").set_checked(shared)
+        settle(page)
+        limit = np.abs(maps).max(axis=None if shared else (1, 2), keepdims=True)
+        wanted = colored(maps, np.where(limit > 0, limit, 1))
+        shown = np.array([drawn(canvas) for canvas in tiles(page).locator("canvas").all()])
+        # A colour of the palette up or down is five levels of a primary at most: ties are rounded differently.
+        assert np.abs(shown - wanted).max() <= 5
+        assert (shown[maps == 0] == wanted[maps == 0]).all()
+
+
+def mask_share(mask, stride, shape, before):
+    """The share of salt in every cell of a map, by hand."""
+    share = np.zeros(shape)
+    for cell in np.ndindex(*shape):
+        part = tuple(slice(max(0, at * stride - before), max(0, (at + 1) * stride - before)) for at in cell)
+        share[cell] = mask[part].mean()
+    return share
+
+
+@pytest.mark.parametrize("name", ["encoder2", "up1", "bottleneck"])
+def test_maps_are_sorted_by_what_numpy_says(page, segmenter, waves, name):
+    maps = maps_of(segmenter, waves, name).astype(np.float64)
+    probability = segmenter.probability(waves.grey)
+    threshold = float(np.median(probability))
+    stride = next(known.stride for known in segmenter.model.sites() if known.name == name)
+    before = segmenter.trace(waves.grey).padding.top % stride
+    share = mask_share(probability > np.float32(threshold), stride, maps.shape[1:], before)
+    effect = explain.channel_effects(segmenter, waves.grey, name)
+    values = {
+        "mean": maps.mean(axis=(1, 2)),
+        "sparsity": (maps <= 0).mean(axis=(1, 2)),
+        "agreement": np.array([np.corrcoef(m.ravel(), share.ravel())[0, 1] if m.std() else np.nan for m in maps]),
+        "effect": effect,
+    }
+    open_viewer(page, f"layer={name}", threshold=threshold)
+    expect(tiles(page)).to_have_count(len(maps))
+    assert channels(page) == list(range(len(maps)))
+    status = page.get_by_test_id("maps-status")
+    for by, wanted in values.items():
+        page.get_by_test_id("sort").select_option(by)
+        expect(status).to_contain_text(f"{len(maps)} maps, {SORTED[by]}")
+        shown = wanted[channels(page)]
+        assert sorted(channels(page)) == list(range(len(maps)))
+        known = shown[~np.isnan(shown)]
+        assert (np.diff(known) <= 1e-5).all(), by
+        assert np.isnan(shown[len(known) :]).all()
+        if by == "mean":
+            tiles(page).first.hover()
+            expect(status).to_contain_text("mean")
+            assert number(re.search(r"mean (\S+)", status.inner_text())[1]) == pytest.approx(shown[0], rel=6e-3)
+            page.mouse.move(0, 0)
+    # An effect is measured once, also for the chosen map.
+    tiles(page).first.click()
+    expect(numbers_of(page).nth(5)).to_have_text(re.compile("of probability"))
+    assert number(numbers_of(page).nth(5).inner_text()) == pytest.approx(effect.max(), rel=6e-3)
+    expect(page.get_by_test_id("measure")).to_be_hidden()
+    assert page.evaluate("requests.filter(({ kind }) => kind === 'effects').length") == 1
+
+
+def test_agreement_follows_the_threshold_and_effects_wait_until_wanted(page, segmenter, waves):
+    probability = segmenter.probability(waves.grey)
+    low, high = np.quantile(probability, [0.2, 0.9]).round(2).tolist()
+    maps = maps_of(segmenter, waves, "encoder1")[0].ravel()
+    open_viewer(page, "layer=encoder1&channel=0", threshold=low)
+    for threshold in (low, high):
+        page.get_by_test_id("salt-threshold").fill(f"{threshold:.2f}")
+        page.wait_for_timeout(400)
+        wanted = np.corrcoef(maps, (probability > np.float32(threshold)).ravel())[0, 1]
+        assert number(numbers_of(page).nth(4).inner_text()) == pytest.approx(wanted, abs=6e-3)
+    expect(numbers_of(page).nth(5)).to_have_text("not measured")
+    page.get_by_test_id("measure").click()
+    expect(numbers_of(page).nth(5)).to_have_text(re.compile("of probability"))
+
+
+def test_wires_are_cut_and_put_back(page):
+    open_viewer(page)
+    skip, block = site(page, "skip2"), site(page, "bottleneck")
+    before = thumbnail(page, "decoder2")
+    for pressed, off in (("true", 2), ("false", 0)):
+        skip.click()
+        expect(skip).to_have_attribute("aria-pressed", pressed)
+        expect(page.locator(".wire.off")).to_have_count(off)
+        expect(page.locator(".scissors.off")).to_have_count(off // 2)
+        page.wait_for_function(
+            "(cuts) => new URL(location).searchParams.get('cuts') === cuts", arg="skip2" if off else None
+        )
+        wait_for_network(page)
+        assert (thumbnail(page, "decoder2") != before).any() == bool(off)
+        if off:
+            expect(skip).to_contain_text("cut")
+            assert (thumbnail(page, "skip2") == render.SEQUENTIAL[0]).all()
+    knife = page.locator(".board").get_by_test_id("cut-bottleneck")
+    knife.click()
+    expect(page.get_by_test_id("tiles")).to_be_hidden()
+    block.click()
+    expect(block).to_have_attribute("aria-current", "true")
+    expect(tiles(page)).to_have_count(32)
+    for pressed in ("true", "false"):
+        expect(knife).to_have_attribute("aria-pressed", pressed)
+        knife.click()
+
+
+def test_the_blocks_of_a_level_open_each_other(page):
+    open_viewer(page)
+    expect(page.get_by_text("Click a block of the network")).to_be_visible()
+    site(page, "decoder2").click()
+    for testid in ("pair-skip2", "pair-up2", "open-decoder2"):
+        expect(page.get_by_test_id(testid)).to_be_visible()
+    page.get_by_test_id("open-skip2").click()
+    expect(page.get_by_role("heading", name="skip2")).to_contain_text("8 maps of 51 × 51")
+    for current in (page.get_by_test_id("open-skip2"), site(page, "skip2")):
+        expect(current).to_have_attribute("aria-current", "true")
+    expect(site(page, "skip2")).to_have_attribute("aria-pressed", "false")
+    expect(site(page, "decoder2")).not_to_have_attribute("aria-current", "true")
+    page.get_by_role("button", name="Close").click()
+    expect(page.get_by_text("Click a block of the network")).to_be_visible()
+
+
+def test_the_logits_open_as_the_shown_probability(page, segmenter, waves):
+    probability = segmenter.probability(waves.grey)
+    open_viewer(page, "layer=logits")
+    assert np.abs(thumbnail(page, "logits") - render.SEQUENTIAL[np.rint(probability * 255).astype(int)]).max() <= 5
+    expect(page.get_by_test_id("chosen-map")).to_contain_text("Probability of salt")
+    wanted = [probability.mean(), probability.min(), probability.max()]
+    assert [number(text) for text in numbers_of(page).all_inner_texts()] == pytest.approx(wanted, rel=6e-3)
+
+
+def test_a_map_lies_over_the_image_and_its_position_everywhere_until_another_block_opens(page):
+    open_viewer(page, "layer=decoder2&channel=3")
+    canvas, over = page.get_by_test_id("salt-viewer"), page.get_by_test_id("over-image")
+    plain = drawn(canvas)
+    over.check()
+    expect(page.get_by_test_id("salt-overlay")).to_contain_text("decoder2, map 3")
+    assert (drawn(canvas) != plain).any()
+    site(page, "encoder1").click()
+    expect(page.get_by_test_id("salt-overlay")).to_be_hidden()
+    tiles(page).first.click()
+    expect(over).not_to_be_checked()
+
+    large, where = page.get_by_test_id("chosen-map").locator("canvas"), page.get_by_test_id("core-where")
+    large.scroll_into_view_if_needed()
+    box = large.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 20.5 / 101, box["y"] + box["height"] * 70.5 / 101)
+    expect(where).to_have_text("row 70, column 20: under the mouse")
+    expect(page.locator(".board.spotted")).to_have_count(1)
+    page.mouse.move(0, 0)
+    expect(where).to_have_text("row 50, column 50: the middle")
+
+
+@pytest.mark.parametrize(("shape", "places"), [((101, 101), [(40, 30), (100, 0)]), ((150, 90), [(37, 71)])])
+def test_the_core_sample_says_what_the_network_computed(browser, segmenter, shape, places):
+    image = noise_of(shape)
+    top, left = (max(0, (length - 128) // 2) for length in shape)
+    trace = segmenter.trace(explorer.window(image.grey, top, left))
+    with viewer_page(browser, image, segmenter) as page:
+        for place in places:
+            open_viewer(page, f"pixel={place[0]},{place[1]}")
+            words = f"row {place[0]}, column {place[1]}: the chosen pixel"
+            expect(page.get_by_test_id("core-where")).to_contain_text(words)
+            row, column = place[0] - top + trace.padding.top, place[1] - left + trace.padding.left
+            for known in segmenter.model.sites():
+                said = page.get_by_test_id(f"core-{known.name}").inner_text()
+                if known.name == "logits":
+                    assert said == f"probability {trace.probability[place[0] - top, place[1] - left]:.2f}"
+                    continue
+                values = trace.sites[known.name][:, row // known.stride, column // known.stride]
+                spread = np.ptp(trace.crop(known.name), axis=(1, 2)) / 255
+                channel, value = re.fullmatch(r"map (\d+): (\S+)", said).groups()
+                off = abs(number(value) - values[int(channel)])
+                assert off <= spread[int(channel)] + 0.006 * abs(number(value))
+                assert abs(values[int(channel)]) >= np.abs(values).max() - 2 * spread.max()
+        page.get_by_test_id("core-up2").click()
+        expect(site(page, "up2")).to_have_attribute("aria-current", "true")
+
+
+def test_the_keyboard_alone_opens_a_block_and_a_map(page):
+    open_viewer(page)
+    site(page, "encoder1").press("Tab")
+    expect(site(page, "encoder2")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(tiles(page)).to_have_count(8)
+    # One tile is reached with Tab, the others with arrows.
+    assert tiles(page).evaluate_all("all => all.filter((tile) => tile.tabIndex === 0).length") == 1
+    page.get_by_test_id("shared").press("Tab")
+    expect(tiles(page).nth(0)).to_be_focused()
+    grid = page.get_by_test_id("tiles")
+    columns = grid.evaluate("grid => getComputedStyle(grid).gridTemplateColumns.split(' ').length")
+    keys = ["ArrowRight", "ArrowRight", "ArrowLeft", "End", "ArrowRight", "Home", "ArrowDown", "Home", "ArrowRight"]
+    for key, index in zip(keys, [1, 2, 1, 7, 7, 0, columns if columns < 8 else 0, 0, 1], strict=True):
+        page.keyboard.press(key)
+        expect(tiles(page).nth(index)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(tiles(page).nth(1)).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_test_id("chosen-map")).to_contain_text("encoder2, map 1")
+    site(page, "skip1").press("Space")
+    expect(site(page, "skip1")).to_have_attribute("aria-pressed", "true")
+
+
+def test_random_weights_respond_and_go_again(page):
+    open_viewer(page)
+    before = thumbnail(page, "encoder2")
+    for checked in (True, False):
+        page.get_by_test_id("random-weights").set_checked(checked)
+        settle(page)
+        wait_for_network(page)
+        assert (thumbnail(page, "encoder2") != before).any() == checked
+        expect(page.locator(".badge")).to_be_visible(visible=checked)
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"),
+    [
+        ({"width": 2, "depth": 1}, (101, 101)),
+        ({"width": 3, "depth": 3}, (64, 128)),
+        ({"width": 16, "depth": 4}, (101, 101)),
+        ({"width": 2, "depth": 6, "upsample": "transposed"}, (64, 128)),
+    ],
+    ids=lambda value: f"depth {value['depth']}" if isinstance(value, dict) else str(value),
+)
+def test_every_network_fits_every_column(browser, shape, size):
+    segmenter = segmenter_of(**shape)
+    names = [known.name for known in segmenter.model.sites()]
+    with viewer_page(browser, noise_of(size), segmenter) as page:
+        open_viewer(page)
+        for width in (390, 500, 1180):
+            page.set_viewport_size({"width": width, "height": 900})
+            settle(page)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            board = page.locator(".board").bounding_box()
+            boxes = {name: site(page, name).bounding_box() for name in names}
+            boxes["knife"] = page.locator(".board .knife").bounding_box()
+            edges = {name: (b["x"], b["y"], b["x"] + b["width"], b["y"] + b["height"]) for name, b in boxes.items()}
+            for name, (left, top, right, bottom) in edges.items():
+                assert left >= board["x"] - 0.5, name
+                assert right <= board["x"] + board["width"] + 0.5, name
+                assert bottom <= board["y"] + board["height"] + 0.5, name
+                assert bottom - top >= 24
+            for (one, a), (other, b) in itertools.combinations(edges.items(), 2):
+                apart = a[2] <= b[0] + 0.5 or b[2] <= a[0] + 0.5 or a[3] <= b[1] + 0.5 or b[3] <= a[1] + 0.5
+                assert apart, f"{one} and {other} overlap at {width} pixels"
+            # No word is cut off.
+            assert not page.locator(".board .node .words").evaluate_all(
+                "all => all.filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.innerText)"
+            )
+
+
+def test_fingers_get_targets_of_their_size(browser, segmenter, waves):
+    with viewer_page(browser, waves, segmenter, viewport=(390, 844), has_touch=True, is_mobile=True) as page:
+        open_viewer(page)
+        heights = page.locator(".board button").evaluate_all("all => all.map((one) => one.clientHeight)")
+        assert min(heights) >= 42  # and a border
+
+
+def test_an_encoder_with_other_channels(browser, waves):
+    pytest.importorskip("efficientnet_lite_pytorch")
+    segmenter = segmenter_of(encoder="efficientnet-lite0")
+    maps = maps_of(segmenter, waves, "encoder3")
+    assert maps.min() < 0
+    with viewer_page(browser, waves, segmenter) as page:
+        open_viewer(page, "layer=encoder3")
+        expect(site(page, "encoder3")).to_contain_text("40 maps")
+        expect(site(page, "bottleneck")).to_contain_text("320 maps")
+        wanted = colored(maps, np.abs(maps).max(axis=(1, 2), keepdims=True))[0]
+        assert np.abs(drawn(tiles(page).locator("canvas").first) - wanted).max() <= 5
+        # More maps than fit at once come in pages.
+        site(page, "bottleneck").click()
+        expect(tiles(page)).to_have_count(256)
+        page.get_by_role("button", name="Next").click()
+        assert channels(page) == list(range(256, 320))

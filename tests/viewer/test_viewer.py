@@ -1,0 +1,194 @@
+"""The explorer's own part: its state, its link, its keys, its requests.  The panels have tests of their own."""
+
+import json
+import re
+from urllib.parse import parse_qsl, urlsplit
+
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+
+from demo import images
+from demo.images import SeismicImage
+from tests.browser.pages import AXE
+from tests.viewer.page import open_viewer, viewer_page, wait_for_network
+from unet import Segmenter
+
+pytestmark = pytest.mark.browser
+PLAIN_LINK = {"sample": "Salt stock", "weights": "salt-unet", "threshold": "0.40"}
+
+
+@pytest.fixture(scope="module")
+def segmenter():
+    return Segmenter.load()
+
+
+@pytest.fixture(scope="module")
+def stock():
+    return images.open_sample("Salt stock")
+
+
+@pytest.fixture(scope="module")
+def page(browser, stock, segmenter):
+    with viewer_page(browser, stock, segmenter) as page:
+        yield page
+
+
+def link(page):
+    """What the address says, once the state is settled."""
+    page.wait_for_timeout(350)
+    return dict(parse_qsl(urlsplit(page.url).query))
+
+
+def sent(page, kind):
+    return [request for request in page.evaluate("requests") if request["kind"] == kind]
+
+
+def expect_readout(page, text):
+    expect(page.get_by_test_id("salt-readout")).to_contain_text(text)
+
+
+def expect_pressed(page, *skips):
+    for number in (1, 2, 3, 4):
+        pressed = str(f"skip{number}" in skips).lower()
+        expect(page.get_by_test_id(f"site-skip{number}")).to_have_attribute("aria-pressed", pressed)
+
+
+def test_a_link_brings_back_what_was_open(page):
+    query = "layer=encoder2&channel=5&cuts=skip1,skip3&fill=mean&pixel=40,52&__theme=dark"
+    open_viewer(page, query, threshold=0.37)
+    expect(page.get_by_test_id("site-encoder2")).to_have_attribute("aria-current", "true")
+    expect_pressed(page, "skip1", "skip3")
+    expect(page.get_by_test_id("cut-fill")).to_have_value("mean")
+    expect(page.get_by_test_id("pixel-why")).to_contain_text("90 % of the influence comes from")
+    expect_readout(page, "threshold 0.37")
+    assert link(page) == PLAIN_LINK | {"threshold": "0.37"} | dict(parse_qsl(query))
+    # The server hears of it too: a session that is saved now holds it.
+    page.wait_for_function("settled.length")
+    assert page.evaluate("settled.at(-1)")["cuts"] == ["skip1", "skip3"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "layer=nonsense&channel=999&cuts=encoder1,skip9&fill=weather&pixel=101,0&box=90,90,50,50&window=9,9",
+        "layer=&channel=&cuts=,,&pixel=-1,2&pixel=1.5,2&random=yes&box=1,2,3&window=a,b",
+        "pixel=1e2,1&channel=0x1&layer=%3Cimg%20src%3Dx%3E&box=0,0,0,0",
+    ],
+)
+def test_a_link_that_makes_no_sense_is_ignored(page, query):
+    open_viewer(page, query)
+    expect_readout(page, "threshold 0.40")
+    assert link(page) == PLAIN_LINK
+
+
+def test_a_request_whose_response_got_lost_is_sent_again(browser, stock, segmenter):
+    with viewer_page(browser, stock, segmenter, lose=1) as page:
+        open_viewer(page)
+        assert [request["kind"] for request in page.evaluate("requests")] == ["maps", "maps", "cuts"]
+
+
+def test_what_is_shown_without_a_part_is_what_python_computes_and_is_spoken_and_remembered(page, stock, segmenter):
+    open_viewer(page)
+    for button, cuts in (("site-skip1", {"skip1": 0.0}), ("cut-bottleneck", {"skip1": 0.0, "bottleneck": 0.0})):
+        page.get_by_test_id(button).first.click()
+        share = 100 * np.mean(segmenter.trace(stock.grey, cuts).probability > 0.4)
+        expect_readout(page, f"salt {share:.1f} %")
+        expect(page.locator(".spoken")).to_contain_text(f"salt {share:.1f} %")
+        expect(page.locator(".spoken")).to_contain_text(f"without {', '.join(cuts)}")
+    fill = page.get_by_test_id("cut-fill")
+    for value in ("mean", "zero", "mean", "zero"):
+        fill.select_option(value)
+        expect(page.get_by_test_id("cut-result").locator("caption")).to_contain_text(
+            f"cut, {'the ' * (value != 'zero')}{value}"
+        )
+        wait_for_network(page)
+    assert sorted(request["fill"] for request in sent(page, "cuts")) == ["mean", "zero"]
+
+
+def test_dragging_tells_the_server_nothing_until_the_handle_is_let_go(page):
+    open_viewer(page)
+    slider = page.get_by_test_id("salt-threshold")
+    slider.scroll_into_view_if_needed()
+    page.wait_for_timeout(500)
+    told, requested = page.evaluate("[settled.length, requests.length]")
+    box = slider.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    for step in range(20):
+        page.mouse.move(box["x"] + box["width"] * (0.4 + 0.02 * step), box["y"] + box["height"] / 2)
+        page.wait_for_timeout(20)
+    assert page.evaluate("[settled.length, requests.length]") == [told, requested]
+    page.mouse.up()
+    page.wait_for_function(f"settled.length === {told + 1}")
+    assert page.evaluate("settled.at(-1)")["threshold"] == pytest.approx(float(slider.input_value()))
+
+
+def test_keys_do_what_the_list_says_and_are_left_to_whom_they_are_meant_for(page):
+    open_viewer(page)
+    press, opacity = page.keyboard.press, page.get_by_test_id("salt-opacity")
+    for key, threshold in (("[", 0.39), ("]", 0.40), ("]", 0.41)):
+        press(key)
+        expect_readout(page, f"threshold {threshold:.2f}")
+    before = opacity.input_value()
+    press("o")
+    expect(opacity).not_to_have_value(before)
+    for key, label in (("c", "Contour"), ("h", "Heat map"), ("h", "Fill")):
+        press(key)
+        expect(page.get_by_role("radio", name=label)).to_be_checked()
+    press("g")
+    expect(page.get_by_test_id("salt-truth")).to_be_checked()
+    for visible in (True, False):
+        press("s")
+        expect(page.get_by_test_id("salt-swipe")).to_be_visible(visible=visible)
+    for skips in (["skip2"], []):
+        press("2")
+        expect_pressed(page, *skips)
+    page.get_by_test_id("salt-viewer").focus()
+    for key in ("ArrowRight", "ArrowRight", "ArrowUp"):  # the first puts the pixel into the middle
+        press(key)
+    expect(page.get_by_test_id("pixel-why")).to_contain_text("90 % of the influence")
+    assert link(page)["pixel"] == "49,51"
+    press("?")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+
+    page.get_by_test_id("salt-threshold-exact").press("1")
+    expect_pressed(page)
+    page.get_by_test_id("salt-threshold").press("Control+c")
+    expect(page.get_by_role("radio", name="Fill")).to_be_checked()
+
+
+def test_a_large_image_opens_with_a_window(browser, segmenter):
+    rng = np.random.default_rng(1)
+    grey = np.kron(images.open_sample("Salt stock").grey, np.ones((2, 2)))[:170, :150]
+    large = SeismicImage("large.png", (grey * 0.9 + 0.1 * rng.random(grey.shape)).astype(np.float32))
+    with viewer_page(browser, large, segmenter) as page:
+        open_viewer(page)
+        assert page.evaluate("requests[0].window") == [21, 11]
+        page.keyboard.press("1")
+        probability, part = segmenter.probability(large.grey), (slice(21, 149), slice(11, 139))
+        probability[part] = segmenter.trace(large.grey[part], {"skip1": 0.0}).probability
+        expect_readout(page, f"salt {100 * np.mean(probability > 0.4):.1f} %")
+        page.get_by_test_id("salt-window-row").fill("42")
+        page.keyboard.press("Enter")
+        page.wait_for_function("requests.at(-1).window[0] === 42")
+        page.wait_for_url(re.compile("window=42(,|%2C)11"))
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_nothing_serious_stands_between_it_and_anybody(browser, stock, segmenter, dark):
+    if not AXE.is_file():
+        pytest.skip("axe-core is absent: npm install in tests/")
+    with viewer_page(browser, stock, segmenter, dark=dark) as page:
+        open_viewer(page, "layer=decoder2&channel=3&cuts=skip1&pixel=40,52")
+        expect(page.get_by_test_id("pixel-why")).to_contain_text("90 % of the influence")
+        page.keyboard.press("g")
+        page.add_script_tag(path=AXE)
+        for width in (1300, 390):
+            page.set_viewport_size({"width": width, "height": 900})
+            page.wait_for_function(f"document.documentElement.scrollWidth <= {width}")
+            found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")["violations"]
+            serious = [one for one in found if one["impact"] in ("serious", "critical")]
+            assert not serious, json.dumps(serious, indent=1)
