@@ -192,7 +192,7 @@ def _read_images(archive: Archive) -> UnpackedSession:
     entries = list({entry.path: entry for entry in archive.entries}.values())  # of two files of one path the last
     paths = [entry.path for entry in entries]
     chosen = selection.choose(paths)
-    beside = pairing.is_mask_beside([paths[index] for index in chosen])
+    beside = pairing.masks_beside([paths[index] for index in chosen])
     images = [index for place, index in enumerate(chosen) if place not in beside]
     masks = selection.choose(paths, selection.MASKS) + [chosen[place] for place in sorted(beside)]
     found = pairing.pair([paths[index] for index in images], [paths[index] for index in masks])
@@ -209,7 +209,7 @@ def _read_images(archive: Archive) -> UnpackedSession:
     if others := selection.left_out(paths):
         left_out.append(f"left out {len(others):,} of its files, first {paths[others[0]]}; expected {FORMATS}")
     files = [
-        (name[-LONGEST_TEXT:], entries[images[image]], None if mask is None else entries[masks[mask]])
+        (name, entries[images[image]], None if mask is None else entries[masks[mask]])
         for name, (image, mask) in zip(shown, found.pairs, strict=True)
     ]
     return UnpackedSession(
@@ -227,7 +227,7 @@ def _read_all(archive: Archive, files: list[tuple[str, Entry, Entry | None]]) ->
     archive.check_total(entry for _, image, truth in files for entry in (image, truth) if entry is not None)
     return [
         ArchivedImage(
-            printable(name),
+            printable(name)[-LONGEST_TEXT:],
             PurePosixPath(image.info.filename).suffix.lower(),
             _read_entry(archive, image),
             None if truth is None else _read_entry(archive, truth),

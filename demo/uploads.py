@@ -11,7 +11,7 @@ from demo.gallery import ImageSource
 from demo.images import SAMPLES, SeismicImage
 from demo.markdown import literal, markdown
 from demo.session_file import ArchivedImage, SessionState
-from unet.data.pairing import is_mask_beside, pair
+from unet.data.pairing import masks_beside, pair
 from unet.files.images import ImageError
 
 NAMED = 8  # files that one sentence names
@@ -115,7 +115,7 @@ class Uploads:
     def _pair(self, files: Sequence[File], masks: Sequence[File]) -> list[tuple[Upload, Upload | None]]:
         """Every image that came by itself, with the mask that belongs to it."""
         alone = [from_uploader(file) for file in files if not session_file.is_zip(file.name)]
-        beside = is_mask_beside([PurePosixPath(file.name) for file in alone])
+        beside = masks_beside([PurePosixPath(file.name) for file in alone])
         candidates = [file for index, file in enumerate(alone) if index not in beside]
         truths = [*map(from_uploader, masks), *(alone[index] for index in sorted(beside))]
         found = pair([PurePosixPath(one.name) for one in candidates], [PurePosixPath(one.name) for one in truths])

@@ -3,7 +3,7 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from unet.data.pairing import Pairs, is_mask_beside, join, names_of, pair
+from unet.data.pairing import Pairs, join, masks_beside, names_of, pair
 
 
 def paths(*names):
@@ -51,7 +51,7 @@ def test_two_images_of_one_name_are_reported_and_neither_gets_the_mask():
 
 
 def test_names_of_tiles_and_masks_beside_them():
-    beside = is_mask_beside(paths("x.jpg", "x_mask.gif", "d/x_mask.png", "y_mask.png", "é_mask.png", "e\u0301.png"))
+    beside = masks_beside(paths("x.jpg", "x_mask.gif", "d/x_mask.png", "y_mask.png", "é_mask.png", "e\u0301.png"))
     assert beside == {1, 4}
     assert names_of(paths("images/1.png", "B/images/1.png", "B/images/e\u0301.png")) == ["1", "B/1", "é"]
 

@@ -15,7 +15,7 @@ from unet import prediction
 from unet.cli.checks import check_replaceable, check_writable, load_segmenter, make_folder
 from unet.cli.console import progress_bar, say
 from unet.cli.options import Flag, OptionalFile, UsageError
-from unet.data.pairing import is_mask_beside
+from unet.data.pairing import masks_beside
 from unet.files.atomic import write_atomically
 from unet.files.images import FORMATS, ImageError
 from unet.files.listing import ImageFile, MissingError, find_images, find_left_out
@@ -140,7 +140,7 @@ def _find_images(inputs: Sequence[Path]) -> _FoundImages:
                 f"{', '.join(left_out[:NAMED])}{more}: left out; expected {FORMATS}, and where there are folders "
                 "called images only what lies in those"
             )
-        masks = is_mask_beside([image.inside for image in images])
+        masks = masks_beside([image.inside for image in images])
         if masks:
             say(f"{path}: {len(masks):,} masks beside their images, first {images[min(masks)].name}, were left out")
         others = [image for index, image in enumerate(images) if index not in masks]

@@ -1,1 +1,1 @@
-"""Labelled and unlabelled tiles: where they lie, how they pair, how they are split and augmented."""
+"""Labelled and unlabelled tiles: where they lie, how they pair, how they are split, augmented and put into batches."""

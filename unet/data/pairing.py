@@ -129,7 +129,7 @@ def _stems(mask: PurePosixPath) -> set[str]:
     return {stem, _without_mask(stem) or stem}
 
 
-def is_mask_beside(paths: Sequence[PurePosixPath]) -> set[int]:
+def masks_beside(paths: Sequence[PurePosixPath]) -> set[int]:
     """The indices of paths that are masks of others in the same folder: ``x_mask.gif`` beside ``x.jpg``."""
     known = {(canonical(str(path.parent)), canonical(path.stem)) for path in paths}
     return {

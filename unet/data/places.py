@@ -74,7 +74,7 @@ def unlabelled_root(unlabelled: Path | None, data: Path) -> Path:
 
 
 def sections_file(root: Path) -> Path | None:
-    """The ``sections.csv`` in ``root``, or else beside the zip or folder that its labelled tiles are read from.
+    """The ``sections.csv`` in ``root``, or else beside the ZIP or folder that its labelled tiles are read from.
 
     Raises:
         DataError: two of them that are not the same, or they cannot be looked for.

@@ -124,7 +124,7 @@ def find_tiles(place: Path) -> TileFiles:
 
 def _images_and_masks(place: Path) -> tuple[list[ImageFile], list[ImageFile]]:
     files, masks = find_images(place), find_images(place, "masks")
-    beside = pairing.is_mask_beside([file.inside for file in files])
+    beside = pairing.masks_beside([file.inside for file in files])
     return (
         [file for index, file in enumerate(files) if index not in beside],
         [*masks, *(files[index] for index in sorted(beside))],

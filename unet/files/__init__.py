@@ -1,1 +1,1 @@
-"""Files from anywhere and files of our own: images, folders, archives, whole writes."""
+"""Files of a user: images, folders and archives that are read, and files that are written whole."""

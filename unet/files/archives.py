@@ -1,4 +1,4 @@
-"""ZIP archives, trusted no further than needed.  Every ZIP of a user is read here.
+"""ZIP archives, trusted no further than needed: the only module that reads a user's ZIP.
 
 Every size is checked before memory is taken for it, nothing is unpacked to disk, and no name in an archive is used as
 a path.
@@ -20,7 +20,7 @@ _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # Python unpacks the othe
 
 
 class ArchiveError(ValueError):
-    """An archive or a file in it that cannot be read; the message says why, and leaves the name to the caller."""
+    """An archive or a file in it that cannot be read; the message is the reason without its name."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,10 @@ class Entry(NamedTuple):
 
 
 class Archive:
-    """A ZIP on disk or in memory, open for as long as somebody holds it.
+    """A ZIP on disk or in memory.
 
-    Reading 18,000 files of one archive would take far longer if it were opened anew for each.
+    It stays open until nothing refers to it: reading 18,000 files of one archive would take far longer if it were
+    opened anew for each.
 
     Args:
         file: its path, or its bytes.

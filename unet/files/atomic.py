@@ -1,4 +1,4 @@
-"""Files written whole or not at all.  Every file that this project leaves behind is written here."""
+"""Files written whole or not at all: the only module that writes files for a user."""
 
 import os
 from pathlib import Path
@@ -18,7 +18,7 @@ def write_atomically(path: Path, content: bytes | memoryview) -> None:
     """
     temporary = path.with_name(path.name + ".tmp")
     try:
-        temporary.unlink(missing_ok=True)  # of a run that was killed; a link that somebody put there is not followed
+        temporary.unlink(missing_ok=True)  # of a run that was killed; a link in its place is not followed
         try:
             with temporary.open("xb") as file:
                 file.write(content)

@@ -30,7 +30,7 @@ SUFFIXES = (
     ".pgm", ".ppm", ".pbm", ".pnm", ".npy",
 )  # fmt: skip
 LARGEST_PIXELS = 50_000_000  # a section of 25,000 traces by 2,000 samples
-MOST_VALUES = 16  # of a mask that are told apart
+MOST_VALUES = 16  # different ones in a mask that are listed
 BLURRED = "a mask with losses: what is above half of its largest value was taken as salt"
 
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -234,7 +234,7 @@ def _check_size(height: int, width: int) -> None:
 
 @functools.cache
 def quiet_decoders() -> None:
-    """Keeps Pillow, and libtiff in it, from writing to the terminal; errors here say the same once.
+    """Keeps Pillow and its libtiff from writing to the terminal; what matters of it is raised as ``ImageError``.
 
     It changes the whole process, so entry points call it.  Pillow cannot be asked to quiet libtiff, so the library is,
     where it is one of its own as in the packages for Linux.

@@ -1,4 +1,4 @@
-"""The images of a file, a folder or a ZIP: found by name, read when somebody asks for them."""
+"""The images of a file, a folder or a ZIP: found by name, read on demand."""
 
 import os
 from collections.abc import Callable
@@ -60,7 +60,7 @@ class ImageFile:
 def find_images(path: Path, folder: str | None = None) -> list[ImageFile]:
     """The images of a file, a folder or a ZIP, sorted by path; hidden files are left out.
 
-    A ZIP stays open for as long as somebody holds one of its images.
+    A ZIP stays open until nothing refers to any of its images.
 
     Args:
         path: an image file, a folder or a .zip, with folders in it.
