@@ -114,7 +114,7 @@ export function imageGestures({ canvas, drags, zoomButtons }, explorer, sight, o
 
   // Two fingers are for the image, not for the page.
   canvas.addEventListener("touchmove", (event) => {
-    if (event.touches.length > 1) event.preventDefault();
+    if (event.touches.length > 1 && event.cancelable) event.preventDefault();
   }, { passive: false });
 
   /** @param {PointerEvent} event */

@@ -1,0 +1,601 @@
+"""The image, its scores and its curves, against unet.metrics and unet.render."""
+
+import re
+
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+
+from tests.viewer.panels import change, encode, panels_page, pixels, settle, start, state
+from unet import metrics, render, synthetic
+
+pytestmark = pytest.mark.browser
+WHITE, YELLOW = [255, 255, 255], [240, 228, 66]
+
+
+@pytest.fixture(scope="module")
+def page(browser):
+    with panels_page(browser) as page:
+        yield page
+
+
+def show(page, *arrays, **given):
+    """The image panel and the curves, of grey, probability and ground truth."""
+    return start(page, ["image", "curves"], *arrays, **given)
+
+
+@pytest.fixture(scope="module")
+def section():
+    """A synthetic section, a probability with pixels on both sides of every threshold, and the ground truth."""
+    image, _ = synthetic.section(3, 40, 48)
+    rows, columns = np.mgrid[:40, :48]
+    truth = (rows - 22) ** 2 / 150 + (columns - 20) ** 2 / 260 < 1
+    noise = np.random.default_rng(0).uniform(0, 1, truth.shape)
+    return image, (0.55 * truth + 0.45 * noise).astype(np.float32), truth
+
+
+@pytest.fixture(scope="module")
+def quarters():
+    """Grey 100; found in the left half, salt in the upper half: one quarter of each kind."""
+    found, truth = np.zeros((32, 32), np.float32), np.zeros((32, 32), bool)
+    found[:, :16] = 0.9
+    truth[:16] = True
+    return np.full((32, 32), 100, np.uint8), found, truth
+
+
+@pytest.fixture(scope="module")
+def counted():
+    """Every pixel has a grey of its own, so that the canvas says which one is where."""
+    return np.arange(256, dtype=np.uint8).reshape(16, 16), np.zeros((16, 16), np.float32)
+
+
+def canvas_of(page):
+    return page.get_by_test_id("salt-viewer")
+
+
+def colors(page, cells, shape):
+    """RGB in the middle of these (row, column) pixels of the whole image, as the canvas shows them."""
+    places = [((row + 0.5) / shape[0], (column + 0.5) / shape[1]) for row, column in cells]
+    return np.array([part_of(page, *place, 0, 0)[0, 0] for place in places]).astype(int)
+
+
+def part_of(page, *part):
+    """A part of the canvas, in shares of it: (h, w, 3)."""
+    return pixels(canvas_of(page), *map(float, part))[..., :3]
+
+
+def has_color(page, color, *part):
+    return (part_of(page, *part) == color).all(axis=2).any()
+
+
+def spot(page, row, column, shape):
+    """Where the middle of a pixel is on the screen, while the whole image is shown."""
+    box = canvas_of(page).bounding_box()
+    return box["x"] + (column + 0.5) * box["width"] / shape[1], box["y"] + (row + 0.5) * box["height"] / shape[0]
+
+
+def drag(page, start, end, *, release=True):
+    page.mouse.move(*start)
+    page.mouse.down()
+    page.mouse.move(*end, steps=4)
+    if release:
+        page.mouse.up()
+
+
+def last_call(page):
+    return page.evaluate("calls.at(-1)")
+
+
+# --- Scores -------------------------------------------------------------------------------------------------
+
+
+def score_cases():
+    rng = np.random.default_rng(7)
+    hundredths = (np.arange(101) / 100).astype(np.float32)
+    for shape in ((1, 1), (17, 23), (101, 101)):
+        truth = rng.random(shape) < 0.4
+        nothing, everything = np.zeros(shape, bool), np.ones(shape, bool)
+        yield rng.random(shape, np.float32), truth
+        yield (0.6 * truth + 0.5 * rng.random(shape)).clip(0, 1).astype(np.float32), truth
+        yield rng.choice(hundredths, shape), truth  # exactly on the thresholds
+        for probability in (rng.random(shape, np.float32), np.float32(nothing), np.float32(everything)):
+            yield from ((probability, mask) for mask in (nothing, truth, everything))
+    # An IoU of exactly 0.55, and others that lie on the competition's thresholds.
+    everything = np.ones((1, 20), bool)
+    yield np.where(np.arange(20) < 11, 0.9, 0.1).astype(np.float32)[None], everything
+    yield (np.arange(20) / 20).astype(np.float32)[None], everything
+
+
+def test_scores_are_the_library_s_own(page):
+    thresholds = [percent / 100 for percent in range(1, 100)]
+    places = [0, *thresholds, 0.475, 1]
+    for probability, truth in score_cases():
+        found = page.evaluate(
+            """(text) => {
+                const { probability, truth, places } = decode(text);
+                const plain = ({ area, iou, score, best }) =>
+                    [[...area], iou && [...iou], score && [...score], best];
+                return {
+                    curves: plain(viewer.thresholdCurves(probability, truth, truth.length)),
+                    bare: plain(viewer.thresholdCurves(probability, null, truth.length)),
+                    values: places.map((threshold) => {
+                        const counts = viewer.confusion(probability, truth, threshold);
+                        const { tp, fp, fn, tn } = counts;
+                        return [tp, fp, fn, tn, viewer.iou(counts), viewer.averagePrecision(counts),
+                            viewer.countAbove(probability, threshold)];
+                    }),
+                };
+            }""",
+            encode({"probability": probability.ravel(), "truth": truth.ravel(), "places": places}),
+        )
+        points = metrics.sweep([probability], [truth], thresholds)
+        area = [int(metrics.mask(probability, threshold).sum()) / truth.size for threshold in thresholds]
+        iou = [point.iou for point in points]
+        equals = [threshold for threshold, value in zip(thresholds, iou, strict=True) if value == max(iou)]
+        assert found["curves"] == [area, iou, [point.mAP for point in points], equals[len(equals) // 2]]
+        assert found["bare"] == [area, None, None, None]
+        for threshold, values in zip(places, found["values"], strict=True):
+            mask = metrics.mask(probability, threshold)
+            counts = metrics.confusion(mask, truth)
+            numbers = [counts.tp, counts.fp, counts.fn, counts.tn]
+            assert values == [*numbers, metrics.iou(counts), metrics.average_precision(mask, truth), int(mask.sum())]
+
+
+# --- What the image shows -----------------------------------------------------------------------------------
+
+
+def test_the_looks_are_python_s_drawings(page, section):
+    image, probability, _ = section
+    mask = metrics.mask(probability, 0.6)
+    cells = [*np.argwhere(mask)[:3], *np.argwhere(~mask)[:3]]
+    show(page, *section, state={"threshold": 0.6})
+    wanted = render.overlay(image, mask, 0.45)[tuple(np.transpose(cells))]
+    np.testing.assert_allclose(colors(page, cells, mask.shape), wanted, atol=1)
+    words = f"threshold 0.60 · salt {100 * mask.mean():.1f} % · {mask.sum():,} pixels"
+    expect(page.get_by_test_id("salt-readout")).to_have_text(words)
+
+    page.get_by_label("Opacity").fill("1")
+    settle(page)
+    np.testing.assert_allclose(colors(page, cells, mask.shape)[:3], [render.SALT] * 3, atol=1)
+
+    page.get_by_role("radio", name="Heat map").check(force=True)
+    settle(page)
+    inside = np.pad((mask[2:] == mask[:-2]) & (mask[1:-1] == mask[2:]), ((1, 1), (0, 0)))
+    inside[:, 1:-1] &= (mask[:, 1:-1] == mask[:, 2:]) & (mask[:, 1:-1] == mask[:, :-2])
+    quiet = np.argwhere(inside)[:4]  # no outline next to them
+    assert len(quiet)
+    heat = render.SEQUENTIAL[np.rint(255 * probability[tuple(quiet.T)]).astype(int)]
+    np.testing.assert_allclose(colors(page, quiet, mask.shape), heat, atol=2)
+
+    page.get_by_role("radio", name="Contour").check(force=True)
+    settle(page)
+    greys = np.repeat(image[tuple(quiet.T)][:, None], 3, 1)
+    np.testing.assert_allclose(colors(page, quiet, mask.shape), greys, atol=1)
+    expect(page.get_by_label("Opacity")).to_be_disabled()
+
+
+def test_without_a_truth_or_salt_it_says_what_is_known(page, section):
+    image, probability, _ = section
+    show(page, image, probability, state={"threshold": 1, "truth": True})
+    expect(page.get_by_test_id("salt-readout")).to_have_text(
+        f"threshold 1.00 · salt 0.0 % · nothing passes the threshold; highest probability {probability.max():.2f}"
+    )
+    label = canvas_of(page).get_attribute("aria-label")
+    assert label.startswith("<b>section</b>, 40 rows by 48 columns; threshold 1.00")
+    for name in ("truth", "scores", "legend", "guessed"):
+        expect(page.get_by_test_id(f"salt-{name}")).to_be_hidden()
+
+    change(page, threshold=0.3)
+    share = 100 * metrics.mask(probability, 0.3).mean()
+    expect(page.get_by_test_id("salt-curve-values")).to_have_text(f"At 0.30: {share:.1f} % of the image is salt.")
+    expect(page.locator("path.area")).to_be_visible()
+    expect(page.locator("path.iou")).to_be_hidden()
+    expect(page.locator(".curves .note")).to_contain_text("does not say whether it is right")
+    expect(page.locator(".curves li.best")).to_be_hidden()
+
+
+def test_a_margin_has_no_part_in_the_area_and_what_was_guessed_is_told(page, section):
+    image, probability, _ = section
+    given = {"margin": image > 300, "section": image.size // 2, "guessed": ["<b>signed bytes</b>", "a margin"]}
+    show(page, image, probability, image=given, state={"threshold": 0.3})
+    share = f"{100 * np.count_nonzero(metrics.mask(probability, 0.3)) / (image.size // 2):.1f} %"
+    expect(page.get_by_test_id("salt-guessed")).to_have_text("Note: <b>signed bytes</b>. Note: a margin.")
+    expect(page.get_by_test_id("salt-curve-values")).to_contain_text(f"{share} of the image without its margin is salt")
+    expect(page.get_by_test_id("salt-readout")).to_contain_text(f"salt {share} without the margin")
+
+
+def test_right_and_wrong_have_colours_hatching_and_counts(page, quarters):
+    show(page, *quarters)
+    page.get_by_label("Compare with the truth").check()
+    settle(page)
+    assert state(page, "truth") is True
+    both, missed, too_much = (part_of(page, *place, 0.35, 0.35) for place in ((0.1, 0.1), (0.1, 0.6), (0.6, 0.1)))
+    assert len(np.unique(both.reshape(-1, 3), axis=0)) == 1
+    np.testing.assert_allclose(both[0, 0], 100 + 0.45 * (np.array([0, 158, 115]) - 100), atol=1)
+    # The lines of the one rise to the right, those of the other fall.
+    for part, color, rising in ((too_much, [230, 159, 0], True), (missed, [86, 180, 233], False)):
+        tints, counts = np.unique(part.reshape(-1, 3), axis=0, return_counts=True)
+        assert len(tints) > 5  # lines of two colours, softened at their edges
+        np.testing.assert_allclose(tints[counts.argmax()], 100 + 0.45 * (np.array(color) - 100), atol=1)
+        values = part.astype(int).sum(axis=2)
+        up = np.abs(values[1:, :-1] - values[:-1, 1:]).mean()
+        down = np.abs(values[1:, 1:] - values[:-1, :-1]).mean()
+        assert (up < down / 4) if rising else (down < up / 4)
+    legend = page.get_by_test_id("salt-legend")
+    for words in ("found (TP) 256", "too much (FP) 256", "missed (FN) 256"):
+        expect(legend).to_contain_text(words)
+    expect(legend.get_by_text("edge of the truth")).to_be_hidden()
+    expect(page.get_by_test_id("salt-scores")).to_have_text("IoU 0.33 · competition's score 0.00")
+
+    # As lines: the edge of the truth in the middle of the right half.
+    page.get_by_role("radio", name="Contour").check(force=True)
+    settle(page)
+    assert has_color(page, [86, 180, 233], 0.45, 0.7, 0.1, 0.1)
+    assert has_color(page, [230, 159, 0], 0.7, 0.45, 0.1, 0.1)
+    expect(legend.get_by_text("edge of the truth")).to_be_visible()
+
+
+def test_the_divider_keeps_the_plain_image_on_its_left(page, quarters):
+    grey = quarters[0]
+    show(page, grey, np.ones(grey.shape, np.float32))
+    plain, salt = [100] * 3, render.overlay(grey, grey > 0, 0.45)[0, 0].tolist()
+
+    def expect_colors(*wanted):
+        settle(page)
+        assert colors(page, [(8, 2), (8, 12), (8, 20), (8, 30)], grey.shape).tolist() == list(wanted)
+
+    expect(page.get_by_role("slider", name="Swipe")).to_be_hidden()
+    page.get_by_label("Plain image on the left").check()
+    expect_colors(plain, plain, salt, salt)
+    page.get_by_role("slider", name="Swipe").fill("0.25")
+    expect_colors(plain, salt, salt, salt)
+    box = canvas_of(page).bounding_box()
+    at = [(box["x"] + share * box["width"], box["y"] + 0.5 * box["height"]) for share in (0.25, 0.8)]
+    drag(page, *at)
+    assert state(page, "swipe") == pytest.approx(0.8, abs=0.01)
+    assert state(page, "pixel") is None
+    expect_colors(plain, plain, plain, salt)
+    page.get_by_label("Plain image on the left").uncheck()
+    assert state(page, "swipe") is None
+
+
+def test_overlay_and_frames_of_other_panels_are_drawn(page, quarters):
+    grey, probability, _ = quarters
+    show(page, grey, probability, state={"opacity": 1})
+    page.evaluate(
+        """() => {
+            const canvas = new OffscreenCanvas(2, 2), context = canvas.getContext("2d");
+            context.fillStyle = "rgb(10 20 30)";
+            context.fillRect(0, 0, 2, 2);
+            const overlay = { owner: "maps", canvas, top: 20, left: 20, height: 8, width: 8, smooth: false };
+            explorer.set({ overlay: { ...overlay, label: "encoder1 <i>3</i>" } });
+        }"""
+    )
+    settle(page)
+    # Under a map salt is an outline.
+    shown = colors(page, [(22, 22), (27, 27), (29, 29), (8, 8)], grey.shape).tolist()
+    assert shown == [[10, 20, 30]] * 2 + [[100] * 3] * 2
+    expect(page.get_by_test_id("salt-overlay")).to_contain_text("Over the image: encoder1 <i>3</i>.")
+    page.get_by_role("button", name="Take it off").click()
+    settle(page)
+    assert state(page, "overlay") is None
+    assert colors(page, [(22, 22)], grey.shape).tolist() == [[100] * 3]
+
+    change(page, frames=[{"top": 10, "left": 18, "height": 10, "width": 12, "label": "90 %", "dashed": False}])
+    assert has_color(page, YELLOW, 0.4, 18 / 32 - 0.01, 0.1, 0.02)
+    assert has_color(page, YELLOW, 0.2, 18 / 32, 10 / 32 - 0.22, 0.15)  # its label
+    change(page, frames=[{"top": -50, "left": -50, "height": 200, "width": 200, "label": "all", "dashed": True}])
+    assert has_color(page, YELLOW, 0.2, 0, 0.2, 0.02)  # at the image's own edge
+    assert has_color(page, YELLOW, 0.98, 0.5, 0.02, 0.2)
+
+
+def test_it_says_when_part_of_the_network_is_cut(page, section):
+    image, probability, _ = section
+    show(page, image, probability)
+    words = page.get_by_test_id("salt-altered")
+    expect(words).to_be_hidden()
+    change(page, cuts=["skip1", "bottleneck"])
+    expect(words).to_have_text("The network without skip1, bottleneck is computed …")
+    page.evaluate("show(explorer.image.probability.map((value) => value / 2), true)")
+    expect(words).to_have_text("Shown is the network without skip1, bottleneck.")
+    half = 100 * metrics.mask(probability / 2, 0.5).mean()
+    expect(page.get_by_test_id("salt-readout")).to_contain_text(f"salt {half:.1f} %")
+    change(page, random=True)
+    expect(words).to_have_text("Shown is the network with random weights and without skip1, bottleneck.")
+
+
+# --- Controls -----------------------------------------------------------------------------------------------
+
+
+def test_the_threshold_by_slider_and_by_number(page, section):
+    show(page, *section)
+    slider, exact = page.get_by_test_id("salt-threshold"), page.get_by_role("spinbutton", name="Threshold, exact")
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_test_id("salt-readout")).to_contain_text("threshold 0.51")
+    expect(slider).to_have_attribute("aria-valuetext", re.compile(r"^threshold 0\.51 · .*IoU"))
+    expect(exact).to_have_value("0.51")
+    exact.fill("0.475")
+    assert last_call(page) == {"threshold": 0.475, "settled": False}
+    page.keyboard.press("Enter")
+    assert last_call(page) == {"threshold": 0.475, "settled": True}
+    exact.fill("7")
+    slider.focus()
+    expect(exact).to_have_value("0.475")
+    assert state(page, "threshold") == 0.475
+
+    box = slider.bounding_box()
+    x, y = box["x"] + box["width"] * 0.475, box["y"] + box["height"] / 2
+    page.evaluate("calls.length = 0")
+    drag(page, (x, y), (x - 0.3 * box["width"], y), release=False)
+    assert {call["settled"] for call in page.evaluate("calls")} == {False}
+    page.mouse.up()
+    assert last_call(page)["settled"] is True
+    assert state(page, "threshold") == pytest.approx(0.175, abs=0.02)
+
+
+def test_everything_native_is_reached_by_the_keyboard(page, section):
+    show(page, *section)
+    for control, key, name, value in (
+        (page.get_by_role("radio", name="Fill"), "ArrowRight", "look", "contour"),
+        (page.get_by_label("Compare with the truth"), "Space", "truth", True),
+        (page.get_by_label("Plain image on the left"), "Space", "swipe", 0.5),
+        (page.get_by_role("slider", name="Swipe"), "Home", "swipe", 0),
+        (page.get_by_label("Opacity"), "End", "opacity", 1),
+    ):
+        control.press(key)
+        settle(page)
+        assert state(page, name) == value
+    page.get_by_role("radio", name="Select").press("ArrowRight")
+    expect(page.get_by_role("radio", name="Move")).to_be_checked()
+    for button, touch in (("Zoom in", "none"), ("whole", "pan-y")):
+        page.get_by_role("button", name=button).press("Enter")
+        assert canvas_of(page).evaluate("canvas => canvas.style.touchAction") == touch
+    canvas_of(page).focus()  # the arrow keys move the pixel there
+    assert page.evaluate("document.activeElement.dataset.testid") == "salt-viewer"
+
+
+# --- Pointing -----------------------------------------------------------------------------------------------
+
+
+def under(page, x, y):
+    """The [row, column] of the pixel that is drawn at a place of the screen, in the image ``counted``."""
+    box = canvas_of(page).bounding_box()
+    place = (y - box["y"]) / box["height"], (x - box["x"]) / box["width"]
+    return list(divmod(int(part_of(page, *place, 0, 0)[0, 0, 0]), 16))
+
+
+def test_a_click_chooses_the_pixel_under_it_at_every_zoom(page, counted):
+    show(page, *counted)
+    box = canvas_of(page).bounding_box()
+    whole = [[0, 0], [11, 4], [8, 15]]
+
+    def place(across, down):
+        return box["x"] + across * box["width"], box["y"] + down * box["height"]
+
+    def clicked() -> list:
+        seen = []
+        for across, down in ((0.02, 0.03), (0.31, 0.72), (0.97, 0.51)):
+            change(page, pixel=None)
+            page.mouse.move(*place(across, down))
+            seen.append(under(page, *place(across, down)))
+            page.mouse.click(*place(across, down))
+            assert last_call(page) == {"pixel": seen[-1], "box": None, "settled": True}
+            assert state(page, "hover") == seen[-1]
+        change(page, pixel=None)
+        return seen
+
+    assert clicked() == whole
+    one, other = place(0.7, 0.3), place(0.6, 0.4)
+    page.mouse.move(*one)
+    before = under(page, *one)
+    for _ in range(4):
+        page.mouse.wheel(0, -100)
+    settle(page)
+    assert under(page, *one) == before  # what is under the mouse stays there
+    assert page.evaluate("scrollY") == 0
+    assert clicked() != whole
+
+    # With Shift, or by the switch, the image follows the hand.
+    before = under(page, *one)
+    page.keyboard.down("Shift")
+    drag(page, one, other)
+    page.keyboard.up("Shift")
+    settle(page)
+    assert under(page, *other) == before
+    page.get_by_role("radio", name="Move").check(force=True)
+    drag(page, other, one)
+    settle(page)
+    assert under(page, *one) == before
+    assert [state(page, name) for name in ("box", "pixel")] == [None, None]
+    clicked()
+
+    # The keyboard's pixel is brought into sight.
+    change(page, pixel=[15, 0])
+    assert under(page, box["x"] + 20, box["y"] + box["height"] - 20) == [15, 0]
+    page.get_by_role("button", name="whole").click()
+    settle(page)
+    assert clicked() == whole
+
+    # At its whole size the wheel scrolls the page past the image.
+    page.mouse.move(*one)
+    page.mouse.wheel(0, 200)
+    page.wait_for_function("scrollY > 0")
+
+
+def test_a_drag_marks_a_box(page, section):
+    image, probability, _ = section
+
+    def at(row, column):
+        return spot(page, row, column, image.shape)
+
+    show(page, image, probability)
+    drag(page, at(30, 20), at(25, 22), release=False)
+    settle(page)
+    assert state(page, "box") == [25, 20, 6, 3]
+    assert has_color(page, WHITE, 25 / 40 - 0.01, 20 / 48, 0.02, 3 / 48)
+    page.mouse.move(*at(11, 29), steps=3)
+    assert not any(call["settled"] for call in page.evaluate("calls") if "box" in call)
+    page.mouse.up()
+    assert [state(page, name) for name in ("box", "pixel")] == [[11, 20, 20, 10], [21, 25]]
+    assert last_call(page)["settled"] is True
+    # At least two pixels a side, also at the edge.
+    drag(page, at(39, 44), at(39, 46))
+    assert state(page, "box") == [38, 44, 2, 3]
+
+
+def test_the_value_under_the_mouse(page, section):
+    image, probability, truth = section
+    show(page, *section)
+    row, column = np.argwhere(truth)[0].tolist()
+    page.mouse.move(*spot(page, row, column, truth.shape))
+    value = f"row {row}, column {column}: probability {probability[row, column]:.2f} · grey {image[row, column]}"
+    expect(page.get_by_test_id("salt-cursor")).to_have_text(f"{value} · truth: salt")
+    assert page.evaluate("calls.filter((call) => call.settled).length") == 0
+    page.mouse.move(1, 1)
+    expect(page.get_by_test_id("salt-cursor")).to_contain_text("Point at a pixel")
+    assert state(page, "hover") is None
+
+
+def test_the_window_of_a_large_image_is_moved_by_hand_and_by_number(page):
+    rng = np.random.default_rng(1)
+    grey, probability = rng.integers(0, 90, (200, 300), np.uint8), rng.random((200, 300), np.float32)
+    show(page, grey, probability, state={"window": [10, 20], "threshold": 1})
+    rows, columns = (page.get_by_role("spinbutton", name=f"First {name} of the window") for name in ("row", "column"))
+    expect(rows).to_have_value("10")
+    expect(columns).to_have_attribute("max", "172")
+    assert has_color(page, WHITE, 0.04, 60 / 300, 0.02, 0.2)
+    columns.fill("500")
+    page.keyboard.press("Enter")
+    assert state(page, "window") == [10, 172]
+    expect(columns).to_have_value("172")
+
+    # By its border, and nothing is set on the way.
+    page.evaluate("calls.length = 0")
+    drag(page, spot(page, 90, 171.5, grey.shape), spot(page, 120, 101.5, grey.shape), release=False)
+    expect(columns).to_have_value("102")
+    assert not any("window" in call for call in page.evaluate("calls"))
+    page.mouse.up()
+    assert [state(page, name) for name in ("window", "box")] == [[40, 102], None]
+
+    grip = page.get_by_test_id("salt-grip").bounding_box()
+    drag(page, (grip["x"] + 8, grip["y"] + 8), (grip["x"] - 600, grip["y"] - 600))
+    assert state(page, "window") == [0, 0]
+    show(page, grey[:100, :100], probability[:100, :100])
+    expect(page.get_by_role("spinbutton", name="First row of the window")).to_be_hidden()
+
+
+def test_a_phone_taps_pinches_and_scrolls_past(browser, counted):
+    grey, probability = counted
+    with panels_page(browser, viewport=(390, 844), has_touch=True, is_mobile=True) as page:
+        show(page, grey, probability, viewport=(390, 844))
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        box = canvas_of(page).bounding_box()
+        x, y = spot(page, 4, 11, grey.shape)
+        page.touchscreen.tap(x, y)
+        assert state(page, "pixel") == [4, 11]
+        expect(page.get_by_test_id("salt-cursor")).to_contain_text("row 4, column 11")
+
+        touch = page.context.new_cdp_session(page)
+
+        def fingers(kind, *points):
+            given = [{"x": x, "y": y, "id": i} for i, (x, y) in enumerate(points)]
+            touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": given})
+
+        change(page, pixel=None)
+        middle, level = box["x"] + box["width"] / 2 + 3, box["y"] + box["height"] / 2 + 3
+        before = under(page, middle, level)
+        fingers("touchStart", (middle - 60, level))
+        fingers("touchMove", (middle - 30, level))
+        settle(page)
+        assert state(page, "box") is not None  # one finger marks a box; the second takes it back
+        fingers("touchStart", (middle - 30, level), (middle + 30, level))
+        for reach in (40, 50, 60):
+            fingers("touchMove", (middle - reach, level), (middle + reach, level))
+        fingers("touchEnd")
+        settle(page)
+        assert under(page, middle, level) == before
+        assert under(page, box["x"] + 4, level) != [before[0], 0]  # twice as large: the edge is out of sight
+        assert [state(page, name) for name in ("pixel", "box")] == [None, None]
+        page.get_by_role("button", name="whole").tap()
+        settle(page)
+        assert under(page, box["x"] + 4, level) == [before[0], 0]
+
+        for step in range(12):
+            fingers("touchMove" if step else "touchStart", (x, box["y"] + 300 - 15 * step))
+        fingers("touchEnd")
+        assert page.evaluate("scrollY") > 100
+        assert state(page, "box") is None
+
+        heights, edges = page.evaluate(
+            """[[".image button, .image label, .image input[type=number]", "height"], [".image *, .curves *", "right"]]
+                .map(([which, name]) => [...document.querySelectorAll(which)]
+                    .map((element) => element.getBoundingClientRect()[name]).filter((value) => value))"""
+        )
+        assert min(heights) >= 43.9
+        assert max(edges) <= 391
+
+
+# --- Curves -------------------------------------------------------------------------------------------------
+
+
+def test_the_curves_say_what_is_best_and_that_it_is_hindsight(page, section):
+    _, probability, truth = section
+    points = metrics.sweep([probability], [truth], [percent / 100 for percent in range(1, 100)])
+    show(page, *section, state={"threshold": 0.37})
+    curves, values = page.get_by_test_id("salt-curves"), page.get_by_test_id("salt-curve-values")
+    highest = max(point.iou for point in points)
+    equals = [point.threshold for point in points if point.iou == highest]
+    expect(values).to_have_text(f"At 0.37: IoU {points[36].iou:.2f}, competition's score {points[36].mAP:.2f}.")
+    expect(curves).to_have_attribute("role", "img")
+    expect(curves).to_have_attribute("aria-label", re.compile("^IoU and the competition's score .* At 0.37"))
+    best = f"best here (hindsight), {equals[len(equals) // 2]:.2f}: IoU {highest:.2f}"
+    for words in (best, "the card's, 0.42"):
+        expect(page.get_by_text(words)).to_be_visible()
+    path = curves.locator("path.iou").get_attribute("d")
+    assert path.count("L") == 98
+
+    # A drag sets the threshold; the curves stay as they are.
+    box = curves.bounding_box()
+    left, right = (float(curves.locator(".grid line >> nth=0").get_attribute(name)) for name in ("x1", "x2"))
+    for threshold in (0.2, 0.7):
+        x = box["x"] + left + threshold * (right - left)
+        drag(page, (x - 40, box["y"] + 50), (x, box["y"] + 60), release=False)
+        assert last_call(page) == {"threshold": threshold, "settled": False}
+        page.mouse.up()
+        assert last_call(page) == {"threshold": threshold, "settled": True}
+    expect(values).to_contain_text("At 0.70")
+    assert curves.locator("path.iou").get_attribute("d") == path
+    change(page, threshold=0.475)
+    exact = metrics.iou(metrics.confusion(metrics.mask(probability, 0.475), truth))
+    expect(values).to_contain_text(f"IoU {exact:.2f},")
+
+    page.evaluate("show(explorer.image.probability.map((value) => value / 2), true)")
+    settle(page)
+    assert curves.locator("path.iou").get_attribute("d") != path
+    page.set_viewport_size({"width": 390, "height": 800})
+    settle(page)
+    assert curves.bounding_box()["width"] <= 370
+
+
+@pytest.mark.parametrize("look", ["fill", "contour", "heat"])
+def test_the_threshold_is_fast(page, look):
+    image, truth = synthetic.section(5)
+    noise = np.random.default_rng(0).uniform(-0.2, 0.2, truth.shape)
+    probability = (0.2 + 0.6 * truth + noise).clip(0, 1).astype(np.float32)
+    show(page, image, probability, truth, state={"look": look, "truth": True})
+    times = page.evaluate(
+        """async () => {
+            const canvas = document.querySelector("[data-testid=salt-viewer]"), times = [];
+            for (let i = 0; i < 40; i++) {
+                await new Promise(requestAnimationFrame);
+                const start = performance.now();
+                explorer.state = { ...explorer.state, threshold: (30 + i) / 100 };
+                update("threshold");
+                canvas.getContext("2d").getImageData(0, 0, 1, 1); // nothing is left to be drawn later
+                times.push(performance.now() - start);
+            }
+            return times;
+        }"""
+    )
+    assert np.median(times) <= 8

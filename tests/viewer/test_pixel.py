@@ -1,0 +1,381 @@
+"""Ask a pixel why: what is requested, and what is shown of the response."""
+
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+
+from demo import images
+from tests.viewer.page import open_viewer, viewer_page
+from tests.viewer.panels import change, encode, panels_page, pixels, settle, start, state
+from unet import Segmenter, explain, render
+from unet.card import Card
+from unet.image import RULE, Padding
+
+pytestmark = pytest.mark.browser
+LEVELS = ("encoder1", "encoder2", "bottleneck", "decoder2", "decoder1")
+STRIDES = dict(zip(LEVELS, (1, 2, 4, 2, 1), strict=True))
+NETWORK = {
+    "sites": [{"name": name, "channels": 4, "stride": stride} for name, stride in STRIDES.items()],
+    "parts": ["skip1", "skip2", "bottleneck"], "samples": ["Salt stock"], "field": 15, "parameters": 1,
+}  # fmt: skip
+PART = {"top": 7, "left": 5, "height": 24, "width": 20}
+
+
+@pytest.fixture(scope="module")
+def page(browser):
+    with panels_page(browser) as page:
+        yield page
+
+
+def show(page, size=(23, 21), **given):
+    grey = np.random.default_rng(0).integers(0, 256, size, np.uint8)
+    options = {"network": NETWORK, "viewport": (1300, 1000), "tables": [grey / 255] * 8} | given
+    return start(page, ["cuts", "why"], grey, np.float32(grey) / 255, **options)
+
+
+def response(seed, shape=(23, 21), **changes):
+    """A response about a pixel, of random numbers."""
+    rng = np.random.default_rng(seed)
+    gradient = rng.normal(size=shape).astype(np.float32)
+    padding = Padding.to_multiple(*shape, 4)
+    padded, cams = np.zeros((padding.padded_height, padding.padded_width)), {}
+    for name, stride in STRIDES.items():
+        size = padding.crop(padded[::stride, ::stride], stride).shape
+        cams[name] = {"values": rng.random(size, np.float32), "height": size[0], "width": size[1]}
+    boxes = {"50": [8, 7, 5, 4], "90": [3, 2, 12, 9]}
+    found = {"gradient": gradient, "boxes": boxes, "cams": cams, "logit": -1.25, "probability": 0.28}
+    return found | changes
+
+
+def requests(page):
+    return page.evaluate("requests.map(({ request }) => request)")
+
+
+def request_of(row, column, height=1, width=1, samples=0, random=False):
+    return {"kind": "pixel", "box": [row, column, height, width], "samples": samples, "random": random}
+
+
+def respond(page, number, found, then=None):
+    """Answers the request of this number, once it is there, and changes the state a frame later."""
+    page.wait_for_function("(number) => requests.length > number", arg=number)
+    page.evaluate(
+        """([number, text, then]) => {
+            requests[number].resolve(decode(text));
+            if (then) requestAnimationFrame(() => requestAnimationFrame(() => explorer.set(then)));
+        }""",
+        [number, encode(found), then],
+    )
+
+
+def refuse(page, number, sentence):
+    page.wait_for_function("(number) => requests.length > number", arg=number)
+    page.evaluate("([number, sentence]) => requests[number].reject(new Error(sentence))", [number, sentence])
+
+
+def find_request(page, wanted):
+    """The number of a request, once it is made; requests that stand before it are refused."""
+    for number in range(20):
+        page.wait_for_function("(number) => requests.length > number", arg=number)
+        if requests(page)[number] == wanted:
+            return number
+        if number == len(requests(page)) - 1:
+            refuse(page, number, "Refused.")
+    raise AssertionError(wanted)
+
+
+def text_of(page, name):
+    return page.get_by_test_id(f"why-{name}")
+
+
+def correlation(one, other):
+    return f"r {np.corrcoef(one.ravel(), other.ravel())[0, 1]:.2f}".replace("-", "−")
+
+
+def test_a_pixel_is_requested_twice_and_shown_at_once(page):
+    show(page)
+    box = page.get_by_test_id("pixel-why")
+    expect(box).to_be_hidden()
+    change(page, pixel=[9, 8])
+    expect(text_of(page, "invite")).to_be_hidden()
+    expect(box).to_contain_text("Row 9, column 8: is computed…")
+    respond(page, 0, response(1))
+    expect(text_of(page, "value")).to_have_text("Row 9, column 8: probability 0.28, logit −1.25.")
+    shares = "{} % of the influence comes from {} pixels (rows x columns), 50 % from {}.".format
+    expect(text_of(page, "sentence")).to_have_text(shares(90, "12 x 9", "5 x 4"))
+    expect(text_of(page, "state")).to_contain_text("is computed…")
+    expect(text_of(page, "map-gradient")).to_have_text("input gradient")
+    respond(page, 1, response(2, boxes={"50": [8, 7, 3, 3], "90": [0, 0, 20, 18]}, cams={}))
+    expect(text_of(page, "sentence")).to_have_text(shares(90, "20 x 18", "3 x 3"))
+    expect(text_of(page, "state")).to_be_empty()
+    expect(text_of(page, "map-gradient")).to_contain_text("mean of 16 noisy copies")
+    assert "20 x 18" in page.evaluate("said.at(-1)")
+    # Nothing more is requested when nothing of the request changed.
+    change(page, threshold=0.3, cuts=["skip1"])
+    page.wait_for_timeout(300)
+    assert requests(page) == [request_of(9, 8), request_of(9, 8, samples=16)]
+    expect(text_of(page, "field")).to_contain_text("nothing is cut for it")
+
+
+def test_late_responses_are_dropped_and_only_the_newest_pixel_is_requested(page):
+    show(page)
+    for column in (3, 4, 5, 6):
+        change(page, pixel=[9, column])
+    assert [one["box"][1] for one in requests(page)] == [3]
+    respond(page, 0, response(1, probability=0.33))
+    page.wait_for_function("requests.length > 1")
+    assert requests(page)[1] == request_of(9, 6)
+    expect(page.get_by_test_id("pixel-why")).not_to_contain_text("0.33")
+    # A pixel that is left before the long request costs no long request.
+    respond(page, 1, response(2, probability=0.66), then={"pixel": [2, 2]})
+    page.wait_for_function("requests.length > 2")
+    assert requests(page)[2] == request_of(2, 2)
+    respond(page, 2, response(3, probability=0.22))
+    expect(text_of(page, "value")).to_contain_text("column 2: probability 0.22")
+    late = find_request(page, request_of(2, 2, samples=16))
+    page.evaluate("{ explorer.image = { ...explorer.image, key: 'two' }; touch('image'); }")
+    settle(page)
+    respond(page, late, response(4, boxes={"50": [0, 0, 1, 1], "90": [0, 0, 2, 2]}))
+    expect(page.get_by_test_id("pixel-why")).to_contain_text("is computed…")
+    expect(text_of(page, "sentence")).to_be_hidden()
+    assert state(page, "frames") == []
+    respond(page, late + 1, response(5, probability=0.11))
+    expect(text_of(page, "value")).to_contain_text("0.11")
+
+
+def test_frames_show_where_the_influence_comes_from(page):
+    show(page, (40, 36), window=PART)
+    change(page, pixel=[12, 20])
+    respond(page, 0, response(1, (24, 20), boxes={"50": [11, 19, 3, 3], "90": [8, 15, 9, 10]}))
+    page.wait_for_function("explorer.state.frames.length === 3")
+    # 15 pixels around row 12 and column 20, as far as the window goes: rows 7 to 30, columns 5 to 24.
+    wanted = [(7, 13, 13, 12, "in theory", True), (8, 15, 9, 10, "90 %", False), (11, 19, 3, 3, "50 %", False)]
+    names = ("top", "left", "height", "width", "label", "dashed")
+    assert [tuple(frame[name] for name in names) for frame in state(page, "frames")] == wanted
+    expect(text_of(page, "field")).to_contain_text("up to 15 x 15 pixels around it")
+    expect(text_of(page, "field")).not_to_contain_text("whole opened part")
+
+    page.evaluate("explorer.network.field = 221")
+    change(page, pixel=[12, 21])
+    expect(text_of(page, "sentence")).to_have_text("…")  # no number of another pixel
+    respond(page, find_request(page, request_of(12, 21)), response(2, (24, 20)))
+    expect(text_of(page, "field")).to_contain_text("up to 221 x 221 pixels around it, here on the whole opened part")
+    assert {name: state(page, "frames")[0][name] for name in PART} == PART
+    change(page, frames=[])  # the server set another view
+    change(page, threshold=0.2)
+    assert len(state(page, "frames")) == 3
+
+    text_of(page, "forget").click()
+    settle(page)
+    assert [state(page, name) for name in ("pixel", "box", "frames")] == [None, None, []]
+    expect(page.get_by_test_id("pixel-why")).to_be_hidden()
+    expect(text_of(page, "row")).to_be_focused()
+
+
+def overlay_pixels(page):
+    settle(page)
+    return pixels(page.evaluate_handle("explorer.state.overlay.canvas").as_element())
+
+
+def test_a_map_is_laid_over_the_image_and_taken_off(page):
+    show(page, (21, 19))  # with padding: 24 x 20
+    change(page, pixel=[9, 8])
+    found = response(1, (21, 19))
+    respond(page, 0, found)
+    assert page.locator(".why-strip .why-name").all_inner_texts() == list(LEVELS)
+    button, gradient = text_of(page, "map-encoder1"), text_of(page, "map-gradient")
+
+    def expect_cam(found):
+        cam = found["cams"]["encoder1"]["values"]
+        wanted = render.SEQUENTIAL[np.rint(255 * cam / cam.max()).astype(int)]
+        np.testing.assert_allclose(overlay_pixels(page)[..., :3], wanted, atol=2)
+
+    button.click()
+    laid = page.evaluate("{ const { canvas, ...rest } = explorer.state.overlay; rest }")
+    place = {"top": 0, "left": 0, "height": 21, "width": 19}
+    assert laid == {"owner": "why", **place, "smooth": True, "label": "Grad-CAM of the pixel at encoder1"}
+    expect(button).to_have_attribute("aria-pressed", "true")
+    expect_cam(found)
+
+    gradient.click()
+    expect(button).to_have_attribute("aria-pressed", "false")
+    assert page.evaluate("explorer.state.overlay.smooth") is False
+    values = found["gradient"]
+    limit = np.sort(np.abs(values), axis=None)[int(0.99 * (values.size - 1))]
+    assert overlay_pixels(page)[np.unravel_index(np.abs(values).argmax(), values.shape)][3] == 255
+    wanted = render.DIVERGING[127 + np.rint(127 * np.clip(values / limit, -1, 1)).astype(int)]
+    np.testing.assert_allclose(pixels(gradient.locator("canvas"))[..., :3], wanted, atol=4)
+    gradient.click()
+    assert state(page, "overlay") is None
+
+    button.click()
+    change(page, pixel=[9, 9])  # another pixel of this image: its map takes the place of the old one
+    respond(page, find_request(page, request_of(9, 9)), response(3, (21, 19)))
+    expect(text_of(page, "value")).to_contain_text("column 9: probability")
+    expect_cam(response(3, (21, 19)))
+    change(page, pixel=None)
+    assert state(page, "overlay") is None
+
+
+def test_a_coarse_map_stands_where_its_pixels_are(page):
+    show(page, (21, 19))  # padded to 24 x 20: one row above, none on the left
+    found = response(1, (21, 19))
+    cam = found["cams"]["bottleneck"]["values"]
+    assert cam.shape == (6, 5)
+    cam[:] = 0
+    cam[2, 3] = 1  # padded rows 8 to 11 are rows 7 to 10; columns 12 to 15
+    change(page, pixel=[9, 8])
+    respond(page, 0, found)
+    text_of(page, "map-bottleneck").click()
+    shown = overlay_pixels(page).astype(int)
+    yellow = shown[..., 0] + shown[..., 1] - shown[..., 2]
+    weights = yellow - yellow.min()
+    row, column = (np.average(axis, weights=weights) for axis in np.indices(weights.shape))
+    assert (row, column) == (pytest.approx(8.5, abs=0.2), pytest.approx(13.5, abs=0.2))
+
+
+def test_every_map_is_compared_with_that_of_random_weights(page):
+    show(page)
+    trained, untrained, smooth = response(1), response(2), response(5)
+    untrained["cams"]["bottleneck"]["values"][:] = 1
+    change(page, pixel=[9, 8])
+    for number in (0, 1):
+        respond(page, number, trained)
+    expect(text_of(page, "state")).to_be_empty()
+    sentence = "A map that does not change when the weights are random explains nothing."
+    expect(text_of(page, "sanity")).to_have_text(sentence)
+    text_of(page, "random").check()
+    assert state(page, "random") is True
+    respond(page, 2, untrained)
+    expect(text_of(page, "value")).to_contain_text("with random weights")
+    expect(text_of(page, "sanity")).to_contain_text("r: its correlation with the trained network's map")
+    for name in LEVELS:
+        if name == "bottleneck":  # the same everywhere: no r
+            expect(text_of(page, f"map-{name}")).to_have_text(name)
+            continue
+        r = correlation(*(one["cams"][name]["values"] for one in (trained, untrained)))
+        expect(text_of(page, f"map-{name}")).to_contain_text(r)
+    # Like is compared with like: plain gradients, then the means over noisy copies.
+    expect(text_of(page, "map-gradient")).to_contain_text(correlation(trained["gradient"], untrained["gradient"]))
+    respond(page, 3, smooth)
+    expect(text_of(page, "map-gradient")).to_contain_text(correlation(trained["gradient"], smooth["gradient"]))
+    assert requests(page)[2:] == [request_of(9, 8, random=True), request_of(9, 8, samples=16, random=True)]
+
+    text_of(page, "random").uncheck()  # known already: nothing is requested
+    expect(text_of(page, "value")).not_to_contain_text("random")
+    expect(text_of(page, "sanity")).to_contain_text("the map that random weights give")
+    page.wait_for_timeout(300)
+    assert len(requests(page)) == 4
+    # With random weights another pixel is requested of both.
+    change(page, random=True, pixel=[9, 9])
+    for number, (samples, random) in enumerate([(0, True), (0, False), (16, True), (16, False)], start=4):
+        respond(page, number, response(number))
+        assert requests(page)[number] == request_of(9, 9, samples=samples, random=random)
+
+
+def test_an_error_is_said_in_place_and_can_be_requested_again(page):
+    show(page)
+    change(page, pixel=[9, 8])
+    refuse(page, 0, "The server does not answer.")
+    expect(page.get_by_test_id("pixel-why").get_by_role("alert")).to_have_text("The server does not answer.")
+    page.wait_for_timeout(300)
+    assert len(requests(page)) == 1
+    page.get_by_role("button", name="ask again").click()
+    respond(page, 1, response(1))
+    expect(text_of(page, "sentence")).to_be_visible()
+    expect(text_of(page, "problem")).to_be_hidden()
+    refuse(page, 2, "Too much.")
+    expect(text_of(page, "problem")).to_have_text("Too much.")
+    expect(text_of(page, "sentence")).to_be_visible()  # the plain response stays
+
+
+def test_a_pixel_outside_the_opened_part_is_not_requested_and_a_box_as_a_whole(page):
+    show(page, (60, 50), window=PART)
+    change(page, pixel=[50, 45])
+    words = "Row 50, column 45: this does not lie inside the opened part."
+    expect(text_of(page, "problem")).to_have_text(words)
+    assert requests(page) == []
+    text_of(page, "window").click()
+    assert state(page, "window") == [36, 30]
+    refuse(page, 0, "Refused.")
+    change(page, pixel=[46, 37], box=[44, 35, 4, 5])
+    found = find_request(page, request_of(44, 35, 4, 5))
+    respond(page, found, response(1, (24, 20)))
+    words = "Rows 44 to 47, columns 35 to 39, mean of 20 pixels: probability"
+    expect(text_of(page, "value")).to_contain_text(words)
+    values = [text_of(page, name).input_value() for name in ("row", "column", "height", "width")]
+    assert values == ["46", "37", "4", "5"]
+
+
+def test_everything_by_keyboard(page):
+    show(page)
+    page.evaluate("setCuts(true)")
+
+    def reach(testid, *keys):
+        for _ in range(60):
+            page.keyboard.press("Tab")
+            if page.evaluate("document.activeElement.dataset.testid") == testid:
+                break
+        else:
+            raise AssertionError(f"Tab does not reach {testid}")
+        for key in keys:
+            page.keyboard.press(key)
+
+    for testid, key, name, value in (
+        ("toggle-skip2", "Space", "cuts", ["skip2"]),
+        ("cut-fill", "ArrowDown", "fill", "mean"),
+        ("cut-overlay", "Space", None, "cuts"),
+        ("cut-cell-3", "Enter", "cuts", ["skip1", "skip2"]),
+    ):
+        reach(testid, key)
+        assert (state(page, name) if name else state(page, "overlay")["owner"]) == value
+    reach("why-row", "9", "Tab")
+    assert state(page, "pixel") is None
+    for key in ("9", "9", "Enter"):  # beyond the image
+        page.keyboard.press(key)
+    assert state(page, "pixel") == [9, 20]
+    respond(page, 0, response(1))
+    for key in ("Tab", "3", "Tab"):
+        page.keyboard.press(key)
+    assert state(page, "box") == [8, 20, 3, 1]
+    respond(page, find_request(page, request_of(8, 20, 3, 1)), response(2))
+    expect(text_of(page, "value")).to_contain_text("Rows 8 to 10")
+    reach("why-map-encoder2", "Enter")
+    assert state(page, "overlay")["owner"] == "why"
+    expect(page.get_by_test_id("cut-overlay")).not_to_be_checked()
+    reach("why-random", "Space")
+    assert state(page, "random") is True
+    reach("why-forget", "Enter")
+    assert state(page, "pixel") is None
+
+
+def test_a_phone_needs_no_sideways_scrolling_and_has_targets_for_a_finger(browser):
+    with panels_page(browser, viewport=(390, 1000), has_touch=True, is_mobile=True) as page:
+        for depth in (1, 4, 6):
+            network = NETWORK | {"parts": [*(f"skip{i + 1}" for i in range(depth)), "bottleneck"]}
+            show(page, (64, 64), network=network, viewport=(390, 1000), tables=[np.zeros((64, 64))] * 2 ** (depth + 1))
+            page.evaluate("setCuts(true)")
+            change(page, cuts=["skip1"], pixel=[9, 8])
+            respond(page, 0, response(1, (64, 64)))
+            expect(text_of(page, "sentence")).to_be_visible()
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390
+            heights = page.locator("button:visible, select:visible, label:visible").evaluate_all(
+                "all => all.map((one) => one.getBoundingClientRect().height)"
+            )
+            assert min(heights) >= 44
+
+
+def test_a_clicked_pixel_is_what_the_network_says(browser, small_model):
+    segmenter, image = Segmenter(small_model, Card(threshold=0.5, input=RULE)), images.open_sample("Salt stock")
+    found = explain.explain_pixel(segmenter, image.grey, (50, 40, 1, 1), 16)
+    wide, narrow = (explain.influence_box(found.influence, (50, 40, 1, 1), share) for share in (0.9, 0.5))
+    with viewer_page(browser, image, segmenter) as page:
+        open_viewer(page)
+        box = page.get_by_test_id("salt-viewer").bounding_box()
+        page.mouse.click(box["x"] + box["width"] * 40.5 / 101, box["y"] + box["height"] * 50.5 / 101)
+        expect(text_of(page, "value")).to_contain_text(f"Row 50, column 40: probability {found.probability:.2f}")
+        words = f"{wide[2]} x {wide[3]} pixels (rows x columns), 50 % from {narrow[2]} x {narrow[3]}."
+        expect(text_of(page, "sentence")).to_contain_text(words)
+        expect(page.locator(".why-strip button")).to_have_count(7)
+        text_of(page, "random").check()
+        expect(text_of(page, "value")).to_contain_text("with random weights")
+        expect(text_of(page, "map-decoder1")).to_contain_text("r ")
