@@ -34,13 +34,9 @@ WORK = {
 
 def end(*signals, work=SLEEPS, begin="", pause=0.02):
     """Sends signals to a process as soon as it says "ready": its exit status, and what it said."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", PROCESS.format(work=work, begin=begin)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-    )
+    command = [sys.executable, "-c", PROCESS.format(work=work, begin=begin)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    process = subprocess.Popen(command, cwd=ROOT, **pipes)
     assert process.stdout.readline() == "ready\n"
     for number in signals:
         time.sleep(pause)

@@ -83,17 +83,6 @@ def test_a_payload_as_an_image(poisoned, tmp_path, suffix):
                 find_images(source)[0].read_image()
 
 
-def test_a_payload_on_the_command_line(poisoned, small_weights, tmp_path, capsys):
-    (tmp_path / "images").mkdir()
-    for index, content in enumerate(poisoned):
-        (tmp_path / "images" / f"{index}.npy").write_bytes(content)
-    words = ["predict", tmp_path / "images", "--out", tmp_path / "out", "--weights", small_weights]
-    assert cli.main([str(word) for word in words]) == 1
-    said = capsys.readouterr().err
-    assert said.count(".npy: ") == len(poisoned)
-    assert "got Python objects, which are never loaded" in said
-
-
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 def test_a_payload_as_a_resume_checkpoint(poisoned, tmp_path):
     for content in poisoned:
@@ -137,7 +126,6 @@ def test_where_torch_loads_it_takes_nothing_but_tensors(loads, tmp_path):
 FORBIDDEN = """\
 import os.path, pickle as p
 from pickle import loads
-import joblib.numpy_pickle
 import yaml
 eval("1")
 exec("1")
@@ -156,8 +144,8 @@ import gradio as gr; gr.load("x")
 
 
 def test_ruff_sees_every_way_to_run_what_stands_in_a_file():
-    command = [sys.executable, "-m", "ruff", "check", "--select", "S,TID251", "--output-format", "json"]
-    command += ["--stdin-filename", "unet/x.py", "-"]
+    options = ["--select", "S,TID251", "--output-format", "json", "--stdin-filename", "unet/x.py", "-"]
+    command = [sys.executable, "-m", "ruff", "check", *options]
     done = subprocess.run(command, input=FORBIDDEN, capture_output=True, text=True, cwd=ROOT)
     seen = {finding["location"]["row"] for finding in json.loads(done.stdout)}
     assert seen == set(range(1, FORBIDDEN.count("\n") + 1))
@@ -183,9 +171,7 @@ def test_versions_with_known_holes_are_excluded():
 )
 def test_what_the_audit_makes_of_an_answer(tmp_path, answer, status, said):
     python = tmp_path / "python"
-    python.write_text(
-        f'#!/bin/sh\nif [ "$2" = pip ]; then printf "pillow==1\\ntorch==2.13+cpu\\n"; else\n{answer}\nfi\n'
-    )
+    python.write_text(f'#!/bin/sh\n[ "$2" = pip ] && printf "pillow==1\\ntorch==2+cpu\\n" && exit\n{answer}\n')
     python.chmod(0o755)
     done = subprocess.run([ROOT / ".ci" / "audit", python], capture_output=True, text=True)
     assert done.returncode == status, done.stderr
