@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from demo import bundle, explorer, messages
-from demo.images import SAMPLES, SeismicImage, open_sample
+from demo.images import SeismicImage, open_sample
 from demo.process import give_memory_back
 from unet import Segmenter, explain
 from unet.tiling import window
@@ -130,16 +130,15 @@ def test_effects_are_those_of_each_channel(segmenter):
     np.testing.assert_array_equal(found.effect, explain.channel_effects(segmenter, STOCK.grey, "encoder4"))
 
 
-def test_a_window_of_a_large_image_is_explained_in_its_own_place(segmenter):
-    part = window(LARGE.grey, 22, 12)
-    found = respond(segmenter, LARGE, kind="pixel", window=[22, 12], box=[80, 70, 1, 1])
-    alone = explain.explain_pixel(segmenter, part, (58, 58, 1, 1))
+def test_a_pixel_of_a_large_image_is_explained_in_its_window(segmenter):
+    request = {"kind": "pixel", "window": [22, 12], "box": [80, 70, 1, 1]}
+    found = respond(segmenter, LARGE, **request)
+    alone = explain.explain_pixel(segmenter, window(LARGE.grey, 22, 12), (58, 58, 1, 1))
     np.testing.assert_array_equal(found.gradient, alone.gradient)
     row, column, height, width = explain.influence_box(alone.influence, (58, 58, 1, 1), 0.9)
     assert found.boxes["90"] == (row + 22, column + 12, height, width)
     assert set(found.cams) == set(alone.cams)
-    assert respond(segmenter, LARGE, kind="pixel", window=[22, 12], box=[80, 70, 1, 1], samples=2).cams == {}
-    assert respond(segmenter, LARGE, kind="cuts", window=[22, 12]).height == 128
+    assert respond(segmenter, LARGE, **request, samples=2).cams == {}
 
 
 def test_another_size_gets_a_sample_stretched_to_it():
@@ -151,21 +150,6 @@ def test_random_weights_are_one_other_network(segmenter):
     trained, random = (respond(segmenter, kind="pixel", box=[50, 50, 1, 1], random=flag) for flag in (False, True))
     assert trained.logit != random.logit
     assert explorer.random_twin(segmenter) is explorer.random_twin(segmenter)
-
-
-def test_eight_users_at_once_get_what_one_alone_gets_bit_for_bit(segmenter):
-    requests = [
-        {"kind": "maps", "cuts": ["skip2"], "fill": "mean"},
-        {"kind": "cuts", "fill": "Small lens"},
-        {"kind": "pixel", "box": [40, 52, 3, 2], "samples": 4},
-        {"kind": "pixel", "box": [10, 10, 1, 1], "random": True},
-    ]
-
-    def visit(name):
-        return [messages.pack(respond(segmenter, open_sample(name), **request)) for request in requests]
-
-    with ThreadPoolExecutor(8) as users:
-        assert list(users.map(visit, SAMPLES)) == [visit(name) for name in SAMPLES]
 
 
 def test_two_requests_at_a_time_go_through_the_network(segmenter, monkeypatch):

@@ -1,5 +1,6 @@
 """The real Gradio app, through its client and in a browser."""
 
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -12,9 +13,11 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from playwright.sync_api import expect
 
-from demo import bundle, gradio_endpoints, gradio_page
+from demo import gradio_page
 from demo.detection import detect
 from demo.evaluation import how_to_evaluate, meaning, read_evaluation
+from demo.explorer import find_fill
+from demo.gradio_endpoints import ablate, explain_pixel, predict, trace
 from demo.images import open_sample
 from demo.weights import Weights, find_weights
 from tests.browser.pages import expect_link, expect_readout, set_threshold, upload
@@ -23,9 +26,11 @@ from tests.demo.files import png
 from tests.servers import free_port, visited
 from unet import Segmenter, explain, render
 from unet.checkpoint import read_card
+from unet.tiling import window
 
 STOCK, LENS = open_sample("Salt stock"), open_sample("Small lens")
 IMAGE, LARGE = STOCK.pixels, np.random.default_rng(0).integers(0, 256, (150, 140), dtype=np.uint8)
+WINDOWS = pytest.mark.parametrize(("image", "top", "left"), [(IMAGE, 0, 0), (LARGE, 22, 12)], ids=["whole", "window"])
 
 
 @pytest.fixture(scope="module")
@@ -46,15 +51,15 @@ def app(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def call(app, tmp_path_factory):
-    """Calls an endpoint with an array or a file: what it drew or stored, and its report."""
+    """Calls an endpoint: the array that it drew or stored, and its report."""
     folder = tmp_path_factory.mktemp("files")
     client = Client(app.local_url, verbose=False, download_files=folder)
 
     def call_(image, *inputs, api_name, **named):
-        if isinstance(image, np.ndarray):
+        if image is not None:
             np.save(folder / "image.npy", image)
-            image = folder / "image.npy"
-        path, report = client.predict(image and handle_file(image), *inputs, api_name=api_name, **named)
+            image = handle_file(folder / "image.npy")
+        path, report = client.predict(image, *inputs, api_name=api_name, **named)
         return np.load(path) if path.endswith("npy") else cv2.imread(path, cv2.IMREAD_UNCHANGED), report
 
     call_.client = client
@@ -80,9 +85,8 @@ def test_programs_see_four_endpoints_with_the_parameters_they_always_had(call):
 
 
 @pytest.mark.parametrize("threshold", [None, 0.2])
-def test_predict_gives_the_segmenters_mask(call, segmenter, tmp_path, threshold):
-    cv2.imwrite(str(tmp_path / "stock.png"), IMAGE)
-    mask, report = call(tmp_path / "stock.png", threshold, api_name="/predict")
+def test_predict_gives_the_segmenters_mask(call, segmenter, threshold):
+    mask, report = call(IMAGE, threshold, api_name="/predict")
     expected, highest = segmenter.mask(IMAGE, threshold), pytest.approx(segmenter.probability(IMAGE).max())
     np.testing.assert_array_equal(mask == 255, expected)
     assert report == {
@@ -96,79 +100,67 @@ def test_without_an_image_a_sample_takes_its_place(call, segmenter):
 
 
 @pytest.mark.parametrize("site", ["encoder1", "bottleneck", "up2", "logits"])
-def test_trace_gives_the_maps_themselves(call, segmenter, site):
-    maps, report = call(IMAGE, site, api_name="/trace")
-    np.testing.assert_array_equal(maps, segmenter.trace(IMAGE).crop(site))
+@WINDOWS
+def test_trace_gives_the_maps_themselves(call, segmenter, image, top, left, site):
+    maps, report = call(image, site, top, left, api_name="/trace")
+    part = window(image, top, left)
+    np.testing.assert_array_equal(maps, segmenter.trace(part).crop(site))
     channels, height, width = maps.shape
     assert report == {
-        "site": site, "channels": channels, "height": height, "width": width, "window": [0, 0, 101, 101],
+        "site": site, "channels": channels, "height": height, "width": width, "window": [top, left, *part.shape],
         "stride": {found.name: found.stride for found in segmenter.model.sites()}[site],
         "lowest": maps.min(), "highest": maps.max(), "mean": pytest.approx(maps.mean()),
         "silent": sum(not channel.any() for channel in maps),
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("cuts", "fill"), [(["skip2", "bottleneck"], "zero"), (["skip2"], "mean"), (["skip1"], "Small lens"), ([], "zero")]
-)
-def test_ablate_cuts_as_explain_does(call, segmenter, cuts, fill):
-    mask, report = call(IMAGE, cuts[::-1], fill, 0.3, api_name="/ablate")
-    table = explain.cut_table(segmenter, STOCK.grey, fill if fill in ("zero", "mean") else LENS.grey)
+@pytest.mark.parametrize(("cuts", "fill"), [(["skip2", "bottleneck"], "mean"), (["skip1"], "Small lens"), ([], "zero")])
+@WINDOWS
+def test_ablate_cuts_as_explain_does(call, segmenter, image, top, left, cuts, fill):
+    mask, report = call(image, cuts[::-1], fill, 0.3, top=top, left=left, api_name="/ablate")
+    part = window(image, top, left)
+    table = explain.cut_table(segmenter, part, find_fill(fill, part.shape))
     before, after = table[0], table[sum(1 << explain.parts(segmenter).index(name) for name in cuts)]
     salt = {when: np.count_nonzero(p > np.float32(0.3)) for when, p in (("before", before), ("after", after))}
     assert np.count_nonzero((mask == 255) != (after > np.float32(0.3))) <= 2  # of 1e-6 beside the threshold
-    share = {when: pixels / IMAGE.size for when, pixels in report["salt_pixels"].items()}
     assert report == {
-        "cuts": cuts, "fill": fill, "threshold": 0.3, "window": [0, 0, 101, 101], "salt_share": share,
+        "cuts": cuts, "fill": fill, "threshold": 0.3, "window": [top, left, *part.shape],
         "salt_pixels": pytest.approx(salt, abs=2),
+        "salt_share": {when: pixels / part.size for when, pixels in report["salt_pixels"].items()},
         "mean_change": pytest.approx(np.abs(after - before).mean(), abs=1e-6),
         "largest_change": pytest.approx(np.abs(after - before).max(), abs=1e-5),
     }  # fmt: skip
 
 
 @pytest.mark.parametrize("samples", [0, 3])
-def test_explain_pixel_gives_the_influence_and_its_boxes(call, segmenter, samples):
-    heat, report = call(IMAGE, 40, 52, 2, 3, samples, api_name="/explain_pixel")
-    found = explain.explain_pixel(segmenter, IMAGE, (40, 52, 2, 3), samples)
-    boxes = {share: explain.influence_box(found.influence, (40, 52, 2, 3), share / 100) for share in (50, 90)}
+@WINDOWS
+def test_explain_pixel_gives_the_influence_and_its_boxes(call, segmenter, image, top, left, samples):
+    heat, report = call(image, 40 + top, 52 + left, 2, 3, samples, top=top, left=left, api_name="/explain_pixel")
+    part, box = window(image, top, left), (40, 52, 2, 3)
+    found = explain.explain_pixel(segmenter, part, box, samples)
+    boxes = {share: explain.influence_box(found.influence, box, share / 100) for share in (50, 90)}
     levels = np.rint(found.influence / found.influence.max() * 255).astype(np.uint8)
     np.testing.assert_array_equal(heat[..., ::-1], render.SEQUENTIAL[levels])
     assert report == {
         "sentence": f"90 % of the influence comes from {boxes[90][2]} x {boxes[90][3]} pixels",
-        "boxes": {str(share): list(box) for share, box in boxes.items()}, "receptive_field": 236,
+        "boxes": {str(share): [box[0] + top, box[1] + left, *box[2:]] for share, box in boxes.items()},
         "logit": pytest.approx(found.logit, abs=1e-6), "probability": pytest.approx(found.probability, abs=1e-6),
-        "samples": samples, "window": [0, 0, 101, 101],
+        "samples": samples, "receptive_field": 236, "window": [top, left, *part.shape],
     }  # fmt: skip
-
-
-def test_a_large_image_is_opened_in_a_window(call, segmenter):
-    part = LARGE[22:, 12:]
-    maps, report = call(LARGE, "skip3", 22, 12, api_name="/trace")
-    np.testing.assert_array_equal(maps, segmenter.trace(part).crop("skip3"))
-    assert report["window"] == [22, 12, 128, 128]
-    mask, _ = call(LARGE, ["skip1"], top=22, left=12, api_name="/ablate")
-    without = segmenter.trace(part, {"skip1": 0.0}).probability
-    assert np.count_nonzero((mask == 255) != (without > np.float32(segmenter.threshold))) <= 2
-    _, report = call(LARGE, 80, 70, samples=0, top=22, left=12, api_name="/explain_pixel")
-    found = explain.influence_box(explain.explain_pixel(segmenter, part, (58, 58, 1, 1)).influence, (58, 58, 1, 1), 0.5)
-    assert report["boxes"]["50"] == [found[0] + 22, found[1] + 12, *found[2:]]
 
 
 @pytest.mark.parametrize(
     ("endpoint", "given", "sentence"),
     [
         ("/predict", {"threshold": 1.5}, "greater than maximum value 1"),
-        ("/predict", {"weights": "nobody"}, "nobody is not in the list of choices"),
         ("/trace", {"site": "<b>" * 99}, r"expected one of encoder1, .*, got &lt;b&gt;.{1,160}$"),
         ("/trace", {"top": 23}, "inside 150 x 140 pixels, top 0 to 22 and left 0 to 12, got top 23 and left 0"),
         ("/trace", {"left": None}, "got top 0 and left None"),
         ("/ablate", {"cuts": ["skip1"], "left": 13}, "left 0 to 12, got top 0 and left 13"),
         ("/ablate", {"cuts": ["encoder1"]}, "'encoder1' .* is not in the list of choices"),
-        ("/ablate", {"cuts": [], "fill": "noise"}, "noise is not in the list of choices"),
         ("/explain_pixel", {"column": 120, "width": 9}, "inside the opened window; move the window there"),
         ("/explain_pixel", {"row": None}, "expected box.0 to be a whole number, got None"),
         ("/explain_pixel", {"samples": 17}, "greater than maximum value 16"),
-        ("/explain_pixel", {"top": 23}, "top 0 to 22"),
     ],
 )
 def test_an_input_that_cannot_be_used_gets_a_sentence(call, endpoint, given, sentence):
@@ -176,21 +168,15 @@ def test_an_input_that_cannot_be_used_gets_a_sentence(call, endpoint, given, sen
         call(LARGE, **given, api_name=endpoint)
 
 
-@pytest.mark.parametrize("endpoint", ["/predict", "/trace", "/ablate", "/explain_pixel"])
-def test_a_file_that_is_no_image_is_named(call, tmp_path, endpoint):
-    (tmp_path / "broken.png").write_bytes(b"\x89PNG and no more")
-    with pytest.raises(AppError, match="broken.png: expected a PNG, JPEG, TIFF"):
-        call(tmp_path / "broken.png", api_name=endpoint)
-
-
-def test_a_name_is_never_markup(tmp_path):
-    path = tmp_path / "<img src=x>.png"
-    path.write_bytes(b"no")
-    with pytest.raises(gr.Error) as refused:
-        gradio_endpoints.predict(str(path))
-    assert refused.value.message.startswith("&lt;img src=x&gt;.png: ")
+@pytest.mark.parametrize(
+    "endpoint", [predict, trace, partial(ablate, cuts=[]), partial(explain_pixel, row=0, column=0)], ids=str
+)
+def test_a_file_that_is_no_image_is_named_and_its_name_is_never_markup(tmp_path, endpoint):
+    (tmp_path / "<img src=x>.png").write_bytes(b"\x89PNG and no more")
+    with pytest.raises(gr.Error, match="^'&lt;img src=x&gt;.png: expected a PNG, JPEG, TIFF"):
+        endpoint(str(tmp_path / "<img src=x>.png"))
     with pytest.raises(gr.Error, match="expected an image, or one of the samples Salt stock"):
-        gradio_endpoints.predict(None)
+        endpoint(None)
 
 
 def test_every_file_is_in_gradios_cache_and_will_be_deleted(call, app):
@@ -270,12 +256,6 @@ def test_an_upload_with_its_mask_and_a_sample_after_it(page, segmenter):
     page.get_by_role("button", name="Clear").first.click()
     expect_readout(page, says(segmenter, STOCK))
     expect(page.get_by_role("combobox", name="Sample")).to_have_value("Salt stock")
-
-
-def test_the_viewer_brings_its_container_queries(app):
-    (viewer,) = [block for block in app.blocks.values() if type(block) is gr.HTML]
-    assert "@container" in bundle.style()
-    assert "@container" in viewer.js_on_load
 
 
 def test_the_evaluation_is_summed_up(tmp_path, monkeypatch):
