@@ -71,17 +71,15 @@ def call(app, tmp_path_factory):
 
 def test_programs_see_four_endpoints_with_the_parameters_they_always_had(call):
     endpoints = call.client.view_api(return_format="dict", print_info=False)["named_endpoints"]
-    assert {
-        name: " ".join(one["parameter_name"] for one in found["parameters"]) for name, found in endpoints.items()
-    } == {
+    given = {name: [one["parameter_name"] for one in found["parameters"]] for name, found in endpoints.items()}
+    assert {name: " ".join(names) for name, names in given.items()} == {
         "/predict": "picture threshold weights sample",
         "/trace": "picture site top left weights sample",
         "/ablate": "picture cuts fill threshold weights top left sample",
         "/explain_pixel": "picture row column height width samples weights top left sample",
     }
-    assert [one["parameter_default"] for one in endpoints["/explain_pixel"]["parameters"]] == [
-        None, 50, 50, 1, 1, 16, find_weights()[0].label, 0, 0, "Salt stock",
-    ]  # fmt: skip
+    defaults = [one["parameter_default"] for one in endpoints["/explain_pixel"]["parameters"]]
+    assert defaults == [None, 50, 50, 1, 1, 16, find_weights()[0].label, 0, 0, "Salt stock"]
 
 
 @pytest.mark.parametrize("threshold", [None, 0.2])
@@ -169,7 +167,7 @@ def test_an_input_that_cannot_be_used_gets_a_sentence(call, endpoint, given, sen
 
 
 @pytest.mark.parametrize(
-    "endpoint", [predict, trace, partial(ablate, cuts=[]), partial(explain_pixel, row=0, column=0)], ids=str
+    "endpoint", [predict, trace, partial(ablate, cuts=[]), partial(explain_pixel, row=0, column=0)]
 )
 def test_a_file_that_is_no_image_is_named_and_its_name_is_never_markup(tmp_path, endpoint):
     (tmp_path / "<img src=x>.png").write_bytes(b"\x89PNG and no more")
@@ -216,10 +214,7 @@ def test_the_page_shows_the_evaluation_and_the_image_stays_in_sight(page, segmen
     page.mouse.wheel(0, 1200)
     page.wait_for_timeout(300)
     expect(page.get_by_test_id("salt-viewer")).to_be_in_viewport()
-
-
-@pytest.mark.browser
-def test_the_threshold_reaches_the_form_and_moves_nothing_back(page):
+    # The form follows the viewer's threshold, and moves nothing back.
     set_threshold(page, 0.59)
     page.get_by_text("Files to download").click()
     expect(page.get_by_role("spinbutton", name="Threshold", exact=True).last).to_have_value("0.59")
@@ -230,12 +225,9 @@ def test_the_threshold_reaches_the_form_and_moves_nothing_back(page):
 def test_a_link_that_says_nothing_here_gets_a_sentence(app, browser, segmenter):
     with visited(browser, app.local_url, "sample=%3Cb%3Emine.png&weights=gone&threshold=much") as page:
         expect_readout(page, f"threshold {segmenter.threshold:.2f}")
-        for said in (
-            "There is no sample called <b>mine.png; a link cannot carry an upload",
-            "There are no weights called gone here",
-            "A link's threshold is a number from 0 to 1, this one says much",
-        ):
-            expect(page.get_by_text(said)).to_be_visible()
+        expect(page.get_by_text("There is no sample called <b>mine.png; a link cannot carry an upload")).to_be_visible()
+        expect(page.get_by_text("There are no weights called gone here")).to_be_visible()
+        expect(page.get_by_text("A link's threshold is a number from 0 to 1, this one says much")).to_be_visible()
 
 
 @pytest.mark.browser
@@ -263,12 +255,11 @@ def test_the_evaluation_is_summed_up(tmp_path, monkeypatch):
     test_evaluation.save(path)
     weights = Weights(path, "small", read_card(path))
     monkeypatch.setattr("demo.gradio_inputs.find_weights", lambda: [weights])
-    assert gradio_page.summarise_evaluation(weights.label) == (
-        f"Nobody has evaluated these weights yet; {how_to_evaluate(path)}"
-    )
+    none = f"Nobody has evaluated these weights yet; {how_to_evaluate(path)}"
+    assert gradio_page.summarise_evaluation(weights.label) == none
     test_evaluation.write(path, test_evaluation.REPORT)
-    line, _, words = gradio_page.summarise_evaluation(weights.label).partition("\n\n")
-    assert line.startswith("mAP **0.750** · mAP, flip TTA **0.760** · Flip TTA adds **+0.010** · ")
-    assert words.startswith(meaning(read_evaluation(path, weights.card), weights.card))
+    said = gradio_page.summarise_evaluation(weights.label)
+    assert said.startswith("mAP **0.750** · mAP, flip TTA **0.760** · Flip TTA adds **+0.010** · ")
+    assert meaning(read_evaluation(path, weights.card), weights.card) in said
     test_evaluation.write(path, "{")
     assert gradio_page.summarise_evaluation(weights.label).startswith("`small.evaluation.json`: ")
