@@ -6,12 +6,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from demo import images
-from tests.viewer.page import open_viewer, viewer_page
 from tests.viewer.panels import change, panels_page, pixels, settle, start, state
-from unet import Segmenter, explain, metrics, render
-from unet.card import Card
-from unet.image import RULE
+from unet import metrics, render
 
 pytestmark = pytest.mark.browser
 PART = {"top": 7, "left": 5, "height": 23, "width": 21}
@@ -224,24 +220,3 @@ def test_the_difference_has_colours_and_lies_over_the_image_until_something_else
     box.check()
     box.uncheck()
     assert state(page, "overlay") is None
-
-
-def test_the_cells_are_what_the_network_says_of_every_combination(browser, small_model):
-    segmenter = Segmenter(small_model, Card(threshold=0.5, input=RULE))
-    image = images.open_sample("Salt stock")
-    table = explain.cut_table(segmenter, image.grey, "mean")
-    threshold = round(float(np.median(table)), 2)
-    with viewer_page(browser, image, segmenter) as page:
-        open_viewer(page, "fill=mean", threshold=threshold)
-        for number in range(8):
-            mask = metrics.mask(table[number], threshold)
-            expect(cell(page, number)).to_contain_text(salt(mask))
-            score = metrics.iou(metrics.confusion(mask, image.truth))
-            expect(cell(page, number)).to_contain_text(f"IoU {score:.2f}")
-        cell(page, 5).click()
-        for name, pressed in (("skip1", "true"), ("skip2", "false")):
-            expect(page.get_by_test_id(f"site-{name}")).to_have_attribute("aria-pressed", pressed)
-        expect(page.get_by_test_id("salt-readout")).to_contain_text(salt(metrics.mask(table[5], threshold)))
-        page.get_by_test_id("cut-fill").select_option("zero")
-        zero = explain.cut_table(segmenter, image.grey, "zero")[5]
-        expect(cell(page, 5)).to_contain_text(salt(metrics.mask(zero, threshold)))

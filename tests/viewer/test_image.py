@@ -289,21 +289,6 @@ def test_overlay_and_frames_of_other_panels_are_drawn(page, quarters):
     assert has_color(page, YELLOW, 0.98, 0.5, 0.02, 0.2)
 
 
-def test_it_says_when_part_of_the_network_is_cut(page, section):
-    image, probability, _ = section
-    show(page, image, probability)
-    words = page.get_by_test_id("salt-altered")
-    expect(words).to_be_hidden()
-    change(page, cuts=["skip1", "bottleneck"])
-    expect(words).to_have_text("The network without skip1, bottleneck is computed …")
-    page.evaluate("show(explorer.image.probability.map((value) => value / 2), true)")
-    expect(words).to_have_text("Shown is the network without skip1, bottleneck.")
-    half = 100 * metrics.mask(probability / 2, 0.5).mean()
-    expect(page.get_by_test_id("salt-readout")).to_contain_text(f"salt {half:.1f} %")
-    change(page, random=True)
-    expect(words).to_have_text("Shown is the network with random weights and without skip1, bottleneck.")
-
-
 # --- Controls -----------------------------------------------------------------------------------------------
 
 
@@ -332,27 +317,6 @@ def test_the_threshold_by_slider_and_by_number(page, section):
     page.mouse.up()
     assert last_call(page)["settled"] is True
     assert state(page, "threshold") == pytest.approx(0.175, abs=0.02)
-
-
-def test_everything_native_is_reached_by_the_keyboard(page, section):
-    show(page, *section)
-    for control, key, name, value in (
-        (page.get_by_role("radio", name="Fill"), "ArrowRight", "look", "contour"),
-        (page.get_by_label("Compare with the truth"), "Space", "truth", True),
-        (page.get_by_label("Plain image on the left"), "Space", "swipe", 0.5),
-        (page.get_by_role("slider", name="Swipe"), "Home", "swipe", 0),
-        (page.get_by_label("Opacity"), "End", "opacity", 1),
-    ):
-        control.press(key)
-        settle(page)
-        assert state(page, name) == value
-    page.get_by_role("radio", name="Select").press("ArrowRight")
-    expect(page.get_by_role("radio", name="Move")).to_be_checked()
-    for button, touch in (("Zoom in", "none"), ("whole", "pan-y")):
-        page.get_by_role("button", name=button).press("Enter")
-        assert canvas_of(page).evaluate("canvas => canvas.style.touchAction") == touch
-    canvas_of(page).focus()  # the arrow keys move the pixel there
-    assert page.evaluate("document.activeElement.dataset.testid") == "salt-viewer"
 
 
 # --- Pointing -----------------------------------------------------------------------------------------------

@@ -4,12 +4,9 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from demo import images
-from tests.viewer.page import open_viewer, viewer_page
 from tests.viewer.panels import change, encode, panels_page, pixels, settle, start, state
-from unet import Segmenter, explain, render
-from unet.card import Card
-from unet.image import RULE, Padding
+from unet import render
+from unet.image import Padding
 
 pytestmark = pytest.mark.browser
 LEVELS = ("encoder1", "encoder2", "bottleneck", "decoder2", "decoder1")
@@ -309,8 +306,20 @@ def test_a_pixel_outside_the_opened_part_is_not_requested_and_a_box_as_a_whole(p
 def test_everything_by_keyboard(page):
     show(page)
     page.evaluate("setCuts(true)")
-
-    def reach(testid, *keys):
+    for testid, keys, name, value in (
+        ("toggle-skip2", ["Space"], "cuts", ["skip2"]),
+        ("cut-fill", ["ArrowDown"], "fill", "mean"),
+        ("cut-cell-3", ["Enter"], "cuts", ["skip1", "skip2"]),
+        ("why-row", ["9"], "pixel", None),
+        ("why-column", ["9", "9", "Enter"], "pixel", [9, 20]),  # as far as the image goes
+        ("why-height", ["3", "Enter"], "box", [8, 20, 3, 1]),
+        ("why-map-encoder2", ["Enter"], "random", False),
+        ("why-random", ["Space"], "random", True),
+        ("why-forget", ["Enter"], "pixel", None),
+    ):
+        if testid == "why-map-encoder2":
+            respond(page, find_request(page, request_of(8, 20, 3, 1)), response(2))
+            expect(text_of(page, "value")).to_contain_text("Rows 8 to 10")
         for _ in range(60):
             page.keyboard.press("Tab")
             if page.evaluate("document.activeElement.dataset.testid") == testid:
@@ -319,33 +328,9 @@ def test_everything_by_keyboard(page):
             raise AssertionError(f"Tab does not reach {testid}")
         for key in keys:
             page.keyboard.press(key)
-
-    for testid, key, name, value in (
-        ("toggle-skip2", "Space", "cuts", ["skip2"]),
-        ("cut-fill", "ArrowDown", "fill", "mean"),
-        ("cut-overlay", "Space", None, "cuts"),
-        ("cut-cell-3", "Enter", "cuts", ["skip1", "skip2"]),
-    ):
-        reach(testid, key)
-        assert (state(page, name) if name else state(page, "overlay")["owner"]) == value
-    reach("why-row", "9", "Tab")
-    assert state(page, "pixel") is None
-    for key in ("9", "9", "Enter"):  # beyond the image
-        page.keyboard.press(key)
-    assert state(page, "pixel") == [9, 20]
-    respond(page, 0, response(1))
-    for key in ("Tab", "3", "Tab"):
-        page.keyboard.press(key)
-    assert state(page, "box") == [8, 20, 3, 1]
-    respond(page, find_request(page, request_of(8, 20, 3, 1)), response(2))
-    expect(text_of(page, "value")).to_contain_text("Rows 8 to 10")
-    reach("why-map-encoder2", "Enter")
-    assert state(page, "overlay")["owner"] == "why"
-    expect(page.get_by_test_id("cut-overlay")).not_to_be_checked()
-    reach("why-random", "Space")
-    assert state(page, "random") is True
-    reach("why-forget", "Enter")
-    assert state(page, "pixel") is None
+        assert state(page, name) == value
+        if testid == "why-map-encoder2":
+            assert state(page, "overlay")["owner"] == "why"
 
 
 def test_a_phone_needs_no_sideways_scrolling_and_has_targets_for_a_finger(browser):
@@ -362,20 +347,3 @@ def test_a_phone_needs_no_sideways_scrolling_and_has_targets_for_a_finger(browse
                 "all => all.map((one) => one.getBoundingClientRect().height)"
             )
             assert min(heights) >= 44
-
-
-def test_a_clicked_pixel_is_what_the_network_says(browser, small_model):
-    segmenter, image = Segmenter(small_model, Card(threshold=0.5, input=RULE)), images.open_sample("Salt stock")
-    found = explain.explain_pixel(segmenter, image.grey, (50, 40, 1, 1), 16)
-    wide, narrow = (explain.influence_box(found.influence, (50, 40, 1, 1), share) for share in (0.9, 0.5))
-    with viewer_page(browser, image, segmenter) as page:
-        open_viewer(page)
-        box = page.get_by_test_id("salt-viewer").bounding_box()
-        page.mouse.click(box["x"] + box["width"] * 40.5 / 101, box["y"] + box["height"] * 50.5 / 101)
-        expect(text_of(page, "value")).to_contain_text(f"Row 50, column 40: probability {found.probability:.2f}")
-        words = f"{wide[2]} x {wide[3]} pixels (rows x columns), 50 % from {narrow[2]} x {narrow[3]}."
-        expect(text_of(page, "sentence")).to_contain_text(words)
-        expect(page.locator(".why-strip button")).to_have_count(7)
-        text_of(page, "random").check()
-        expect(text_of(page, "value")).to_contain_text("with random weights")
-        expect(text_of(page, "map-decoder1")).to_contain_text("r ")
