@@ -114,9 +114,10 @@ def test_of_every_explanation_a_flat_image_is_0_and_a_large_one_asks_for_a_windo
         explain.cut_table,
         lambda *given: explain.channel_effects(*given, "skip1"),
         lambda *given: explain.explain_pixel(*given, (3, 4, 1, 1), samples=2).probability,
+        lambda segmenter, image: segmenter.trace(image).probability,
     ):
         assert not np.any(explanation(segmenter, flat))
-        with pytest.raises(ValueError, match="at most 256 pixels a side, got 257 x 64"):
+        with pytest.raises(ValueError, match="at most 256 pixels a side, got 257 x 64; pass a window"):
             explanation(segmenter, large)
 
 

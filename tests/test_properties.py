@@ -52,8 +52,8 @@ def test_every_pixel_is_converted_by_itself(image):
 @given(images, st.sampled_from([np.uint8, np.uint16, np.float32, np.int32, bool]))
 def test_salt_is_every_value_but_0(image, kind):
     mask = (image // 3).astype(kind)
-    np.testing.assert_array_equal(salt(mask), mask.astype(bool))
-    np.testing.assert_array_equal(salt(np.repeat(mask[..., None], 3, axis=2)), mask.astype(bool))
+    for given_mask in (mask, np.repeat(mask[..., None], 3, axis=2)):
+        np.testing.assert_array_equal(salt(given_mask), mask.astype(bool))
 
 
 @examples(80)
@@ -159,16 +159,13 @@ def test_a_split_parts_every_tile_and_no_section(ids, sections, share, seed):
     assert sorted([*split.train, *split.val]) == sorted(ids)
     assert all(list(side) == sorted(side) for side in (split.train, split.val))
     assert len(split.val) >= share * len(ids) - 1e-9
-    if sections is None:
-        assert split.by == "tile"
-        assert len(split.val) <= share * len(ids) + 1
-        return
-    validating, training = ({sections.get(name) for name in side} - {None} for side in (split.val, split.train))
+    assert split.by == ("tile" if sections is None else "section")
+    of = sections or {}
+    validating, training = ({of.get(name) for name in side} - {None} for side in (split.val, split.train))
     assert not validating & training
-    left_out = [name for name in sections if sections[name] in validating and name not in ids]
-    assert list(split.left_out) == sorted(left_out)
-    largest = max((sum(sections.get(n) == s for n in ids) for s in "ABCDE"), default=1)
-    assert len(split.val) <= share * len(ids) + max(largest, 1)
+    assert list(split.left_out) == sorted(name for name in of if of[name] in validating and name not in ids)
+    largest = max(1, *(sum(of.get(name) == section for name in ids) for section in "ABCDE"))
+    assert len(split.val) <= share * len(ids) + largest
 
 
 # --- Card ---------------------------------------------------------------------------------------------------

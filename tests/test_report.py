@@ -66,12 +66,10 @@ def test_the_worst_come_by_score_then_iou_then_id():
         ("f", 0.5, 0.72, 1.0, 0.72),
         ("a", 1.0, 1.0, 1.0, 1.0),
     ]
-
-
-def test_of_many_tiles_the_twenty_worst():
     given = [f"{i:02}" for i in range(30)], [sure(first(100 - i)) for i in range(30)], [first(100)] * 30, 0.5
-    assert [tile.id for tile in report.worst(*given)] == [f"{i:02}" for i in range(29, 9, -1)]
-    assert [tile.id for tile in report.worst(*given, count=2)] == ["29", "28"]
+    for count in (20, 2):
+        assert [tile.id for tile in report.worst(*given, count)] == [f"{i:02}" for i in range(29, 29 - count, -1)]
+    assert report.worst(*given) == report.worst(*given, 20)
 
 
 @pytest.mark.parametrize("claim_tta", [False, True])

@@ -154,13 +154,6 @@ def test_an_edit_that_cannot_be_is_refused(segmenter, image, edit, sentence):
         segmenter.trace(image, edit=edit)
 
 
-def test_a_trace_of_a_large_image_asks_for_a_window(segmenter):
-    image = noise(257, 100)
-    with pytest.raises(ValueError, match="at most 256 pixels a side, got 257 x 100; pass a window"):
-        segmenter.trace(image)
-    assert segmenter.trace(image[:256]).probability.shape == (256, 100)
-
-
 def test_a_model_in_training_or_another_input_rule_is_refused():
     model = UNet(UNetConfig(width=1, depth=1))
     with pytest.raises(ValueError, match="eval mode"):
