@@ -190,6 +190,7 @@ def test_the_evaluation_fits_a_phone_and_the_threshold_survives(browser, address
     with visited(browser, address, "threshold=0.33") as page:
         wait_for_silence(page)
         page.get_by_role("link", name="Evaluation").click()
+        expect(page).to_have_url(re.compile("/how_good_is_it"))
         expect(page.get_by_test_id("stMetric")).to_have_text([label + value for label, value in headline.items()])
         charts = page.get_by_test_id("stPlotlyChart")
         expect(charts).to_have_count(7)

@@ -64,7 +64,9 @@ def reopened(**changes):
     """A new page on which a session of the two files arrived."""
     state = PageState()
     state.receive_uploads(FILES, ())
+    revision = state.revision
     state.reopen_session(session(**changes), {"a.png": "a.png", "b.png": "b.png"})
+    assert state.revision > revision
     return run(state, *FILES)
 
 
@@ -89,9 +91,10 @@ def test_a_run_in_which_nothing_moved_leaves_the_viewer_alone():
 
 def test_other_weights_bring_their_threshold_and_those_written_anew_do_not():
     state = run(PageState())
+    revision = state.revision
     draw(state.weights_box, "Second")
     run(state)
-    assert (state.threshold, state.link["weights"]) == (0.55, "second")
+    assert (state.threshold, state.link["weights"], state.revision) == (0.55, "second", revision + 1)
     state.threshold, revision = 0.3, state.revision
     run(state, found=FOUND | {"Second": weights("second", 0.55, "3" * 64)})
     assert (state.threshold, state.revision) == (0.3, revision)
