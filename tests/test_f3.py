@@ -64,8 +64,7 @@ def test_a_row_counts_salt_where_something_was_recorded():
 
 def test_the_script_prints_its_tables_and_draws(monkeypatch, capsys, tmp_path, small_weights):
     monkeypatch.chdir(tmp_path)  # without the competition's tiles
-    arguments = ["f3.py", "--data", ".", "--image", "f3.png", "--weights", str(small_weights)]
-    monkeypatch.setattr(sys, "argv", arguments)
+    monkeypatch.setattr(sys, "argv", ["", "--data", ".", "--image", "f3.png", "--weights", str(small_weights)])
     assert f3.main() == 1
     assert capsys.readouterr().err.startswith("error: expected inline_300.npy, got no such file; ")
     amplitudes = RNG.normal(0, 3000, (130, 150)).astype(np.float32)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from unet import image as image_module
-from unet.image import DARK, MARGIN, SIGNED, Padding, from_amplitude, grey, normalise, read, salt
+from unet.image import DARK, MARGIN, SIGNED, Padding, from_amplitude, grey, read, salt
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (50, 40), dtype=np.uint8)
 LIMITS = [(-1e308, 1e308), (1, 1), (2, 1), (np.nan, 1), (0, np.inf)]  # that are none
@@ -85,9 +85,3 @@ def test_crop_at_a_stride_keeps_every_pixel_that_touches_the_image():
     padding = Padding.to_multiple(101, 101, 16)  # 5 before, 6 after
     assert padding.crop(np.zeros((1, 7, 7), np.float32), 16).shape == (1, 7, 7)  # 5 to 105 touch all of 0..111 / 16
     assert padding.crop(np.zeros((1, 28, 28), np.float32), 4).shape == (1, 26, 26)  # pixels 4 to 107
-
-
-def test_normalise_gives_the_stated_mean_and_spread():
-    values = normalise(np.array([0.47, 0.63], np.float32))
-    assert values.tolist() == pytest.approx([0, 1], abs=1e-6)
-    assert values.dtype == np.float32

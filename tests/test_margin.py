@@ -54,7 +54,9 @@ def test_a_corner_that_was_never_recorded():
     rows, columns = np.indices(VALUES.shape)
     for grey, size, found in [(0, 40, True), (1, 40, True), (0.4, 40, False), (0, 5, False)]:  # 0.4 might be salt
         corner = rows + columns < size
-        np.testing.assert_array_equal(margin(np.where(corner, np.float32(grey), VALUES)), corner & found)
+        image = np.where(corner, np.float32(grey), VALUES)
+        np.testing.assert_array_equal(margin(image), corner & found)
+        assert not Segmenter.load().probability(image)[corner & found].any()
 
 
 def test_a_section_has_none_and_one_grey_is_nothing_else():
