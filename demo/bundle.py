@@ -6,7 +6,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent / "viewer"
 
-# Scripts in any order: none runs anything of another's while it is loaded.  Of the styles what all panels share is first.
+# Scripts in any order: none runs anything of another's while it is loaded.  The style that all panels share is first.
 SCRIPTS = sorted(HERE.rglob("*.js"))
 STYLES = sorted(HERE.rglob("*.css"), key=lambda path: (len(path.parts), path))
 

@@ -17,7 +17,8 @@ from typing import Any, Literal
 from playwright.sync_api import Browser, Page
 
 ROOT = Path(__file__).parents[1]
-PATIENCE = 60  # seconds until a server must answer: a first start on a busy machine
+START = 180  # seconds until a server must answer: a first start on a busy machine
+PATIENCE = 60  # seconds that a page may take for anything
 WIDE, PHONE = {"width": 1300, "height": 1000}, {"width": 390, "height": 844}
 
 # The first one draws a page in three quarters of the time; None is Playwright's own.
@@ -72,15 +73,15 @@ def started(
                 stdout=file,
                 stderr=subprocess.STDOUT,
             )
-        server, end = Server(port, process, output), time.monotonic() + PATIENCE
+        server, end = Server(port, process, output), time.monotonic() + START
         try:
             while True:
                 try:
-                    urllib.request.urlopen(server.address, timeout=PATIENCE).close()
+                    urllib.request.urlopen(server.address, timeout=START).close()
                     break
                 except OSError:
                     assert process.poll() is None, server.printed()
-                    assert time.monotonic() < end, f"no answer after {PATIENCE} s; {server.printed()}"
+                    assert time.monotonic() < end, f"no answer after {START} s; {server.printed()}"
                     time.sleep(0.1)
             yield server
         finally:
