@@ -214,8 +214,7 @@ def test_noisy_copies_give_the_mean_of_captums_saliency_over_them(segmenter, ima
     assert_near(noisy.gradient, signed.mean(0))
     assert_near(noisy.influence, np.abs(signed).mean(0))
     assert (noisy.logit, noisy.probability) == (plain.logit, plain.probability)
-    for name in plain.cams:
-        np.testing.assert_array_equal(noisy.cams[name], plain.cams[name])
+    assert all(np.array_equal(noisy.cams[name], cam) for name, cam in plain.cams.items())
     assert_near(explain.explain_pixel(segmenter, image, BOX, samples=3, noise=0).gradient, plain.gradient)
 
 

@@ -35,9 +35,7 @@ def test_the_same_grey_in_any_form(image, monkeypatch):
 
 
 def test_colours_become_their_luminance():
-    image = np.zeros((16, 16, 3), np.uint8)
-    image[..., 1] = 255
-    assert grey(image)[0, 0] == np.float32(0.587)
+    assert grey(np.full((16, 16, 3), (0, 255, 0), np.uint8))[0, 0] == np.float32(0.587)
 
 
 def test_what_was_guessed_is_said():
