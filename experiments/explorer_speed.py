@@ -1,4 +1,4 @@
-"""How fast the explorer answers, in a real browser, with the real app: medians and 95th percentiles.
+"""How fast the explorer responds, in a real browser, with the real app: medians and 95th percentiles.
 
     python experiments/explorer_speed.py            # starts the Streamlit app, drives it in Chromium
     python experiments/explorer_speed.py --memory   # opens 500 images and weighs the server instead
@@ -243,7 +243,7 @@ def main() -> None:
                 '(window.pending ||= !byId("cut-pending").hidden) && byId("cut-pending").hidden',
             )
 
-        print_row("all combinations of cuts, asked anew", repeat(arguments.repeats, batch), "<= 400")
+        print_row("all combinations of cuts, requested again", repeat(arguments.repeats, batch), "<= 400")
 
         firsts, wholes = [], []
         for number in range(arguments.repeats + 1):
@@ -252,9 +252,9 @@ def main() -> None:
             page.evaluate("""() => {
               const sentence = () => byId("why-value").textContent + byId("why-sentence").textContent;
               const before = sentence();
-              const answered = () => sentence() !== before && byId("why-sentence").textContent.includes("90 %");
-              window.first = after(answered);
-              window.whole = after(() => answered() && !byId("why-state").textContent);
+              const explained = () => sentence() !== before && byId("why-sentence").textContent.includes("90 %");
+              window.first = after(explained);
+              window.whole = after(() => explained() && !byId("why-state").textContent);
             }""")
             page.get_by_test_id("salt-viewer").evaluate(
                 """(canvas, [row, column]) => {
@@ -270,8 +270,8 @@ def main() -> None:
             )
             firsts.append(page.evaluate("first"))
             wholes.append(page.evaluate("whole"))
-        print_row("ask a pixel: first answer", firsts[1:], "<= 300")
-        print_row("ask a pixel: all of it", wholes[1:], "<= 1500")
+        print_row("explain a pixel: first response", firsts[1:], "<= 300")
+        print_row("explain a pixel: all of it", wholes[1:], "<= 1500")
 
         browser.close()
 

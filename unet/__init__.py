@@ -12,7 +12,7 @@ __all__ = ["Segmenter"]
 
 
 def __getattr__(name: str) -> Any:
-    """Loads ``Segmenter``, and PyTorch with it, when it is first asked for: ``python -m unet`` has a word before."""
+    """Loads ``Segmenter``, and PyTorch with it, on first use: ``python -m unet`` prints before that."""
     if name == "Segmenter":
         from unet.segmenter import Segmenter
 

@@ -99,12 +99,12 @@ def fit_temperature(probabilities: Sequence[Probability], truths: Sequence[Mask]
     lowest, highest = LOGITS
     count, salt, logit_sum = np.zeros(LOGIT_BINS), np.zeros(LOGIT_BINS), np.zeros(LOGIT_BINS)
     for probability, truth in pixels(probabilities, truths):
-        kept = probability > 0
-        p = np.minimum(probability[kept].astype(np.float64), 1 - np.finfo(np.float64).eps)
+        positive = probability > 0
+        p = np.minimum(probability[positive].astype(np.float64), 1 - np.finfo(np.float64).eps)
         logit = np.minimum(np.log(p) - np.log1p(-p), highest)
         index = np.minimum((logit - lowest) * (LOGIT_BINS / (highest - lowest)), LOGIT_BINS - 1).astype(np.int64)
         count += np.bincount(index, minlength=LOGIT_BINS)
-        salt += np.bincount(index[truth[kept]], minlength=LOGIT_BINS)
+        salt += np.bincount(index[truth[positive]], minlength=LOGIT_BINS)
         logit_sum += np.bincount(index, weights=logit, minlength=LOGIT_BINS)
     filled = count > 0
     count, salt, logit = count[filled], salt[filled], logit_sum[filled] / count[filled]

@@ -5,7 +5,7 @@ The method is the convolutional model: a seismic section is the earth's reflecti
 1. Geometry. A salt body is the part of the image where a field of heights is above a level. The field's
    shape makes it a dome, a flank, a stock, a sheet, a pair of bodies round a basin, or the salt above a base;
    the level is the quantile that gives the share of salt drawn for this section, so slivers and nearly full
-   tiles come up as often as asked, and bodies are cut by the tile's edge as they are in survey tiles.
+   tiles are drawn as often as in surveys, and bodies are cut by the tile's edge as they are in survey tiles.
 2. Layers. Each pixel gets a stratigraphic depth: its row, turned by a regional dip, folded, shifted by
    faults, and dragged along beside the salt, which pulls its neighbours up as it rises.
 3. Reflectivity. Beds of random thickness get random reflection coefficients, which vary along each bed.

@@ -41,10 +41,10 @@ def replacements(segmenter: Segmenter, image: ImageArray, fill: Fill = "zero") -
     Raises:
         ValueError: an image that ``Segmenter.trace`` does not take, images of different sizes, or another text.
     """
-    kept: dict[str, Tensor] = {}
+    activations: dict[str, Tensor] = {}
 
     def tap(name: str, tensor: Tensor) -> Tensor:
-        kept[name] = tensor
+        activations[name] = tensor
         return tensor
 
     x, padding = segmenter.network_input(image)
@@ -57,7 +57,8 @@ def replacements(segmenter: Segmenter, image: ImageArray, fill: Fill = "zero") -
             )
     with torch.inference_mode():
         segmenter.model(x, tap)
-        return {name: _filled(kept[name], fill) if isinstance(fill, str) else kept[name] for name in parts(segmenter)}
+    found = {name: activations[name] for name in parts(segmenter)}
+    return {name: _filled(tensor, fill) for name, tensor in found.items()} if isinstance(fill, str) else found
 
 
 def cut_table(segmenter: Segmenter, image: ImageArray, fill: Fill = "zero") -> NDArray[np.float32]:
