@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from tests.robustness.checks import LONG
-from unet.segmenter import Segmenter, computes_bfloat16, shipped_weights
+from unet.runtime import computes_bfloat16
+from unet.segmenter import Segmenter, shipped_weights
 from unet.synthetic import section, sections
 
 STORED = Path(__file__).parents[1] / "data" / "probabilities.npz"
