@@ -24,8 +24,7 @@ export function openedWindow({ windowRow, windowInputs, grip }, explorer, sight,
   const isPart = () => !isWhole(explorer.image, explorer.window);
   /** @returns {Place} */
   const corner = () => carried ?? [explorer.window.top, explorer.window.left];
-  const furthest = () =>
-    [explorer.image.height - explorer.window.height, explorer.image.width - explorer.window.width];
+  const furthest = ({ image, window } = explorer) => [image.height - window.height, image.width - window.width];
 
   /** @returns {Region} */
   function region() { const [top, left] = corner(); return { ...explorer.window, top, left }; }
@@ -40,8 +39,8 @@ export function openedWindow({ windowRow, windowInputs, grip }, explorer, sight,
 
   /** @param {PointerEvent} event */
   function take(event) {
-    const place = sight.placeOf(event);
-    held = corner().map((start, axis) => place[axis] - start);
+    const place = sight.placeOf(event), [top, left] = corner();
+    held = [place[0] - top, place[1] - left];
   }
 
   /** @param {PointerEvent} event */
