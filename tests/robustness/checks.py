@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from unet.cli import main as cli
+from unet.margin import margin
 from unet.segmenter import Segmenter
 
 ROOT = Path(__file__).parents[2]
@@ -25,6 +26,7 @@ MANY = [pytest.param(60, id="some"), pytest.param(None, id="all", marks=LONG)]  
 # The peak of a child alone: started by pytest itself, it would begin with the memory of pytest.
 MEASURED = """
 import resource, subprocess, sys
+resource.setrlimit(resource.RLIMIT_CPU, (300, 300))  # seconds; nothing here may take longer
 status = subprocess.call(sys.argv[1:])
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)
 sys.exit(status)
@@ -129,5 +131,6 @@ def check_masks(out: Path, greys: dict[str, np.ndarray], segmenter: Segmenter) -
         mask, probability = np.asarray(Image.open(masks[stem])), segmenter.probability(grey)
         assert not masks[stem].is_symlink()
         assert (mask.shape, set(np.unique(mask)) - {0, 255}) == (grey.shape, set())
+        assert not mask[margin(grey)].any(), stem
         sure = np.abs(probability - segmenter.threshold) > 1e-4  # the last bits depend on what is computed together
         assert np.array_equal((mask == 255)[sure], (probability > segmenter.threshold)[sure]), stem

@@ -75,6 +75,8 @@ def converted() -> Iterator[HostileImage]:
     yield HostileImage("colour.png", encoded(RGB), RGB @ LUMINANCE / 255)
     yield HostileImage("cmyk.jpg", encoded(cmyk, "JPEG"), red, off=0.02)
     yield HostileImage("bilevel.png", encoded(Image.fromarray(GREY > 99)), (GREY > 99).astype(np.float32))
+    cornered = np.where(np.add.outer(np.arange(40), np.arange(48)) < 24, 0, GREY).astype(np.uint8)  # with a margin
+    yield HostileImage("corner.png", encoded(cornered), cornered / 255)
     for number, turn in {1: np.array, **UPRIGHT}.items():
         exif = Image.Exif()
         exif[0x0112] = number
@@ -89,10 +91,9 @@ def refused() -> dict[str, tuple[bytes, str]]:
     finite, deflated = "finite values, got NaN or infinity", encoded(NOISE, "TIFF", compression="tiff_adobe_deflate")
     return {
         "empty.png": (b"", "got an empty file"),
-        "page.png": (b"<html><script>alert(1)</script></html>", "expected a PNG, JPEG, TIFF"),
         "icon.png": (encoded(GREY, "ICO"), "expected a PNG"),
         "pages.tif": (encoded(GREY, "TIFF", save_all=True, append_images=[OTHER]), "expected one page"),
-        "pickle.npy": (PICKLE, "expected a PNG"),
+        "pickle.npy": (PICKLE, "expected a PNG, JPEG, TIFF"),
         "objects.npy": (made.npy_of("|O", "(20, 20)") + PICKLE, "got Python objects, which are never loaded"),
         "no-pixels.png": (made.png(0, 0), ""),
         "no-rows.npy": (npy(np.zeros((0, 20), np.uint8)), "empty array"),

@@ -100,7 +100,6 @@ def spoiled() -> list[tuple[str, Spoil, str | None]]:
         ("a missing card", replaced(".json"), "small.json: the card of small.safetensors cannot be read"),
         ("missing weights", replaced(".safetensors"), "small.safetensors: cannot be read"),
         ("a folder for a card", replaced(".json", Path.mkdir), "cannot be read"),
-        ("a folder for weights", replaced(".safetensors", Path.mkdir), "cannot be read"),
         ("a card without end", replaced(".json", lambda path: path.symlink_to("/dev/zero")), no_card),
         ("a card of 50 MB", card(b" " * 50_000_001), "50,000,001"),
         ("a card that is a list", card(b"[]"), "expected the card of weights"),
