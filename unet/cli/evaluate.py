@@ -88,7 +88,7 @@ def run(options: Options) -> int:
             "name": weights.stem,
             "weights": _relative(weights),
             "sha256": segmenter.card.sha256,
-            "parameters": segmenter.card.parameters,
+            "parameters": sum(tensor.numel() for tensor in segmenter.model.parameters()),
             "threshold": segmenter.threshold,
             "temperature": segmenter.temperature,
             "split": options.split,
