@@ -278,7 +278,7 @@ def test_a_resumed_run_goes_on_with_the_tiles_it_began_with_wherever_they_are_an
         resumed(capsys, "c", data=moved)
     for part in ("images", "masks"):
         (moved / "train" / part / "08.png").unlink()
-    with pytest.raises(DataError, match=r"1 of 40 tiles .*first 08; say with --data where"):
+    with pytest.raises(DataError, match=r"expected 40 tiles, got all but 1, first 08; say with --data where"):
         resumed(capsys, "c", data=moved)
 
 

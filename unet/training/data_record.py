@@ -186,4 +186,4 @@ def _check_unchanged(place: Path, option: str, ids: Sequence[str], found: Tensor
 
 
 def _remedy(option: str) -> str:
-    return f"say with --{option} where the tiles of its beginning are, or begin another run under another --name"
+    return f"say with --{option} where the tiles it began with are now, or begin another run under another --name"
