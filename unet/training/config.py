@@ -110,7 +110,7 @@ def plain(value: Any) -> Any:
 
 def unused_options(given: TrainingConfig, own: TrainingConfig) -> list[str]:
     """The options given beside --resume that a run ignores because its own differ, as words of the command line."""
-    values, kept, defaults = (_by_option(config) for config in (given, own, TrainingConfig()))
+    values, current, defaults = (_by_option(config) for config in (given, own, TrainingConfig()))
     command = sys.argv if Path(sys.argv[0]).name == "train.py" else []  # another program has options of its own
     named = {word.split("=", 1)[0].replace("_", "-") for word in command}
     used = {"name", "resume", "data"} | ({"teacher", "unlabelled"} if own.teacher else set())
@@ -118,7 +118,7 @@ def unused_options(given: TrainingConfig, own: TrainingConfig) -> list[str]:
         f"--{option} {' '.join(map(str, value)) if isinstance(value, (list, tuple)) else value}"
         for option, value in values.items()
         # A default may have been given explicitly too.
-        if value != kept[option] and option not in used and (value != defaults[option] or f"--{option}" in named)
+        if value != current[option] and option not in used and (value != defaults[option] or f"--{option}" in named)
     ]
 
 
