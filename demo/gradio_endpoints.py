@@ -13,7 +13,6 @@ from demo.explorer import MOST_SAMPLES
 from demo.gradio_files import cached
 from demo.gradio_inputs import check_threshold, choose_segmenter, choose_weights, load_segmenter, open_image, sentences
 from unet import explain, render
-from unet.segmenter import Mask
 
 
 @sentences()
@@ -41,7 +40,7 @@ def predict(
         "threshold": detection.threshold, "salt_share": detection.share, "salt_pixels": detection.pixels,
         "highest_probability": detection.highest, "guessed": list(image.guessed),
     }  # fmt: skip
-    return _draw(detection.mask), report
+    return detection.mask * np.uint8(255), report
 
 
 @sentences()
@@ -129,7 +128,7 @@ def ablate(
         "salt_pixels": {when: detection.pixels for when, detection in detections.items()},
         "mean_change": float(change.mean(dtype=np.float64)), "largest_change": float(change.max()),
     }  # fmt: skip
-    return _draw(detections["after"].mask), report
+    return detections["after"].mask * np.uint8(255), report
 
 
 @sentences()
@@ -178,8 +177,3 @@ def explain_pixel(
         "logit": found.logit, "probability": found.probability, "samples": samples, "window": [top, left, *part.shape],
     }  # fmt: skip
     return render.SEQUENTIAL[levels], report
-
-
-def _draw(mask: Mask) -> NDArray[np.uint8]:
-    """255 where there is salt."""
-    return mask.astype(np.uint8) * np.uint8(255)

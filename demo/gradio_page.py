@@ -44,7 +44,7 @@ FIRST_SAMPLE = next(iter(SAMPLES))
 
 @gradio_inputs.sentences()
 def show(
-    picture: str | None,
+    path: str | None,
     mask: str | None,
     sample: str | None,
     label: str | None,
@@ -54,7 +54,7 @@ def show(
 ) -> str:
     """A packed message for the viewer: an image, or the response to a request about it."""
     weights = gradio_inputs.choose_weights(label)
-    image, segmenter = gradio_inputs.open_image(picture, mask, sample), gradio_inputs.load_segmenter(weights.key)
+    image, segmenter = gradio_inputs.open_image(path, mask, sample), gradio_inputs.load_segmenter(weights.key)
     probability = find_probability(image, segmenter, weights.key)
     response = None
     if request is not None:
@@ -65,7 +65,7 @@ def show(
         segmenter,
         threshold=gradio_inputs.check_threshold(threshold, segmenter),
         revision=revision,
-        link={"sample": sample if picture is None else None, "weights": weights.name},
+        link={"sample": sample if path is None else None, "weights": weights.name},
         response=response,
         with_image=request is None,
     )
@@ -74,8 +74,7 @@ def show(
 
 def respond(event: gr.EventData, *seen: Any) -> str:
     """The viewer needs the network."""
-    request = event._data if isinstance(event._data, dict) else {}
-    return show(*seen, request)  # type: ignore[call-arg]  # mypy cannot know how many they are
+    return show(*seen, event._data if isinstance(event._data, dict) else {})  # type: ignore[call-arg]
 
 
 def follow(event: gr.EventData) -> Any:
@@ -145,7 +144,7 @@ def build() -> gr.Blocks:
             with gr.Column(min_width=280):
                 sample = gr.Dropdown(list(SAMPLES), label="Sample", value=FIRST_SAMPLE)
                 weights = gr.Dropdown(list(found), label="Weights", value=next(iter(found)))
-            picture, mask = upload("Your image"), upload("Its ground-truth mask")
+            image, mask = upload("Your image"), upload("Its ground-truth mask")
         host, load = '<div class="viewer-host"></div>', f"const [script, styles] = {sources};{LOAD_VIEWER}"
         viewer = gr.HTML(None, html_template=host, js_on_load=load, apply_default_css=False, container=False)
         gr.Markdown(PROBABILITY_NOTE)
@@ -182,7 +181,7 @@ def build() -> gr.Blocks:
                 explained = result("Influence")
 
         revision = gr.State(0)  # raised whenever Python moves the viewer's threshold
-        seen = [picture, mask, sample, weights, threshold, revision]
+        seen = [image, mask, sample, weights, threshold, revision]
         network: dict[str, Any] = {"concurrency_id": "network", "concurrency_limit": 2}
         private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
         shown: dict[str, Any] = {"inputs": seen, "outputs": viewer, **private, **network}
@@ -193,9 +192,9 @@ def build() -> gr.Blocks:
         raised = threshold.input(lambda number: number + 1, revision, revision, trigger_mode="always_last", **private)
         raised.then(show, **shown)
         # A sample takes the place of an upload, and an upload that of the sample.
-        sample.input(lambda: (None, None), None, [picture, mask], **private).then(show, **shown)
-        picture.upload(lambda: None, None, sample, **private).then(show, **shown)
-        picture.clear(lambda: (FIRST_SAMPLE, None), None, [sample, mask], **private).then(show, **shown)
+        sample.input(lambda: (None, None), None, [image, mask], **private).then(show, **shown)
+        image.upload(lambda: None, None, sample, **private).then(show, **shown)
+        image.clear(lambda: (FIRST_SAMPLE, None), None, [sample, mask], **private).then(show, **shown)
         for changed in (mask.upload, mask.clear):
             changed(show, trigger_mode="always_last", **shown)
         viewer.request(respond, trigger_mode="multiple", **shown)
@@ -210,5 +209,5 @@ def build() -> gr.Blocks:
             (ablate_button, gradio_endpoints.ablate, [cuts, fill, threshold, weights, top, left, sample], ablated),
             (explain_button, gradio_endpoints.explain_pixel, [*box, samples, weights, top, left, sample], explained),
         ):
-            button.click(endpoint, [picture, *inputs], outputs, api_name=endpoint.__name__, **network)
+            button.click(endpoint, [image, *inputs], outputs, api_name=endpoint.__name__, **network)
     return page
