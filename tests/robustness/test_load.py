@@ -119,7 +119,7 @@ class Found(NamedTuple):
         return same_size and abs(highest - self.highest) <= EDGE and not ((mask != self.mask) & ~self.edge).any()
 
 
-@pytest.mark.parametrize(("count", "users"), [(24, 4), pytest.param(2000, 8, marks=LONG)])
+@pytest.mark.parametrize(("count", "users"), [(12, 4), pytest.param(2000, 8, marks=LONG)])
 def test_no_prediction_is_lost_or_mixed_up(gradio: Server, tmp_path: Path, count: int, users: int) -> None:
     paths, segmenter = draw(tmp_path, count), Segmenter.load()
     right = []
@@ -142,7 +142,7 @@ def test_no_prediction_is_lost_or_mixed_up(gradio: Server, tmp_path: Path, count
         assert number in fitting, f"image {number} got the response to {fitting or json.dumps(report)}"
 
     with ThreadPoolExecutor(users) as pool:
-        list(pool.map(predict, range(24)))
+        list(pool.map(predict, range(12)))
         warm = memory(gradio)
         list(pool.map(predict, range(count)))
     assert memory(gradio) <= 1.1 * warm + CACHE.capacity / MEGABYTE
