@@ -103,7 +103,6 @@ def refused() -> dict[str, tuple[bytes, str]]:
         "nan.tif": (encoded(NAN.astype(np.float32), "TIFF"), finite),
         "infinite.npy": (npy(np.full((20, 20), -np.inf)), finite),
         "amplitudes.npy": (npy(EXPECTED * 9000 - 4000), "floating point in [0, 1], got -1776.47 to"),
-        "words.npy": (npy(np.full((20, 20), "salt")), "got <U4"),
         "table.npy": (npy(np.zeros((20, 20), [("a", "u1"), ("b", "f4")])), "got a table"),
         "integers-outside.tif": (encoded(WIDE.astype(np.int32) * 1000, "TIFF"), "32-bit integers from 0 to 65535"),
         "lab.tif": (encoded(Image.new("LAB", (48, 40)), "TIFF"), "colours of the kind LAB"),
@@ -119,6 +118,7 @@ def refused() -> dict[str, tuple[bytes, str]]:
         "noisy.tif": (deflated[:200] + bytes(20) + deflated[220:], ""),  # libtiff writes of it to the terminal
         "many-values.tif": (made.tiff((258, 3, 1, 8), (258, 3, 2**32 - 1, 8)), ""),
         "many-depths.tif": (made.tiff((258, 3, 1, 8), (258, 3, 218, 8)), ""),
+        "depth-of-text.tif": (made.tiff((258, 3, 1, 8), (258, 2, 1, 8)), "\\x08 bits"),
         "less-than-nothing.npy": (made.npy_of("<f8", "(-20, -20)"), ""),
         "deep.npy": (made.npy_header("(" * 9000), damaged),
         "long-header.npy": (made.npy_header(" " * 100_000, version=2), damaged),

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 
+from unet.files.printable import LONGEST_REASON, printable
 from unet.image import ImageArray
 
 # TIFF 6.0, and its supplements.
@@ -95,6 +96,7 @@ def describe_unread_tiff(content: bytes) -> str:
     if not bits:
         return ""
     named = f"{'+'.join(map(str, bits[:4]))} bits, {FORMATS.get(kind, 'of another format')}, photometric {white}"
+    named = printable(named)[:LONGEST_REASON]  # damaged tags may hold any text
     return f"expected a TIFF of another kind, got one of {named}; save it as 8-bit or 16-bit grey, or as NPY"
 
 
