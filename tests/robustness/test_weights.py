@@ -110,7 +110,6 @@ def spoiled() -> list[tuple[str, Spoil, str | None]]:
         ("another input rule", entry(input={**RULE, "mean": 0.5}), "input rule"),
         ("an input rule of a megabyte", entry(input={"x" * 10**6: 1}), ""),
         ("another shape of network", entry(config={"width": 8, "depth": 3}), "sites of its config"),
-        ("a network of 60 halvings", entry(config={"depth": 60}), "a depth of 1 to 6"),
         ("a config of a control character", entry(config={"\x1b": 1}), "got one with '\\x1b'"),
         ("sites of another network", entry(sites=[]), "sites of its config"),
         ("parameters of another network", entry(parameters=5), "parameters of its config"),
