@@ -140,8 +140,8 @@ class Card(Struct, frozen=True, kw_only=True):
         return () if self.split is None else self.split.train
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, ready for ``json``; what is not known is left out."""
+        """Plain values, ready for ``json``; what is not known is left out, but not that there is no split."""
         values: dict[str, Any] = msgspec.to_builtins(self)
         if self.split is not None:
             values["split"]["sha256"] = self.split.sha256
-        return {name: value for name, value in values.items() if value not in (None, "", (), {})}
+        return {name: value for name, value in values.items() if name == "split" or value not in (None, "", (), {})}

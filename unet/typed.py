@@ -81,6 +81,8 @@ def _sentence(message: str, value: Any) -> str:
             return f"expected every value in {where} to be {kinds}{bound}, got {_WORDS.get(expected[3], 'another')}"
     elif (problem or message).startswith(("Invalid enum value", "Invalid value")):
         kinds, bound = "a known word", ""
+    elif problem == "Number out of range":
+        kinds, bound = "a number that a computer can hold", ""
     else:  # raised by a type's own check, and a sentence already
         return problem or message
     for name, index in path:
