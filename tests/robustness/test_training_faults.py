@@ -1,4 +1,4 @@
-"""A training when things go wrong: full and read-only disks, damaged checkpoints, an exploding loss, signals."""
+"""A training that is killed, interrupted or finds no room: whole files, one sentence, the same weights when resumed."""
 
 import os
 import re
@@ -14,29 +14,17 @@ import pytest
 
 from tests.robustness.checks import LONG, ROOT
 from tests.robustness.small_disk import needs_small_disk, small_disk
-from tests.robustness.training_runs import (
-    EPOCHS,
-    SECONDS,
-    Training,
-    check_one_sentence,
-    check_whole,
-    complete,
-    explode,
-    outcome,
-    undisturbed,
-)
+from tests.robustness.training_runs import SECONDS, Training, check_one_sentence, check_whole, complete, outcome, tear
 from unet import checkpoint
-from unet.training.resume import CHECKPOINTS, read_state
 
-SIGNALS = [signal.SIGINT, signal.SIGTERM]
-MOMENTS = [pytest.param(number, seed, marks=LONG if seed else ()) for number in SIGNALS for seed in range(15)]
 AS_A_USER = [sys.executable, ROOT / "train.py"]
 ON_A_SMALL_DISK = "from tests.robustness.training_runs import main; import sys; sys.exit(main(('--name=a',)))"
+WRITES = 4  # of an epoch: weights, card, metrics, resume checkpoint
 
 
-@pytest.fixture(scope="module")
-def expected(tmp_path_factory):
-    return undisturbed(tmp_path_factory.mktemp("undisturbed"))
+def seeds(count):
+    """Numbers to draw moments with, the first of them in the short form too."""
+    return pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=LONG) for seed in range(1, count))])
 
 
 def start(folder, *command):
@@ -45,65 +33,57 @@ def start(folder, *command):
     return subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True)
 
 
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory):
+    """What a run ends with that nothing disturbs."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    status, printed = Training(folder, "--name=a").end()
+    assert status == 0, printed
+    return outcome(folder / "runs/a")
+
+
 def check_goes_on(folder, expected):
     """The run ``a`` in a folder is whole, and ends as the undisturbed one when it is resumed."""
     check_whole(folder / "runs/a")
-    assert not list((folder / "runs").rglob("*.tmp"))
     status, printed = Training(folder, "--name=a", "--resume").end()
     assert status == 0, printed
     assert outcome(folder / "runs/a") == expected
 
 
-@needs_small_disk
-def test_a_full_disk_ends_a_run_in_one_sentence_and_it_goes_on_with_more_room(tmp_path, expected):
-    # It holds the checkpoints of two epochs, and not a third beside them.
-    process = start(tmp_path, *small_disk(tmp_path, "300k"), sys.executable, "-c", ON_A_SMALL_DISK)
-    printed = process.communicate()[1]
-    assert process.returncode == 1
-    check_one_sentence(printed, "error: runs/a cannot be written (No space left on device)", "--resume")
-    assert complete(tmp_path / "copy/runs/a") == 2
-    check_goes_on(tmp_path / "copy", expected)
+@seeds(25)
+def test_killed_and_resumed_a_run_ends_with_the_weights_of_an_undisturbed_one(tmp_path, expected, seed):
+    random, run = np.random.default_rng(seed), tmp_path / "runs/a"
+    write = int(random.integers(1, 2 * WRITES, endpoint=True))
+    status, _ = Training(tmp_path, "--name=a", "--resume", before=partial(tear, write)).end()
+    assert status == -signal.SIGKILL
+    assert len(list(run.glob("*.tmp"))) == 1  # half a file, under a temporary name
+    check_whole(run)
+    process = Training(tmp_path, "--name=a", "--resume")
+    time.sleep(random.uniform(0, SECONDS))
+    process.send(signal.SIGKILL)
+    assert process.end()[0] in (-signal.SIGKILL, 0)
+    check_goes_on(tmp_path, expected)
 
 
-@needs_small_disk
-def test_a_read_only_disk_is_refused_before_anything_is_learned(tmp_path):
-    process = start(tmp_path, *small_disk(tmp_path, read_only=True), *AS_A_USER, "--name=a")
-    printed = process.communicate()[1]
-    assert process.returncode == 1
-    check_one_sentence(printed, "error: runs/a cannot be written (Read-only file system)", "--resume")
-    assert "epoch" not in printed
+@seeds(15)
+def test_interrupted_while_it_learns_it_says_one_line_and_goes_on(tmp_path, expected, seed):
+    random, run = np.random.default_rng(seed), tmp_path / "runs/a"
+    for number in (signal.SIGINT, signal.SIGTERM):
+        process = Training(tmp_path, "--name=a", "--resume")
+        process.wait_for(complete(run) + 1, run)
+        time.sleep(random.uniform(0, SECONDS / 10))
+        process.send(number)
+        status, printed = process.end()
+        assert status == 128 + number, printed
+        check_one_sentence(printed, "interrupted; go on with --resume")
+        assert printed.count("\ninterrupted") == 1
+        assert not list(run.glob("*.tmp"))
+        checkpoint.load(run / "a.safetensors")  # of one epoch, as its card
+    check_goes_on(tmp_path, expected)
 
 
-@pytest.mark.parametrize("flips", [pytest.param(50, id="some"), pytest.param(2000, id="many", marks=LONG)])
-def test_one_flipped_bit_in_a_checkpoint_is_noticed(tmp_path, expected, flips):
-    Training(tmp_path, "--name=a").end()
-    path = tmp_path / "runs/a" / CHECKPOINTS[EPOCHS % 2]
-    content = path.read_bytes()
-    for bit in np.random.default_rng(0).integers(0, 8 * len(content), flips):
-        changed = bytearray(content)
-        changed[bit // 8] ^= 1 << bit % 8
-        path.write_bytes(changed)
-        assert read_state(path) is None
-    check = "is damaged or of another version"
-    status, printed = Training(tmp_path, "--name=a", "--resume").end()
-    assert (status, printed.count(check)) == (0, 1), printed
-    assert outcome(tmp_path / "runs/a") == expected
-    for name in CHECKPOINTS:
-        (tmp_path / "runs/a" / name).write_bytes(content[:-1])
-    status, printed = Training(tmp_path, "--name=a", "--resume").end()
-    assert status == 1
-    check_one_sentence(printed, "error: runs/a: expected a whole checkpoint", "--start-from runs/a/a.safetensors")
-
-
-def test_a_loss_that_explodes_ends_a_run_in_one_sentence_with_the_last_weights(tmp_path):
-    status, printed = Training(tmp_path, "--name=a", before=partial(explode, 3)).end()
-    assert status == 1
-    check_one_sentence(printed, "error: the loss is nan in epoch 3, step 2 (tiles synthetic section ")
-    assert checkpoint.load(tmp_path / "runs/a/a.safetensors")[1].training["epochs"] == 2
-    check_whole(tmp_path / "runs/a")
-
-
-@pytest.mark.parametrize(("number", "seed"), MOMENTS)
+@seeds(15)
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=LONG)])
 def test_interrupted_while_it_loads_it_says_one_line(tmp_path, number, seed):
     process = start(tmp_path, *AS_A_USER, "--name=a")
     status = Path(f"/proc/{process.pid}/status")
@@ -116,16 +96,20 @@ def test_interrupted_while_it_loads_it_says_one_line(tmp_path, number, seed):
     assert process.returncode == 128 + number
 
 
-@pytest.mark.parametrize(("number", "seed"), MOMENTS)
-def test_interrupted_while_it_learns_it_says_one_line_and_goes_on(tmp_path, expected, number, seed):
-    random = np.random.default_rng([seed, number])
-    process = Training(tmp_path, "--name=a")
-    process.wait_for(1, tmp_path / "runs/a")
-    time.sleep(random.uniform(0, SECONDS / 4))
-    process.send(number)
-    status, printed = process.end()
-    assert status == 128 + number, printed
-    check_one_sentence(printed, "interrupted; go on with --resume")
-    assert printed.count("\ninterrupted") == 1
-    checkpoint.load(tmp_path / "runs/a/a.safetensors")  # of one epoch, as its card
-    check_goes_on(tmp_path, expected)
+@LONG
+@needs_small_disk
+@pytest.mark.parametrize("read_only", [False, True])
+def test_a_disk_that_takes_no_more(tmp_path, expected, read_only):
+    """A full one holds the checkpoints of two epochs, and not a third beside them; with more room the run goes on."""
+    command = [*AS_A_USER, "--name=a"] if read_only else [sys.executable, "-c", ON_A_SMALL_DISK]
+    process = start(tmp_path, *small_disk(tmp_path, "300k", read_only), *command)
+    printed = process.communicate()[1]
+    assert process.returncode == 1
+    reason = "Read-only file system" if read_only else "No space left on device"
+    check_one_sentence(printed, f"error: runs/a cannot be written ({reason})", "--resume")
+    assert complete(tmp_path / "copy/runs/a") == (0 if read_only else 2)
+    if read_only:
+        assert "epoch" not in printed
+    else:
+        assert not list((tmp_path / "copy/runs").rglob("*.tmp"))
+        check_goes_on(tmp_path / "copy", expected)

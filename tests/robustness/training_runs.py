@@ -1,7 +1,6 @@
 """Trainings in processes of their own, forked from a server that has imported everything already."""
 
 import json
-import math
 import multiprocessing
 import os
 import signal
@@ -16,13 +15,11 @@ import torch
 import train
 from unet import checkpoint
 from unet.data import dataset
-from unet.training import loop
 from unet.training.resume import CHECKPOINTS, read_state
 
 EPOCHS = 5
 SECONDS = 2.0  # what a whole run takes, about
 RUN = (f"--epochs={EPOCHS}", "--batch-size=4", "--sections-per-epoch=8", "--model.width=2", "--model.depth=2")
-WRITES = 4  # of an epoch: weights, card, metrics, resume checkpoint
 
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload([__name__, "tyro", "torch.distributed"])
@@ -96,12 +93,6 @@ def tear(write: int) -> None:
     os.fsync = killing
 
 
-def explode(epoch: int) -> None:
-    """Makes the steps of an epoch infinite."""
-    rate = loop.learning_rate
-    loop.learning_rate = lambda config, progress: math.inf if progress * EPOCHS >= epoch - 1 else rate(config, progress)
-
-
 class Outcome(NamedTuple):
     """The SHA-256 of a finished run's weights, and loss, mAP and IoU of every epoch."""
 
@@ -138,10 +129,3 @@ def check_one_sentence(printed, *parts):
 def complete(run: Path) -> int:
     """How many epochs the newest whole checkpoint of a run holds; 0 without one."""
     return max((len(state.history) for name in CHECKPOINTS if (state := read_state(run / name))), default=0)
-
-
-def undisturbed(folder: Path) -> Outcome:
-    """What a run that nothing disturbs ends with."""
-    status, printed = Training(folder, "--name=whole").end()
-    assert status == 0, printed
-    return outcome(folder / "runs/whole")
