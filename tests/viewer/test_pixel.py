@@ -328,6 +328,8 @@ def test_everything_by_keyboard(page):
             raise AssertionError(f"Tab does not reach {testid}")
         for key in keys:
             page.keyboard.press(key)
+            page.evaluate("touch('pixel')")  # a frame that comes late leaves what is being typed
+            settle(page)
         assert state(page, name) == value
         if testid == "why-map-encoder2":
             assert state(page, "overlay")["owner"] == "why"

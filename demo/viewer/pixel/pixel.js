@@ -40,6 +40,12 @@ function pixelInputs(explorer) {
     type: "number", min: i < 2 ? 0 : 1, step: 1, inputmode: "numeric", "data-testid": `why-${name.toLowerCase()}`,
     onchange: read,
   }));
+  let written = ""; // the place that stands in the inputs
+
+  const place = () => JSON.stringify([explorer.image.key, explorer.state.pixel, explorer.state.box]);
+
+  /** A place that stands there already is not written again: somebody may be typing the next one. */
+  function follow() { if (written !== place()) write(); }
 
   function read() {
     const { height, width } = explorer.image;
@@ -61,6 +67,7 @@ function pixelInputs(explorer) {
     const { pixel, box } = explorer.state;
     const { height, width } = explorer.image;
     const most = [height - 1, width - 1, height, width];
+    written = place();
     const values = [...(pixel ?? ["", ""]), box?.[2] ?? 1, box?.[3] ?? 1].map(String);
     inputs.forEach((input, i) => {
       input.max = String(most[i]);
@@ -69,7 +76,7 @@ function pixelInputs(explorer) {
   }
 
   const row = h("div", { class: "row why-place" }, ...inputs.map((input, i) => h("label", {}, names[i], input)));
-  return { row, write, focus: () => inputs[0].focus() };
+  return { row, follow, focus: () => inputs[0].focus() };
 }
 
 /** @param {HTMLElement} host @param {Explorer} explorer @returns {Update} */
@@ -202,7 +209,7 @@ export function pixelPanel(host, explorer) {
     if (has("overlay")) maps.mark();
     if (drawn && explorer.state.frames !== frames) setFrames(); // a new view from the server takes them away
     if (!has("image", "pixel", "box", "random", "window", "cuts")) return;
-    if (has("image", "pixel", "box")) inputs.write();
+    inputs.follow();
     random.checked = explorer.state.random;
     const place = requests.follow();
     invite.hidden = Boolean(place);
