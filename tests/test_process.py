@@ -30,6 +30,8 @@ WORK = {
     "turned into another error": f"try: {SLEEPS}\n    except KeyboardInterrupt as error: raise RuntimeError from error",
     "in a destructor": "type('Late', (), {'__del__': lambda self: (ready(), time.sleep(20))})(); time.sleep(20)",
 }
+LATE = "atexit.register(lambda: (ready(), time.sleep(0.3)))"
+ONE_LINE = (130, "interrupted\n")
 
 
 def end(*signals, work=SLEEPS, begin="", pause=0.02):
@@ -47,31 +49,22 @@ def end(*signals, work=SLEEPS, begin="", pause=0.02):
 
 @pytest.mark.parametrize("work", WORK.values(), ids=WORK)
 def test_a_signal_is_one_line_wherever_it_comes(work):
-    assert end(signal.SIGINT, work=work) == (130, "interrupted\n")
+    assert end(signal.SIGINT, work=work) == ONE_LINE
 
 
-def test_the_first_signal_gives_the_status():
-    assert end(signal.SIGTERM, signal.SIGINT) == (143, "interrupted\n")
-
-
-def test_the_second_one_does_not_wait():
-    slow = f"try: {SLEEPS}\n    finally: time.sleep(20)"
-    assert end(signal.SIGINT, signal.SIGINT, work=slow, pause=0.2) == (130, "interrupted\n")
-
-
-@pytest.mark.parametrize("pause", [0, 0.0003, 0.001])
-def test_any_number_of_signals_are_one_line(pause):
-    for _ in range(5):
-        assert end(*[signal.SIGINT] * 30, pause=pause) == (130, "interrupted\n")
-
-
-def test_a_signal_before_the_work_ends_it_at_once():
-    assert end(signal.SIGINT, begin=SLEEPS) == (130, "before\n")
-
-
-def test_a_signal_after_the_work_changes_nothing():
-    late = "atexit.register(lambda: (ready(), time.sleep(0.3)))"
-    assert end(signal.SIGINT, signal.SIGTERM, work=late, pause=0.05) == (0, "")
+@pytest.mark.parametrize(
+    ("signals", "options", "ended"),
+    [
+        ([signal.SIGTERM, signal.SIGINT], {}, (143, "interrupted\n")),
+        ([signal.SIGINT] * 2, {"work": f"try: {SLEEPS}\n    finally: time.sleep(20)", "pause": 0.2}, ONE_LINE),
+        *(([signal.SIGINT] * 30, {"pause": pause}, ONE_LINE) for pause in [0, 0.0003, 0.001] * 3),
+        ([signal.SIGINT], {"begin": SLEEPS}, (130, "before\n")),
+        ([signal.SIGINT, signal.SIGTERM], {"work": LATE, "pause": 0.05}, (0, "")),
+    ],
+    ids=["the first gives the status", "the second does not wait", *["many"] * 9, "before the work", "after the work"],
+)
+def test_several_signals_and_those_at_the_edges(signals, options, ended):
+    assert end(*signals, **options) == ended
 
 
 @pytest.mark.parametrize(

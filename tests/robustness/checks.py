@@ -97,9 +97,9 @@ def run_here(words: list) -> Ended:
     return Ended(status, out.getvalue(), err.getvalue())
 
 
-def run_process(words: list) -> Ended:
+def run_process(words: list, program: tuple[str, ...] = ("-m", "unet")) -> Ended:
     """A command as a user runs it, with its peak memory."""
-    command = [sys.executable, "-c", MEASURED, sys.executable, "-m", "unet", *words]
+    command = [sys.executable, "-c", MEASURED, sys.executable, *program, *words]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     *out, megabytes = done.stdout.splitlines()
