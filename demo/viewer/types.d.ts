@@ -225,4 +225,6 @@ export interface Callbacks {
   request(request: SentRequest): void;
   /** A user has let go of something. */
   settled(state: object): void;
+  /** Whether a message says the settled state back. */
+  confirms?: boolean;
 }

@@ -44,6 +44,7 @@ export default function ({ parentElement, data, setStateValue, setTriggerValue }
   view(parentElement, data, {
     request: (request) => setTriggerValue("request", request),
     settled: (state) => setStateValue("view", state),
+    confirms: true,
   });
   return () => explorers.get(parentElement)?.close();
 }
@@ -67,9 +68,13 @@ function build(root) {
   /** @type {Set<string>} */
   let changed = new Set();
   let frame = 0, settling = 0;
-  let told = ""; // the state the server knows
+  let told = ""; // the state the server was sent
+  let known = ""; // the state its last message confirms
   let unpacking = Promise.resolve(); // messages are unpacked one after the other
-  let leaving = false, home = location.pathname;
+  let leaving = false;
+  const home = location.pathname;
+  /** @type {HTMLAnchorElement | null} */
+  let held = null; // a link that is followed once the server knows the state
 
   const absent = /** @type {any} */ (null);
   /** @type {Explorer} */
@@ -167,8 +172,6 @@ function build(root) {
   /** @param {Uint8Array<ArrayBuffer> | string} packed @param {Callbacks} given */
   function receive(packed, given) {
     callbacks = given;
-    leaving = false;
-    home = location.pathname;
     const bytes = typeof packed === "string" ? fromBase64(packed) : packed;
     unpacking = unpacking.then(() => unpack(bytes)).then(open);
     return unpacking;
@@ -184,8 +187,6 @@ function build(root) {
       requests.forget();
       fitState();
       touch("image", ...Object.keys(START));
-      // What a link brought is news to the server.
-      told ||= keptState({ ...START, threshold, window: state.window });
       settleLater();
     }
     // The same revision means that Python only repeats what it heard from here, perhaps late: the hand is right.
@@ -195,6 +196,9 @@ function build(root) {
       if (explorer.network) fitState();
       touch("threshold");
     }
+    known = keptState({ ...START, threshold, window: state.window, ...message.view });
+    told ||= known; // what a link brought is news to the server
+    if (known === told) held?.click();
     requests.take(message.response);
     if (key !== explorer.image?.key) explorer.request({ kind: "image" }).catch((error) => say(error.message));
     else showLink();
@@ -228,13 +232,24 @@ function build(root) {
 
   /**
    * Streamlit cannot tell a request that overtakes a change of pages from one of the new page, and shows neither.  So all
-   * is said before a link is clicked, and nothing after it.
-   * @param {Event} event
+   * is said before a link is followed, and nothing after it.  What still waits behind a response when the page changes,
+   * Streamlit drops: the link waits for it.
+   * @param {MouseEvent} event
    */
   function leave(event) {
     const target = /** @type {HTMLAnchorElement} */ (event.composedPath().find((element) => "href" in element && element.href));
     if (target?.origin !== location.origin || target.target === "_blank" || target.pathname === location.pathname) return;
-    if (event.type === "pointerdown") return tell({ atOnce: true });
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return; // another tab
+    tell({ atOnce: true });
+    if (event.type === "pointerdown") return;
+    if (callbacks?.confirms && known !== told && target !== held) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      held = target;
+      setTimeout(() => held?.click(), PATIENCE); // where nothing is confirmed
+      return;
+    }
+    held = null;
     leaving = true;
     setTimeout(() => { leaving = false; requests.send(); tell(); }, PATIENCE); // where nobody left
   }
