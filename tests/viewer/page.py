@@ -13,36 +13,35 @@ from unet import Segmenter
 ADDRESS = "http://viewer.test/"  # answered by the test itself
 HTML = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Viewer</title><meta name="viewport" content="width=device-width">
-<style>%s</style><style>body { margin: 12px; background: #fff; %s }</style></head><body><main id="root"></main>
+<style>%s</style><style>body { margin: 12px; background: #fff }</style></head><body><main id="root"></main>
 <script type="module">%s</script></body></html>"""
 START = """
   import { view } from "/viewer.js";
   window.requests = []; window.settled = [];
-  const callbacks = {
-    settled: (state) => settled.push(state),
-    request: async (sent) => {
-      requests.push(sent);
-      const message = await respond(sent);
-      if (requests.length > %d) receive(message);
-    },
+  let lost = Number(new URLSearchParams(location.search).get("lose")); // responses that get lost on their way
+  const request = async (sent) => {
+    requests.push(sent);
+    const message = await respond(sent);
+    if (lost-- <= 0) receive(message);
   };
-  window.receive = (packed) => view(document.getElementById("root"), packed, callbacks);
+  window.receive = (packed) =>
+    view(document.getElementById("root"), packed, { request, settled: (state) => settled.push(state) });
   receive(await respond(null));"""
-DARK = "--body-text-color: #e6eaee; --body-background-fill: #12171c; background: #12171c; color-scheme: dark"
 
 
 @contextmanager
-def bare_page(browser: Browser, start: str, *, viewport=(1300, 1000), dark=False, exports="", **context):
+def bare_page(browser: Browser, start: str, *, viewport=(1300, 1000), exports="", **context) -> Iterator[Page]:
     """A page that runs ``start`` with the viewer's script as /viewer.js; an error in it fails the test.
 
     ``exports`` is what else the script exports; ``context`` goes to ``browser.new_context``.
     """
-    page = browser.new_context(viewport={"width": viewport[0], "height": viewport[1]}, **context).new_page()
+    size = {"width": viewport[0], "height": viewport[1]}
+    page = browser.new_context(viewport=size, **context).new_page()
     page.set_default_timeout(30_000)
-    errors: list[str] = []
+    page.size, errors = size, []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
-    html = HTML % (bundle.style(), DARK if dark else "", start)
+    html = HTML % (bundle.style(), start)
     bodies = {"": (html, "text/html"), "viewer.js": (bundle.script() + exports, "text/javascript")}
 
     def serve(route) -> None:
@@ -56,36 +55,38 @@ def bare_page(browser: Browser, start: str, *, viewport=(1300, 1000), dark=False
 
 
 @contextmanager
-def viewer_page(browser: Browser, image: SeismicImage, segmenter: Segmenter, *, lose=0, **options) -> Iterator[Page]:
-    """A page for the viewer of one image; ``open_viewer`` shows it, as often as wanted.
+def viewer_page(browser: Browser, image: SeismicImage, segmenter: Segmenter, **options) -> Iterator[Page]:
+    """A page for the viewer of this image or of others; ``open_viewer`` shows them, as often as wanted.
 
-    ``page.evaluate("requests")`` are the requests so far, ``"settled"`` the states the server was told.  ``lose`` is
-    how many of the first responses get lost on their way; ``options`` go to ``bare_page``.
+    ``page.evaluate("requests")`` are the requests so far, ``"settled"`` the states the server was told.
+    ``options`` go to ``bare_page``.
     """
-    probability = segmenter.probability(image.grey)
-    key = messages.key(image, probability, segmenter)
 
     def respond(request: dict | None) -> str:
+        image, segmenter, threshold = page.shown
+        probability = segmenter.probability(image.grey)
+        key = messages.key(image, probability, segmenter)
         message = messages.make_message(
-            image, probability, segmenter, threshold=page.threshold, revision=1, with_image=request is None,
+            image, probability, segmenter, threshold=threshold, revision=1, with_image=request is None,
             link={"sample": image.name, "weights": "salt-unet"},
             response=request and explorer.respond(request, image, segmenter, key),
         )  # fmt: skip
         return base64.b64encode(messages.pack(message)).decode()
 
-    with bare_page(browser, START % lose, **options) as page:
+    with bare_page(browser, START, **options) as page:
+        page.usual = image, segmenter
         page.expose_function("respond", respond)
         yield page
 
 
-def open_viewer(page: Page, query: str = "", *, threshold: float = 0.4, wait: bool = True) -> None:
+def open_viewer(page: Page, query: str = "", *, image=None, segmenter=None, threshold: float = 0.4) -> None:
     """Opens the viewer anew, by a link with this query; waits until maps and cuts are there."""
-    page.threshold = threshold
+    page.shown = image or page.usual[0], segmenter or page.usual[1], threshold
+    page.set_viewport_size(page.size)
     page.mouse.move(0, 0)
     page.goto(f"{ADDRESS}?{query}")
     page.get_by_test_id("salt-readout").filter(has_text="threshold").wait_for()
-    if wait:
-        wait_for_network(page)
+    wait_for_network(page)
 
 
 def wait_for_network(page: Page) -> None:

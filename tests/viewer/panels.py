@@ -62,8 +62,7 @@ def start(
         "window": window or {"top": top, "left": left, "height": min(128, height), "width": min(128, width)},
         "palette": PALETTE, "panels": panels, "tables": list(tables),
     }  # fmt: skip
-    if page.viewport_size != {"width": viewport[0], "height": viewport[1]}:
-        page.set_viewport_size({"width": viewport[0], "height": viewport[1]})
+    page.set_viewport_size({"width": viewport[0], "height": viewport[1]})
     page.mouse.move(0, 0)
     page.evaluate("(text) => { scrollTo(0, 0); start(text); }", encode(given))
     settle(page)
@@ -99,3 +98,9 @@ def pixels(canvas, top=0, left=0, height=1, width=1):
         [top, left, height, width],
     )
     return np.frombuffer(base64.b64decode(text), np.uint8).reshape(rows, columns, 4)
+
+
+def overlay_pixels(page):
+    """The canvas that lies over the image."""
+    settle(page)
+    return pixels(page.evaluate_handle("explorer.state.overlay.canvas").as_element())
