@@ -1,14 +1,16 @@
 """What SECURITY.md promises: nothing that is read can run, and the tools that watch over it do see."""
 
 import hashlib
+import io
 import json
 import pickle
 import re
 import subprocess
 import sys
 import tomllib
-import zipfile
+from functools import partial
 from importlib import metadata
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,7 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.robustness.hostile_files import plant, zipped
 from tests.servers import ROOT
 from unet import pretrained, synthetic
 from unet.checkpoint import CheckpointError
@@ -34,60 +37,52 @@ class Payload:
 
 
 @pytest.fixture
-def poisoned(tmp_path, monkeypatch):
-    """The payload in every wrapping that some reader unpacks, and did: otherwise the tests would prove nothing."""
+def payloads(tmp_path, monkeypatch):
+    """The payload in every wrapping that some reader unpacks, and did: otherwise the test would prove nothing."""
     monkeypatch.chdir(tmp_path)
-    payload, marker = Payload(), tmp_path / "the payload ran"
-    np.save(tmp_path / "objects.npy", np.array([[payload] * 20] * 20, dtype=object), allow_pickle=True)
-    torch.save({"weight": payload}, tmp_path / "torch.pt")
-    torch.save({"weight": payload}, tmp_path / "old.pt", _use_new_zipfile_serialization=False)
-    (tmp_path / "pickle").write_bytes(pickle.dumps(payload))
-    readers = {
-        "pickle": lambda path: pickle.loads(path.read_bytes()),
-        "objects.npy": lambda path: np.load(path, allow_pickle=True),
-        "torch.pt": lambda path: torch.load(path, weights_only=False),
-        "old.pt": lambda path: torch.load(path, weights_only=False),
-    }
-    for name, read in readers.items():
-        read(tmp_path / name)
-        assert marker.exists(), name
+    payload, marker, contents = Payload(), tmp_path / "the payload ran", []
+    tensors = {"weight": payload}
+    for write, read in (
+        (lambda file: pickle.dump(payload, file), pickle.load),
+        (
+            lambda file: np.save(file, np.array([[payload] * 20] * 20, dtype=object)),
+            partial(np.load, allow_pickle=True),
+        ),
+        (lambda file: torch.save(tensors, file), partial(torch.load, weights_only=False)),
+        (
+            lambda file: torch.save(tensors, file, _use_new_zipfile_serialization=False),
+            partial(torch.load, weights_only=False),
+        ),
+    ):
+        write(stream := io.BytesIO())
+        contents.append(stream.getvalue())
+        read(io.BytesIO(contents[-1]))
+        assert marker.exists(), read
         marker.unlink()
-    yield [(tmp_path / name).read_bytes() for name in readers]
+    yield contents
     assert not marker.exists()
 
 
-def test_a_payload_as_weights_or_as_their_card(poisoned, small_weights):
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
+def test_no_payload_runs_as_weights_a_card_an_image_or_a_resume_checkpoint(payloads, small_weights, tmp_path):
     """Whoever sends weights sends their card, so the hash fits."""
     card, file = small_weights.with_suffix(".json"), small_weights.read_bytes()
     entries = json.loads(card.read_bytes())
-    for content in poisoned:
-        small_weights.write_bytes(content)
-        card.write_text(json.dumps({**entries, "sha256": hashlib.sha256(content).hexdigest()}))
-        with pytest.raises(CheckpointError):
-            Segmenter.load(small_weights)
-        small_weights.write_bytes(file)
-        card.write_bytes(content)
-        with pytest.raises(CheckpointError):
-            Segmenter.load(small_weights)
-
-
-@pytest.mark.parametrize("suffix", [".npy", ".png", ".tif"])
-def test_a_payload_as_an_image(poisoned, tmp_path, suffix):
-    path, archive = tmp_path / f"image{suffix}", tmp_path / "a.zip"
-    for content in (*poisoned, *(b"\x93NUMPY\x03\x00" + content for content in poisoned)):
-        path.write_bytes(content)
-        with zipfile.ZipFile(archive, "w") as file:
-            file.write(path, path.name)
-        for source in (path, archive):
-            with pytest.raises(ImageError, match="image"):
-                find_images(source)[0].read_image()
-
-
-@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
-def test_a_payload_as_a_resume_checkpoint(poisoned, tmp_path):
-    for content in poisoned:
-        for whole in (content, hashlib.sha256(content).digest() + content):
-            (tmp_path / "resume.pt").write_bytes(whole)
+    for content in payloads:
+        digest = hashlib.sha256(content)
+        trusting = json.dumps({**entries, "sha256": digest.hexdigest()}).encode()
+        for weights, text in ((content, trusting), (file, content)):
+            small_weights.write_bytes(weights)
+            card.write_bytes(text)
+            with pytest.raises(CheckpointError):
+                Segmenter.load(small_weights)
+        for name, whole in product(("a.npy", "a.png", "a.tif"), (content, b"\x93NUMPY\x03\x00" + content)):
+            plant(tmp_path, {name: whole})
+            for source in (tmp_path / name, zipped(tmp_path / "a.zip", {name: whole})):
+                with pytest.raises(ImageError):
+                    find_images(source)[0].read_image()
+        for whole in (content, digest.digest() + content):
+            plant(tmp_path, {"resume.pt": whole})
             assert read_state(tmp_path / "resume.pt") is None
 
 

@@ -15,10 +15,6 @@ GREY, SALT = section(7, 40, 48)
 EXPECTED = (GREY / 255).astype(np.float32)
 NOISE = np.random.default_rng(0).integers(0, 256, (40, 48), np.uint8)
 
-PICKLE = (
-    b"cpathlib\nPath\n(S'unpickled'\ntRp0\ncbuiltins\ngetattr\n(g0\nS'touch'\ntR(tR."  # leaves the file `unpickled`
-)
-
 
 def encoded(image: np.ndarray | Image.Image, kind: str = "PNG", **options) -> bytes:
     stream = io.BytesIO()

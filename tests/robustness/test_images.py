@@ -11,7 +11,7 @@ from PIL import Image
 
 from tests.robustness import hostile_files as made
 from tests.robustness.checks import MANY, check_masks, check_sentence, outcome, run_process, sentences, untouched
-from tests.robustness.hostile_files import EXPECTED, GREY, NOISE, PICKLE, encoded, flipped, npy, places, plant, zipped
+from tests.robustness.hostile_files import EXPECTED, GREY, NOISE, encoded, flipped, npy, places, plant, zipped
 from unet.data.tiles import load_tiles
 from unet.files.images import read_image
 from unet.files.listing import find_images
@@ -93,8 +93,7 @@ def refused() -> dict[str, tuple[bytes, str]]:
         "empty.png": (b"", "got an empty file"),
         "icon.png": (encoded(GREY, "ICO"), "expected a PNG"),
         "pages.tif": (encoded(GREY, "TIFF", save_all=True, append_images=[OTHER]), "expected one page"),
-        "pickle.npy": (PICKLE, "expected a PNG, JPEG, TIFF"),
-        "objects.npy": (made.npy_of("|O", "(20, 20)") + PICKLE, "got Python objects, which are never loaded"),
+        "objects.npy": (made.npy_of("|O", "(20, 20)"), "got Python objects, which are never loaded"),
         "no-pixels.png": (made.png(0, 0), ""),
         "no-rows.npy": (npy(np.zeros((0, 20), np.uint8)), "empty array"),
         "one-column.tif": (encoded(GREY[:, :1], "TIFF"), too_small + "40 x 1"),

@@ -12,7 +12,7 @@ import safetensors.torch
 import torch
 
 from tests.robustness.checks import RUNS, check_masks, check_refusal, untouched
-from tests.robustness.hostile_files import EXPECTED, GREY, PICKLE, SALT, encoded, flipped, plant
+from tests.robustness.hostile_files import EXPECTED, GREY, SALT, encoded, flipped, plant
 from unet.image import RULE
 from unet.segmenter import Segmenter
 
@@ -90,7 +90,6 @@ def spoiled() -> list[tuple[str, Spoil, str | None]]:
         ("offsets that are too small", tensor("F32", [4, 4], 16), no_file),
         ("a type nobody knows", tensor("F3", [16], 64), no_file),
         ("a type of half a byte", tensor("F4", [16], 64), ""),
-        ("a pickle", file(lambda whole: PICKLE), no_file),
         ("a tensor too few", tensors(lambda found: found.pop(HEAD)), misfit),
         ("a tensor too many", tensors(lambda found: found.update({"\x1b[31m": torch.zeros(1)})), misfit),
         ("a tensor of another type", tensors(lambda found: found.update({HEAD: found[HEAD].double()})), misfit),
