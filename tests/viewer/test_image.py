@@ -13,12 +13,6 @@ pytestmark = pytest.mark.browser
 WHITE, YELLOW = [255, 255, 255], [240, 228, 66]
 
 
-@pytest.fixture(scope="module")
-def page(browser):
-    with panels_page(browser) as page:
-        yield page
-
-
 def show(page, *arrays, **given):
     """The image panel and the curves, of grey, probability and ground truth."""
     return start(page, ["image", "curves"], *arrays, **given)
@@ -53,10 +47,28 @@ def canvas_of(page):
     return page.get_by_test_id("salt-viewer")
 
 
-def colors(page, cells, shape):
+def expect_colors(page, cells, shape, wanted, atol=1):
     """RGB in the middle of these (row, column) pixels of the whole image, as the canvas shows them."""
+    settle(page)
     places = [((row + 0.5) / shape[0], (column + 0.5) / shape[1]) for row, column in cells]
-    return np.array([part_of(page, *place, 0, 0)[0, 0] for place in places]).astype(int)
+    shown = np.array([part_of(page, *place, 0, 0)[0, 0] for place in places]).astype(int)
+    np.testing.assert_allclose(shown, wanted, atol=atol)
+
+
+def pick(page, name):
+    """Chooses a look, or what a hand does."""
+    page.get_by_role("radio", name=name).check(force=True)
+    settle(page)
+
+
+def expect_text(page, **texts):
+    """What parts of the panel say; a text that ends with an ellipsis is a part of it."""
+    for name, text in texts.items():
+        part = page.get_by_test_id(f"salt-{name.replace('_', '-')}")
+        if text.endswith("…"):
+            expect(part).to_contain_text(text[:-1])
+        else:
+            expect(part).to_have_text(text)
 
 
 def part_of(page, *part):
@@ -91,40 +103,34 @@ def last_call(page):
 
 def score_cases():
     rng = np.random.default_rng(7)
-    hundredths = (np.arange(101) / 100).astype(np.float32)
     for shape in ((1, 1), (17, 23), (101, 101)):
-        truth = rng.random(shape) < 0.4
+        truth, noise = rng.random(shape) < 0.4, rng.random(shape, np.float32)
         nothing, everything = np.zeros(shape, bool), np.ones(shape, bool)
-        yield rng.random(shape, np.float32), truth
-        yield (0.6 * truth + 0.5 * rng.random(shape)).clip(0, 1).astype(np.float32), truth
-        yield rng.choice(hundredths, shape), truth  # exactly on the thresholds
-        for probability in (rng.random(shape, np.float32), np.float32(nothing), np.float32(everything)):
+        yield (0.6 * truth + 0.5 * noise).clip(0, 1).astype(np.float32), truth
+        yield rng.integers(0, 101, shape).astype(np.float32) / np.float32(100), truth  # exactly on the thresholds
+        for probability in (noise, np.float32(nothing), np.float32(everything)):
             yield from ((probability, mask) for mask in (nothing, truth, everything))
     # An IoU of exactly 0.55, and others that lie on the competition's thresholds.
-    everything = np.ones((1, 20), bool)
-    yield np.where(np.arange(20) < 11, 0.9, 0.1).astype(np.float32)[None], everything
-    yield (np.arange(20) / 20).astype(np.float32)[None], everything
+    steps = np.arange(20)[None]
+    for probability in (np.where(steps < 11, 0.9, 0.1), steps / 20):
+        yield probability.astype(np.float32), np.ones((1, 20), bool)
 
 
 def test_scores_are_the_library_s_own(page):
     thresholds = [percent / 100 for percent in range(1, 100)]
     places = [0, *thresholds, 0.475, 1]
     for probability, truth in score_cases():
-        found = page.evaluate(
+        curves, bare, values = page.evaluate(
             """(text) => {
                 const { probability, truth, places } = decode(text);
-                const plain = ({ area, iou, score, best }) =>
-                    [[...area], iou && [...iou], score && [...score], best];
-                return {
-                    curves: plain(viewer.thresholdCurves(probability, truth, truth.length)),
-                    bare: plain(viewer.thresholdCurves(probability, null, truth.length)),
-                    values: places.map((threshold) => {
-                        const counts = viewer.confusion(probability, truth, threshold);
-                        const { tp, fp, fn, tn } = counts;
-                        return [tp, fp, fn, tn, viewer.iou(counts), viewer.averagePrecision(counts),
-                            viewer.countAbove(probability, threshold)];
-                    }),
-                };
+                const plain = ({ area, iou, score, best }) => [[...area], iou && [...iou], score && [...score], best];
+                const curves = [truth, null].map((one) =>
+                    plain(viewer.thresholdCurves(probability, one, truth.length)));
+                return [...curves, places.map((threshold) => {
+                    const counts = viewer.confusion(probability, truth, threshold), { tp, fp, fn, tn } = counts;
+                    const area = viewer.countAbove(probability, threshold);
+                    return [tp, fp, fn, tn, viewer.iou(counts), viewer.averagePrecision(counts), area];
+                })];
             }""",
             encode({"probability": probability.ravel(), "truth": truth.ravel(), "places": places}),
         )
@@ -132,13 +138,13 @@ def test_scores_are_the_library_s_own(page):
         area = [int(metrics.mask(probability, threshold).sum()) / truth.size for threshold in thresholds]
         iou = [point.iou for point in points]
         equals = [threshold for threshold, value in zip(thresholds, iou, strict=True) if value == max(iou)]
-        assert found["curves"] == [area, iou, [point.mAP for point in points], equals[len(equals) // 2]]
-        assert found["bare"] == [area, None, None, None]
-        for threshold, values in zip(places, found["values"], strict=True):
+        assert curves == [area, iou, [point.mAP for point in points], equals[len(equals) // 2]]
+        assert bare == [area, None, None, None]
+        for threshold, found in zip(places, values, strict=True):
             mask = metrics.mask(probability, threshold)
             counts = metrics.confusion(mask, truth)
             numbers = [counts.tp, counts.fp, counts.fn, counts.tn]
-            assert values == [*numbers, metrics.iou(counts), metrics.average_precision(mask, truth), int(mask.sum())]
+            assert found == [*numbers, metrics.iou(counts), metrics.average_precision(mask, truth), int(mask.sum())]
 
 
 # --- What the image shows -----------------------------------------------------------------------------------
@@ -149,37 +155,28 @@ def test_the_looks_are_python_s_drawings(page, section):
     mask = metrics.mask(probability, 0.6)
     cells = [*np.argwhere(mask)[:3], *np.argwhere(~mask)[:3]]
     show(page, *section, state={"threshold": 0.6})
-    wanted = render.overlay(image, mask, 0.45)[tuple(np.transpose(cells))]
-    np.testing.assert_allclose(colors(page, cells, mask.shape), wanted, atol=1)
-    words = f"threshold 0.60 · salt {100 * mask.mean():.1f} % · {mask.sum():,} pixels"
-    expect(page.get_by_test_id("salt-readout")).to_have_text(words)
-
+    expect_colors(page, cells, mask.shape, render.overlay(image, mask, 0.45)[tuple(np.transpose(cells))])
+    expect_text(page, readout=f"threshold 0.60 · salt {100 * mask.mean():.1f} % · {mask.sum():,} pixels")
     page.get_by_label("Opacity").fill("1")
-    settle(page)
-    np.testing.assert_allclose(colors(page, cells, mask.shape)[:3], [render.SALT] * 3, atol=1)
+    expect_colors(page, cells[:3], mask.shape, [render.SALT] * 3)
 
-    page.get_by_role("radio", name="Heat map").check(force=True)
-    settle(page)
     inside = np.pad((mask[2:] == mask[:-2]) & (mask[1:-1] == mask[2:]), ((1, 1), (0, 0)))
     inside[:, 1:-1] &= (mask[:, 1:-1] == mask[:, 2:]) & (mask[:, 1:-1] == mask[:, :-2])
     quiet = np.argwhere(inside)[:4]  # no outline next to them
     assert len(quiet)
+    pick(page, "Heat map")
     heat = render.SEQUENTIAL[np.rint(255 * probability[tuple(quiet.T)]).astype(int)]
-    np.testing.assert_allclose(colors(page, quiet, mask.shape), heat, atol=2)
-
-    page.get_by_role("radio", name="Contour").check(force=True)
-    settle(page)
-    greys = np.repeat(image[tuple(quiet.T)][:, None], 3, 1)
-    np.testing.assert_allclose(colors(page, quiet, mask.shape), greys, atol=1)
+    expect_colors(page, quiet, mask.shape, heat, atol=2)
+    pick(page, "Contour")
+    expect_colors(page, quiet, mask.shape, np.repeat(image[tuple(quiet.T)][:, None], 3, 1))
     expect(page.get_by_label("Opacity")).to_be_disabled()
 
 
 def test_without_a_truth_or_salt_it_says_what_is_known(page, section):
     image, probability, _ = section
     show(page, image, probability, state={"threshold": 1, "truth": True})
-    expect(page.get_by_test_id("salt-readout")).to_have_text(
-        f"threshold 1.00 · salt 0.0 % · nothing passes the threshold; highest probability {probability.max():.2f}"
-    )
+    words = "threshold 1.00 · salt 0.0 % · nothing passes the threshold; highest probability"
+    expect_text(page, readout=f"{words} {probability.max():.2f}")
     label = canvas_of(page).get_attribute("aria-label")
     assert label.startswith("<b>section</b>, 40 rows by 48 columns; threshold 1.00")
     for name in ("truth", "scores", "legend", "guessed"):
@@ -187,11 +184,10 @@ def test_without_a_truth_or_salt_it_says_what_is_known(page, section):
 
     change(page, threshold=0.3)
     share = 100 * metrics.mask(probability, 0.3).mean()
-    expect(page.get_by_test_id("salt-curve-values")).to_have_text(f"At 0.30: {share:.1f} % of the image is salt.")
-    expect(page.locator("path.area")).to_be_visible()
-    expect(page.locator("path.iou")).to_be_hidden()
+    expect_text(page, curve_values=f"At 0.30: {share:.1f} % of the image is salt.")
+    for name, is_shown in (("path.area", True), ("path.iou", False), (".curves li.best", False)):
+        expect(page.locator(name)).to_be_visible(visible=is_shown)
     expect(page.locator(".curves .note")).to_contain_text("does not say whether it is right")
-    expect(page.locator(".curves li.best")).to_be_hidden()
 
 
 def test_a_margin_has_no_part_in_the_area_and_what_was_guessed_is_told(page, section):
@@ -199,9 +195,10 @@ def test_a_margin_has_no_part_in_the_area_and_what_was_guessed_is_told(page, sec
     given = {"margin": image > 300, "section": image.size // 2, "guessed": ["<b>signed bytes</b>", "a margin"]}
     show(page, image, probability, image=given, state={"threshold": 0.3})
     share = f"{100 * np.count_nonzero(metrics.mask(probability, 0.3)) / (image.size // 2):.1f} %"
-    expect(page.get_by_test_id("salt-guessed")).to_have_text("Note: <b>signed bytes</b>. Note: a margin.")
-    expect(page.get_by_test_id("salt-curve-values")).to_contain_text(f"{share} of the image without its margin is salt")
-    expect(page.get_by_test_id("salt-readout")).to_contain_text(f"salt {share} without the margin")
+    expect_text(
+        page, guessed="Note: <b>signed bytes</b>. Note: a margin.", readout=f"threshold 0.30 · salt {share} without the margin…",
+        curve_values=f"At 0.30: {share} of the image without its margin is salt…",
+    )  # fmt: skip
 
 
 def test_right_and_wrong_have_colours_hatching_and_counts(page, quarters):
@@ -221,18 +218,17 @@ def test_right_and_wrong_have_colours_hatching_and_counts(page, quarters):
         up = np.abs(values[1:, :-1] - values[:-1, 1:]).mean()
         down = np.abs(values[1:, 1:] - values[:-1, :-1]).mean()
         assert (up < down / 4) if rising else (down < up / 4)
-    legend = page.get_by_test_id("salt-legend")
+    legend, edge = page.get_by_test_id("salt-legend"), page.get_by_text("edge of the truth")
     for words in ("found (TP) 256", "too much (FP) 256", "missed (FN) 256"):
         expect(legend).to_contain_text(words)
-    expect(legend.get_by_text("edge of the truth")).to_be_hidden()
-    expect(page.get_by_test_id("salt-scores")).to_have_text("IoU 0.33 · competition's score 0.00")
+    expect(edge).to_be_hidden()
+    expect_text(page, scores="IoU 0.33 · competition's score 0.00")
 
     # As lines: the edge of the truth in the middle of the right half.
-    page.get_by_role("radio", name="Contour").check(force=True)
-    settle(page)
+    pick(page, "Contour")
     assert has_color(page, [86, 180, 233], 0.45, 0.7, 0.1, 0.1)
     assert has_color(page, [230, 159, 0], 0.7, 0.45, 0.1, 0.1)
-    expect(legend.get_by_text("edge of the truth")).to_be_visible()
+    expect(edge).to_be_visible()
 
 
 def test_the_divider_keeps_the_plain_image_on_its_left(page, quarters):
@@ -240,21 +236,22 @@ def test_the_divider_keeps_the_plain_image_on_its_left(page, quarters):
     show(page, grey, np.ones(grey.shape, np.float32))
     plain, salt = [100] * 3, render.overlay(grey, grey > 0, 0.45)[0, 0].tolist()
 
-    def expect_colors(*wanted):
-        settle(page)
-        assert colors(page, [(8, 2), (8, 12), (8, 20), (8, 30)], grey.shape).tolist() == list(wanted)
+    def expect_plain(count):
+        """So many of four places from left to right show the plain image."""
+        places = [(8, column) for column in (2, 12, 20, 30)]
+        expect_colors(page, places, grey.shape, [plain] * count + [salt] * (4 - count), atol=0)
 
     expect(page.get_by_role("slider", name="Swipe")).to_be_hidden()
     page.get_by_label("Plain image on the left").check()
-    expect_colors(plain, plain, salt, salt)
+    expect_plain(2)
     page.get_by_role("slider", name="Swipe").fill("0.25")
-    expect_colors(plain, salt, salt, salt)
+    expect_plain(1)
     box = canvas_of(page).bounding_box()
     at = [(box["x"] + share * box["width"], box["y"] + 0.5 * box["height"]) for share in (0.25, 0.8)]
     drag(page, *at)
     assert state(page, "swipe") == pytest.approx(0.8, abs=0.01)
     assert state(page, "pixel") is None
-    expect_colors(plain, plain, plain, salt)
+    expect_plain(3)
     page.get_by_label("Plain image on the left").uncheck()
     assert state(page, "swipe") is None
 
@@ -264,22 +261,18 @@ def test_overlay_and_frames_of_other_panels_are_drawn(page, quarters):
     show(page, grey, probability, state={"opacity": 1})
     page.evaluate(
         """() => {
-            const canvas = new OffscreenCanvas(2, 2), context = canvas.getContext("2d");
-            context.fillStyle = "rgb(10 20 30)";
-            context.fillRect(0, 0, 2, 2);
-            const overlay = { owner: "maps", canvas, top: 20, left: 20, height: 8, width: 8, smooth: false };
-            explorer.set({ overlay: { ...overlay, label: "encoder1 <i>3</i>" } });
+            const canvas = new OffscreenCanvas(2, 2);
+            Object.assign(canvas.getContext("2d"), { fillStyle: "rgb(10 20 30)" }).fillRect(0, 0, 2, 2);
+            const place = { top: 20, left: 20, height: 8, width: 8, smooth: false };
+            explorer.set({ overlay: { ...place, owner: "maps", canvas, label: "encoder1 <i>3</i>" } });
         }"""
     )
-    settle(page)
-    # Under a map salt is an outline.
-    shown = colors(page, [(22, 22), (27, 27), (29, 29), (8, 8)], grey.shape).tolist()
-    assert shown == [[10, 20, 30]] * 2 + [[100] * 3] * 2
-    expect(page.get_by_test_id("salt-overlay")).to_contain_text("Over the image: encoder1 <i>3</i>.")
+    wanted = [[10, 20, 30]] * 2 + [[100] * 3] * 2  # under a map salt is an outline
+    expect_colors(page, [(22, 22), (27, 27), (29, 29), (8, 8)], grey.shape, wanted, atol=0)
+    expect_text(page, overlay="Over the image: encoder1 <i>3</i>.…")
     page.get_by_role("button", name="Take it off").click()
-    settle(page)
+    expect_colors(page, [(22, 22)], grey.shape, [[100] * 3], atol=0)
     assert state(page, "overlay") is None
-    assert colors(page, [(22, 22)], grey.shape).tolist() == [[100] * 3]
 
     change(page, frames=[{"top": 10, "left": 18, "height": 10, "width": 12, "label": "90 %", "dashed": False}])
     assert has_color(page, YELLOW, 0.4, 18 / 32 - 0.01, 0.1, 0.02)
@@ -297,7 +290,7 @@ def test_the_threshold_by_slider_and_by_number(page, section):
     slider, exact = page.get_by_test_id("salt-threshold"), page.get_by_role("spinbutton", name="Threshold, exact")
     slider.focus()
     page.keyboard.press("ArrowRight")
-    expect(page.get_by_test_id("salt-readout")).to_contain_text("threshold 0.51")
+    expect_text(page, readout="threshold 0.51…")
     expect(slider).to_have_attribute("aria-valuetext", re.compile(r"^threshold 0\.51 · .*IoU"))
     expect(exact).to_have_value("0.51")
     exact.fill("0.475")
@@ -317,6 +310,29 @@ def test_the_threshold_by_slider_and_by_number(page, section):
     page.mouse.up()
     assert last_call(page)["settled"] is True
     assert state(page, "threshold") == pytest.approx(0.175, abs=0.02)
+
+
+def test_every_control_by_keyboard(page, section):
+    show(page, *section)
+    for role, control, key, name, value in (
+        ("radio", "Fill", "ArrowRight", "look", "contour"),
+        ("radio", "Contour", "ArrowLeft", "look", "fill"),
+        ("checkbox", "Compare with the truth", "Space", "truth", True),
+        ("checkbox", "Plain image on the left", "Space", "swipe", 0.5),
+        ("slider", "Swipe", "Home", "swipe", 0),
+        ("slider", "Opacity", "End", "opacity", 1),
+        ("radio", "Select", "ArrowRight", "pixel", None),
+        ("button", "Zoom in", "Enter", "pixel", None),
+    ):
+        page.get_by_role(role, name=control).press(key)
+        settle(page)
+        assert state(page, name) == value
+    expect(page.get_by_role("radio", name="Move")).to_be_checked()
+    for key, action in (("Shift", "none"), ("Enter", "pan-y")):  # while it is enlarged a finger moves the image
+        page.get_by_role("button", name="whole").press(key)
+        expect(canvas_of(page)).to_have_css("touch-action", action)
+    canvas_of(page).press("ArrowRight")  # the arrow keys move the pixel there
+    expect(canvas_of(page)).to_be_focused()
 
 
 # --- Pointing -----------------------------------------------------------------------------------------------
