@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.viewer.page import ADDRESS, bare_page
 from unet import render
@@ -104,3 +104,10 @@ def overlay_pixels(page):
     """The canvas that lies over the image."""
     settle(page)
     return pixels(page.evaluate_handle("explorer.state.overlay.canvas").as_element())
+
+
+def expect_texts(page, prefix, **texts):
+    """What parts of a panel contain, by their test ids; nothing, where the text is empty."""
+    for name, text in texts.items():
+        part = expect(page.get_by_test_id(f"{prefix}-{name.replace('_', '-')}"))
+        (part.to_contain_text if text else part.to_have_text)(text)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from tests.viewer.panels import change, encode, panels_page, pixels, settle, start, state
+from tests.viewer.panels import change, encode, expect_texts, overlay_pixels, panels_page, pixels, settle, start, state
 from unet import render
 from unet.image import Padding
 
@@ -16,12 +16,6 @@ NETWORK = {
     "parts": ["skip1", "skip2", "bottleneck"], "samples": ["Salt stock"], "field": 15, "parameters": 1,
 }  # fmt: skip
 PART = {"top": 7, "left": 5, "height": 24, "width": 20}
-
-
-@pytest.fixture(scope="module")
-def page(browser):
-    with panels_page(browser) as page:
-        yield page
 
 
 def show(page, size=(23, 21), **given):
@@ -53,15 +47,13 @@ def request_of(row, column, height=1, width=1, samples=0, random=False):
 
 
 def respond(page, number, found, then=None):
-    """Answers the request of this number, once it is there, and changes the state a frame later."""
+    """Responds to the request of this number, once it is there, and changes the state a frame later."""
     page.wait_for_function("(number) => requests.length > number", arg=number)
-    page.evaluate(
-        """([number, text, then]) => {
-            requests[number].resolve(decode(text));
-            if (then) requestAnimationFrame(() => requestAnimationFrame(() => explorer.set(then)));
-        }""",
-        [number, encode(found), then],
-    )
+    script = """([number, text, then]) => {
+        requests[number].resolve(decode(text));
+        if (then) requestAnimationFrame(() => requestAnimationFrame(() => explorer.set(then)));
+    }"""
+    page.evaluate(script, [number, encode(found), then])
 
 
 def refuse(page, number, sentence):
@@ -80,8 +72,18 @@ def find_request(page, wanted):
     raise AssertionError(wanted)
 
 
+def expect_requests(page, *wanted):
+    """These requests are made, and after a rest no others."""
+    page.wait_for_timeout(200)  # longer than PIXEL_PAUSE in requests.js
+    assert requests(page) == list(wanted)
+
+
 def text_of(page, name):
     return page.get_by_test_id(f"why-{name}")
+
+
+def says(page, **texts):
+    expect_texts(page, "why", **texts)
 
 
 def correlation(one, other):
@@ -90,27 +92,21 @@ def correlation(one, other):
 
 def test_a_pixel_is_requested_twice_and_shown_at_once(page):
     show(page)
-    box = page.get_by_test_id("pixel-why")
-    expect(box).to_be_hidden()
+    expect(page.get_by_test_id("pixel-why")).to_be_hidden()
     change(page, pixel=[9, 8])
     expect(text_of(page, "invite")).to_be_hidden()
-    expect(box).to_contain_text("Row 9, column 8: is computed…")
+    says(page, value="Row 9, column 8: is computed…")
     respond(page, 0, response(1))
-    expect(text_of(page, "value")).to_have_text("Row 9, column 8: probability 0.28, logit −1.25.")
     shares = "{} % of the influence comes from {} pixels (rows x columns), 50 % from {}.".format
-    expect(text_of(page, "sentence")).to_have_text(shares(90, "12 x 9", "5 x 4"))
-    expect(text_of(page, "state")).to_contain_text("is computed…")
+    says(page, value="Row 9, column 8: probability 0.28, logit −1.25.", sentence=shares(90, "12 x 9", "5 x 4"))
+    says(page, state="is computed…")
     expect(text_of(page, "map-gradient")).to_have_text("input gradient")
     respond(page, 1, response(2, boxes={"50": [8, 7, 3, 3], "90": [0, 0, 20, 18]}, cams={}))
-    expect(text_of(page, "sentence")).to_have_text(shares(90, "20 x 18", "3 x 3"))
-    expect(text_of(page, "state")).to_be_empty()
-    expect(text_of(page, "map-gradient")).to_contain_text("mean of 16 noisy copies")
+    says(page, sentence=shares(90, "20 x 18", "3 x 3"), state="", map_gradient="mean of 16 noisy copies")
     assert "20 x 18" in page.evaluate("said.at(-1)")
-    # Nothing more is requested when nothing of the request changed.
-    change(page, threshold=0.3, cuts=["skip1"])
-    page.wait_for_timeout(300)
-    assert requests(page) == [request_of(9, 8), request_of(9, 8, samples=16)]
-    expect(text_of(page, "field")).to_contain_text("nothing is cut for it")
+    change(page, threshold=0.3, cuts=["skip1"])  # nothing of the request changed
+    expect_requests(page, request_of(9, 8), request_of(9, 8, samples=16))
+    says(page, field="nothing is cut for it")
 
 
 def test_late_responses_are_dropped_and_only_the_newest_pixel_is_requested(page):
@@ -120,23 +116,21 @@ def test_late_responses_are_dropped_and_only_the_newest_pixel_is_requested(page)
     assert [one["box"][1] for one in requests(page)] == [3]
     respond(page, 0, response(1, probability=0.33))
     page.wait_for_function("requests.length > 1")
-    assert requests(page)[1] == request_of(9, 6)
     expect(page.get_by_test_id("pixel-why")).not_to_contain_text("0.33")
     # A pixel that is left before the long request costs no long request.
     respond(page, 1, response(2, probability=0.66), then={"pixel": [2, 2]})
-    page.wait_for_function("requests.length > 2")
-    assert requests(page)[2] == request_of(2, 2)
     respond(page, 2, response(3, probability=0.22))
-    expect(text_of(page, "value")).to_contain_text("column 2: probability 0.22")
+    assert requests(page)[1:3] == [request_of(9, 6), request_of(2, 2)]
+    says(page, value="column 2: probability 0.22")
     late = find_request(page, request_of(2, 2, samples=16))
     page.evaluate("{ explorer.image = { ...explorer.image, key: 'two' }; touch('image'); }")
     settle(page)
     respond(page, late, response(4, boxes={"50": [0, 0, 1, 1], "90": [0, 0, 2, 2]}))
-    expect(page.get_by_test_id("pixel-why")).to_contain_text("is computed…")
+    says(page, value="is computed…")
     expect(text_of(page, "sentence")).to_be_hidden()
     assert state(page, "frames") == []
     respond(page, late + 1, response(5, probability=0.11))
-    expect(text_of(page, "value")).to_contain_text("0.11")
+    says(page, value="0.11")
 
 
 def test_frames_show_where_the_influence_comes_from(page):
@@ -148,14 +142,13 @@ def test_frames_show_where_the_influence_comes_from(page):
     wanted = [(7, 13, 13, 12, "in theory", True), (8, 15, 9, 10, "90 %", False), (11, 19, 3, 3, "50 %", False)]
     names = ("top", "left", "height", "width", "label", "dashed")
     assert [tuple(frame[name] for name in names) for frame in state(page, "frames")] == wanted
-    expect(text_of(page, "field")).to_contain_text("up to 15 x 15 pixels around it")
-    expect(text_of(page, "field")).not_to_contain_text("whole opened part")
+    says(page, field="up to 15 x 15 pixels around it: the dashed frame")
 
     page.evaluate("explorer.network.field = 221")
     change(page, pixel=[12, 21])
     expect(text_of(page, "sentence")).to_have_text("…")  # no number of another pixel
     respond(page, find_request(page, request_of(12, 21)), response(2, (24, 20)))
-    expect(text_of(page, "field")).to_contain_text("up to 221 x 221 pixels around it, here on the whole opened part")
+    says(page, field="up to 221 x 221 pixels around it, here on the whole opened part")
     assert {name: state(page, "frames")[0][name] for name in PART} == PART
     change(page, frames=[])  # the server set another view
     change(page, threshold=0.2)
@@ -166,11 +159,6 @@ def test_frames_show_where_the_influence_comes_from(page):
     assert [state(page, name) for name in ("pixel", "box", "frames")] == [None, None, []]
     expect(page.get_by_test_id("pixel-why")).to_be_hidden()
     expect(text_of(page, "row")).to_be_focused()
-
-
-def overlay_pixels(page):
-    settle(page)
-    return pixels(page.evaluate_handle("explorer.state.overlay.canvas").as_element())
 
 
 def test_a_map_is_laid_over_the_image_and_taken_off(page):
@@ -206,28 +194,21 @@ def test_a_map_is_laid_over_the_image_and_taken_off(page):
 
     button.click()
     change(page, pixel=[9, 9])  # another pixel of this image: its map takes the place of the old one
-    respond(page, find_request(page, request_of(9, 9)), response(3, (21, 19)))
-    expect(text_of(page, "value")).to_contain_text("column 9: probability")
-    expect_cam(response(3, (21, 19)))
-    change(page, pixel=None)
-    assert state(page, "overlay") is None
-
-
-def test_a_coarse_map_stands_where_its_pixels_are(page):
-    show(page, (21, 19))  # padded to 24 x 20: one row above, none on the left
-    found = response(1, (21, 19))
+    found = response(3, (21, 19))
     cam = found["cams"]["bottleneck"]["values"]
     assert cam.shape == (6, 5)
     cam[:] = 0
-    cam[2, 3] = 1  # padded rows 8 to 11 are rows 7 to 10; columns 12 to 15
-    change(page, pixel=[9, 8])
-    respond(page, 0, found)
+    cam[2, 3] = 1  # one row is padded above, none on the left: padded rows 8 to 11 are rows 7 to 10; columns 12 to 15
+    respond(page, find_request(page, request_of(9, 9)), found)
+    says(page, value="column 9: probability")
+    expect_cam(found)
     text_of(page, "map-bottleneck").click()
     shown = overlay_pixels(page).astype(int)
     yellow = shown[..., 0] + shown[..., 1] - shown[..., 2]
-    weights = yellow - yellow.min()
-    row, column = (np.average(axis, weights=weights) for axis in np.indices(weights.shape))
-    assert (row, column) == (pytest.approx(8.5, abs=0.2), pytest.approx(13.5, abs=0.2))
+    places = [np.average(axis, weights=yellow - yellow.min()) for axis in np.indices(yellow.shape)]
+    assert places == pytest.approx([8.5, 13.5], abs=0.2)
+    change(page, pixel=None)
+    assert state(page, "overlay") is None
 
 
 def test_every_map_is_compared_with_that_of_random_weights(page):
@@ -237,31 +218,25 @@ def test_every_map_is_compared_with_that_of_random_weights(page):
     change(page, pixel=[9, 8])
     for number in (0, 1):
         respond(page, number, trained)
-    expect(text_of(page, "state")).to_be_empty()
-    sentence = "A map that does not change when the weights are random explains nothing."
-    expect(text_of(page, "sanity")).to_have_text(sentence)
+    says(page, state="", sanity="A map that does not change when the weights are random explains nothing.")
     text_of(page, "random").check()
     assert state(page, "random") is True
     respond(page, 2, untrained)
-    expect(text_of(page, "value")).to_contain_text("with random weights")
-    expect(text_of(page, "sanity")).to_contain_text("r: its correlation with the trained network's map")
-    for name in LEVELS:
-        if name == "bottleneck":  # the same everywhere: no r
-            expect(text_of(page, f"map-{name}")).to_have_text(name)
-            continue
+    says(page, value="with random weights", sanity="r: its correlation with the trained network's map")
+    expect(text_of(page, "map-bottleneck")).to_have_text("bottleneck")  # the same everywhere: no r
+    for name in set(LEVELS) - {"bottleneck"}:
         r = correlation(*(one["cams"][name]["values"] for one in (trained, untrained)))
         expect(text_of(page, f"map-{name}")).to_contain_text(r)
     # Like is compared with like: plain gradients, then the means over noisy copies.
-    expect(text_of(page, "map-gradient")).to_contain_text(correlation(trained["gradient"], untrained["gradient"]))
+    says(page, map_gradient=correlation(trained["gradient"], untrained["gradient"]))
     respond(page, 3, smooth)
-    expect(text_of(page, "map-gradient")).to_contain_text(correlation(trained["gradient"], smooth["gradient"]))
-    assert requests(page)[2:] == [request_of(9, 8, random=True), request_of(9, 8, samples=16, random=True)]
+    says(page, map_gradient=correlation(trained["gradient"], smooth["gradient"]))
 
     text_of(page, "random").uncheck()  # known already: nothing is requested
     expect(text_of(page, "value")).not_to_contain_text("random")
-    expect(text_of(page, "sanity")).to_contain_text("the map that random weights give")
-    page.wait_for_timeout(300)
-    assert len(requests(page)) == 4
+    says(page, sanity="the map that random weights give")
+    kinds = [(samples, random) for random in (False, True) for samples in (0, 16)]
+    expect_requests(page, *(request_of(9, 8, samples=samples, random=random) for samples, random in kinds))
     # With random weights another pixel is requested of both.
     change(page, random=True, pixel=[9, 9])
     for number, (samples, random) in enumerate([(0, True), (0, False), (16, True), (16, False)], start=4):
@@ -274,31 +249,26 @@ def test_an_error_is_said_in_place_and_can_be_requested_again(page):
     change(page, pixel=[9, 8])
     refuse(page, 0, "The server does not answer.")
     expect(page.get_by_test_id("pixel-why").get_by_role("alert")).to_have_text("The server does not answer.")
-    page.wait_for_timeout(300)
-    assert len(requests(page)) == 1
+    expect_requests(page, request_of(9, 8))
     page.get_by_role("button", name="ask again").click()
     respond(page, 1, response(1))
-    expect(text_of(page, "sentence")).to_be_visible()
     expect(text_of(page, "problem")).to_be_hidden()
     refuse(page, 2, "Too much.")
-    expect(text_of(page, "problem")).to_have_text("Too much.")
+    says(page, problem="Too much.")
     expect(text_of(page, "sentence")).to_be_visible()  # the plain response stays
 
 
 def test_a_pixel_outside_the_opened_part_is_not_requested_and_a_box_as_a_whole(page):
     show(page, (60, 50), window=PART)
     change(page, pixel=[50, 45])
-    words = "Row 50, column 45: this does not lie inside the opened part."
-    expect(text_of(page, "problem")).to_have_text(words)
+    says(page, problem="Row 50, column 45: this does not lie inside the opened part.")
     assert requests(page) == []
     text_of(page, "window").click()
     assert state(page, "window") == [36, 30]
     refuse(page, 0, "Refused.")
     change(page, pixel=[46, 37], box=[44, 35, 4, 5])
-    found = find_request(page, request_of(44, 35, 4, 5))
-    respond(page, found, response(1, (24, 20)))
-    words = "Rows 44 to 47, columns 35 to 39, mean of 20 pixels: probability"
-    expect(text_of(page, "value")).to_contain_text(words)
+    respond(page, find_request(page, request_of(44, 35, 4, 5)), response(1, (24, 20)))
+    says(page, value="Rows 44 to 47, columns 35 to 39, mean of 20 pixels: probability")
     values = [text_of(page, name).input_value() for name in ("row", "column", "height", "width")]
     assert values == ["46", "37", "4", "5"]
 
@@ -319,7 +289,7 @@ def test_everything_by_keyboard(page):
     ):
         if testid == "why-map-encoder2":
             respond(page, find_request(page, request_of(8, 20, 3, 1)), response(2))
-            expect(text_of(page, "value")).to_contain_text("Rows 8 to 10")
+            says(page, value="Rows 8 to 10")
         for _ in range(60):
             page.keyboard.press("Tab")
             if page.evaluate("document.activeElement.dataset.testid") == testid:
@@ -345,7 +315,5 @@ def test_a_phone_needs_no_sideways_scrolling_and_has_targets_for_a_finger(browse
             respond(page, 0, response(1, (64, 64)))
             expect(text_of(page, "sentence")).to_be_visible()
             assert page.evaluate("document.documentElement.scrollWidth") <= 390
-            heights = page.locator("button:visible, select:visible, label:visible").evaluate_all(
-                "all => all.map((one) => one.getBoundingClientRect().height)"
-            )
-            assert min(heights) >= 44
+            targets = page.locator("button:visible, select:visible, label:visible")
+            assert min(targets.evaluate_all("all => all.map((one) => one.getBoundingClientRect().height)")) >= 44
