@@ -184,11 +184,10 @@ def test_other_weights_to_start_from_bring_shape_lineage_and_licence_and_are_not
         train(TrainingConfig(name="third", data=tgs, start_from=first, seed=1, **ONE), QUIET)
 
 
-@pytest.mark.parametrize(("value", "named"), [(255, "a pixel without salt"), (0, "a pixel of salt")])
-def test_masks_of_one_class_are_refused(tgs, value, named):
+def test_masks_of_one_class_are_refused(tgs):
     for path in (tgs / "train/masks").iterdir():
-        cv2.imwrite(str(path), np.full((101, 101), value, np.uint8))
-    with pytest.raises(DataError, match=rf"salt and without to learn from, got one kind: .*{named}"):
+        cv2.imwrite(str(path), np.zeros((101, 101), np.uint8))
+    with pytest.raises(DataError, match="salt and without to learn from, got one kind: .*a pixel of salt"):
         dataset.load_dataset(tgs, 0.1, 0)
 
 
@@ -403,7 +402,6 @@ def test_a_folder_that_cannot_be_made_is_refused_before_anything_is_learned():
     [
         (["--data", "nowhere"], 1, "error: nowhere: no such file or folder"),
         (["--start-from", "no\x1bwhere.safetensors"], 2, "error: no\\x1bwhere.json: the card of"),
-        (["--name", "../up"], 2, "plain folder name"),
         (["--epochs", "many"], 2, "epochs"),
     ],
 )

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import warnings
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -23,6 +23,7 @@ LONGEST_SENTENCE = 1000  # characters: a path, a name and a reason
 LONG = pytest.mark.reliability
 MANY = [pytest.param(60, id="some"), pytest.param(None, id="all", marks=LONG)]  # places where a file is damaged
 
+ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}  # the last bits depend on threads
 # The peak of a child alone: started by pytest itself, it would begin with the memory of pytest.
 MEASURED = """
 import resource, subprocess, sys
@@ -100,10 +101,15 @@ def run_here(words: list) -> Ended:
 def run_process(words: list, program: tuple[str, ...] = ("-m", "unet")) -> Ended:
     """A command as a user runs it, with its peak memory."""
     command = [sys.executable, "-c", MEASURED, sys.executable, *program, *words]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, env=ONE_THREAD, check=False)
     *out, megabytes = done.stdout.splitlines()
     return Ended(done.returncode, "\n".join(out), done.stderr, int(megabytes))
+
+
+def start(*command: str | Path, folder: Path | None = None) -> subprocess.Popen[str]:
+    """A command to be disturbed, whose words on stderr are kept."""
+    pipes: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, cwd=folder, env=ONE_THREAD, **pipes)
 
 
 RUNS = [run_here, pytest.param(run_process, marks=LONG)]

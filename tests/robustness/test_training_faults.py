@@ -1,9 +1,7 @@
 """A training that is killed, interrupted or finds no room: whole files, one sentence, the same weights when resumed."""
 
-import os
 import re
 import signal
-import subprocess
 import sys
 import time
 from functools import partial
@@ -12,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.robustness.checks import LONG, ROOT
+from tests.robustness.checks import LONG, ROOT, start
 from tests.robustness.small_disk import needs_small_disk, small_disk
 from tests.robustness.training_runs import SECONDS, Training, check_one_sentence, check_whole, complete, outcome, tear
 from unet import checkpoint
@@ -25,12 +23,6 @@ WRITES = 4  # of an epoch: weights, card, metrics, resume checkpoint
 def seeds(count):
     """Numbers to draw moments with, the first of them in the short form too."""
     return pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=LONG) for seed in range(1, count))])
-
-
-def start(folder, *command):
-    """A process on one thread, whose words on stderr are kept."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    return subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True)
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +77,7 @@ def test_interrupted_while_it_learns_it_says_one_line_and_goes_on(tmp_path, expe
 @seeds(15)
 @pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=LONG)])
 def test_interrupted_while_it_loads_it_says_one_line(tmp_path, number, seed):
-    process = start(tmp_path, *AS_A_USER, "--name=a")
+    process = start(*AS_A_USER, "--name=a", folder=tmp_path)
     status = Path(f"/proc/{process.pid}/status")
     caught = re.compile(r"^SigCgt:\s*(\w+)$", re.MULTILINE)
     while not int(caught.search(status.read_text())[1], 16) >> (signal.SIGTERM - 1) & 1:
@@ -102,7 +94,7 @@ def test_interrupted_while_it_loads_it_says_one_line(tmp_path, number, seed):
 def test_a_disk_that_takes_no_more(tmp_path, expected, read_only):
     """A full one holds the checkpoints of two epochs, and not a third beside them; with more room the run goes on."""
     command = [*AS_A_USER, "--name=a"] if read_only else [sys.executable, "-c", ON_A_SMALL_DISK]
-    process = start(tmp_path, *small_disk(tmp_path, "300k", read_only), *command)
+    process = start(*small_disk(tmp_path, "300k", read_only), *command, folder=tmp_path)
     printed = process.communicate()[1]
     assert process.returncode == 1
     reason = "Read-only file system" if read_only else "No space left on device"
