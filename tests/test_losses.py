@@ -1,6 +1,7 @@
 """The symmetric Lovász hinge against answers worked by hand and a loop written from the definition."""
 
 import math
+from collections.abc import Sequence
 
 import pytest
 import torch
@@ -64,9 +65,7 @@ MEAN = (4 + 2.5 + 1.5 + math.exp(-1)) / 4
         ((-2, -0.5, 0.5, 2), (1, 1, 1, 1), MEAN, 4),
     ],
 )
-def test_four_pixels_by_hand(
-    logits: tuple[float, ...], target: tuple[float, ...], salt: float, background: float
-) -> None:
+def test_four_pixels_by_hand(logits: Sequence[float], target: Sequence[float], salt: float, background: float) -> None:
     loss = symmetric_lovasz(image(*logits), image(*target))
     assert loss.item() == pytest.approx((salt + background) / 2, rel=1e-6)
 
@@ -81,7 +80,7 @@ def test_matches_the_definition(seed: int) -> None:
 
 
 @pytest.mark.parametrize("salt", [(1, 0, 1, 0), (0, 0, 0, 0), (1, 1, 1, 1)])
-def test_every_pixel_learns_and_the_gradient_matches_finite_differences(salt: tuple[int, ...]) -> None:
+def test_every_pixel_learns_and_the_gradient_matches_finite_differences(salt: Sequence[int]) -> None:
     logits, target = image(-2.0, 0.5, 0.7, -2.3).requires_grad_(), image(*salt)
     symmetric_lovasz(logits, target).backward()
     plain, steps = logits.detach(), 0.01 * torch.eye(4).view(4, 1, 1, 2, 2)

@@ -1,4 +1,4 @@
-"""Both apps under load: many users at once and many predictions, every response compared with Python's own.
+"""Both apps under load: many users at once, every response compared with what one user gets.
 
 The short form of people at once is ``test_eight_users_at_once_see_their_own`` in tests/browser.
 """
@@ -9,7 +9,6 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 import cv2
@@ -19,16 +18,13 @@ from gradio_client import Client, handle_file
 from numpy.typing import NDArray
 from playwright.async_api import Browser, async_playwright, expect
 
-from demo.cache import CACHE
 from demo.detection import detect
-from demo.limits import MEGABYTE
 from tests.robustness.checks import LONG
 from tests.servers import CHROMIUM, SWITCHES, WIDE, Server
 from unet import Segmenter, explain
 from unet.synthetic import section
 
 FIRST_SEED = 3_100_000_000  # sections that neither training nor the samples use
-EDGE = 1e-5  # a pixel so near to the threshold may be salt or not: another process, another number of threads
 PATIENCE = 180_000  # ms after which a response counts as lost
 IDLE = 3  # seconds until a server whose users are gone has nothing more to do
 MOST_GROWTH = 0.10  # of the server's memory, from the end of one round of every user
@@ -81,7 +77,7 @@ def requests(number: int) -> dict[str, dict[str, Any]]:
 
 @pytest.mark.parametrize(
     ("users", "images", "seconds"),
-    [pytest.param(2, 1, 0, id="few"), pytest.param(USERS, IMAGES, SECONDS, id="many", marks=LONG)],
+    [pytest.param(2, 1, 0, id="few"), pytest.param(USERS, 4 * IMAGES, SECONDS, id="many", marks=LONG)],
 )
 def test_programs_at_once_get_what_one_gets_alone(
     gradio: Server, tmp_path: Path, users: int, images: int, seconds: float
@@ -107,32 +103,6 @@ def test_programs_at_once_get_what_one_gets_alone(
             warm, end = memory(gradio), time.monotonic() + seconds
             list(pool.map(work, range(users), [end] * users))
             assert memory(gradio) <= (1 + MOST_GROWTH) * warm
-
-
-@LONG
-def test_no_prediction_is_lost_or_mixed_up(gradio: Server, tmp_path: Path) -> None:
-    paths, segmenter = draw(tmp_path, 2000), Segmenter.load()
-    free: SimpleQueue[Client] = SimpleQueue()
-    for user in range(USERS):
-        free.put(connect(gradio, tmp_path / f"user{user}"))
-
-    def predict(number: int) -> None:
-        client = free.get()
-        try:
-            content, report = call(client, paths[number], "/predict")
-        finally:
-            free.put(client)
-        probability, mask = right[number], cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED) == 255
-        assert abs(report["highest_probability"] - probability.max()) <= EDGE, f"image {number}"
-        sure = np.abs(probability - segmenter.threshold) >= EDGE
-        assert np.array_equal(mask[sure], (probability > np.float32(segmenter.threshold))[sure]), f"image {number}"
-
-    right = [segmenter.probability(read(path)) for path in paths]
-    with ThreadPoolExecutor(USERS) as pool:
-        list(pool.map(predict, range(12)))
-        warm = memory(gradio)
-        list(pool.map(predict, range(len(paths))))
-    assert memory(gradio) <= 1.1 * warm + CACHE.capacity / MEGABYTE
 
 
 # --- Streamlit: people --------------------------------------------------------------------------------------

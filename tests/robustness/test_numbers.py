@@ -55,9 +55,8 @@ def test_they_are_those_of_the_shipped_weights(exact, stored):
     name = exact.card.name
     assert exact.card.sha256 == stored[f"{name}.sha256"], "store them anew"
     assert apart(exact.probabilities(list(stored["images"])), stored[name] / LEVELS) <= 1e-4
-    assert (
-        np.abs(sections(COUNT)[0].astype(int) - stored["images"]).max() <= 1
-    )  # processors round a few greys otherwise
+    # Processors round a few greys otherwise.
+    assert np.abs(sections(COUNT)[0].astype(int) - stored["images"]).max() <= 1
     assert 0.1 < (stored[name] > LEVELS / 2).mean() < 0.9  # they say something
 
 

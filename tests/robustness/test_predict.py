@@ -16,8 +16,6 @@ from unet.synthetic import section
 
 COUNT = 100  # images
 SIZES = ((101, 101), (48, 60), (33, 40), (48, 60), (40, 150))  # in turn; the last is cut into tiles
-MODULE = ("-m", "unet")
-SCRIPT = ("-c", "import sys; from unet.__main__ import main; sys.exit(main())")  # as the program `salt-unet` does
 INTERRUPTED = "predict: interrupted; --skip-existing goes on from here"
 
 
@@ -67,11 +65,11 @@ def whole(images, tmp_path_factory):
     return found
 
 
-def begin(*words, program=MODULE, before=()):
+def begin(*words, before=()):
     """The command line as a user starts it."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # inherited, where the tests run in the background
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    return start(*before, sys.executable, *program, *words)
+    return start(*before, sys.executable, "-m", "unet", *words)
 
 
 def wait_until(ready, process, seconds=60):
@@ -118,11 +116,10 @@ def test_stopped_twice_and_started_again_it_leaves_the_same_bytes(images, whole,
     assert (again.status, again.files, again.csv) == (whole.status, whole.files, whole.csv)
 
 
-@pytest.mark.parametrize("program", [MODULE, SCRIPT], ids=["python -m unet", "salt-unet"])
 @pytest.mark.parametrize("seed", [0, *LATER])
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows which libraries a process has loaded")
-def test_ctrl_c_is_one_line_at_any_moment(images, whole, tmp_path, program, seed):
-    process = begin(*words(images, tmp_path), program=program)
+def test_ctrl_c_is_one_line_at_any_moment(images, whole, tmp_path, seed):
+    process = begin(*words(images, tmp_path))
     libraries = Path(f"/proc/{process.pid}/maps")
     wait_until(lambda: "/torch/" in libraries.read_text(), process)
     time.sleep(np.random.default_rng(seed).uniform(0, 5 if seed else 0))
