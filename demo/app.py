@@ -24,21 +24,14 @@ from demo.limits import LARGEST_UPLOAD, LARGEST_ZIP, MOST_FILES
 from demo.markdown import literal
 from demo.places import HERE
 from demo.state import PageState, SelectBox
-from demo.weights import Weights, WeightsKey, find_weights
+from demo.weights import Weights, WeightsKey, find_weights, load_segmenter
 from unet.checkpoint import CheckpointError
 from unet.files.images import SUFFIXES, ImageError, quiet_decoders
-from unet.segmenter import Segmenter
 
 quiet_decoders()
 
 IMAGES = [suffix.removeprefix(".") for suffix in SUFFIXES]
 EXPLORE = ""  # the path of the default page
-
-
-@st.cache_resource(max_entries=4, show_spinner="Loading the weights")
-def load_segmenter(key: WeightsKey) -> Segmenter:
-    """One network for all users: it remembers nothing of an image, so nobody sees another's."""
-    return Segmenter.load(key[0])
 
 
 @st.cache_resource(max_entries=4, show_spinner="Looking for survey tiles")

@@ -11,7 +11,8 @@ from demo.cache import find_probability
 from demo.detection import detect
 from demo.explorer import MOST_SAMPLES
 from demo.gradio_files import cached
-from demo.gradio_inputs import check_threshold, choose_segmenter, choose_weights, load_segmenter, open_image, sentences
+from demo.gradio_inputs import check_threshold, choose_segmenter, choose_weights, open_image, sentences
+from demo.weights import load_segmenter
 from unet import explain, render
 
 

@@ -3,7 +3,6 @@
 import html
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 
 import gradio as gr
@@ -11,7 +10,7 @@ import gradio as gr
 from demo.explorer import RequestError, one_of
 from demo.images import SAMPLES, SeismicImage, open_sample, open_upload, with_truth
 from demo.process import give_memory_back
-from demo.weights import Weights, WeightsKey, find_weights
+from demo.weights import Weights, find_weights, load_segmenter
 from unet.files.images import ImageError
 from unet.segmenter import Segmenter
 
@@ -28,12 +27,6 @@ def sentences() -> Iterator[None]:
         raise gr.Error(html.escape(str(error)), print_exception=False) from None
     finally:
         give_memory_back()
-
-
-@lru_cache(maxsize=4)
-def load_segmenter(key: WeightsKey) -> Segmenter:
-    """One network for all users; it stores nothing of an image."""
-    return Segmenter.load(key[0])
 
 
 def list_weights() -> dict[str, Weights]:

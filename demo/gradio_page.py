@@ -13,6 +13,7 @@ from demo.detection import PROBABILITY_NOTE
 from demo.gradio_files import result, upload
 from demo.images import SAMPLES
 from demo.markdown import markdown
+from demo.weights import load_segmenter
 
 # The viewer is a module; gr.HTML runs a function body.  A blob's address is how the one imports the other.  Of a style
 # sheet given to launch() Gradio drops the container queries, so the viewer brings its own.
@@ -54,7 +55,7 @@ def show(
 ) -> str:
     """A packed message for the viewer: an image, or the response to a request about it."""
     weights = gradio_inputs.choose_weights(label)
-    image, segmenter = gradio_inputs.open_image(path, mask, sample), gradio_inputs.load_segmenter(weights.key)
+    image, segmenter = gradio_inputs.open_image(path, mask, sample), load_segmenter(weights.key)
     probability = find_probability(image, segmenter, weights.key)
     response = None
     if request is not None:

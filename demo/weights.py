@@ -1,13 +1,14 @@
 """Weights to choose from, as they lie on disk."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeAlias
 
 from demo import places
 from unet.card import Card
 from unet.checkpoint import CheckpointError, read_card
-from unet.segmenter import shipped_weights
+from unet.segmenter import Segmenter, shipped_weights
 
 WeightsKey: TypeAlias = tuple[str, int, str]  # path, time of its last change in ns, sha256 of its tensors
 
@@ -47,6 +48,12 @@ class Weights:
             f"{claim.metric} {claim.value:.3f} on {claim.count} {claim.split} tiles "
             f"at threshold {claim.threshold:.2f}{tta}"
         )
+
+
+@lru_cache(maxsize=4)
+def load_segmenter(key: WeightsKey) -> Segmenter:
+    """One network for all users: it remembers nothing of an image, so nobody sees another's."""
+    return Segmenter.load(key[0])
 
 
 def find_weights(root: Path | None = None) -> list[Weights]:

@@ -14,7 +14,7 @@ import torch
 from playwright.sync_api import Browser, Error, sync_playwright
 
 from tests.servers import CHROMIUM, ROOT, SWITCHES, Server, served
-from unet import checkpoint
+from unet import Segmenter, checkpoint
 from unet.card import Card
 from unet.files.images import quiet_decoders
 from unet.image import RULE
@@ -45,6 +45,12 @@ def small_model() -> UNet:
             module.running_mean.uniform_(-0.5, 0.5)
             module.running_var.uniform_(0.5, 2)
     return model.eval()
+
+
+@pytest.fixture(scope="session")
+def segmenter() -> Segmenter:
+    """The shipped weights, with which everything starts."""
+    return Segmenter.load()
 
 
 @pytest.fixture

@@ -25,15 +25,7 @@ WIDE, PHONE = {"width": 1300, "height": 1000}, {"width": 390, "height": 844}
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"))), None
 )
-SWITCHES = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-sync"]
 
 
 @dataclass(frozen=True)
@@ -97,11 +89,12 @@ def started(
 def served(front: Literal["streamlit", "gradio"], checkout: Path = ROOT) -> Iterator[Server]:
     """One of the apps of a checkout on a free port."""
     port = free_port()
-    command = ["-m", "streamlit", "run", "demo/app.py", "--server.port", str(port)]
+    app = ["-m", "streamlit", "run", "demo/app.py", "--server.port", str(port)]
     # The checkout's own packages, also where others are installed.
     environment = {**os.environ, "PYTHONPATH": str(checkout), "GRADIO_SERVER_PORT": str(port)}
-    command = command if front == "streamlit" else ["demo/gradio_app.py"]
-    with started(command, port, folder=checkout, environment=environment) as server:
+    with started(
+        app if front == "streamlit" else ["demo/gradio_app.py"], port, folder=checkout, environment=environment
+    ) as server:
         yield server
 
 

@@ -44,8 +44,12 @@ def expect_cut_and_layer(page, skip, layer):
     expect(page.get_by_test_id(f"site-{layer}")).to_have_attribute("aria-current", "true")
 
 
-def expect_width(page, width):
+def expect_no_scrolling(page, *parts):
+    """Fails where the page, or one of its parts, is wider than the window."""
+    width = page.viewport_size["width"]
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for box in filter(None, (part.bounding_box() for part in parts)):
+        assert 0 <= box["x"] <= width - box["width"]
 
 
 def upload(page, *files, which=0):

@@ -7,22 +7,9 @@ from playwright.sync_api import expect
 
 from demo.detection import detect
 from demo.images import open_sample
-from demo.weights import find_weights
-from tests.browser.pages import (
-    expect_accessible,
-    expect_cut_and_layer,
-    expect_image,
-    expect_link,
-    expect_readout,
-    expect_why,
-    expect_width,
-    link,
-    set_threshold,
-    wait_for_network,
-    wait_for_silence,
-)  # fmt: skip
+from tests.browser import pages
 from tests.servers import PHONE, visited
-from unet import Segmenter, explain
+from unet import explain
 
 pytestmark = pytest.mark.browser
 STOCK = open_sample("Salt stock")
@@ -37,20 +24,14 @@ def address(request):
 def page(browser, address):
     """The sample everything starts with, for tests that do not mind what those before them did."""
     with visited(browser, address) as page:
-        wait_for_network(page)
+        pages.wait_for_network(page)
         yield page
-
-
-@pytest.fixture(scope="module")
-def segmenter():
-    """The weights the apps open with."""
-    return Segmenter.load(find_weights()[0].path)
 
 
 def test_the_threshold_follows_the_hand_without_a_message_to_the_server(page, segmenter):
     slider, readout = page.get_by_test_id("salt-threshold"), page.get_by_test_id("salt-readout")
     slider.scroll_into_view_if_needed()
-    wait_for_silence(page)
+    pages.wait_for_silence(page)
     box = slider.bounding_box()
     middle = box["y"] + box["height"] / 2
     page.mouse.move(box["x"] + box["width"] / 2, middle)
@@ -68,17 +49,17 @@ def test_the_threshold_follows_the_hand_without_a_message_to_the_server(page, se
     assert 0.05 < threshold < 0.2
     sentence = detect(segmenter.probability(STOCK.pixels), threshold).sentence
     expect(readout).to_have_text(sentence)
-    expect_link(page, "threshold", f"{threshold:.2f}")
+    pages.expect_link(page, "threshold", f"{threshold:.2f}")
     expect(readout).to_have_text(sentence)
 
 
 def test_what_needs_the_network_shows_what_python_computes(page, segmenter):
     page.get_by_test_id("site-decoder3").click()
     expect(page.get_by_role("heading", name=re.compile("^decoder3"))).to_be_visible()
-    expect_link(page, "layer", "decoder3")
+    pages.expect_link(page, "layer", "decoder3")
 
     readout, skip = page.get_by_test_id("salt-readout"), page.get_by_test_id("site-skip3")
-    set_threshold(page, 0.4)
+    pages.set_threshold(page, 0.4)
     skip.click()
     expect(skip).to_have_attribute("aria-pressed", "true")
     sentence = detect(segmenter.trace(STOCK.grey, {"skip3": 0.0}).probability, 0.4).sentence
@@ -92,8 +73,8 @@ def test_what_needs_the_network_shows_what_python_computes(page, segmenter):
     canvas.click(position={"x": box["width"] * 40.5 / 101, "y": box["height"] * 30.5 / 101})
     found = explain.explain_pixel(segmenter, STOCK.grey, (30, 40, 1, 1), samples=16)
     _, _, height, width = explain.influence_box(found.influence, (30, 40, 1, 1), 0.9)
-    expect_why(page, f"90 % of the influence comes from {height} [x×] {width} pixels")
-    expect_link(page, "pixel", "30,40")
+    pages.expect_why(page, f"90 % of the influence comes from {height} [x×] {width} pixels")
+    pages.expect_link(page, "pixel", "30,40")
 
 
 def test_by_keyboard_alone(browser, address):
@@ -112,14 +93,14 @@ def test_by_keyboard_alone(browser, address):
         return pytest.fail(f"Tab never reaches {test_id}")
 
     with visited(browser, address) as page:
-        wait_for_network(page)
+        pages.wait_for_network(page)
         go_to("salt-viewer")
         page.keyboard.press("ArrowDown")
-        expect_why(page)
+        pages.expect_why(page)
         before = float(go_to("salt-threshold").input_value())
         for key, threshold in (("ArrowRight", before + 0.01), ("[", before)):
             page.keyboard.press(key)
-            expect_readout(page, f"threshold {threshold:.2f}")
+            pages.expect_readout(page, f"threshold {threshold:.2f}")
         for test_id, key, attribute, value in (
             ("site-encoder1", "Enter", "aria-current", "true"),
             ("site-skip2", "Space", "aria-pressed", "true"),
@@ -132,38 +113,33 @@ def test_by_keyboard_alone(browser, address):
         expect(page.get_by_role("dialog")).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_link_brings_everything_back_and_shuts_nobody_out(browser, address, scheme):
+def test_a_link_brings_everything_back_and_shuts_nobody_out(browser, address):
     query = "sample=Hanging+keel&weights=salt-unet-tiny&threshold=0.33&layer=encoder2&channel=3&cuts=skip1&pixel=30,40"
-    with visited(browser, address, f"{query}&__theme={scheme}", color_scheme=scheme) as page:
-        for _ in range(2):
-            expect_image(page, "Hanging keel")
-            expect_readout(page, "threshold 0.33")
-            expect_cut_and_layer(page, "skip1", "encoder2")
+    with visited(browser, address, f"{query}&__theme=light", color_scheme="light") as page:
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            page.goto(page.url.replace("__theme=light", f"__theme={scheme}"))  # as the address says it by now
+            pages.wait_for_network(page)
+            pages.expect_image(page, "Hanging keel")
+            pages.expect_readout(page, "threshold 0.33")
+            pages.expect_cut_and_layer(page, "skip1", "encoder2")
             expect(page.get_by_test_id("site-encoder1")).to_contain_text("8 maps")  # the smaller network
-            expect_why(page)
-            assert link(page.url).items() >= link(f"?{query}").items()
-            if scheme == "dark":
-                break
-            page.reload()
-        wait_for_network(page)
-        expect_accessible(page, ".salt-viewer")
+            pages.expect_why(page)
+            assert pages.link(page.url).items() >= pages.link(f"?{query}").items()
+            pages.expect_accessible(page, ".salt-viewer")
 
 
 def test_on_a_phone_it_is_one_column_and_every_gesture_works(browser, address):
     with visited(browser, address, viewport=PHONE, has_touch=True, is_mobile=True) as page:
-        wait_for_network(page)
+        pages.wait_for_network(page)
         page.wait_for_timeout(300)
-        expect_width(page, 390)
-        for test_id in ("salt-viewer", "site-encoder1", "site-logits", "cut-cell-1", "pixel-why"):
-            box = page.get_by_test_id(test_id).bounding_box() or {"x": 0, "width": 0}
-            assert box["x"] >= 0
-            assert box["x"] + box["width"] <= 390
+        parts = "salt-viewer", "site-encoder1", "site-logits", "cut-cell-1", "pixel-why"
+        pages.expect_no_scrolling(page, *map(page.get_by_test_id, parts))
         canvas = page.get_by_test_id("salt-viewer")
         canvas.scroll_into_view_if_needed()
         canvas.tap(position={"x": 100, "y": 100})
-        expect_why(page)
+        pages.expect_why(page)
         for test_id, attribute in (("site-skip1", "aria-pressed"), ("site-decoder1", "aria-current")):
             page.get_by_test_id(test_id).tap()
             expect(page.get_by_test_id(test_id)).to_have_attribute(attribute, "true")
-        expect_width(page, 390)
+        pages.expect_no_scrolling(page)

@@ -4,16 +4,10 @@ import pytest
 import torch
 
 from demo import places, weights
-from unet import Segmenter, checkpoint
+from unet import checkpoint
 from unet.card import Card
 from unet.image import RULE
 from unet.model import UNet, UNetConfig
-
-
-@pytest.fixture(scope="module")
-def segmenter():
-    torch.manual_seed(0)
-    return Segmenter(UNet(UNetConfig(width=2, depth=2)).eval(), Card(threshold=0.5, input=RULE))
 
 
 @pytest.fixture

@@ -23,9 +23,8 @@ def test_a_detection_is_scored_against_the_truth():
 
 
 def test_where_nothing_passes_the_highest_probability_is_said():
-    assert detect(PROBABILITY, 0.95).sentence == (
-        "threshold 0.95 · salt 0.0 % · nothing passes the threshold; highest probability 0.90"
-    )
+    said = "threshold 0.95 · salt 0.0 % · nothing passes the threshold; highest probability 0.90"
+    assert detect(PROBABILITY, 0.95).sentence == said
 
 
 def test_a_margin_has_no_part_in_the_share_of_salt():

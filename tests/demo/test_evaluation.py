@@ -2,12 +2,13 @@
 
 import copy
 import json
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
-import torch
 
 from demo import evaluation
 from tests.demo.test_app import run, start
@@ -52,9 +53,7 @@ def edited(where, value):
     """REPORT with one entry changed, or taken out where the value is None; ``where`` is a dotted path."""
     report = copy.deepcopy(REPORT)
     *parents, last = [int(name) if name.isdigit() else name for name in where.split(".")]
-    inner = report
-    for name in parents:
-        inner = inner[name]
+    inner = reduce(getitem, parents, report)
     assert inner[last] != value
     inner[last] = value
     if value is None:
@@ -72,8 +71,7 @@ def found(report=REPORT):
 
 def save(path, **changes):
     """Untrained weights with the card."""
-    torch.manual_seed(0)
-    checkpoint.save(path, UNet(UNetConfig(width=4, depth=3)).eval(), card(**changes))
+    checkpoint.save(path, UNet(UNetConfig(width=4, depth=3)), card(**changes))
 
 
 def write(weights, report):
@@ -101,15 +99,9 @@ def weights(checkout):
 # --- The report
 
 
-def test_a_report_is_read_as_it_was_written(weights):
-    written = json.loads(evaluation.evaluation_path(weights).read_text())
-    assert msgspec.to_builtins(read(weights)).items() <= written.items()
-    evaluation.evaluation_path(weights).unlink()
-    assert read(weights) is None
-
-
 def test_what_the_command_line_writes_is_read(tgs, small_weights):
     path = evaluation.evaluation_path(small_weights)
+    assert read(small_weights) is None
     assert cli.main(["evaluate", str(tgs), "--weights", str(small_weights), "--split", "all", "--json", str(path)]) == 0
     report = read(small_weights)
     assert msgspec.to_builtins(report).items() <= json.loads(path.read_text()).items()

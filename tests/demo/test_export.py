@@ -8,10 +8,8 @@ from PIL import Image
 from demo import export
 from demo.detection import detect
 from demo.images import SeismicImage
+from tests.demo.test_detection import PROBABILITY, TRUTH
 from unet import render, rle
-
-PROBABILITY = np.array([[0.1, 0.4, 0.5], [0.6, 0.9, 0.25]], np.float32)
-TRUTH = np.array([[False, False, True], [True, True, False]])
 
 
 def read(content):

@@ -19,23 +19,17 @@ from demo.evaluation import how_to_evaluate, meaning, read_evaluation
 from demo.explorer import find_fill
 from demo.gradio_endpoints import ablate, explain_pixel, predict, trace
 from demo.images import open_sample
-from demo.weights import Weights, find_weights
+from demo.weights import find_weights
 from tests.browser.pages import expect_link, expect_readout, set_threshold, upload
 from tests.demo import test_evaluation
 from tests.demo.files import png
 from tests.servers import free_port, visited
-from unet import Segmenter, explain, render
-from unet.checkpoint import read_card
+from unet import explain, render
 from unet.tiling import window
 
 STOCK, LENS = open_sample("Salt stock"), open_sample("Small lens")
 IMAGE, LARGE = STOCK.pixels, np.random.default_rng(0).integers(0, 256, (150, 140), dtype=np.uint8)
 WINDOWS = pytest.mark.parametrize(("image", "top", "left"), [(IMAGE, 0, 0), (LARGE, 22, 12)], ids=["whole", "window"])
-
-
-@pytest.fixture(scope="module")
-def segmenter():
-    return Segmenter.load(find_weights()[0].path)
 
 
 @pytest.fixture(scope="module")
@@ -91,10 +85,8 @@ def test_predict_gives_the_segmenters_mask(call, segmenter, threshold):
         "threshold": threshold or segmenter.threshold, "salt_pixels": expected.sum(), "salt_share": expected.mean(),
         "highest_probability": highest, "guessed": [],
     }  # fmt: skip
-
-
-def test_without_an_image_a_sample_takes_its_place(call, segmenter):
-    assert call(None, sample="Small lens", api_name="/predict")[1]["salt_pixels"] == segmenter.mask(LENS.grey).sum()
+    sample, _ = call(None, threshold, sample="Small lens", api_name="/predict")  # without an image
+    np.testing.assert_array_equal(sample == 255, segmenter.mask(LENS.grey, threshold))
 
 
 @pytest.mark.parametrize("site", ["encoder1", "bottleneck", "up2", "logits"])
@@ -250,11 +242,10 @@ def test_an_upload_with_its_mask_and_a_sample_after_it(page, segmenter):
     expect(page.get_by_role("combobox", name="Sample")).to_have_value("Salt stock")
 
 
-def test_the_evaluation_is_summed_up(tmp_path, monkeypatch):
-    path = tmp_path / "small.safetensors"
+def test_the_evaluation_is_summed_up(checkout):
+    path = checkout / "weights" / "small.safetensors"
     test_evaluation.save(path)
-    weights = Weights(path, "small", read_card(path))
-    monkeypatch.setattr("demo.gradio_inputs.find_weights", lambda: [weights])
+    (weights,) = find_weights()
     none = f"Nobody has evaluated these weights yet; {how_to_evaluate(path)}"
     assert gradio_page.summarise_evaluation(weights.label) == none
     test_evaluation.write(path, test_evaluation.REPORT)

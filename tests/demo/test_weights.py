@@ -1,22 +1,19 @@
 import json
 
-import torch
-
 from demo import weights
 from demo.weights import find_weights
 from unet import Segmenter, checkpoint
 from unet.card import Card, Claim
 from unet.image import RULE
-from unet.model import UNet, UNetConfig
 
 
-def test_weights_are_found_with_what_their_cards_say(tmp_path, monkeypatch):
+def test_weights_are_found_with_what_their_cards_say(tmp_path, monkeypatch, small_model):
     monkeypatch.setattr(weights, "shipped_weights", lambda: tmp_path / "none.safetensors")
     claim = Claim(metric="mAP", value=0.8312, split="val", count=400, tta=True, threshold=0.5)
-    torch.manual_seed(0)
-    model = UNet(UNetConfig(width=2)).eval()
-    checkpoint.save(tmp_path / "weights" / "good.safetensors", model, Card(threshold=0.4, input=RULE, claim=claim))
-    checkpoint.save(tmp_path / "runs" / "a" / "a.safetensors", model, Card(threshold=0.4, input=RULE))
+    checkpoint.save(
+        tmp_path / "weights" / "good.safetensors", small_model, Card(threshold=0.4, input=RULE, claim=claim)
+    )
+    checkpoint.save(tmp_path / "runs" / "a" / "a.safetensors", small_model, Card(threshold=0.4, input=RULE))
     (tmp_path / "runs" / "stray.safetensors").write_bytes(b"no card beside it")
     (tmp_path / "weights" / "bad.safetensors").write_bytes(b"")
     (tmp_path / "weights" / "bad.json").write_text(json.dumps({"threshold": 2}))
