@@ -10,7 +10,12 @@ from tests.viewer.panels import change, encode, expect_texts, panels_page, pixel
 from unet import metrics, render, synthetic
 
 pytestmark = pytest.mark.browser
-WHITE, YELLOW = [255, 255, 255], [240, 228, 66]
+WHITE, YELLOW, BLUE, ORANGE = [255, 255, 255], [240, 228, 66], [86, 180, 233], [230, 159, 0]
+# Every pixel has a grey of its own, so that the canvas says which one is where.
+COUNTED = np.arange(256, dtype=np.uint8).reshape(16, 16), np.zeros((16, 16), np.float32)
+# Grey 100; found in the left half, salt in the upper half: one quarter of each kind.
+DOWN, ACROSS = np.mgrid[:32, :32]
+QUARTERS = np.full((32, 32), 100, np.uint8), np.float32(0.9 * (ACROSS < 16)), DOWN < 16
 
 
 def show(page, *arrays, **given):
@@ -26,21 +31,6 @@ def section():
     truth = (rows - 22) ** 2 / 150 + (columns - 20) ** 2 / 260 < 1
     noise = np.random.default_rng(0).uniform(0, 1, truth.shape)
     return image, (0.55 * truth + 0.45 * noise).astype(np.float32), truth
-
-
-@pytest.fixture(scope="module")
-def quarters():
-    """Grey 100; found in the left half, salt in the upper half: one quarter of each kind."""
-    found, truth = np.zeros((32, 32), np.float32), np.zeros((32, 32), bool)
-    found[:, :16] = 0.9
-    truth[:16] = True
-    return np.full((32, 32), 100, np.uint8), found, truth
-
-
-@pytest.fixture(scope="module")
-def counted():
-    """Every pixel has a grey of its own, so that the canvas says which one is where."""
-    return np.arange(256, dtype=np.uint8).reshape(16, 16), np.zeros((16, 16), np.float32)
 
 
 def canvas_of(page):
@@ -70,10 +60,15 @@ def has_color(page, color, *part):
     return (part_of(page, *part) == color).all(axis=2).any()
 
 
+def at(page, across, down):
+    """A place on the screen, in shares of the canvas."""
+    box = canvas_of(page).bounding_box()
+    return box["x"] + across * box["width"], box["y"] + down * box["height"]
+
+
 def spot(page, row, column, shape):
     """Where the middle of a pixel is on the screen, while the whole image is shown."""
-    box = canvas_of(page).bounding_box()
-    return box["x"] + (column + 0.5) * box["width"] / shape[1], box["y"] + (row + 0.5) * box["height"] / shape[0]
+    return at(page, (column + 0.5) / shape[1], (row + 0.5) / shape[0])
 
 
 def drag(page, start, end, *, release=True):
@@ -192,8 +187,8 @@ def test_a_margin_has_no_part_in_the_area_and_what_was_guessed_is_told(page, sec
     )  # fmt: skip
 
 
-def test_right_and_wrong_have_colours_hatching_and_counts(page, quarters):
-    show(page, *quarters)
+def test_right_and_wrong_have_colours_hatching_and_counts(page):
+    show(page, *QUARTERS)
     page.get_by_label("Compare with the truth").check()
     settle(page)
     assert state(page, "truth") is True
@@ -201,7 +196,7 @@ def test_right_and_wrong_have_colours_hatching_and_counts(page, quarters):
     assert len(np.unique(both.reshape(-1, 3), axis=0)) == 1
     np.testing.assert_allclose(both[0, 0], 100 + 0.45 * (np.array([0, 158, 115]) - 100), atol=1)
     # The lines of the one rise to the right, those of the other fall.
-    for part, color, rising in ((too_much, [230, 159, 0], True), (missed, [86, 180, 233], False)):
+    for part, color, rising in ((too_much, ORANGE, True), (missed, BLUE, False)):
         tints, counts = np.unique(part.reshape(-1, 3), axis=0, return_counts=True)
         assert len(tints) > 5  # lines of two colours, softened at their edges
         np.testing.assert_allclose(tints[counts.argmax()], 100 + 0.45 * (np.array(color) - 100), atol=1)
@@ -217,13 +212,13 @@ def test_right_and_wrong_have_colours_hatching_and_counts(page, quarters):
 
     # As lines: the edge of the truth in the middle of the right half.
     pick(page, "Contour")
-    assert has_color(page, [86, 180, 233], 0.45, 0.7, 0.1, 0.1)
-    assert has_color(page, [230, 159, 0], 0.7, 0.45, 0.1, 0.1)
+    assert has_color(page, BLUE, 0.45, 0.7, 0.1, 0.1)
+    assert has_color(page, ORANGE, 0.7, 0.45, 0.1, 0.1)
     expect(edge).to_be_visible()
 
 
-def test_the_divider_keeps_the_plain_image_on_its_left(page, quarters):
-    grey = quarters[0]
+def test_the_divider_keeps_the_plain_image_on_its_left(page):
+    grey = QUARTERS[0]
     show(page, grey, np.ones(grey.shape, np.float32))
     plain, salt = [100] * 3, render.overlay(grey, grey > 0, 0.45)[0, 0].tolist()
 
@@ -237,9 +232,7 @@ def test_the_divider_keeps_the_plain_image_on_its_left(page, quarters):
     expect_plain(2)
     page.get_by_role("slider", name="Swipe").fill("0.25")
     expect_plain(1)
-    box = canvas_of(page).bounding_box()
-    at = [(box["x"] + share * box["width"], box["y"] + 0.5 * box["height"]) for share in (0.25, 0.8)]
-    drag(page, *at)
+    drag(page, at(page, 0.25, 0.5), at(page, 0.8, 0.5))
     assert state(page, "swipe") == pytest.approx(0.8, abs=0.01)
     assert state(page, "pixel") is None
     expect_plain(3)
@@ -247,8 +240,8 @@ def test_the_divider_keeps_the_plain_image_on_its_left(page, quarters):
     assert state(page, "swipe") is None
 
 
-def test_overlay_and_frames_of_other_panels_are_drawn(page, quarters):
-    grey, probability, _ = quarters
+def test_overlay_and_frames_of_other_panels_are_drawn(page):
+    grey, probability, _ = QUARTERS
     show(page, grey, probability, state={"opacity": 1})
     page.evaluate(
         """() => {
@@ -279,14 +272,13 @@ def test_overlay_and_frames_of_other_panels_are_drawn(page, quarters):
 def test_the_threshold_by_slider_and_by_number(page, section):
     show(page, *section)
     slider, exact = page.get_by_test_id("salt-threshold"), page.get_by_role("spinbutton", name="Threshold, exact")
-    slider.focus()
-    page.keyboard.press("ArrowRight")
+    slider.press("ArrowRight")
     expect_texts(page, "salt", readout="threshold 0.51")
     expect(slider).to_have_attribute("aria-valuetext", re.compile(r"^threshold 0\.51 · .*IoU"))
     expect(exact).to_have_value("0.51")
     exact.fill("0.475")
     assert last_call(page) == {"threshold": 0.475, "settled": False}
-    page.keyboard.press("Enter")
+    exact.press("Enter")
     assert last_call(page) == {"threshold": 0.475, "settled": True}
     exact.fill("7")
     slider.focus()
@@ -294,13 +286,12 @@ def test_the_threshold_by_slider_and_by_number(page, section):
     assert state(page, "threshold") == 0.475
 
     box = slider.bounding_box()
-    x, y = box["x"] + box["width"] * 0.475, box["y"] + box["height"] / 2
+    places = [(box["x"] + box["width"] * threshold, box["y"] + box["height"] / 2) for threshold in (0.475, 0.175)]
     page.evaluate("calls.length = 0")
-    drag(page, (x, y), (x - 0.3 * box["width"], y), release=False)
+    drag(page, *places, release=False)
     assert {call["settled"] for call in page.evaluate("calls")} == {False}
     page.mouse.up()
-    assert last_call(page)["settled"] is True
-    assert state(page, "threshold") == pytest.approx(0.175, abs=0.02)
+    assert last_call(page) == {"threshold": pytest.approx(0.175, abs=0.02), "settled": True}
 
 
 def test_every_control_by_keyboard(page, section):
@@ -322,8 +313,6 @@ def test_every_control_by_keyboard(page, section):
     for key, action in (("Shift", "none"), ("Enter", "pan-y")):  # while it is enlarged a finger moves the image
         page.get_by_role("button", name="whole").press(key)
         expect(canvas_of(page)).to_have_css("touch-action", action)
-    canvas_of(page).press("ArrowRight")  # the arrow keys move the pixel there
-    expect(canvas_of(page)).to_be_focused()
 
 
 # --- Pointing -----------------------------------------------------------------------------------------------
@@ -331,38 +320,34 @@ def test_every_control_by_keyboard(page, section):
 
 def under(page, x, y):
     """The [row, column] of the pixel that is drawn at a place of the screen, in the image ``counted``."""
+    settle(page)
     box = canvas_of(page).bounding_box()
     place = (y - box["y"]) / box["height"], (x - box["x"]) / box["width"]
     return list(divmod(int(part_of(page, *place, 0, 0)[0, 0, 0]), 16))
 
 
-def test_a_click_chooses_the_pixel_under_it_at_every_zoom(page, counted):
-    show(page, *counted)
-    box = canvas_of(page).bounding_box()
+def test_a_click_chooses_the_pixel_under_it_at_every_zoom(page):
+    show(page, *COUNTED)
     whole = [[0, 0], [11, 4], [8, 15]]
-
-    def place(across, down):
-        return box["x"] + across * box["width"], box["y"] + down * box["height"]
 
     def clicked() -> list:
         seen = []
-        for across, down in ((0.02, 0.03), (0.31, 0.72), (0.97, 0.51)):
+        for place in (at(page, 0.02, 0.03), at(page, 0.31, 0.72), at(page, 0.97, 0.51)):
             change(page, pixel=None)
-            page.mouse.move(*place(across, down))
-            seen.append(under(page, *place(across, down)))
-            page.mouse.click(*place(across, down))
+            page.mouse.move(*place)
+            seen.append(under(page, *place))
+            page.mouse.click(*place)
             assert last_call(page) == {"pixel": seen[-1], "box": None, "settled": True}
             assert state(page, "hover") == seen[-1]
         change(page, pixel=None)
         return seen
 
     assert clicked() == whole
-    one, other = place(0.7, 0.3), place(0.6, 0.4)
+    one, other = at(page, 0.7, 0.3), at(page, 0.6, 0.4)
     page.mouse.move(*one)
     before = under(page, *one)
     for _ in range(4):
         page.mouse.wheel(0, -100)
-    settle(page)
     assert under(page, *one) == before  # what is under the mouse stays there
     assert page.evaluate("scrollY") == 0
     assert clicked() != whole
@@ -372,18 +357,15 @@ def test_a_click_chooses_the_pixel_under_it_at_every_zoom(page, counted):
     page.keyboard.down("Shift")
     drag(page, one, other)
     page.keyboard.up("Shift")
-    settle(page)
     assert under(page, *other) == before
-    page.get_by_role("radio", name="Move").check(force=True)
+    pick(page, "Move")
     drag(page, other, one)
-    settle(page)
     assert under(page, *one) == before
     assert [state(page, name) for name in ("box", "pixel")] == [None, None]
     clicked()
 
-    # The keyboard's pixel is brought into sight.
-    change(page, pixel=[15, 0])
-    assert under(page, box["x"] + 20, box["y"] + box["height"] - 20) == [15, 0]
+    change(page, pixel=[15, 0])  # the keyboard's pixel is brought into sight
+    assert under(page, *at(page, 0.03, 0.97)) == [15, 0]
     page.get_by_role("button", name="whole").click()
     settle(page)
     assert clicked() == whole
@@ -395,23 +377,18 @@ def test_a_click_chooses_the_pixel_under_it_at_every_zoom(page, counted):
 
 
 def test_a_drag_marks_a_box(page, section):
-    image, probability, _ = section
-
-    def at(row, column):
-        return spot(page, row, column, image.shape)
-
-    show(page, image, probability)
-    drag(page, at(30, 20), at(25, 22), release=False)
+    show(page, *section[:2])
+    places = [spot(page, *place, (40, 48)) for place in ((30, 20), (25, 22), (11, 29), (39, 44), (39, 46))]
+    drag(page, *places[:2], release=False)
     settle(page)
     assert state(page, "box") == [25, 20, 6, 3]
     assert has_color(page, WHITE, 25 / 40 - 0.01, 20 / 48, 0.02, 3 / 48)
-    page.mouse.move(*at(11, 29), steps=3)
+    page.mouse.move(*places[2], steps=3)
     assert not any(call["settled"] for call in page.evaluate("calls") if "box" in call)
     page.mouse.up()
     assert [state(page, name) for name in ("box", "pixel")] == [[11, 20, 20, 10], [21, 25]]
     assert last_call(page)["settled"] is True
-    # At least two pixels a side, also at the edge.
-    drag(page, at(39, 44), at(39, 46))
+    drag(page, *places[3:])  # at least two pixels a side, also at the edge
     assert state(page, "box") == [38, 44, 2, 3]
 
 
@@ -421,10 +398,10 @@ def test_the_value_under_the_mouse(page, section):
     row, column = np.argwhere(truth)[0].tolist()
     page.mouse.move(*spot(page, row, column, truth.shape))
     value = f"row {row}, column {column}: probability {probability[row, column]:.2f} · grey {image[row, column]}"
-    expect(page.get_by_test_id("salt-cursor")).to_have_text(f"{value} · truth: salt")
+    expect_texts(page, "salt", cursor=f"{value} · truth: salt")
     assert page.evaluate("calls.filter((call) => call.settled).length") == 0
     page.mouse.move(1, 1)
-    expect(page.get_by_test_id("salt-cursor")).to_contain_text("Point at a pixel")
+    expect_texts(page, "salt", cursor="Point at a pixel")
     assert state(page, "hover") is None
 
 
@@ -437,7 +414,7 @@ def test_the_window_of_a_large_image_is_moved_by_hand_and_by_number(page):
     expect(columns).to_have_attribute("max", "172")
     assert has_color(page, WHITE, 0.04, 60 / 300, 0.02, 0.2)
     columns.fill("500")
-    page.keyboard.press("Enter")
+    columns.press("Enter")
     assert state(page, "window") == [10, 172]
     expect(columns).to_have_value("172")
 
@@ -456,55 +433,50 @@ def test_the_window_of_a_large_image_is_moved_by_hand_and_by_number(page):
     expect(page.get_by_role("spinbutton", name="First row of the window")).to_be_hidden()
 
 
-def test_a_phone_taps_pinches_and_scrolls_past(browser, counted):
-    grey, probability = counted
+def test_a_phone_taps_pinches_and_scrolls_past(browser):
     with panels_page(browser, viewport=(390, 844), has_touch=True, is_mobile=True) as page:
-        show(page, grey, probability, viewport=(390, 844))
+        show(page, *COUNTED, viewport=(390, 844))
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
-        box = canvas_of(page).bounding_box()
-        x, y = spot(page, 4, 11, grey.shape)
+        x, y = spot(page, 4, 11, (16, 16))
         page.touchscreen.tap(x, y)
         assert state(page, "pixel") == [4, 11]
-        expect(page.get_by_test_id("salt-cursor")).to_contain_text("row 4, column 11")
+        expect_texts(page, "salt", cursor="row 4, column 11")
 
         touch = page.context.new_cdp_session(page)
 
         def fingers(kind, *points):
             given = [{"x": x, "y": y, "id": i} for i, (x, y) in enumerate(points)]
-            touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": given})
+            touch.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": given})
 
         change(page, pixel=None)
-        middle, level = box["x"] + box["width"] / 2 + 3, box["y"] + box["height"] / 2 + 3
+        (middle, level), (edge, _) = at(page, 0.51, 0.51), at(page, 0.01, 0.5)
         before = under(page, middle, level)
-        fingers("touchStart", (middle - 60, level))
-        fingers("touchMove", (middle - 30, level))
+        fingers("Start", (middle - 60, level))
+        fingers("Move", (middle - 30, level))
         settle(page)
         assert state(page, "box") is not None  # one finger marks a box; the second takes it back
-        fingers("touchStart", (middle - 30, level), (middle + 30, level))
-        for reach in (40, 50, 60):
-            fingers("touchMove", (middle - reach, level), (middle + reach, level))
-        fingers("touchEnd")
-        settle(page)
+        for reach, kind in ((30, "Start"), (40, "Move"), (50, "Move"), (60, "Move")):
+            fingers(kind, (middle - reach, level), (middle + reach, level))
+        fingers("End")
         assert under(page, middle, level) == before
-        assert under(page, box["x"] + 4, level) != [before[0], 0]  # twice as large: the edge is out of sight
+        assert under(page, edge, level) != [before[0], 0]  # twice as large: the edge is out of sight
         assert [state(page, name) for name in ("pixel", "box")] == [None, None]
         page.get_by_role("button", name="whole").tap()
-        settle(page)
-        assert under(page, box["x"] + 4, level) == [before[0], 0]
+        assert under(page, edge, level) == [before[0], 0]
 
+        bottom = at(page, 0, 0)[1] + 300
         for step in range(12):
-            fingers("touchMove" if step else "touchStart", (x, box["y"] + 300 - 15 * step))
-        fingers("touchEnd")
+            fingers("Move" if step else "Start", (x, bottom - 15 * step))
+        fingers("End")
         assert page.evaluate("scrollY") > 100
         assert state(page, "box") is None
 
-        heights, edges = page.evaluate(
-            """[[".image button, .image label, .image input[type=number]", "height"], [".image *, .curves *", "right"]]
-                .map(([which, name]) => [...document.querySelectorAll(which)]
-                    .map((element) => element.getBoundingClientRect()[name]).filter((value) => value))"""
-        )
-        assert min(heights) >= 43.9
-        assert max(edges) <= 391
+        for which, name, least, most in (
+            (".image button, .image label, .image input[type=number]", "height", 43.9, 844),
+            (".image *, .curves *", "right", 0, 391),
+        ):
+            sizes = page.locator(which).evaluate_all(f"all => all.map((one) => one.getBoundingClientRect().{name})")
+            assert all(least <= size <= most for size in sizes if size)
 
 
 # --- Curves -------------------------------------------------------------------------------------------------
@@ -514,17 +486,17 @@ def test_the_curves_say_what_is_best_and_that_it_is_hindsight(page, section):
     _, probability, truth = section
     points = metrics.sweep([probability], [truth], [percent / 100 for percent in range(1, 100)])
     show(page, *section, state={"threshold": 0.37})
-    curves, values = page.get_by_test_id("salt-curves"), page.get_by_test_id("salt-curve-values")
+    curves, path = page.get_by_test_id("salt-curves"), page.locator("path.iou")
     highest = max(point.iou for point in points)
     equals = [point.threshold for point in points if point.iou == highest]
-    expect(values).to_have_text(f"At 0.37: IoU {points[36].iou:.2f}, competition's score {points[36].mAP:.2f}.")
+    words = f"At 0.37: IoU {points[36].iou:.2f}, competition's score {points[36].mAP:.2f}."
+    expect_texts(page, "salt", curve_values=words)
     expect(curves).to_have_attribute("role", "img")
     expect(curves).to_have_attribute("aria-label", re.compile("^IoU and the competition's score .* At 0.37"))
-    best = f"best here (hindsight), {equals[len(equals) // 2]:.2f}: IoU {highest:.2f}"
-    for words in (best, "the card's, 0.42"):
+    for words in (f"best here (hindsight), {equals[len(equals) // 2]:.2f}: IoU {highest:.2f}", "the card's, 0.42"):
         expect(page.get_by_text(words)).to_be_visible()
-    path = curves.locator("path.iou").get_attribute("d")
-    assert path.count("L") == 98
+    line = path.get_attribute("d")
+    assert line.count("L") == 98
 
     # A drag sets the threshold; the curves stay as they are.
     box = curves.bounding_box()
@@ -535,15 +507,14 @@ def test_the_curves_say_what_is_best_and_that_it_is_hindsight(page, section):
         assert last_call(page) == {"threshold": threshold, "settled": False}
         page.mouse.up()
         assert last_call(page) == {"threshold": threshold, "settled": True}
-    expect(values).to_contain_text("At 0.70")
-    assert curves.locator("path.iou").get_attribute("d") == path
+    expect_texts(page, "salt", curve_values="At 0.70")
+    expect(path).to_have_attribute("d", line)
     change(page, threshold=0.475)
     exact = metrics.iou(metrics.confusion(metrics.mask(probability, 0.475), truth))
-    expect(values).to_contain_text(f"IoU {exact:.2f},")
+    expect_texts(page, "salt", curve_values=f"IoU {exact:.2f},")
 
     page.evaluate("show(explorer.image.probability.map((value) => value / 2), true)")
-    settle(page)
-    assert curves.locator("path.iou").get_attribute("d") != path
+    expect(path).not_to_have_attribute("d", line)
     page.set_viewport_size({"width": 390, "height": 800})
     settle(page)
     assert curves.bounding_box()["width"] <= 370
@@ -557,13 +528,13 @@ def test_the_threshold_is_fast(page, look):
     show(page, image, probability, truth, state={"look": look, "truth": True})
     times = page.evaluate(
         """async () => {
-            const canvas = document.querySelector("[data-testid=salt-viewer]"), times = [];
-            for (let i = 0; i < 40; i++) {
+            const context = document.querySelector("[data-testid=salt-viewer]").getContext("2d"), times = [];
+            for (let percent = 30; percent < 70; percent++) {
                 await new Promise(requestAnimationFrame);
                 const start = performance.now();
-                explorer.state = { ...explorer.state, threshold: (30 + i) / 100 };
+                explorer.state = { ...explorer.state, threshold: percent / 100 };
                 update("threshold");
-                canvas.getContext("2d").getImageData(0, 0, 1, 1); // nothing is left to be drawn later
+                context.getImageData(0, 0, 1, 1); // nothing is left to be drawn later
                 times.push(performance.now() - start);
             }
             return times;
