@@ -171,7 +171,6 @@ class TestPredict:
         assert {name for name, content in contents("out").items() if content != before[name]} == {"s1.png"}
         assert predict(*again, "--tta").startswith("5 images in")
         assert predict(*again, "--tta", "--threshold", "0.3").startswith("5 images in")
-        assert predict(*again, "--tta", "--threshold", "0.3").startswith("0 images in")
 
     def test_files_of_others_are_replaced_only_with_overwrite(self):
         Path("out").mkdir()
@@ -322,7 +321,6 @@ def test_bench_prints_the_ratios(segmenter, monkeypatch, small_model):
         ("predict images/s0.png --out images/../images", "choose another"),
         ("predict images --out file", "file: expected a folder that can be made"),
         ("predict images --out file/below", "below: expected a folder that can be made"),
-        ("predict images --out loop", "loop: expected a folder that can be made"),
         ("predict images --out out --csv gone/a.csv", "expected a file in a folder that exists, got gone"),
         ("predict images --out out --csv bare", "bare: expected a file that can be written"),
         ("predict images --out out --csv images/s0.png", "got that of an image or a mask"),
@@ -341,7 +339,6 @@ def test_what_cannot_be_done_is_refused_before_anything_is_written(here, words, 
         Path(name).mkdir()
     for name in ("s0.tif", "S0.npy", "file"):
         Path(name).write_bytes(b"")
-    Path("loop").symlink_to("loop")
     command, *rest = words.split()
     weights = [] if command == "demo" else ["--weights", "small.safetensors"]
     with untouched(here):

@@ -68,8 +68,7 @@ def test_what_the_terminal_cannot_write_is_escaped(small_weights, tmp_path):
     for part, array in zip(("images", "masks"), synthetic.section(1, 40, 40), strict=True):
         (folder / part).mkdir(parents=True)
         Image.fromarray(array).save(folder / part / "山 é.png")
-    words = ("evaluate", folder, "--split=all", "--weights", small_weights)
-    command = [sys.executable, "-m", "unet", *words]
+    command = [sys.executable, "-m", "unet", "evaluate", folder, "--split=all", "--weights", small_weights]
     environment = {**os.environ, "PYTHONIOENCODING": "cp1252"}
     done = subprocess.run(command, capture_output=True, cwd=ROOT, env=environment)
     assert (done.returncode, done.stderr.decode("cp1252")) == (0, f"read {tmp_path}/\\u5c71 é\n")

@@ -16,13 +16,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
-from tests.robustness.hostile_files import plant, zipped
-from tests.servers import ROOT
+from tests.robustness.checks import ROOT, run_here
+from tests.robustness.hostile_files import encoded, npy, plant, zipped
 from unet import pretrained, synthetic
 from unet.checkpoint import CheckpointError
-from unet.cli import main as cli
 from unet.files.images import ImageError
 from unet.files.listing import find_images
 from unet.segmenter import Segmenter
@@ -41,18 +39,12 @@ def payloads(tmp_path, monkeypatch):
     """The payload in every wrapping that some reader unpacks, and did: otherwise the test would prove nothing."""
     monkeypatch.chdir(tmp_path)
     payload, marker, contents = Payload(), tmp_path / "the payload ran", []
-    tensors = {"weight": payload}
+    array, unsafe = np.array([[payload] * 20] * 20, dtype=object), partial(torch.load, weights_only=False)
     for write, read in (
         (lambda file: pickle.dump(payload, file), pickle.load),
-        (
-            lambda file: np.save(file, np.array([[payload] * 20] * 20, dtype=object)),
-            partial(np.load, allow_pickle=True),
-        ),
-        (lambda file: torch.save(tensors, file), partial(torch.load, weights_only=False)),
-        (
-            lambda file: torch.save(tensors, file, _use_new_zipfile_serialization=False),
-            partial(torch.load, weights_only=False),
-        ),
+        (lambda file: np.save(file, array), partial(np.load, allow_pickle=True)),
+        (lambda file: torch.save({"weight": payload}, file), unsafe),
+        (lambda file: torch.save({"weight": payload}, file, _use_new_zipfile_serialization=False), unsafe),
     ):
         write(stream := io.BytesIO())
         contents.append(stream.getvalue())
@@ -98,18 +90,16 @@ def test_weights_and_images_need_no_unpickling(loads, monkeypatch, tmp_path):
     for name in ("load", "loads", "Unpickler"):
         monkeypatch.setattr(pickle, name, None)
     image, _ = synthetic.section(0, 40, 40)
-    Image.fromarray(image).save(tmp_path / "a.png")
-    np.save(tmp_path / "b.npy", image)
-    words = ["predict", tmp_path / "a.png", tmp_path / "b.npy", "--out", tmp_path / "out", "--csv", tmp_path / "a.csv"]
-    assert cli.main([str(word) for word in words]) == 0
+    plant(tmp_path, {"a.png": encoded(image), "b.npy": npy(image)})
+    inputs = (tmp_path / "a.png", tmp_path / "b.npy")
+    assert run_here(["predict", *inputs, "--out", tmp_path / "out", "--csv", tmp_path / "a.csv"]).status == 0
     assert loads == []
 
 
 def test_where_torch_loads_it_takes_nothing_but_tensors(loads, tmp_path):
     """A run its own resume checkpoint, and the package with the encoder from ImageNet the one file it brings along."""
-    torch.save({}, tmp_path / "plain.pt")
-    content = (tmp_path / "plain.pt").read_bytes()
-    (tmp_path / "resume.pt").write_bytes(hashlib.sha256(content).digest() + content)
+    torch.save({}, stream := io.BytesIO())
+    plant(tmp_path, {"resume.pt": hashlib.sha256(stream.getvalue()).digest() + stream.getvalue()})
     read_state(tmp_path / "resume.pt")
     pretrained.imagenet_state()
     (_, of_run), (file, of_package) = loads

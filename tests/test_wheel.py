@@ -36,16 +36,14 @@ def installed(wheel, tmp_path_factory):
 
 
 def pip(command, *words):
-    done = subprocess.run(
-        [sys.executable, "-m", "pip", command, "--quiet", "--no-deps", *words], capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
+    status, said = run(None, None, "-m", "pip", command, "--quiet", "--no-deps", *words)
+    assert status == 0, said
 
 
 def run(installed, place, *words):
     """``python ...`` with the installed package in a folder: its exit status, and what it said."""
-    command = [sys.executable, *words]
-    done = subprocess.run(command, cwd=place, env=installed, capture_output=True, text=True, timeout=120)
+    options = {"cwd": place, "env": installed, "capture_output": True, "text": True, "timeout": 120}
+    done = subprocess.run([sys.executable, *words], **options)
     return done.returncode, done.stdout + done.stderr
 
 

@@ -64,15 +64,18 @@ def good() -> list[tuple[str, Make, dict[str, np.ndarray]]]:
 
 def bad() -> list[tuple[str, Make, str]]:
     """What is wrong, the dataset, and words of the sentence it is refused with."""
-    another, columns = "expected a mask of 40 x 48 as its image, got ", "expected the columns id and section"
+    columns = "expected the columns id and section"
     return [
         ("a mask missing", files({**BOTH, "images/c.png": IMAGE}), "got none for 1 of them"),
         ("no images", files({"images": None, "masks/a.png": MASK}), "got no images"),
         ("a single image", lambda inside: plant(inside, {"a.png": IMAGE}) / "a.png", "got no images"),
         ("control characters", files({"images/\x1b[31m\n.png": IMAGE}), "\\x1b[31m\\n"),
         ("a mask behind a link to nothing", masked("gone"), "b.png: cannot be read"),
-        ("a mask of another size", masked(encoded(SALT[1:])), another + "39 x 48"),
-        ("a mask turned", masked(encoded(SALT.T.copy())), another + "48 x 40"),
+        (
+            "a mask of another size",
+            masked(encoded(SALT.T.copy())),
+            "expected a mask of 40 x 48 as its image, got 48 x 40",
+        ),
         ("a mask of no bytes", masked(b""), "b.png: expected an image, got an empty file"),
         ("a mask cut short", masked(MASK[:-20]), "damaged or cut short"),
         ("a mask of NaN", masked(npy(np.where(SALT, 1, np.nan)), "b.npy"), "finite values"),

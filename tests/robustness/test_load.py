@@ -43,6 +43,11 @@ def read(path: Path) -> NDArray[np.uint8]:
     return np.asarray(cv2.imread(str(path), cv2.IMREAD_UNCHANGED), np.uint8)
 
 
+def pixel(number: int) -> tuple[int, int]:
+    """One to explain of image ``number``."""
+    return 37 * number % 101, 53 * number % 101
+
+
 def memory(server: Server) -> float:
     """MB of a server's own; the pages of its libraries are the disk's cache, and come and go with that."""
     status = Path(f"/proc/{server.process.pid}/status").read_text()
@@ -71,7 +76,7 @@ def requests(number: int) -> dict[str, dict[str, Any]]:
         "/predict": {"threshold": 0.3 + number % 5 / 10},
         "/trace": {"site": ("encoder1", "bottleneck", "decoder2", "skip3")[number % 4]},
         "/ablate": {"cuts": [f"skip{1 + number % 4}", "bottleneck"][: 1 + number % 2]},
-        "/explain_pixel": {"row": 37 * number % 101, "column": 53 * number % 101},
+        "/explain_pixel": dict(zip(("row", "column"), pixel(number), strict=True)),
     }
 
 
@@ -118,11 +123,11 @@ class Said(NamedTuple):
 
 
 def by_python(segmenter: Segmenter, path: Path, number: int) -> Said:
-    image, pixel = read(path), (37 * number % 101, 53 * number % 101)
+    image, box = read(path), (*pixel(number), 1, 1)
     detections = [detect(one, segmenter.threshold) for one in explain.cut_table(segmenter, image)]
     table = [f"salt {100 * detection.share:.1f} %" for detection in detections[: len(detections) // 2]]
-    found = explain.explain_pixel(segmenter, image, (*pixel, 1, 1), samples=16)
-    _, _, height, width = explain.influence_box(found.influence, (*pixel, 1, 1), 0.9)
+    found = explain.explain_pixel(segmenter, image, box, samples=16)
+    _, _, height, width = explain.influence_box(found.influence, box, 0.9)
     whole = detect(segmenter.probability(image), segmenter.threshold).sentence
     return Said(whole, table, detections[1 << number % 4].sentence, f"comes from {height} x {width} pixels")
 
@@ -144,7 +149,7 @@ async def visit(browser: Browser, address: str, images: Sequence[tuple[int, Path
         await expect(page.locator(".cut-salt")).to_have_text(said.table)
         await page.get_by_test_id(f"toggle-skip{1 + number % 4}").click()
         await expect(readout).to_have_text(said.cut)
-        row, column = 37 * number % 101, 53 * number % 101
+        row, column = pixel(number)
         zoom = (await viewer.bounding_box())["width"] / 101
         await viewer.click(position={"x": (column + 0.5) * zoom, "y": (row + 0.5) * zoom})
         await expect(page.get_by_test_id("why-value")).to_contain_text(f"Row {row}, column {column}")

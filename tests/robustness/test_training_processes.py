@@ -136,7 +136,7 @@ def test_a_lost_process_ends_the_run_with_a_message_and_it_goes_on(tmp_path, ran
     assert 2 <= complete(run) < EPOCHS
     if again == 1:
         assert Training(tmp_path, "--name=a", "--resume").end()[0] == 0
-        assert len(outcome(run).epochs) == EPOCHS
+        assert len(outcome(run)[1]) == EPOCHS
     else:
         for name in ("a", "whole"):
             ended = [process.end() for process in pair(folders, f"--name={name}", "--resume")]

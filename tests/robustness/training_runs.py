@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 
@@ -93,20 +92,13 @@ def tear(write: int) -> None:
     os.fsync = killing
 
 
-class Outcome(NamedTuple):
-    """The SHA-256 of a finished run's weights, and loss, mAP and IoU of every epoch."""
-
-    sha256: str
-    epochs: list[tuple[float, float, float]]
-
-
-def outcome(run: Path) -> Outcome:
-    """Reads the folder of a finished run, which holds no part of a file."""
+def outcome(run: Path) -> tuple[str, list[tuple[float, float, float]]]:
+    """Of a finished run the SHA-256 of its weights, and loss, mAP and IoU of every epoch; no part of a file is left."""
     check_whole(run)
     entries = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     sha256 = checkpoint.load(run / f"{run.name}.safetensors")[1].sha256
     assert not list(run.glob("*.tmp"))
-    return Outcome(sha256, [(entry["loss"], entry["mAP"], entry["iou"]) for entry in entries])
+    return sha256, [(entry["loss"], entry["mAP"], entry["iou"]) for entry in entries]
 
 
 def check_whole(run: Path) -> None:
