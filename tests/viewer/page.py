@@ -42,13 +42,10 @@ def bare_page(browser: Browser, start: str, *, viewport=(1300, 1000), exports=""
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
     html = HTML % (bundle.style(), start)
-    bodies = {"": (html, "text/html"), "viewer.js": (bundle.script() + exports, "text/javascript")}
-
-    def serve(route) -> None:
-        body, kind = bodies.get(route.request.url.removeprefix(ADDRESS).split("?")[0], ("", "text/plain"))
-        route.fulfill(body=body, content_type=kind)
-
-    page.route(f"{ADDRESS}**", serve)
+    script = bundle.script() + exports
+    page.route(f"{ADDRESS}**", lambda route: route.fulfill(body=html, content_type="text/html"))
+    page.route(f"{ADDRESS}favicon.ico", lambda route: route.fulfill(body=""))
+    page.route(f"{ADDRESS}viewer.js", lambda route: route.fulfill(body=script, content_type="text/javascript"))
     yield page
     page.context.close()
     assert not errors, errors

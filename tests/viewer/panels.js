@@ -3,11 +3,10 @@
 import * as viewer from "/viewer.js";
 const bytes = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 const arrays = { u1: bytes, f4: (text) => new Float32Array(bytes(text).buffer) };
-window.viewer = viewer;
 // A value with arrays in it, each written as {array: kind, text: Base64}.
 window.decode = (text) => JSON.parse(text, (_, value) => value?.array ? arrays[value.array](value.text) : value);
-const NAMES = ["image", "maps", "cuts", "shown", "window"];
 const largest = (values) => values.reduce((one, other) => Math.max(one, other), 0);
+Object.assign(window, { viewer });
 window.start = (text) => {
   const { image, state, network, palette, window: part, panels, tables } = decode(text);
   const changed = new Set(), calls = window.calls = []; // of explorer.set
@@ -18,11 +17,7 @@ window.start = (text) => {
     for (const one of updates) one((...names) => names.some((name) => keys.includes(name)));
   };
   const touch = window.touch = (...keys) => {
-    if (!changed.size) requestAnimationFrame(() => {
-      const now = [...changed];
-      changed.clear();
-      update(...now);
-    });
+    if (!changed.size) requestAnimationFrame(() => { const now = [...changed]; changed.clear(); update(...now); });
     for (const key of keys) changed.add(key);
   };
   const explorer = window.explorer = {
@@ -51,6 +46,6 @@ window.start = (text) => {
   show(image.probability);
   const updates = panels.map((name) =>
     viewer[`${name === "why" ? "pixel" : name}Panel`](document.querySelector(`.${name}`), explorer));
-  touch(...NAMES, ...Object.keys(state));
+  touch("image", "maps", "cuts", "shown", "window", ...Object.keys(state));
 };
 document.body.dataset.ready = "yes";

@@ -18,12 +18,6 @@ from unet.image import RULE
 from unet.model import UNet, UNetConfig
 
 pytestmark = pytest.mark.browser
-SORTED = {
-    "mean": "highest mean first",
-    "sparsity": "the largest share of values at zero or below first",
-    "agreement": "from +1 to −1",
-    "effect": "largest effect first",
-}
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +27,8 @@ def segmenter(small_model):
 
 @pytest.fixture(scope="module")
 def waves():
-    rows, columns = np.mgrid[:101, :101]
-    return SeismicImage("waves", ((np.sin(rows / 3 + columns / 17) + 1) / 2).astype(np.float32))
+    waves = np.sin(np.arange(101)[:, None] / 3 + np.arange(101) / 17)
+    return SeismicImage("waves", ((waves + 1) / 2).astype(np.float32))
 
 
 @pytest.fixture(scope="module")
@@ -118,13 +112,10 @@ def test_maps_are_coloured_as_everywhere_else(page, segmenter, waves, name):
         assert (shown[maps == 0] == wanted[maps == 0]).all()
 
 
-def mask_share(mask, stride, shape, before):
-    """The share of salt in every cell of a map, by hand."""
-    share = np.zeros(shape)
-    for cell in np.ndindex(*shape):
-        part = tuple(slice(max(0, at * stride - before), max(0, (at + 1) * stride - before)) for at in cell)
-        share[cell] = mask[part].mean()
-    return share
+def cell_sums(values, stride, before):
+    """The sums over the cells of a map, by hand."""
+    edges = np.maximum(0, np.arange(0, len(values) + before, stride) - before)
+    return np.add.reduceat(np.add.reduceat(values, edges, axis=0), edges, axis=1)
 
 
 @pytest.mark.parametrize("name", ["encoder2", "up1", "bottleneck"])
@@ -134,21 +125,23 @@ def test_maps_are_sorted_by_what_numpy_says(page, segmenter, waves, name):
     threshold = float(np.median(probability))
     stride = next(known.stride for known in segmenter.model.sites() if known.name == name)
     before = segmenter.trace(waves.grey).padding.top % stride
-    share = mask_share(probability > np.float32(threshold), stride, maps.shape[1:], before)
+    salt, everywhere = (probability > np.float32(threshold)).astype(float), np.ones(probability.shape)
+    share = cell_sums(salt, stride, before) / cell_sums(everywhere, stride, before)
     effect = explain.channel_effects(segmenter, waves.grey, name)
-    values = {
-        "mean": maps.mean(axis=(1, 2)),
-        "sparsity": (maps <= 0).mean(axis=(1, 2)),
-        "agreement": np.array([np.corrcoef(m.ravel(), share.ravel())[0, 1] if m.std() else np.nan for m in maps]),
-        "effect": effect,
-    }
+    agreement = [np.corrcoef(one.ravel(), share.ravel())[0, 1] if one.std() else np.nan for one in maps]
+    orders = (
+        ("mean", "highest mean first", maps.mean(axis=(1, 2))),
+        ("sparsity", "the largest share of values at zero or below first", (maps <= 0).mean(axis=(1, 2))),
+        ("agreement", "from +1 to −1", np.array(agreement)),
+        ("effect", "largest effect first", effect),
+    )
     open_viewer(page, f"layer={name}", threshold=threshold)
     expect(tiles(page)).to_have_count(len(maps))
     assert channels(page) == list(range(len(maps)))
     status = page.get_by_test_id("maps-status")
-    for by, wanted in values.items():
+    for by, words, wanted in orders:
         page.get_by_test_id("sort").select_option(by)
-        expect(status).to_contain_text(f"{len(maps)} maps, {SORTED[by]}")
+        expect(status).to_contain_text(f"{len(maps)} maps, {words}")
         shown = wanted[channels(page)]
         assert sorted(channels(page)) == list(range(len(maps)))
         known = shown[~np.isnan(shown)]
@@ -180,7 +173,7 @@ def test_agreement_follows_the_threshold_and_effects_wait_until_wanted(page, seg
     expect(numbers_of(page).nth(5)).to_have_text(re.compile("of probability"))
 
 
-def test_wires_are_cut_and_put_back(page):
+def test_wires_are_cut_and_weights_random_and_both_are_put_back(page):
     open_viewer(page)
     skip = site(page, "skip2")
     before = thumbnail(page, "decoder2")
@@ -204,6 +197,13 @@ def test_wires_are_cut_and_put_back(page):
     for pressed in ("true", "false"):
         expect(knife).to_have_attribute("aria-pressed", pressed)
         knife.click()
+    knife.click()
+    for checked in (True, False):
+        page.get_by_test_id("random-weights").set_checked(checked)
+        settle(page)
+        wait_for_network(page)
+        assert (thumbnail(page, "decoder2") != before).any() == checked
+        expect(page.locator(".badge")).to_be_visible(visible=checked)
 
 
 def test_the_blocks_of_a_level_open_each_other(page):
@@ -322,30 +322,16 @@ def test_the_keyboard_alone_opens_a_block_and_a_map(page):
     expect(site(page, "skip1")).to_have_attribute("aria-pressed", "true")
 
 
-def test_random_weights_respond_and_go_again(page):
-    open_viewer(page)
-    before = thumbnail(page, "encoder2")
-    for checked in (True, False):
-        page.get_by_test_id("random-weights").set_checked(checked)
-        settle(page)
-        wait_for_network(page)
-        assert (thumbnail(page, "encoder2") != before).any() == checked
-        expect(page.locator(".badge")).to_be_visible(visible=checked)
+NETWORKS = {
+    (101, 101): ({"width": 2, "depth": 1}, {"width": 16, "depth": 4}),
+    (64, 128): ({"width": 3, "depth": 3}, {"width": 2, "depth": 6, "upsample": "transposed"}),
+}
 
 
-@pytest.mark.parametrize(
-    ("shape", "size"),
-    [
-        ({"width": 2, "depth": 1}, (101, 101)),
-        ({"width": 3, "depth": 3}, (64, 128)),
-        ({"width": 16, "depth": 4}, (101, 101)),
-        ({"width": 2, "depth": 6, "upsample": "transposed"}, (64, 128)),
-    ],
-    ids=lambda value: f"depth {value['depth']}" if isinstance(value, dict) else str(value),
-)
+@pytest.mark.parametrize(("size", "shape"), [(size, shape) for size, shapes in NETWORKS.items() for shape in shapes])
 def test_every_network_fits_every_column(page, shape, size):
     segmenter = segmenter_of(**shape)
-    open_viewer(page, image=noise_of(size), segmenter=segmenter)
+    open_viewer(page, "cuts=skip1&pixel=9,8", image=noise_of(size), segmenter=segmenter)
     for width in (390, 500, 1180):
         page.set_viewport_size({"width": width, "height": 900})
         settle(page)
@@ -356,24 +342,26 @@ def test_every_network_fits_every_column(page, shape, size):
         edges = {name: (b["x"], b["y"], b["x"] + b["width"], b["y"] + b["height"]) for name, b in boxes.items()}
         board = edges.pop("board")
         for name, (left, top, right, bottom) in edges.items():
-            assert left >= board[0] - 0.5, name
-            assert right <= board[2] + 0.5, name
-            assert bottom <= board[3] + 0.5, name
+            assert min(left - board[0], board[2] - right, board[3] - bottom) >= -0.5, name
             assert bottom - top >= 24
         for (one, a), (other, b) in itertools.combinations(edges.items(), 2):
             apart = a[2] <= b[0] + 0.5 or b[2] <= a[0] + 0.5 or a[3] <= b[1] + 0.5 or b[3] <= a[1] + 0.5
             assert apart, f"{one} and {other} overlap at {width} pixels"
         # No word is cut off.
-        assert not page.locator(".board .node .words").evaluate_all(
-            "all => all.filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.innerText)"
-        )
+        words = page.locator(".board .node .words")
+        assert not words.evaluate_all("all => all.filter((one) => one.scrollWidth > one.clientWidth + 1).length")
 
 
 def test_fingers_get_targets_of_their_size(browser, segmenter, waves):
     with viewer_page(browser, waves, segmenter, viewport=(390, 844), has_touch=True, is_mobile=True) as page:
-        open_viewer(page)
-        heights = page.locator(".board button").evaluate_all("all => all.map((one) => one.clientHeight)")
-        assert min(heights) >= 42  # and a border
+        open_viewer(page, "cuts=skip1&pixel=40,52")
+        expect(page.get_by_test_id("why-sentence")).to_contain_text("90 %")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        groups = [f":is(.board, .image, .cuts, .why) {kind}" for kind in ("button", "label", "select")]
+        groups.append(".image input[type=number]")
+        for which in groups:
+            heights = page.locator(which).evaluate_all("all => all.map((one) => one.getBoundingClientRect().height)")
+            assert all(height >= 43.9 for height in heights if height), which
 
 
 def test_an_encoder_with_other_channels(page, waves):

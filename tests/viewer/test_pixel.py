@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from tests.viewer.panels import change, encode, expect_texts, overlay_pixels, panels_page, pixels, settle, start, state
+from tests.viewer.panels import change, encode, expect_texts, overlay_pixels, pixels, settle, start, state
 from unet import render
 from unet.image import Padding
 
@@ -303,17 +303,3 @@ def test_everything_by_keyboard(page):
         assert state(page, name) == value
         if testid == "why-map-encoder2":
             assert state(page, "overlay")["owner"] == "why"
-
-
-def test_a_phone_needs_no_sideways_scrolling_and_has_targets_for_a_finger(browser):
-    with panels_page(browser, viewport=(390, 1000), has_touch=True, is_mobile=True) as page:
-        for depth in (1, 4, 6):
-            network = NETWORK | {"parts": [*(f"skip{i + 1}" for i in range(depth)), "bottleneck"]}
-            show(page, (64, 64), network=network, viewport=(390, 1000), tables=[np.zeros((64, 64))] * 2 ** (depth + 1))
-            page.evaluate("setCuts(true)")
-            change(page, cuts=["skip1"], pixel=[9, 8])
-            respond(page, 0, response(1, (64, 64)))
-            expect(text_of(page, "sentence")).to_be_visible()
-            assert page.evaluate("document.documentElement.scrollWidth") <= 390
-            targets = page.locator("button:visible, select:visible, label:visible")
-            assert min(targets.evaluate_all("all => all.map((one) => one.getBoundingClientRect().height)")) >= 44

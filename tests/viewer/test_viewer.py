@@ -12,6 +12,7 @@ from demo import images
 from demo.images import SeismicImage
 from tests.browser.pages import AXE
 from tests.viewer.page import open_viewer, viewer_page, wait_for_network
+from tests.viewer.panels import expect_texts
 from unet import Segmenter
 
 pytestmark = pytest.mark.browser
@@ -20,18 +21,8 @@ PLAIN_LINK = {"sample": "Salt stock", "weights": "salt-unet", "threshold": "0.40
 
 
 @pytest.fixture(scope="module")
-def segmenter():
-    return Segmenter.load()
-
-
-@pytest.fixture(scope="module")
-def stock():
-    return images.open_sample("Salt stock")
-
-
-@pytest.fixture(scope="module")
-def page(browser, stock, segmenter):
-    with viewer_page(browser, stock, segmenter) as page:
+def page(browser):
+    with viewer_page(browser, images.open_sample("Salt stock"), Segmenter.load()) as page:
         yield page
 
 
@@ -41,14 +32,10 @@ def link(page):
     return dict(parse_qsl(urlsplit(page.url).query))
 
 
-def expect_readout(page, text):
-    expect(page.get_by_test_id("salt-readout")).to_contain_text(text)
-
-
 def expect_pressed(page, *skips):
-    for number in (1, 2, 3, 4):
-        pressed = str(f"skip{number}" in skips).lower()
-        expect(page.get_by_test_id(f"site-skip{number}")).to_have_attribute("aria-pressed", pressed)
+    pressed = page.locator("[data-testid^=site-skip][aria-pressed=true]")
+    expect(pressed).to_have_count(len(skips))
+    assert pressed.evaluate_all("all => all.map((one) => one.dataset.testid.slice(5)).sort()") == list(skips)
 
 
 def test_a_link_brings_back_what_was_open(page):
@@ -58,7 +45,7 @@ def test_a_link_brings_back_what_was_open(page):
     expect_pressed(page, "skip1", "skip3")
     expect(page.get_by_test_id("cut-fill")).to_have_value("mean")
     expect(page.get_by_test_id("pixel-why")).to_contain_text("90 % of the influence comes from")
-    expect_readout(page, "threshold 0.37")
+    expect_texts(page, "salt", readout="threshold 0.37")
     assert link(page) == PLAIN_LINK | {"threshold": "0.37"} | dict(parse_qsl(query))
     # The server hears of it too: a session that is saved now holds it.
     page.wait_for_function("settled.length")
@@ -75,7 +62,7 @@ def test_a_link_brings_back_what_was_open(page):
 )
 def test_a_link_that_makes_no_sense_is_ignored(page, query):
     open_viewer(page, query)
-    expect_readout(page, "threshold 0.40")
+    expect_texts(page, "salt", readout="threshold 0.40")
     assert link(page) == PLAIN_LINK
 
 
@@ -84,12 +71,13 @@ def test_a_request_whose_response_got_lost_is_sent_again(page):
     assert [request["kind"] for request in page.evaluate("requests")] == ["maps", "maps", "cuts"]
 
 
-def test_what_is_shown_without_a_part_is_what_python_computes_and_is_spoken_and_remembered(page, stock, segmenter):
+def test_what_is_shown_without_a_part_is_what_python_computes_and_is_spoken_and_remembered(page):
+    stock, segmenter = page.usual
     open_viewer(page)
     for button, cuts in (("site-skip1", {"skip1": 0.0}), ("cut-bottleneck", {"skip1": 0.0, "bottleneck": 0.0})):
         page.get_by_test_id(button).first.click()
         share = 100 * np.mean(segmenter.trace(stock.grey, cuts).probability > 0.4)
-        expect_readout(page, f"salt {share:.1f} %")
+        expect_texts(page, "salt", readout=f"salt {share:.1f} %")
         without = f"without {', '.join(cuts)}"
         expect(page.locator(".spoken")).to_have_text(re.compile(rf"salt {share:.1f} %.*; {without}"))
         expect(page.get_by_test_id("salt-altered")).to_have_text(f"Shown is the network {without}.")
@@ -108,7 +96,7 @@ def test_keys_do_what_the_list_says_and_are_left_to_whom_they_are_meant_for(page
     press, opacity = page.keyboard.press, page.get_by_test_id("salt-opacity")
     for key, threshold in (("[", 0.39), ("]", 0.40), ("]", 0.41)):
         press(key)
-        expect_readout(page, f"threshold {threshold:.2f}")
+        expect_texts(page, "salt", readout=f"threshold {threshold:.2f}")
     before = opacity.input_value()
     press("o")
     expect(opacity).not_to_have_value(before)
@@ -137,7 +125,8 @@ def test_keys_do_what_the_list_says_and_are_left_to_whom_they_are_meant_for(page
     expect(page.get_by_role("radio", name="Fill")).to_be_checked()
 
 
-def test_a_large_image_opens_with_a_window(page, stock, segmenter):
+def test_a_large_image_opens_with_a_window(page):
+    stock, segmenter = page.usual
     grey = np.kron(stock.grey, np.ones((2, 2)))[:170, :150]
     noise = np.random.default_rng(1).random(grey.shape)
     large = SeismicImage("large.png", (grey * 0.9 + 0.1 * noise).astype(np.float32))
@@ -146,7 +135,7 @@ def test_a_large_image_opens_with_a_window(page, stock, segmenter):
     page.keyboard.press("1")
     probability, part = segmenter.probability(large.grey), (slice(21, 149), slice(11, 139))
     probability[part] = segmenter.trace(large.grey[part], {"skip1": 0.0}).probability
-    expect_readout(page, f"salt {100 * np.mean(probability > 0.4):.1f} %")
+    expect_texts(page, "salt", readout=f"salt {100 * np.mean(probability > 0.4):.1f} %")
     page.get_by_test_id("salt-window-row").fill("42")
     page.keyboard.press("Enter")
     page.wait_for_function("requests.at(-1).window[0] === 42")
