@@ -1,7 +1,4 @@
-"""Both apps under load: many users at once, every response compared with what one user gets.
-
-The short form of people at once is ``test_eight_users_at_once_see_their_own`` in tests/browser.
-"""
+"""Both apps under load: many users at once, every response compared with what one user gets."""
 
 import asyncio
 import re
@@ -113,7 +110,7 @@ def test_programs_at_once_get_what_one_gets_alone(
 # --- Streamlit: people --------------------------------------------------------------------------------------
 
 
-class Said(NamedTuple):
+class Texts(NamedTuple):
     """What a page must say of an image: of the whole network, of every cut, with one cut, of a pixel."""
 
     whole: str
@@ -122,17 +119,17 @@ class Said(NamedTuple):
     pixel: str
 
 
-def by_python(segmenter: Segmenter, path: Path, number: int) -> Said:
+def by_python(segmenter: Segmenter, path: Path, number: int) -> Texts:
     image, box = read(path), (*pixel(number), 1, 1)
     detections = [detect(one, segmenter.threshold) for one in explain.cut_table(segmenter, image)]
     table = [f"salt {100 * detection.share:.1f} %" for detection in detections[: len(detections) // 2]]
     found = explain.explain_pixel(segmenter, image, box, samples=16)
     _, _, height, width = explain.influence_box(found.influence, box, 0.9)
     whole = detect(segmenter.probability(image), segmenter.threshold).sentence
-    return Said(whole, table, detections[1 << number % 4].sentence, f"comes from {height} x {width} pixels")
+    return Texts(whole, table, detections[1 << number % 4].sentence, f"comes from {height} x {width} pixels")
 
 
-async def visit(browser: Browser, address: str, images: Sequence[tuple[int, Path, Said]]) -> None:
+async def visit(browser: Browser, address: str, images: Sequence[tuple[int, Path, Texts]]) -> None:
     """Opens the app, and of every image looks at the mask, cuts a skip and explains a pixel."""
     page = await (await browser.new_context(viewport=WIDE)).new_page()
     page.set_default_timeout(PATIENCE)
@@ -140,48 +137,51 @@ async def visit(browser: Browser, address: str, images: Sequence[tuple[int, Path
     page.on("pageerror", lambda error: errors.append(str(error)))
     await page.goto(address)
     readout, viewer = page.get_by_test_id("salt-readout"), page.get_by_test_id("salt-viewer")
-    for number, path, said in images:
+    for number, path, texts in images:
         name = f"{time.monotonic_ns()}.png"  # no two have one name, so the page cannot show the last one's
         file = {"name": name, "mimeType": "image/png", "buffer": path.read_bytes()}
         await page.locator("input[type=file]").first.set_input_files(file)
         await expect(viewer).to_have_attribute("aria-label", re.compile(f"^{name},"))
-        await expect(readout).to_have_text(said.whole)
-        await expect(page.locator(".cut-salt")).to_have_text(said.table)
+        await expect(readout).to_have_text(texts.whole)
+        await expect(page.locator(".cut-salt")).to_have_text(texts.table)
         await page.get_by_test_id(f"toggle-skip{1 + number % 4}").click()
-        await expect(readout).to_have_text(said.cut)
+        await expect(readout).to_have_text(texts.cut)
         row, column = pixel(number)
         zoom = (await viewer.bounding_box())["width"] / 101
         await viewer.click(position={"x": (column + 0.5) * zoom, "y": (row + 0.5) * zoom})
         await expect(page.get_by_test_id("why-value")).to_contain_text(f"Row {row}, column {column}")
-        await expect(page.get_by_test_id("why-sentence")).to_contain_text(said.pixel)
+        await expect(page.get_by_test_id("why-sentence")).to_contain_text(texts.pixel)
         await page.get_by_test_id("cut-none").click()
         await page.get_by_test_id("why-forget").click()
     await page.context.close()
     assert errors == []
 
 
-@LONG
 @pytest.mark.browser
-def test_people_at_once_see_what_python_says(streamlit: Server, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("users", "images", "seconds"), [(4, 1, 0), pytest.param(USERS, IMAGES, SECONDS, marks=LONG)])
+def test_people_at_once_see_what_python_computes(
+    streamlit: Server, tmp_path: Path, users: int, images: int, seconds: float
+) -> None:
     expect.set_options(timeout=PATIENCE)
     segmenter = Segmenter.load()
-    paths = draw(tmp_path, USERS * IMAGES)
-    said = [(number, path, by_python(segmenter, path, number)) for number, path in enumerate(paths)]
+    paths = draw(tmp_path, users * images)
+    expected = [(number, path, by_python(segmenter, path, number)) for number, path in enumerate(paths)]
 
-    async def stay(browser: Browser, own: Sequence[tuple[int, Path, Said]], end: float) -> None:
+    async def stay(browser: Browser, own: Sequence[tuple[int, Path, Texts]], end: float) -> None:
         while time.monotonic() < end:
             await visit(browser, streamlit.address, own)
 
     async def load() -> None:
         async with async_playwright() as playwright:
             browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
-            everyone = [said[user::USERS] for user in range(USERS)]
+            everyone = [expected[user::users] for user in range(users)]
             await asyncio.gather(*(visit(browser, streamlit.address, own) for own in everyone))
-            await asyncio.sleep(IDLE)
-            warm, end = memory(streamlit), time.monotonic() + SECONDS
-            await asyncio.gather(*(stay(browser, own, end) for own in everyone))
-            await asyncio.sleep(IDLE)
-            assert memory(streamlit) <= (1 + MOST_GROWTH) * warm
+            if seconds:
+                await asyncio.sleep(IDLE)
+                warm, end = memory(streamlit), time.monotonic() + seconds
+                await asyncio.gather(*(stay(browser, own, end) for own in everyone))
+                await asyncio.sleep(IDLE)
+                assert memory(streamlit) <= (1 + MOST_GROWTH) * warm
             await browser.close()
 
     asyncio.run(load())
