@@ -171,7 +171,8 @@ def main() -> None:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
     with streamlit(port) as pid, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=SWITCHES)
+        chromium = shutil.which("chromium-headless-shell") or shutil.which("chromium")
+        browser = playwright.chromium.launch(executable_path=chromium, args=SWITCHES)
         page = browser.new_page(viewport={"width": 1300, "height": 1000})
         sent: list[float] = []
         received: list[tuple[float, int]] = []
