@@ -6,76 +6,11 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from tests.viewer.panels import change, encode, expect_texts, panels_page, pixels, settle, start, state
+from tests.viewer import image_panel as panel
+from tests.viewer.panels import change, encode, expect_texts, settle, state
 from unet import metrics, render, synthetic
 
 pytestmark = pytest.mark.browser
-WHITE, YELLOW, BLUE, ORANGE = [255, 255, 255], [240, 228, 66], [86, 180, 233], [230, 159, 0]
-# A synthetic section, a probability with pixels on both sides of every threshold, and the ground truth.
-IMAGE, _ = synthetic.section(3, 40, 48)
-TRUTH = (np.arange(40)[:, None] - 22) ** 2 / 150 + (np.arange(48) - 20) ** 2 / 260 < 1
-PROBABILITY = (0.55 * TRUTH + 0.45 * np.random.default_rng(0).uniform(0, 1, TRUTH.shape)).astype(np.float32)
-SECTION = IMAGE, PROBABILITY, TRUTH
-# Every pixel has a grey of its own, so that the canvas says which one is where.
-COUNTED = np.arange(256, dtype=np.uint8).reshape(16, 16), np.zeros((16, 16), np.float32)
-# Grey 100; found in the left half, salt in the upper half: one quarter of each kind.
-DOWN, ACROSS = np.mgrid[:32, :32]
-QUARTERS = np.full((32, 32), 100, np.uint8), np.float32(0.9 * (ACROSS < 16)), DOWN < 16
-
-
-def show(page, *arrays, **given):
-    """The image panel and the curves, of grey, probability and ground truth."""
-    return start(page, ["image", "curves"], *arrays, **given)
-
-
-def canvas_of(page):
-    return page.get_by_test_id("salt-viewer")
-
-
-def expect_colors(page, cells, shape, wanted, atol=1):
-    """RGB in the middle of these (row, column) pixels of the whole image, as the canvas shows them."""
-    settle(page)
-    places = [((row + 0.5) / shape[0], (column + 0.5) / shape[1]) for row, column in cells]
-    shown = np.array([part_of(page, *place, 0, 0)[0, 0] for place in places]).astype(int)
-    np.testing.assert_allclose(shown, wanted, atol=atol)
-
-
-def pick(page, name):
-    """Chooses a look, or what a hand does."""
-    page.get_by_role("radio", name=name).check(force=True)
-    settle(page)
-
-
-def part_of(page, *part):
-    """A part of the canvas, in shares of it: (h, w, 3)."""
-    return pixels(canvas_of(page), *map(float, part))[..., :3]
-
-
-def has_color(page, color, *part):
-    return (part_of(page, *part) == color).all(axis=2).any()
-
-
-def at(page, across, down):
-    """A place on the screen, in shares of the canvas."""
-    box = canvas_of(page).bounding_box()
-    return box["x"] + across * box["width"], box["y"] + down * box["height"]
-
-
-def spot(page, row, column, shape):
-    """Where the middle of a pixel is on the screen, while the whole image is shown."""
-    return at(page, (column + 0.5) / shape[1], (row + 0.5) / shape[0])
-
-
-def drag(page, start, end, *, release=True):
-    page.mouse.move(*start)
-    page.mouse.down()
-    page.mouse.move(*end, steps=4)
-    if release:
-        page.mouse.up()
-
-
-def last_call(page):
-    return page.evaluate("calls.at(-1)")
 
 
 # --- Scores -------------------------------------------------------------------------------------------------
@@ -131,37 +66,37 @@ def test_scores_are_the_library_s_own(page):
 
 
 def test_the_looks_are_python_s_drawings(page):
-    mask = metrics.mask(PROBABILITY, 0.6)
+    mask = metrics.mask(panel.PROBABILITY, 0.6)
     cells = [*np.argwhere(mask)[:3], *np.argwhere(~mask)[:3]]
-    show(page, *SECTION, state={"threshold": 0.6})
-    expect_colors(page, cells, mask.shape, render.overlay(IMAGE, mask, 0.45)[tuple(np.transpose(cells))])
+    panel.show(page, *panel.SECTION, state={"threshold": 0.6})
+    panel.expect_colors(page, cells, mask.shape, render.overlay(panel.IMAGE, mask, 0.45)[tuple(np.transpose(cells))])
     expect_texts(page, "salt", readout=f"threshold 0.60 · salt {100 * mask.mean():.1f} % · {mask.sum():,} pixels")
     page.get_by_label("Opacity").fill("1")
-    expect_colors(page, cells[:3], mask.shape, [render.SALT] * 3)
+    panel.expect_colors(page, cells[:3], mask.shape, [render.SALT] * 3)
 
     inside = np.pad((mask[2:] == mask[:-2]) & (mask[1:-1] == mask[2:]), ((1, 1), (0, 0)))
     inside[:, 1:-1] &= (mask[:, 1:-1] == mask[:, 2:]) & (mask[:, 1:-1] == mask[:, :-2])
     quiet = np.argwhere(inside)[:4]  # no outline next to them
     assert len(quiet)
-    pick(page, "Heat map")
-    heat = render.SEQUENTIAL[np.rint(255 * PROBABILITY[tuple(quiet.T)]).astype(int)]
-    expect_colors(page, quiet, mask.shape, heat, atol=2)
-    pick(page, "Contour")
-    expect_colors(page, quiet, mask.shape, np.repeat(IMAGE[tuple(quiet.T)][:, None], 3, 1))
+    panel.pick(page, "Heat map")
+    heat = render.SEQUENTIAL[np.rint(255 * panel.PROBABILITY[tuple(quiet.T)]).astype(int)]
+    panel.expect_colors(page, quiet, mask.shape, heat, atol=2)
+    panel.pick(page, "Contour")
+    panel.expect_colors(page, quiet, mask.shape, np.repeat(panel.IMAGE[tuple(quiet.T)][:, None], 3, 1))
     expect(page.get_by_label("Opacity")).to_be_disabled()
 
 
 def test_without_a_truth_or_salt_it_says_what_is_known(page):
-    show(page, IMAGE, PROBABILITY, state={"threshold": 1, "truth": True})
+    panel.show(page, panel.IMAGE, panel.PROBABILITY, state={"threshold": 1, "truth": True})
     words = "threshold 1.00 · salt 0.0 % · nothing passes the threshold; highest probability"
-    expect_texts(page, "salt", readout=f"{words} {PROBABILITY.max():.2f}")
-    label = canvas_of(page).get_attribute("aria-label")
+    expect_texts(page, "salt", readout=f"{words} {panel.PROBABILITY.max():.2f}")
+    label = panel.canvas_of(page).get_attribute("aria-label")
     assert label.startswith("<b>section</b>, 40 rows by 48 columns; threshold 1.00")
     for name in ("truth", "scores", "legend", "guessed"):
         expect(page.get_by_test_id(f"salt-{name}")).to_be_hidden()
 
     change(page, threshold=0.3)
-    share = 100 * metrics.mask(PROBABILITY, 0.3).mean()
+    share = 100 * metrics.mask(panel.PROBABILITY, 0.3).mean()
     expect_texts(page, "salt", curve_values=f"At 0.30: {share:.1f} % of the image is salt.")
     for name, is_shown in (("path.area", True), ("path.iou", False), (".curves li.best", False)):
         expect(page.locator(name)).to_be_visible(visible=is_shown)
@@ -169,9 +104,13 @@ def test_without_a_truth_or_salt_it_says_what_is_known(page):
 
 
 def test_a_margin_has_no_part_in_the_area_and_what_was_guessed_is_told(page):
-    given = {"margin": IMAGE > 300, "section": IMAGE.size // 2, "guessed": ["<b>signed bytes</b>", "a margin"]}
-    show(page, IMAGE, PROBABILITY, image=given, state={"threshold": 0.3})
-    share = f"{100 * np.count_nonzero(metrics.mask(PROBABILITY, 0.3)) / (IMAGE.size // 2):.1f} %"
+    given = {
+        "margin": panel.IMAGE > 300,
+        "section": panel.IMAGE.size // 2,
+        "guessed": ["<b>signed bytes</b>", "a margin"],
+    }
+    panel.show(page, panel.IMAGE, panel.PROBABILITY, image=given, state={"threshold": 0.3})
+    share = f"{100 * np.count_nonzero(metrics.mask(panel.PROBABILITY, 0.3)) / (panel.IMAGE.size // 2):.1f} %"
     expect_texts(
         page, "salt", guessed="Note: <b>signed bytes</b>. Note: a margin.",
         readout=f"threshold 0.30 · salt {share} without the margin",
@@ -180,15 +119,15 @@ def test_a_margin_has_no_part_in_the_area_and_what_was_guessed_is_told(page):
 
 
 def test_right_and_wrong_have_colours_hatching_and_counts(page):
-    show(page, *QUARTERS)
+    panel.show(page, *panel.QUARTERS)
     page.get_by_label("Compare with the truth").check()
     settle(page)
     assert state(page, "truth") is True
-    both, missed, too_much = (part_of(page, *place, 0.35, 0.35) for place in ((0.1, 0.1), (0.1, 0.6), (0.6, 0.1)))
+    both, missed, too_much = (panel.part_of(page, *place, 0.35, 0.35) for place in ((0.1, 0.1), (0.1, 0.6), (0.6, 0.1)))
     assert len(np.unique(both.reshape(-1, 3), axis=0)) == 1
     np.testing.assert_allclose(both[0, 0], 100 + 0.45 * (np.array([0, 158, 115]) - 100), atol=1)
     # The lines of the one rise to the right, those of the other fall.
-    for part, color, rising in ((too_much, ORANGE, True), (missed, BLUE, False)):
+    for part, color, rising in ((too_much, panel.ORANGE, True), (missed, panel.BLUE, False)):
         tints, counts = np.unique(part.reshape(-1, 3), axis=0, return_counts=True)
         assert len(tints) > 5  # lines of two colours, softened at their edges
         np.testing.assert_allclose(tints[counts.argmax()], 100 + 0.45 * (np.array(color) - 100), atol=1)
@@ -203,28 +142,28 @@ def test_right_and_wrong_have_colours_hatching_and_counts(page):
     expect_texts(page, "salt", scores="IoU 0.33 · competition's score 0.00")
 
     # As lines: the edge of the truth in the middle of the right half.
-    pick(page, "Contour")
-    assert has_color(page, BLUE, 0.45, 0.7, 0.1, 0.1)
-    assert has_color(page, ORANGE, 0.7, 0.45, 0.1, 0.1)
+    panel.pick(page, "Contour")
+    assert panel.has_color(page, panel.BLUE, 0.45, 0.7, 0.1, 0.1)
+    assert panel.has_color(page, panel.ORANGE, 0.7, 0.45, 0.1, 0.1)
     expect(edge).to_be_visible()
 
 
 def test_the_divider_keeps_the_plain_image_on_its_left(page):
-    grey = QUARTERS[0]
-    show(page, grey, np.ones(grey.shape, np.float32))
+    grey = panel.QUARTERS[0]
+    panel.show(page, grey, np.ones(grey.shape, np.float32))
     plain, salt = [100] * 3, render.overlay(grey, grey > 0, 0.45)[0, 0].tolist()
 
     def expect_plain(count):
         """So many of four places from left to right show the plain image."""
         places = [(8, column) for column in (2, 12, 20, 30)]
-        expect_colors(page, places, grey.shape, [plain] * count + [salt] * (4 - count), atol=0)
+        panel.expect_colors(page, places, grey.shape, [plain] * count + [salt] * (4 - count), atol=0)
 
     expect(page.get_by_role("slider", name="Swipe")).to_be_hidden()
     page.get_by_label("Plain image on the left").check()
     expect_plain(2)
     page.get_by_role("slider", name="Swipe").fill("0.25")
     expect_plain(1)
-    drag(page, at(page, 0.25, 0.5), at(page, 0.8, 0.5))
+    panel.drag(page, panel.at(page, 0.25, 0.5), panel.at(page, 0.8, 0.5))
     assert state(page, "swipe") == pytest.approx(0.8, abs=0.01)
     assert state(page, "pixel") is None
     expect_plain(3)
@@ -233,8 +172,8 @@ def test_the_divider_keeps_the_plain_image_on_its_left(page):
 
 
 def test_overlay_and_frames_of_other_panels_are_drawn(page):
-    grey, probability, _ = QUARTERS
-    show(page, grey, probability, state={"opacity": 1})
+    grey, probability, _ = panel.QUARTERS
+    panel.show(page, grey, probability, state={"opacity": 1})
     page.evaluate(
         """() => {
             const canvas = new OffscreenCanvas(2, 2);
@@ -244,34 +183,34 @@ def test_overlay_and_frames_of_other_panels_are_drawn(page):
         }"""
     )
     wanted = [[10, 20, 30]] * 2 + [[100] * 3] * 2  # under a map salt is an outline
-    expect_colors(page, [(22, 22), (27, 27), (29, 29), (8, 8)], grey.shape, wanted, atol=0)
+    panel.expect_colors(page, [(22, 22), (27, 27), (29, 29), (8, 8)], grey.shape, wanted, atol=0)
     expect_texts(page, "salt", overlay="Over the image: encoder1 <i>3</i>.")
     page.get_by_role("button", name="Take it off").click()
-    expect_colors(page, [(22, 22)], grey.shape, [[100] * 3], atol=0)
+    panel.expect_colors(page, [(22, 22)], grey.shape, [[100] * 3], atol=0)
     assert state(page, "overlay") is None
 
     change(page, frames=[{"top": 10, "left": 18, "height": 10, "width": 12, "label": "90 %", "dashed": False}])
-    assert has_color(page, YELLOW, 0.4, 18 / 32 - 0.01, 0.1, 0.02)
-    assert has_color(page, YELLOW, 0.2, 18 / 32, 10 / 32 - 0.22, 0.15)  # its label
+    assert panel.has_color(page, panel.YELLOW, 0.4, 18 / 32 - 0.01, 0.1, 0.02)
+    assert panel.has_color(page, panel.YELLOW, 0.2, 18 / 32, 10 / 32 - 0.22, 0.15)  # its label
     change(page, frames=[{"top": -50, "left": -50, "height": 200, "width": 200, "label": "all", "dashed": True}])
-    assert has_color(page, YELLOW, 0.2, 0, 0.2, 0.02)  # at the image's own edge
-    assert has_color(page, YELLOW, 0.98, 0.5, 0.02, 0.2)
+    assert panel.has_color(page, panel.YELLOW, 0.2, 0, 0.2, 0.02)  # at the image's own edge
+    assert panel.has_color(page, panel.YELLOW, 0.98, 0.5, 0.02, 0.2)
 
 
 # --- Controls -----------------------------------------------------------------------------------------------
 
 
 def test_the_threshold_by_slider_and_by_number(page):
-    show(page, *SECTION)
+    panel.show(page, *panel.SECTION)
     slider, exact = page.get_by_test_id("salt-threshold"), page.get_by_role("spinbutton", name="Threshold, exact")
     slider.press("ArrowRight")
     expect_texts(page, "salt", readout="threshold 0.51")
     expect(slider).to_have_attribute("aria-valuetext", re.compile(r"^threshold 0\.51 · .*IoU"))
     expect(exact).to_have_value("0.51")
     exact.fill("0.475")
-    assert last_call(page) == {"threshold": 0.475, "settled": False}
+    assert panel.last_call(page) == {"threshold": 0.475, "settled": False}
     exact.press("Enter")
-    assert last_call(page) == {"threshold": 0.475, "settled": True}
+    assert panel.last_call(page) == {"threshold": 0.475, "settled": True}
     exact.fill("7")
     slider.focus()
     expect(exact).to_have_value("0.475")
@@ -280,14 +219,14 @@ def test_the_threshold_by_slider_and_by_number(page):
     box = slider.bounding_box()
     places = [(box["x"] + box["width"] * threshold, box["y"] + box["height"] / 2) for threshold in (0.475, 0.175)]
     page.evaluate("calls.length = 0")
-    drag(page, *places, release=False)
+    panel.drag(page, *places, release=False)
     assert {call["settled"] for call in page.evaluate("calls")} == {False}
     page.mouse.up()
-    assert last_call(page) == {"threshold": pytest.approx(0.175, abs=0.02), "settled": True}
+    assert panel.last_call(page) == {"threshold": pytest.approx(0.175, abs=0.02), "settled": True}
 
 
 def test_every_control_by_keyboard(page):
-    show(page, *SECTION)
+    panel.show(page, *panel.SECTION)
     for role, control, key, name, value in (
         ("radio", "Fill", "ArrowRight", "look", "contour"),
         ("radio", "Contour", "ArrowLeft", "look", "fill"),
@@ -304,171 +243,15 @@ def test_every_control_by_keyboard(page):
     expect(page.get_by_role("radio", name="Move")).to_be_checked()
     for key, action in (("Shift", "none"), ("Enter", "pan-y")):  # while it is enlarged a finger moves the image
         page.get_by_role("button", name="whole").press(key)
-        expect(canvas_of(page)).to_have_css("touch-action", action)
-
-
-# --- Pointing -----------------------------------------------------------------------------------------------
-
-
-def under(page, x, y):
-    """The [row, column] of the pixel that is drawn at a place of the screen, in the image ``COUNTED``."""
-    settle(page)
-    box = canvas_of(page).bounding_box()
-    place = (y - box["y"]) / box["height"], (x - box["x"]) / box["width"]
-    return list(divmod(int(part_of(page, *place, 0, 0)[0, 0, 0]), 16))
-
-
-def test_a_click_chooses_the_pixel_under_it_at_every_zoom(page):
-    show(page, *COUNTED)
-    whole = [[0, 0], [11, 4], [8, 15]]
-
-    def clicked() -> list:
-        seen = []
-        for place in (at(page, 0.02, 0.03), at(page, 0.31, 0.72), at(page, 0.97, 0.51)):
-            change(page, pixel=None)
-            page.mouse.move(*place)
-            seen.append(under(page, *place))
-            page.mouse.click(*place)
-            assert last_call(page) == {"pixel": seen[-1], "box": None, "settled": True}
-            assert state(page, "hover") == seen[-1]
-        change(page, pixel=None)
-        return seen
-
-    assert clicked() == whole
-    one, other = at(page, 0.7, 0.3), at(page, 0.6, 0.4)
-    page.mouse.move(*one)
-    before = under(page, *one)
-    for _ in range(4):
-        page.mouse.wheel(0, -100)
-    assert under(page, *one) == before  # what is under the mouse stays there
-    assert page.evaluate("scrollY") == 0
-    assert clicked() != whole
-
-    # With Shift, or by the switch, the image follows the hand.
-    before = under(page, *one)
-    page.keyboard.down("Shift")
-    drag(page, one, other)
-    page.keyboard.up("Shift")
-    assert under(page, *other) == before
-    pick(page, "Move")
-    drag(page, other, one)
-    assert under(page, *one) == before
-    assert [state(page, name) for name in ("box", "pixel")] == [None, None]
-    clicked()
-
-    change(page, pixel=[15, 0])  # the keyboard's pixel is brought into sight
-    assert under(page, *at(page, 0.03, 0.97)) == [15, 0]
-    page.get_by_role("button", name="whole").click()
-    settle(page)
-    assert clicked() == whole
-
-    # At its whole size the wheel scrolls the page past the image.
-    page.mouse.move(*one)
-    page.mouse.wheel(0, 200)
-    page.wait_for_function("scrollY > 0")
-
-
-def test_a_drag_marks_a_box(page):
-    show(page, *SECTION[:2])
-    places = [spot(page, *place, (40, 48)) for place in ((30, 20), (25, 22), (11, 29), (39, 44), (39, 46))]
-    drag(page, *places[:2], release=False)
-    settle(page)
-    assert state(page, "box") == [25, 20, 6, 3]
-    assert has_color(page, WHITE, 25 / 40 - 0.01, 20 / 48, 0.02, 3 / 48)
-    page.mouse.move(*places[2], steps=3)
-    assert not any(call["settled"] for call in page.evaluate("calls") if "box" in call)
-    page.mouse.up()
-    assert [state(page, name) for name in ("box", "pixel")] == [[11, 20, 20, 10], [21, 25]]
-    assert last_call(page)["settled"] is True
-    drag(page, *places[3:])  # at least two pixels a side, also at the edge
-    assert state(page, "box") == [38, 44, 2, 3]
-
-
-def test_the_value_under_the_mouse(page):
-    show(page, *SECTION)
-    row, column = np.argwhere(TRUTH)[0].tolist()
-    page.mouse.move(*spot(page, row, column, TRUTH.shape))
-    value = f"row {row}, column {column}: probability {PROBABILITY[row, column]:.2f} · grey {IMAGE[row, column]}"
-    expect_texts(page, "salt", cursor=f"{value} · truth: salt")
-    assert page.evaluate("calls.filter((call) => call.settled).length") == 0
-    page.mouse.move(1, 1)
-    expect_texts(page, "salt", cursor="Point at a pixel")
-    assert state(page, "hover") is None
-
-
-def test_the_window_of_a_large_image_is_moved_by_hand_and_by_number(page):
-    rng = np.random.default_rng(1)
-    grey, probability = rng.integers(0, 90, (200, 300), np.uint8), rng.random((200, 300), np.float32)
-    show(page, grey, probability, state={"window": [10, 20], "threshold": 1})
-    rows, columns = (page.get_by_role("spinbutton", name=f"First {name} of the window") for name in ("row", "column"))
-    expect(rows).to_have_value("10")
-    expect(columns).to_have_attribute("max", "172")
-    assert has_color(page, WHITE, 0.04, 60 / 300, 0.02, 0.2)
-    columns.fill("500")
-    columns.press("Enter")
-    assert state(page, "window") == [10, 172]
-    expect(columns).to_have_value("172")
-
-    # By its border, and nothing is set on the way.
-    page.evaluate("calls.length = 0")
-    drag(page, spot(page, 90, 171.5, grey.shape), spot(page, 120, 101.5, grey.shape), release=False)
-    expect(columns).to_have_value("102")
-    assert not any("window" in call for call in page.evaluate("calls"))
-    page.mouse.up()
-    assert [state(page, name) for name in ("window", "box")] == [[40, 102], None]
-
-    grip = page.get_by_test_id("salt-grip").bounding_box()
-    drag(page, (grip["x"] + 8, grip["y"] + 8), (grip["x"] - 600, grip["y"] - 600))
-    assert state(page, "window") == [0, 0]
-    show(page, grey[:100, :100], probability[:100, :100])
-    expect(page.get_by_role("spinbutton", name="First row of the window")).to_be_hidden()
-
-
-def test_a_phone_taps_pinches_and_scrolls_past(browser):
-    with panels_page(browser, viewport=(390, 844), has_touch=True, is_mobile=True) as page:
-        show(page, *COUNTED, viewport=(390, 844))
-        assert page.evaluate("document.documentElement.scrollWidth") <= 390
-        x, y = spot(page, 4, 11, (16, 16))
-        page.touchscreen.tap(x, y)
-        assert state(page, "pixel") == [4, 11]
-        expect_texts(page, "salt", cursor="row 4, column 11")
-
-        touch = page.context.new_cdp_session(page)
-
-        def fingers(kind, *points):
-            given = [{"x": x, "y": y, "id": i} for i, (x, y) in enumerate(points)]
-            touch.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": given})
-
-        change(page, pixel=None)
-        (middle, level), (edge, _) = at(page, 0.51, 0.51), at(page, 0.01, 0.5)
-        before = under(page, middle, level)
-        fingers("Start", (middle - 60, level))
-        fingers("Move", (middle - 30, level))
-        settle(page)
-        assert state(page, "box") is not None  # one finger marks a box; the second takes it back
-        for reach, kind in ((30, "Start"), (40, "Move"), (50, "Move"), (60, "Move")):
-            fingers(kind, (middle - reach, level), (middle + reach, level))
-        fingers("End")
-        assert under(page, middle, level) == before
-        assert under(page, edge, level) != [before[0], 0]  # twice as large: the edge is out of sight
-        assert [state(page, name) for name in ("pixel", "box")] == [None, None]
-        page.get_by_role("button", name="whole").tap()
-        assert under(page, edge, level) == [before[0], 0]
-
-        bottom = at(page, 0, 0)[1] + 300
-        for step in range(12):
-            fingers("Move" if step else "Start", (x, bottom - 15 * step))
-        fingers("End")
-        assert page.evaluate("scrollY") > 100
-        assert state(page, "box") is None
+        expect(panel.canvas_of(page)).to_have_css("touch-action", action)
 
 
 # --- Curves -------------------------------------------------------------------------------------------------
 
 
 def test_the_curves_say_what_is_best_and_that_it_is_hindsight(page):
-    points = metrics.sweep([PROBABILITY], [TRUTH], [percent / 100 for percent in range(1, 100)])
-    show(page, *SECTION, state={"threshold": 0.37})
+    points = metrics.sweep([panel.PROBABILITY], [panel.TRUTH], [percent / 100 for percent in range(1, 100)])
+    panel.show(page, *panel.SECTION, state={"threshold": 0.37})
     curves, path = page.get_by_test_id("salt-curves"), page.locator("path.iou")
     highest = max(point.iou for point in points)
     equals = [point.threshold for point in points if point.iou == highest]
@@ -486,14 +269,14 @@ def test_the_curves_say_what_is_best_and_that_it_is_hindsight(page):
     left, right = (float(curves.locator(".grid line >> nth=0").get_attribute(name)) for name in ("x1", "x2"))
     for threshold in (0.2, 0.7):
         x = box["x"] + left + threshold * (right - left)
-        drag(page, (x - 40, box["y"] + 50), (x, box["y"] + 60), release=False)
-        assert last_call(page) == {"threshold": threshold, "settled": False}
+        panel.drag(page, (x - 40, box["y"] + 50), (x, box["y"] + 60), release=False)
+        assert panel.last_call(page) == {"threshold": threshold, "settled": False}
         page.mouse.up()
-        assert last_call(page) == {"threshold": threshold, "settled": True}
+        assert panel.last_call(page) == {"threshold": threshold, "settled": True}
     expect_texts(page, "salt", curve_values="At 0.70")
     expect(path).to_have_attribute("d", line)
     change(page, threshold=0.475)
-    exact = metrics.iou(metrics.confusion(metrics.mask(PROBABILITY, 0.475), TRUTH))
+    exact = metrics.iou(metrics.confusion(metrics.mask(panel.PROBABILITY, 0.475), panel.TRUTH))
     expect_texts(page, "salt", curve_values=f"IoU {exact:.2f},")
 
     page.evaluate("show(explorer.image.probability.map((value) => value / 2), true)")
@@ -508,7 +291,7 @@ def test_the_threshold_is_fast(page, look):
     image, truth = synthetic.section(5)
     noise = np.random.default_rng(0).uniform(-0.2, 0.2, truth.shape)
     probability = (0.2 + 0.6 * truth + noise).clip(0, 1).astype(np.float32)
-    show(page, image, probability, truth, state={"look": look, "truth": True})
+    panel.show(page, image, probability, truth, state={"look": look, "truth": True})
     times = page.evaluate(
         """async () => {
             const context = document.querySelector("[data-testid=salt-viewer]").getContext("2d"), times = [];

@@ -1,0 +1,167 @@
+"""Pointing at the image: clicks, boxes, the value under the mouse, the window, fingers."""
+
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+
+from tests.viewer import image_panel as panel
+from tests.viewer.panels import change, expect_texts, panels_page, settle, state
+
+pytestmark = pytest.mark.browser
+
+
+# --- Pointing -----------------------------------------------------------------------------------------------
+
+
+def under(page, x, y):
+    """The [row, column] of the pixel that is drawn at a place of the screen, in the image ``panel.COUNTED``."""
+    settle(page)
+    box = panel.canvas_of(page).bounding_box()
+    place = (y - box["y"]) / box["height"], (x - box["x"]) / box["width"]
+    return list(divmod(int(panel.part_of(page, *place, 0, 0)[0, 0, 0]), 16))
+
+
+def test_a_click_chooses_the_pixel_under_it_at_every_zoom(page):
+    panel.show(page, *panel.COUNTED)
+    whole = [[0, 0], [11, 4], [8, 15]]
+
+    def clicked() -> list:
+        seen = []
+        for place in (panel.at(page, 0.02, 0.03), panel.at(page, 0.31, 0.72), panel.at(page, 0.97, 0.51)):
+            change(page, pixel=None)
+            page.mouse.move(*place)
+            seen.append(under(page, *place))
+            page.mouse.click(*place)
+            assert panel.last_call(page) == {"pixel": seen[-1], "box": None, "settled": True}
+            assert state(page, "hover") == seen[-1]
+        change(page, pixel=None)
+        return seen
+
+    assert clicked() == whole
+    one, other = panel.at(page, 0.7, 0.3), panel.at(page, 0.6, 0.4)
+    page.mouse.move(*one)
+    before = under(page, *one)
+    for _ in range(4):
+        page.mouse.wheel(0, -100)
+    assert under(page, *one) == before  # what is under the mouse stays there
+    assert page.evaluate("scrollY") == 0
+    assert clicked() != whole
+
+    # With Shift, or by the switch, the image follows the hand.
+    before = under(page, *one)
+    page.keyboard.down("Shift")
+    panel.drag(page, one, other)
+    page.keyboard.up("Shift")
+    assert under(page, *other) == before
+    panel.pick(page, "Move")
+    panel.drag(page, other, one)
+    assert under(page, *one) == before
+    assert [state(page, name) for name in ("box", "pixel")] == [None, None]
+    clicked()
+
+    change(page, pixel=[15, 0])  # the keyboard's pixel is brought into sight
+    assert under(page, *panel.at(page, 0.03, 0.97)) == [15, 0]
+    page.get_by_role("button", name="whole").click()
+    settle(page)
+    assert clicked() == whole
+
+    # At its whole size the wheel scrolls the page past the image.
+    page.mouse.move(*one)
+    page.mouse.wheel(0, 200)
+    page.wait_for_function("scrollY > 0")
+
+
+def test_a_drag_marks_a_box(page):
+    panel.show(page, *panel.SECTION[:2])
+    places = [panel.spot(page, *place, (40, 48)) for place in ((30, 20), (25, 22), (11, 29), (39, 44), (39, 46))]
+    panel.drag(page, *places[:2], release=False)
+    settle(page)
+    assert state(page, "box") == [25, 20, 6, 3]
+    assert panel.has_color(page, panel.WHITE, 25 / 40 - 0.01, 20 / 48, 0.02, 3 / 48)
+    page.mouse.move(*places[2], steps=3)
+    assert not any(call["settled"] for call in page.evaluate("calls") if "box" in call)
+    page.mouse.up()
+    assert [state(page, name) for name in ("box", "pixel")] == [[11, 20, 20, 10], [21, 25]]
+    assert panel.last_call(page)["settled"] is True
+    panel.drag(page, *places[3:])  # at least two pixels a side, also at the edge
+    assert state(page, "box") == [38, 44, 2, 3]
+
+
+def test_the_value_under_the_mouse(page):
+    panel.show(page, *panel.SECTION)
+    row, column = np.argwhere(panel.TRUTH)[0].tolist()
+    page.mouse.move(*panel.spot(page, row, column, panel.TRUTH.shape))
+    probability, grey = panel.PROBABILITY[row, column], panel.IMAGE[row, column]
+    value = f"row {row}, column {column}: probability {probability:.2f} · grey {grey}"
+    expect_texts(page, "salt", cursor=f"{value} · truth: salt")
+    assert page.evaluate("calls.filter((call) => call.settled).length") == 0
+    page.mouse.move(1, 1)
+    expect_texts(page, "salt", cursor="Point at a pixel")
+    assert state(page, "hover") is None
+
+
+def test_the_window_of_a_large_image_is_moved_by_hand_and_by_number(page):
+    rng = np.random.default_rng(1)
+    grey, probability = rng.integers(0, 90, (200, 300), np.uint8), rng.random((200, 300), np.float32)
+    panel.show(page, grey, probability, state={"window": [10, 20], "threshold": 1})
+    rows, columns = (page.get_by_role("spinbutton", name=f"First {name} of the window") for name in ("row", "column"))
+    expect(rows).to_have_value("10")
+    expect(columns).to_have_attribute("max", "172")
+    assert panel.has_color(page, panel.WHITE, 0.04, 60 / 300, 0.02, 0.2)
+    columns.fill("500")
+    columns.press("Enter")
+    assert state(page, "window") == [10, 172]
+    expect(columns).to_have_value("172")
+
+    # By its border, and nothing is set on the way.
+    page.evaluate("calls.length = 0")
+    panel.drag(page, panel.spot(page, 90, 171.5, grey.shape), panel.spot(page, 120, 101.5, grey.shape), release=False)
+    expect(columns).to_have_value("102")
+    assert not any("window" in call for call in page.evaluate("calls"))
+    page.mouse.up()
+    assert [state(page, name) for name in ("window", "box")] == [[40, 102], None]
+
+    grip = page.get_by_test_id("salt-grip").bounding_box()
+    panel.drag(page, (grip["x"] + 8, grip["y"] + 8), (grip["x"] - 600, grip["y"] - 600))
+    assert state(page, "window") == [0, 0]
+    panel.show(page, grey[:100, :100], probability[:100, :100])
+    expect(page.get_by_role("spinbutton", name="First row of the window")).to_be_hidden()
+
+
+def test_a_phone_taps_pinches_and_scrolls_past(browser):
+    with panels_page(browser, viewport=(390, 844), has_touch=True, is_mobile=True) as page:
+        panel.show(page, *panel.COUNTED, viewport=(390, 844))
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        x, y = panel.spot(page, 4, 11, (16, 16))
+        page.touchscreen.tap(x, y)
+        assert state(page, "pixel") == [4, 11]
+        expect_texts(page, "salt", cursor="row 4, column 11")
+
+        touch = page.context.new_cdp_session(page)
+
+        def fingers(kind, *points):
+            given = [{"x": x, "y": y, "id": i} for i, (x, y) in enumerate(points)]
+            touch.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": given})
+
+        change(page, pixel=None)
+        (middle, level), (edge, _) = panel.at(page, 0.51, 0.51), panel.at(page, 0.01, 0.5)
+        before = under(page, middle, level)
+        fingers("Start", (middle - 60, level))
+        fingers("Move", (middle - 30, level))
+        settle(page)
+        assert state(page, "box") is not None  # one finger marks a box; the second takes it back
+        for reach, kind in ((30, "Start"), (40, "Move"), (50, "Move"), (60, "Move")):
+            fingers(kind, (middle - reach, level), (middle + reach, level))
+        fingers("End")
+        assert under(page, middle, level) == before
+        assert under(page, edge, level) != [before[0], 0]  # twice as large: the edge is out of sight
+        assert [state(page, name) for name in ("pixel", "box")] == [None, None]
+        page.get_by_role("button", name="whole").tap()
+        assert under(page, edge, level) == [before[0], 0]
+
+        bottom = panel.at(page, 0, 0)[1] + 300
+        for step in range(12):
+            fingers("Move" if step else "Start", (x, bottom - 15 * step))
+        fingers("End")
+        assert page.evaluate("scrollY") > 100
+        assert state(page, "box") is None
