@@ -121,6 +121,7 @@ def test_a_phone_shows_many_images_and_the_evaluation(browser, streamlit):
     with visited(browser, streamlit.address, "threshold=0.33", viewport=PHONE, has_touch=True) as page:
         upload(page, *[(f"{i}.png", png(rng.integers(0, 256, (32, 32), np.uint8))) for i in range(40)])
         expect_image(page, "0.png")
+        wait_for_silence(page, seconds=3)
         go_to(page, "Export")
         expect(page.locator(".salt-gallery .name")).to_have_text([f"{i}.png" for i in range(40)])
         expect_no_scrolling(page)
