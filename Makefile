@@ -40,7 +40,7 @@ check: .venv/developer tests/node_modules  ## lint, format, types, layers, and w
 	if [ -x tests/node_modules/.bin/tsc ]; then npm run --silent --prefix tests check; else \
 	  echo "no npm: the viewer's JavaScript is not checked" >&2; fi
 
-reliability: .venv/developer  ## the long forms of what RELIABILITY.md promises: an hour
+reliability: .venv/developer  ## the long forms of what RELIABILITY.md promises; they take long
 	$(PYTHON) -m pip install --quiet --editable ".[fuzz]"
 	$(PYTHON) -m pytest -m reliability --numprocesses 0
 

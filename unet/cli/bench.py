@@ -7,7 +7,7 @@ import torch
 from unet import benchmark
 from unet.cli.checks import load_segmenter
 from unet.cli.console import NumberColumn, print_table, progress_bar
-from unet.cli.options import Count, OptionalFile, UsageError
+from unet.cli.options import Count, UsageError, WeightsFile
 from unet.segmenter import BATCH
 
 
@@ -15,8 +15,7 @@ from unet.segmenter import BATCH
 class Options:
     """Measure the time per tile of 101 x 101, beside milesial/Pytorch-UNet's architecture."""
 
-    weights: OptionalFile = None
-    """NAME.safetensors, with its card NAME.json beside it (default: the shipped weights)."""
+    weights: WeightsFile = None
     tiles: Count = 32
     """Tiles in a round."""
     repeats: Count = 7

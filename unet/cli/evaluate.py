@@ -13,7 +13,7 @@ from unet import metrics, report
 from unet.card import Card
 from unet.cli.checks import check_replaceable, check_writable, load_segmenter
 from unet.cli.console import NumberColumn, print_table, progress_bar, say
-from unet.cli.options import Flag, OptionalFile, UsageError
+from unet.cli.options import Flag, OptionalFile, UsageError, WeightsFile
 from unet.data import pairing
 from unet.data.dataset import unseen_sections
 from unet.data.places import labelled_place, sections_file, shown
@@ -32,8 +32,7 @@ class Options:
 
     data: Annotated[Positional[Path], arg(metavar="DATA")]
     """A folder or .zip with images/ and masks/, or the folder that holds train.zip or train/."""
-    weights: OptionalFile = None
-    """NAME.safetensors, with its card NAME.json beside it (default: the shipped weights)."""
+    weights: WeightsFile = None
     split: Literal["val", "train", "all"] = "val"
     """Which tiles: those held back from training (val) or trained on (train), as the card lists them, or every tile in
     DATA (all)."""

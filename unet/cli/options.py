@@ -8,6 +8,14 @@ import tyro
 
 Flag = Annotated[bool, tyro.conf.arg(help_behavior_hint="")]
 OptionalFile = Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")]
+WeightsFile = Annotated[
+    Path | None,
+    tyro.conf.arg(
+        metavar="FILE",
+        help="NAME.safetensors, with its card NAME.json beside it (default: the shipped weights).",
+        help_behavior_hint="",
+    ),
+]
 Count = Annotated[int, tyro.conf.arg(metavar="N")]
 
 

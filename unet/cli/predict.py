@@ -14,7 +14,7 @@ from tyro.conf import Positional, arg
 from unet import prediction
 from unet.cli.checks import check_replaceable, check_writable, load_segmenter, make_folder
 from unet.cli.console import progress_bar, say
-from unet.cli.options import Flag, OptionalFile, UsageError
+from unet.cli.options import Flag, OptionalFile, UsageError, WeightsFile
 from unet.data.pairing import masks_beside
 from unet.files.atomic import write_atomically
 from unet.files.images import FORMATS, ImageError
@@ -39,8 +39,7 @@ class Options:
     ]
     out: Annotated[Path, arg(metavar="DIR")]
     """The folder for the masks."""
-    weights: OptionalFile = None
-    """NAME.safetensors, with its card NAME.json beside it (default: the shipped weights)."""
+    weights: WeightsFile = None
     threshold: Annotated[float | None, arg(metavar="T", help_behavior_hint="")] = None
     """Salt is where the probability is above T, between 0 and 1 (default: as in the weights' card)."""
     tta: Flag = False
