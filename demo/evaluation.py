@@ -16,6 +16,7 @@ from demo.markdown import literal
 from unet import report, typed
 from unet.card import Card
 from unet.metrics import ThresholdPoint
+from unet.threshold import TOLERANCE
 from unet.typed import Count, Share, Word
 
 LARGEST_REPORT = 4_000_000  # bytes of a file that is read whole; a report has about 40,000
@@ -142,6 +143,31 @@ def headline(found: Evaluation, card: Card, size: int) -> dict[str, str]:
     }
 
 
+def intervals(found: Evaluation, card: Card) -> dict[str, str]:
+    """Label of a number in the headline -> its 95 % interval, ready to be shown; empty where the report has none."""
+    if found.intervals is None:
+        return {}
+    plain, tta = found.intervals.plain, found.intervals.tta
+    claimed, way = (tta, ", flip TTA") if card.claims_tta else (plain, "")
+    of_label = {"mAP": plain.mAP, "mAP, flip TTA": tta.mAP, f"IoU{way}": claimed.iou}
+    return {label: f"{interval.low:.3f} to {interval.high:.3f}" for label, interval in of_label.items()}
+
+
+def threshold_choice(found: Evaluation, card: Card) -> str:
+    """What the curve of scores says of the threshold, in sentences."""
+    sentences = []
+    chosen = card.threshold_chosen
+    if chosen is not None and chosen.rule:
+        sentences.append(f"The card's threshold, {card.threshold:.2f}, has the {chosen.rule}.")
+    if found.chosen_threshold is not None:
+        flat = found.chosen_threshold.tta if card.claims_tta else found.chosen_threshold.plain
+        sentences.append(
+            f"From {flat.flat_from:.2f} to {flat.flat_to:.2f}, mAP is at most {TOLERANCE} below that at "
+            f"{flat.threshold:.2f}; the highest anywhere is {flat.highest_mAP:.3f}."
+        )
+    return " ".join([*sentences, "The curve does not say which threshold suits another survey."])
+
+
 def meaning(found: Evaluation, card: Card) -> str:
     """What the headline says and how far it can be trusted, as Markdown."""
     split, parted = found.split, card.split.by if card.split else ""
@@ -150,6 +176,12 @@ def meaning(found: Evaluation, card: Card) -> str:
         f"Split {literal(split)}, {found.count:,} tiles"
         + (f"; {found.missing:,} more of it were not there." if found.missing else ".")
     ]
+    if found.intervals is not None:
+        units = found.intervals.plain.mAP.units
+        sentences.append(
+            f"The ranges are 95 % intervals by the bootstrap over {units:,} seismic sections, a tile in no known one "
+            "counted as one: for other tiles like these, not for another survey."
+        )
     if split == "train":
         sentences.append("The network was trained on these tiles: they say nothing of new ones.")
     elif split == "all":

@@ -125,7 +125,10 @@ def summarise_evaluation(label: str) -> str:
     if found is None:
         return f"Nobody has evaluated these weights yet; {evaluation.how_to_evaluate(weights.path)}"
     numbers = evaluation.headline(found, weights.card, weights.path.stat().st_size).items()
-    line = " · ".join(f"{name} **{number}**" for name, number in numbers)
+    ranges = evaluation.intervals(found, weights.card)
+    line = " · ".join(
+        f"{name} **{number}**" + (f" ({ranges[name]})" if name in ranges else "") for name, number in numbers
+    )
     return f"{line}\n\n{evaluation.meaning(found, weights.card)} The Streamlit app draws the whole report."
 
 

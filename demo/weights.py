@@ -44,8 +44,9 @@ class Weights:
         if not claim:
             return ""
         tta = ", averaged with the mirrored image" if claim.tta else ""
+        error = f" (95 % interval {claim.interval.low:.3f} to {claim.interval.high:.3f})" if claim.interval else ""
         return (
-            f"{claim.metric} {claim.value:.3f} on {claim.count} {claim.split} tiles "
+            f"{claim.metric} {claim.value:.3f}{error} on {claim.count} {claim.split} tiles "
             f"at threshold {claim.threshold:.2f}{tta}"
         )
 

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from PIL import Image
 
 from tests.robustness.checks import check_refusal, run_here, untouched
-from unet import benchmark, checkpoint, metrics, prediction, report, rle, synthetic
+from unet import benchmark, checkpoint, evaluation, metrics, prediction, report, rle, synthetic
 from unet.card import Card, Claim, Split
 from unet.cli import main as cli
 from unet.image import RULE
@@ -242,14 +242,13 @@ class TestEvaluate:
     )
     def test_the_report_is_taken_the_way_the_claim_is_made(self, data, make_weights, split, rows, claim, temperature):
         segmenter, tta = make_weights(claim=claim, temperature=temperature), bool(claim and claim.tta)
-        known = {"s0", "s3"} if split == "all" else None
+        known = {"s0": "1", "s3": "2"} if split == "all" else None
         if known:
             (data / "sections.csv").write_text("id,section\ns0,1\ns3,2\nelsewhere,3\n")
         err = run("evaluate", "data", "--split", split, "--json", "a.json").err
         assert ("1 tiles of split val are not in data, and are left out" in err) == (split == "val")
         ids, images, masks = zip(*[(IDS[row], IMAGES[row], MASKS[row]) for row in rows], strict=True)
-        unseen_images, unseen_masks = map(list, synthetic.sections(200, 1_000_000_000))
-        unseen = metrics.evaluate(segmenter.probabilities(unseen_images), unseen_masks, THRESHOLD)
+        unseen = evaluation.synthetic_scores(segmenter, THRESHOLD)
         ways = [segmenter.probabilities(images, way) for way in (False, True)]
         predictions = report.Predictions(*ways, tta, segmenter.at_temperature(1.0).probabilities(images, tta))
         expected = report.make_report(ids, predictions, masks, THRESHOLD, known, unseen)
@@ -273,9 +272,13 @@ class TestEvaluate:
         probabilities = segmenter.probabilities(IMAGES, tta)
         scores = metrics.evaluate(probabilities, MASKS, THRESHOLD)
         groups = report.by_coverage(probabilities, MASKS, THRESHOLD)
-        groups += report.by_section(IDS, probabilities, MASKS, THRESHOLD, {"s0"})
+        groups += report.by_section(IDS, probabilities, MASKS, THRESHOLD, {"s0": "1"})
         worst = report.worst(IDS, probabilities, MASKS, THRESHOLD)
         rows = [line.replace("│", " ").split() for line in out.splitlines()]
+        found = metrics.intervals(probabilities, MASKS, THRESHOLD, np.arange(6))
+        for name, value, interval in (("mAP", scores.mAP, found.mAP), ("IoU", scores.iou, found.iou)):
+            expected = f"{name} {value:.4f} (95 % interval {interval.low:.3f} to {interval.high:.3f} over 6 sections, a"
+            assert expected in out
         for row in (
             f"mAP, IoU 0.50:0.95, as on Kaggle {scores.mAP:.4f} 6 images of all",
             f"Calibration error {scores.calibration_error:.4f} 7,680 pixels of all",
@@ -293,6 +296,38 @@ class TestEvaluate:
         out = run("evaluate", "data", "--split", "all").out
         assert "Split all, threshold 0.558 as in the card" in out
         assert "section" not in out
+        assert "over 6 tiles)" in out
+
+    @pytest.mark.parametrize("tta", [False, True])
+    def test_a_network_is_compared_on_tiles_that_neither_was_trained_on(self, data, make_weights, tta):
+        # s3 is of the section of s5, which the other network was trained on.
+        (data / "sections.csv").write_text("id,section\ns3,1\ns5,1\ns2,2\n")
+        other = make_weights(threshold=0.5578, temperature=2.0, split=Split(by="tile", train=("s5",)))
+        for suffix in (".json", ".safetensors"):
+            Path(f"small{suffix}").rename(f"other{suffix}")
+        segmenter = make_weights(split=Split(by="tile", train=("s0",), val=("s1", "s2", "s3", "s4")))
+        words = ["data", "--against", "other.safetensors", "--json", "a.json", *["--tta"][: int(tta)]]
+        out = run("evaluate", *words).out
+        rows = [1, 2, 4]
+        images, masks = [IMAGES[row] for row in rows], [MASKS[row] for row in rows]
+        ours, theirs = ((of.probabilities(images, tta), of.threshold) for of in (segmenter, other))
+        found = metrics.differences(ours, theirs, masks, np.arange(3))
+        against = {"weights": "other.safetensors", "sha256": other.card.sha256, "threshold": 0.5578, "temperature": 2.0}
+        against |= {"count": 3, "tta": tta, "difference": msgspec.to_builtins(found)}
+        assert json.loads(Path("a.json").read_text())["against"] == against
+        way = ", flip TTA" if tta else ""
+        assert f"small.safetensors minus other.safetensors{way}, each at its own card's threshold, on the 3 til" in out
+        assert found.iou.value != 0
+        for name, of in (("mAP", found.mAP), ("IoU", found.iou)):
+            contains = "contains 0" if of.interval.low <= 0 <= of.interval.high else "does not contain 0"
+            range_ = f"{of.interval.low:+.4f} to {of.interval.high:+.4f}"
+            assert f"  {name} {of.value:+.4f} (95 % interval {range_}, which {contains})" in out
+
+    def test_a_network_does_not_differ_from_itself(self, data, segmenter):
+        out = run("evaluate", "data", "--against", "small.safetensors").out
+        assert out.count("+0.0000 (95 % interval +0.0000 to +0.0000, which contains 0)") == 2
+        words = ("evaluate", "data", "--against", "small.safetensors", "--split", "train")
+        check_refusal(run(*words, status=2), "evaluate", "neither network was trained on, got none among 3;")
 
     def test_a_report_replaces_a_report_and_nothing_else(self, data, segmenter):
         Path("a.json").write_text('{"mine": 1}')
@@ -329,6 +364,8 @@ def test_bench_prints_the_ratios(segmenter, monkeypatch, small_model):
         ("evaluate data --json gone/a.json", "expected a file in a folder that exists, got gone"),
         ("evaluate data --json small.safetensors", "got that of the weights or their card"),
         ("evaluate data --json small.json", "got that of the weights or their card"),
+        ("evaluate data --against bare.safetensors --json bare.json", "got that of the weights or their card"),
+        ("evaluate data --against gone.safetensors", "gone.json: "),
         ("bench --tiles 0", "expected --tiles to be a whole number of at least 1, got 0"),
         ("demo", "expected a process of its own; start it with python -m unet demo"),
     ],

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from msgspec.structs import replace
 
 from unet.card import Split
 from unet.data.batches import batches, epoch_order, epoch_tiles, shrink
@@ -90,6 +91,11 @@ def test_a_split_is_repeated_and_must_be_there(tgs):
     dataset = load_dataset(tgs, 0.5, 0, Split(train=names[2:9], val=("00.png", "01")), log.append)
     assert (dataset.train.ids, dataset.val.ids) == ([*names[2:9]], ["00", "01"])
     assert log[-1] == "31 tiles that the split does not know are left out"
+    table = dict(line.split(",")[:2] for line in (tgs / "sections.csv").read_text().splitlines())
+    assert dataset.split.val_sections == {"00": table["00"], "01": table["01"]}
+    (tgs / "sections.csv").unlink()  # the split has kept them
+    again = load_dataset(tgs, 0.5, 0, replace(dataset.split, val=("00.png", "01"), val_sections={"00.png": "7"}))
+    assert again.split.val_sections == {"00": "7"}
     with pytest.raises(DataError, match="expected the tiles of the split to repeat, got all but 1, first gone"):
         load_dataset(tgs, 0.5, 0, Split(train=("gone",), val=names[:2]))
     with pytest.raises(DataError, match="expected one name for each tile in the split to repeat, got two"):

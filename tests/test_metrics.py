@@ -8,7 +8,7 @@ from torchmetrics.functional import accuracy, jaccard_index
 from torchmetrics.functional.classification import binary_f1_score, binary_precision, binary_recall
 
 from unet import metrics
-from unet.metrics import BestThreshold, Counts
+from unet.metrics import Counts
 
 EMPTY = np.zeros((10, 10), dtype=bool)
 FULL = np.ones((10, 10), dtype=bool)
@@ -105,25 +105,24 @@ def test_the_sweep_is_exactly_evaluate_at_each_threshold(seed):
             assert (point.threshold, point.mAP, point.iou) == (scores.threshold, scores.mAP, scores.iou)
 
 
-def test_the_best_threshold_is_the_middle_of_equals():
-    # Salt at 0.7 and the rest at 0.3: right at 0.30 to 0.69, the middle of which is 0.50.
-    probability = np.where(first(60), 0.7, 0.3).astype(np.float32)
-    best = metrics.best_threshold([probability], [first(60)])
-    assert best == BestThreshold(threshold=0.5, mAP=1.0, flat_from=0.3, flat_to=0.69)
-    # A second image with salt at 0.6 is right only to 0.59: up to there the set scores 1.0, then 0.5.
-    given = [probability, first(60) * np.float32(0.6)], [first(60)] * 2
-    best = metrics.best_threshold(*given)
-    assert (best.flat_from, best.flat_to, best.mAP) == (0.3, 0.59, 1.0)
-    assert best.threshold in (0.44, 0.45)
-    assert metrics.best_threshold(*given, tolerance=0.5).flat_to == 0.69
+def test_intervals_and_differences_are_of_the_same_scores():
+    # Two tiles without false pixels, 60 and 100 of 100 found: of the four ways to draw two units, a quarter each gives
+    # the first tile twice and the second twice.
+    sure = [first(60) * np.float32(0.9), FULL * np.float32(0.9)]
+    found = metrics.intervals(sure, [FULL, FULL], 0.5, np.array([0, 1]))
+    assert (found.mAP.low, found.mAP.high, found.mAP.units) == (pytest.approx(0.2), 1.0, 2)
+    assert (found.iou.low, found.iou.high, found.iou.units) == (pytest.approx(0.6), 1.0, 2)
+    together = metrics.intervals(sure, [FULL, FULL], 0.5, np.array([0, 0]))
+    assert (together.mAP.low, together.iou.high) == (pytest.approx(0.6), 160 / 200)  # one section: nothing to draw
 
-
-def test_the_best_threshold_is_a_maximum():
-    probabilities, truths = random_set(1)
-    best = metrics.best_threshold(probabilities, truths)
-    scores = {point.threshold: point.mAP for point in metrics.sweep(probabilities, truths)}
-    assert best.mAP == max(scores.values()) == scores[best.threshold]
-    assert min(s for t, s in scores.items() if best.flat_from <= t <= best.flat_to) >= best.mAP - 0.002
+    # Against another network that finds all of the first and 60 of the second, at a threshold of its own.
+    other = [FULL * np.float32(0.3), first(60) * np.float32(0.3)]
+    better = metrics.differences((sure, 0.5), (other, 0.25), [FULL, FULL], np.array([0, 1]))
+    assert (better.mAP.value, better.iou.value) == (pytest.approx(0), pytest.approx(0))
+    assert (better.mAP.interval.low, better.mAP.interval.high) == (pytest.approx(-0.8), pytest.approx(0.8))
+    assert (better.iou.interval.low, better.iou.interval.high) == (pytest.approx(-0.4), pytest.approx(0.4))
+    nothing = metrics.differences((sure, 0.5), (other, 0.5), [FULL, FULL], np.array([0, 1]))
+    assert (nothing.mAP.value, nothing.iou.value) == (pytest.approx(0.6), 0.8)
 
 
 def test_mistakes_are_errors():

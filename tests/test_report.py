@@ -6,9 +6,10 @@ import msgspec
 import numpy as np
 import pytest
 
-from unet import metrics, report, typed
+from unet import bootstrap, metrics, report, typed
 from unet.calibration import calibration_curve
 from unet.report import Group, Predictions, Report
+from unet.threshold import choose_threshold
 
 
 def first(pixels, size=100):
@@ -81,19 +82,22 @@ def test_all_but_the_scores_is_computed_the_way_the_claim_is_made(claim_tta):
         [np.clip(t * 0.4 + generator.normal(0.3, 0.2, t.shape), 0, 1).astype(np.float32) for t in truths]
         for _ in range(3)
     )
-    synthetic = metrics.evaluate(plain[1:], truths[1:], 0.4) if claim_tta else None
-    found = report.make_report(ids, Predictions(plain, tta, claim_tta, uncorrected), truths, 0.4, {"b": "1"}, synthetic)
+    synthetic = {"easy": metrics.evaluate(plain[1:], truths[1:], 0.4), "hard": metrics.evaluate(tta, truths, 0.4)}
+    sections = {"b": "1", "d": "1"}
+    found = report.make_report(ids, Predictions(plain, tta, claim_tta, uncorrected), truths, 0.4, sections, synthetic)
     claimed = tta if claim_tta else plain
-    ways = {"plain": plain, "tta": tta}
+    ways, units = {"plain": plain, "tta": tta}, bootstrap.units(ids, sections)
     scores = {name: metrics.evaluate(way, truths, 0.4) for name, way in ways.items()}
     written = msgspec.to_builtins(found)
     assert written == msgspec.to_builtins(
         {
             "count": 4,
-            "scores": scores | ({"synthetic": synthetic} if claim_tta else {}),
-            "best_threshold": {name: metrics.best_threshold(way, truths) for name, way in ways.items()},
+            "scores": scores,
+            "intervals": {name: metrics.intervals(way, truths, 0.4, units) for name, way in ways.items()},
+            "chosen_threshold": {name: choose_threshold(metrics.sweep(way, truths)) for name, way in ways.items()},
+            "synthetic": synthetic,
             "coverage": report.by_coverage(claimed, truths, 0.4),
-            "sections": report.by_section(ids, claimed, truths, 0.4, {"b": "1"}),
+            "sections": report.by_section(ids, claimed, truths, 0.4, sections),
             "thresholds": metrics.sweep(claimed, truths),
             "calibration": calibration_curve(claimed, truths),
             "calibration_uncorrected": calibration_curve(uncorrected, truths),
@@ -112,6 +116,6 @@ def test_all_but_the_scores_is_computed_the_way_the_claim_is_made(claim_tta):
 
 def test_tiles_that_do_not_belong_together_are_refused():
     with pytest.raises(ValueError, match="at least one"):
-        report.make_report([], Predictions([], [], True, []), [], 0.5, None)
+        report.make_report([], Predictions([], [], True, []), [], 0.5, None, {})
     with pytest.raises(ValueError, match="shorter"):
         report.worst(["a", "b"], [sure(first(1))], [first(1)], 0.5)

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
+from unet.bootstrap import Interval
 from unet.model import Site, UNetConfig
 from unet.typed import Count, Share
 
@@ -42,6 +43,7 @@ class Split(Struct, frozen=True, kw_only=True):
         train, val: ids of the tiles.
         left_out: tiles without labels in sections that validate; they may not be trained on either.
         sections: the table of sections it was drawn with; None without one.
+        val_sections: tile that validates -> its section, where that is known.
         seed, val_share: what the split was drawn with.
     """
 
@@ -50,6 +52,7 @@ class Split(Struct, frozen=True, kw_only=True):
     val: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     sections: SectionTable | None = None
+    val_sections: dict[str, str] = {}
     seed: int | None = None
     val_share: float | None = None
 
@@ -67,7 +70,10 @@ class Split(Struct, frozen=True, kw_only=True):
 
 
 class Claim(Struct, frozen=True, kw_only=True):
-    """The headline score: metric and value, and the split, its tiles, the threshold and the flip TTA they are for."""
+    """The headline score: metric and value, and the split, its tiles, the threshold and the flip TTA they are for.
+
+    ``interval`` says how far it would move on other tiles of the same kind; None in cards from before there was one.
+    """
 
     metric: str
     value: Share
@@ -75,15 +81,26 @@ class Claim(Struct, frozen=True, kw_only=True):
     count: Count
     tta: bool
     threshold: Share
+    interval: Interval | None = None
 
 
 class ThresholdChoice(Struct, frozen=True, kw_only=True):
-    """How the threshold was chosen: on which split, with flip TTA or not, and the range of mAP within 0.002 of it."""
+    """How the threshold was chosen.
+
+    Attributes:
+        on, tta: the split, and whether with flip TTA.
+        rule: what was asked of the threshold, in words; empty in cards from before there was a choice of rules.
+        threshold, mAP: what was chosen, and the mAP there.
+        highest_mAP: at any threshold; None in cards from before the two differed.
+        flat_from, flat_to: the unbroken range around it in which mAP is hardly lower.
+    """
 
     on: str
     tta: bool
+    rule: str = ""
     threshold: Share
     mAP: Share
+    highest_mAP: Share | None = None
     flat_from: Share
     flat_to: Share
 
@@ -108,6 +125,7 @@ class Card(Struct, frozen=True, kw_only=True):
         claim: the headline score; None without one.
         threshold_chosen: how the threshold was chosen.
         metrics: name of a split -> its scores.
+        intervals: name of a split -> the 95 % intervals of some of its scores; see ``unet.bootstrap``.
         calibration: the reliability diagram of the claim's probabilities.
         split: None where everything was synthetic.
         training: the record of how the weights were made: command, options, data, history, machine, lineage.
@@ -125,6 +143,7 @@ class Card(Struct, frozen=True, kw_only=True):
     claim: Claim | None = None
     threshold_chosen: ThresholdChoice | None = None
     metrics: dict[str, dict[str, float]] = {}
+    intervals: dict[str, dict[str, Interval]] = {}
     calibration: tuple[CalibrationPoint, ...] = ()
     split: Split | None = None
     training: dict[str, Any] | None = None

@@ -6,10 +6,13 @@ A pixel is salt when its probability is above the threshold; ``mask`` is the onl
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
+from unet.bootstrap import Difference, Interval, Ratio, difference, interval
 from unet.calibration import calibration_error, pixels
 from unet.image import Mask, Probability
 from unet.typed import Count, Share
@@ -63,13 +66,18 @@ class ThresholdPoint(Struct, frozen=True, kw_only=True):
     recall: Share
 
 
-class BestThreshold(Struct, frozen=True, kw_only=True):
-    """The best threshold, its mAP, and the range of thresholds that score almost as well."""
+class Intervals(Struct, frozen=True, kw_only=True):
+    """The 95 % intervals of the scores of a set of images at one threshold; see ``unet.bootstrap``."""
 
-    threshold: Share
-    mAP: Share
-    flat_from: Share
-    flat_to: Share
+    mAP: Interval
+    iou: Interval
+
+
+class Differences(Struct, frozen=True, kw_only=True):
+    """How much better one network scores than another on the same images, with 95 % intervals."""
+
+    mAP: Difference
+    iou: Difference
 
 
 def mask(probability: Probability, threshold: float) -> Mask:
@@ -195,31 +203,51 @@ def sweep(
     return points
 
 
-def best_threshold(
-    probabilities: Sequence[Probability], truths: Sequence[Mask], tolerance: float = 0.002
-) -> BestThreshold:
-    """The threshold in 0.05, 0.06, ..., 0.95 with the highest mAP, the middle one among equals.
+def intervals(
+    probabilities: Sequence[Probability], truths: Sequence[Mask], threshold: float, of_unit: NDArray[np.intp]
+) -> Intervals:
+    """The 95 % intervals of what ``evaluate`` returns for the same arguments.
 
     Args:
         probabilities: one (H, W) array per image, float32 in [0, 1].
         truths: one boolean (H, W) mask per image.
-        tolerance: ``flat_from`` to ``flat_to`` is the unbroken range around the best threshold whose mAP is
-            lower by no more than this; where the range is wide the choice hardly matters.
+        threshold: in [0, 1].
+        of_unit: (N,), what each image is drawn with; from ``unet.bootstrap.units``.
+
+    Raises:
+        ValueError: the set is empty, or lengths or shapes differ.
     """
-    points = sweep(probabilities, truths)
-    highest = max(point.mAP for point in points)
-    equals = [i for i, point in enumerate(points) if point.mAP == highest]
-    best = first = last = equals[len(equals) // 2]
-    while first > 0 and points[first - 1].mAP >= highest - tolerance:
-        first -= 1
-    while last < len(points) - 1 and points[last + 1].mAP >= highest - tolerance:
-        last += 1
-    return BestThreshold(
-        threshold=points[best].threshold,
-        mAP=highest,
-        flat_from=points[first].threshold,
-        flat_to=points[last].threshold,
-    )
+    ratios = _ratios(probabilities, truths, threshold)
+    return Intervals(mAP=interval(ratios.mAP, of_unit), iou=interval(ratios.iou, of_unit))
+
+
+def differences(
+    a: tuple[Sequence[Probability], float],
+    b: tuple[Sequence[Probability], float],
+    truths: Sequence[Mask],
+    of_unit: NDArray[np.intp],
+) -> Differences:
+    """The scores of ``a`` minus those of ``b``, each the probabilities of one network and its threshold.
+
+    ``truths``, ``of_unit`` and errors are those of ``intervals``.
+    """
+    ours, theirs = _ratios(a[0], truths, a[1]), _ratios(b[0], truths, b[1])
+    return Differences(mAP=difference(ours.mAP, theirs.mAP, of_unit), iou=difference(ours.iou, theirs.iou, of_unit))
+
+
+class _Ratios(NamedTuple):
+    """The scores of a set of images as sums over images."""
+
+    mAP: Ratio
+    iou: Ratio
+
+
+def _ratios(probabilities: Sequence[Probability], truths: Sequence[Mask], threshold: float) -> _Ratios:
+    images = [confusion(mask(p, threshold), t) for p, t in pixels(probabilities, truths)]
+    scores = np.array([_average_precision(counts) for counts in images])
+    intersections = np.array([counts.tp for counts in images], dtype=np.float64)
+    unions = np.array([counts.tp + counts.fp + counts.fn for counts in images], dtype=np.float64)
+    return _Ratios(mAP=Ratio(scores, np.ones(len(images))), iou=Ratio(intersections, unions))
 
 
 def _average_precision(counts: Counts) -> float:

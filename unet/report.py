@@ -4,17 +4,18 @@ Everywhere ``mAP`` is a mean over tiles; ``iou``, ``dice``, ``precision`` and ``
 all their pixels together.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from msgspec import Struct
 
-from unet import metrics
+from unet import bootstrap, metrics
 from unet.calibration import calibration_curve
 from unet.card import CalibrationPoint
 from unet.image import Mask, Probability
-from unet.metrics import BestThreshold, Scores, ThresholdPoint
+from unet.metrics import Differences, Intervals, Scores, ThresholdPoint
+from unet.threshold import ChosenThreshold, choose_threshold
 from unet.typed import Count, Share, Word
 
 # name -> the largest percentage of salt in a tile of that class; a tile belongs to the first class that takes it.
@@ -45,27 +46,54 @@ class TileScore(Struct, frozen=True, kw_only=True):
     predicted_share: Share
 
 
-class ScoresBothWays(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The scores without and with flip TTA, and those of synthetic sections without it."""
+class ScoresBothWays(Struct, frozen=True, kw_only=True):
+    """The scores without and with flip TTA."""
 
     plain: Scores
     tta: Scores
-    synthetic: Scores | None = None
+
+
+class IntervalsBothWays(Struct, frozen=True, kw_only=True):
+    """The 95 % intervals of the scores without and with flip TTA."""
+
+    plain: Intervals
+    tta: Intervals
 
 
 class ThresholdsBothWays(Struct, frozen=True, kw_only=True):
-    """The best threshold without and with flip TTA."""
+    """The threshold that these tiles would choose without and with flip TTA."""
 
-    plain: BestThreshold
-    tta: BestThreshold
+    plain: ChosenThreshold
+    tta: ChosenThreshold
+
+
+class Comparison(Struct, frozen=True, kw_only=True):
+    """How much better a network is than another one on the tiles that neither was trained on.
+
+    Attributes:
+        weights, sha256, threshold, temperature: of the other network; each is scored at its own card's.
+        count: tiles.
+        tta: whether both use flip TTA.
+        difference: the scores of the network minus those of the other.
+    """
+
+    weights: str
+    sha256: str
+    threshold: Share
+    temperature: float
+    count: Count
+    tta: bool
+    difference: Differences
 
 
 class Report(Struct, frozen=True, kw_only=True):
-    """What ``make_report`` returns.
+    """What ``make_report`` returns; reports from before there were intervals, choices or synthetic sets have none.
 
     Attributes:
         count: tiles.
-        scores, best_threshold: without flip TTA and with it; all that follows is of the claim's way alone.
+        scores, intervals, chosen_threshold: without flip TTA and with it; all that follows, but for ``synthetic``, is
+            of the claim's way alone.
+        synthetic: name of a set of synthetic sections -> its scores, without flip TTA.
         coverage: groups of tiles by their true share of salt.
         sections: tiles in a known seismic section and the rest; empty where no section is known.
         thresholds: scores at each of ``unet.metrics.THRESHOLDS``.
@@ -76,7 +104,9 @@ class Report(Struct, frozen=True, kw_only=True):
 
     count: Count
     scores: ScoresBothWays
-    best_threshold: ThresholdsBothWays
+    intervals: IntervalsBothWays | None = None
+    chosen_threshold: ThresholdsBothWays | None = None
+    synthetic: dict[str, Scores] = {}
     coverage: list[Group]
     sections: list[Group]
     thresholds: list[ThresholdPoint]
@@ -112,8 +142,8 @@ def make_report(
     predictions: Predictions,
     truths: Sequence[Mask],
     threshold: float,
-    sections: Collection[str] | None,
-    synthetic: Scores | None = None,
+    sections: Mapping[str, str] | None,
+    synthetic: Mapping[str, Scores],
 ) -> Report:
     """Everything there is to say about a set of tiles.
 
@@ -122,23 +152,27 @@ def make_report(
         predictions: of these tiles, in this order.
         truths: one boolean (H, W) mask per tile.
         threshold: the card's, in [0, 1].
-        sections: ids of the tiles whose seismic section is known; None where none is.
-        synthetic: the scores of synthetic sections, which become part of the report.
+        sections: tile -> its seismic section, where that is known; None where none is.
+        synthetic: name of a set of synthetic sections -> its scores, which become part of the report.
 
     Raises:
         ValueError: no tiles, or lengths or shapes differ.
     """
     plain, tta, claimed = predictions.plain, predictions.tta, predictions.claimed
+    units = bootstrap.units(ids, sections or {})
     return Report(
         count=len(ids),
         scores=ScoresBothWays(
-            plain=metrics.evaluate(plain, truths, threshold),
-            tta=metrics.evaluate(tta, truths, threshold),
-            synthetic=synthetic,
+            plain=metrics.evaluate(plain, truths, threshold), tta=metrics.evaluate(tta, truths, threshold)
         ),
-        best_threshold=ThresholdsBothWays(
-            plain=metrics.best_threshold(plain, truths), tta=metrics.best_threshold(tta, truths)
+        intervals=IntervalsBothWays(
+            plain=metrics.intervals(plain, truths, threshold, units),
+            tta=metrics.intervals(tta, truths, threshold, units),
         ),
+        chosen_threshold=ThresholdsBothWays(
+            plain=choose_threshold(metrics.sweep(plain, truths)), tta=choose_threshold(metrics.sweep(tta, truths))
+        ),
+        synthetic=dict(synthetic),
         coverage=by_coverage(claimed, truths, threshold),
         sections=by_section(ids, claimed, truths, threshold, sections),
         thresholds=metrics.sweep(claimed, truths),
@@ -158,7 +192,7 @@ def by_section(
     probabilities: Sequence[Probability],
     truths: Sequence[Mask],
     threshold: float,
-    sections: Collection[str] | None,
+    sections: Mapping[str, str] | None,
 ) -> list[Group]:
     """Scores of the tiles whose seismic section is known, and of the rest; empty where ``sections`` is None."""
     if sections is None:

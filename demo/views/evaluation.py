@@ -215,7 +215,6 @@ def show_worst(tiles: list[TileScore]) -> None:
 def show_report(found: evaluation.Evaluation) -> None:
     """Every view of a report."""
     chosen, temperature = found.threshold, found.temperature
-    flat = found.best_threshold.tta if segmenter.card.claims_tta else found.best_threshold.plain
     with next(places):
         show_groups(
             "By how much of a tile is salt",
@@ -242,8 +241,7 @@ def show_report(found: evaluation.Evaluation) -> None:
         chart(
             "Scores against the threshold",
             draw_thresholds(found.thresholds, state.threshold, chosen),
-            f"From {flat.flat_from:.2f} to {flat.flat_to:.2f}, mAP is within 0.002 of its best. It does not say "
-            "which threshold suits another survey.",
+            evaluation.threshold_choice(found, segmenter.card),
         )
     with next(places):
         corrected = f" Uncorrected is without the card's temperature {temperature:.2f}." if temperature != 1 else ""
@@ -278,9 +276,10 @@ except evaluation.ReportError as error:
     st.warning(f"{markdown(name, str(error))}; {evaluation.how_to_evaluate(weights)}")
 
 if found is not None:
+    ranges = evaluation.intervals(found, segmenter.card)
     with st.container(horizontal=True):
         for label, value in evaluation.headline(found, segmenter.card, weights.stat().st_size).items():
-            st.metric(label, value, width=118)
+            st.metric(label, value, ranges.get(label), delta_color="off", delta_arrow="off", width=118)
     st.markdown(evaluation.meaning(found, segmenter.card))
     show_report(found)
 

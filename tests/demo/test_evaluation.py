@@ -36,13 +36,19 @@ MADE = make_report(
     Predictions(PREDICTIONS, PREDICTIONS, True, [p**2 for p in PREDICTIONS]),
     TRUTHS,
     0.42,
-    {"b", "c"},
+    {"b": "1", "c": "1"},
+    {},
 )
 PLAIN = msgspec.to_builtins(MADE.scores.plain) | {"mAP": 0.75, "iou": 0.81, "dice": 0.895, "calibration_error": 0.031}
 TTA = PLAIN | {"mAP": 0.76, "iou": 0.82, "dice": 0.901, "calibration_error": 0.012}
+ENDS = {"plain": {"mAP": (0.71, 0.79), "iou": (0.7, 0.9)}, "tta": {"mAP": (0.72, 0.8), "iou": (0.77, 0.8714)}}
+INTERVALS = {
+    way: {name: {"low": low, "high": high, "units": 5} for name, (low, high) in scores.items()}
+    for way, scores in ENDS.items()
+}
 REPORT = msgspec.to_builtins(MADE) | {
     "sha256": "", "parameters": 1_234_567, "threshold": 0.42, "temperature": 1.25, "split": "val", "missing": 0,
-    "scores": {"plain": PLAIN, "tta": TTA},
+    "scores": {"plain": PLAIN, "tta": TTA}, "intervals": INTERVALS,
 }  # fmt: skip
 HISTORY = [{"seconds": 30.0, "mAP": 0.2, "iou": 0.1}, {"seconds": 90.0, "mAP": 0.5, "iou": 0.4}]
 PARENT = {"name": "p", "sha256": "0", "training": {"seconds": 600.0, "started_from": None}}
@@ -157,6 +163,28 @@ def test_the_headline_holds_both_ways_and_the_claim_s_own():
     assert (plain["IoU"], plain["Dice"], plain["Calibration error"]) == ("0.810", "0.895", "0.031")
 
 
+def test_the_headline_has_intervals_the_way_the_claim_is_made():
+    both = {"mAP": "0.710 to 0.790", "mAP, flip TTA": "0.720 to 0.800"}
+    assert evaluation.intervals(found(), card()) == both | {"IoU, flip TTA": "0.770 to 0.871"}
+    assert evaluation.intervals(found(), card(claim=None)) == both | {"IoU": "0.700 to 0.900"}
+    assert "95 % intervals by the bootstrap over 5 seismic sections" in evaluation.meaning(found(), card())
+    old = found({name: value for name, value in REPORT.items() if name not in ("intervals", "chosen_threshold")})
+    assert evaluation.intervals(old, card()) == {}
+    assert "interval" not in evaluation.meaning(old, card())
+    assert evaluation.threshold_choice(old, card()) == "The curve does not say which threshold suits another survey."
+
+
+def test_the_choice_of_the_threshold_is_told_as_the_card_and_the_tiles_have_it():
+    chosen = dict(threshold=0.41, mAP=0.803, highest_mAP=0.8071, flat_from=0.3, flat_to=0.55)
+    report = found(REPORT | {"chosen_threshold": {"tta": chosen, "plain": chosen | {"threshold": 0.4}}})
+    own = card(threshold_chosen=CARD["threshold_chosen"] | {"rule": "highest mean mAP nearby"})
+    assert evaluation.threshold_choice(report, own) == (
+        "The card's threshold, 0.42, has the highest mean mAP nearby. From 0.30 to 0.55, mAP is at most 0.003 below "
+        "that at 0.41; the highest anywhere is 0.807. The curve does not say which threshold suits another survey."
+    )
+    assert "below that at 0.40;" in evaluation.threshold_choice(report, card(claim=None))
+
+
 @pytest.mark.parametrize(
     ("report", "changes", "said"),
     [
@@ -245,12 +273,12 @@ def test_the_page_shows_the_report_and_every_number_of_it(weights):
 
     shown = {metric.label: metric.value for metric in app.metric}
     assert shown == evaluation.headline(report, card(), weights.stat().st_size)
+    assert {metric.label: metric.delta for metric in app.metric if metric.delta} == evaluation.intervals(report, card())
     assert evaluation.meaning(report, card()) in [markdown.value for markdown in app.markdown]
     assert titles(app) == [*REPORT_VIEWS, BY_TIME, BY_SIZE]
     assert not [*app.warning, *app.info]
     captions = "\n".join(caption.value for caption in app.caption)
-    flat = report.best_threshold.tta
-    assert f"From {flat.flat_from:.2f} to {flat.flat_to:.2f}, mAP is within" in captions
+    assert evaluation.threshold_choice(report, card()) in captions
     assert "The weights it started from had 10 minutes." in captions
 
     *groups, worst = (frame.value.values.tolist() for frame in app.dataframe)

@@ -250,7 +250,8 @@ def test_the_evaluation_is_summed_up(checkout):
     assert gradio_page.summarise_evaluation(weights.label) == none
     test_evaluation.write(path, test_evaluation.REPORT)
     said = gradio_page.summarise_evaluation(weights.label)
-    assert said.startswith("mAP **0.750** · mAP, flip TTA **0.760** · Flip TTA adds **+0.010** · ")
+    headline = "mAP **0.750** (0.710 to 0.790) · mAP, flip TTA **0.760** (0.720 to 0.800) · Flip TTA adds **+0.010** · "
+    assert said.startswith(headline)
     assert meaning(read_evaluation(path, weights.card), weights.card) in said
     test_evaluation.write(path, "{")
     assert gradio_page.summarise_evaluation(weights.label).startswith("`small.evaluation.json`: ")

@@ -1,8 +1,11 @@
 import json
 
+from msgspec.structs import replace
+
 from demo import weights
 from demo.weights import find_weights
 from unet import Segmenter, checkpoint
+from unet.bootstrap import Interval
 from unet.card import Card, Claim
 from unet.image import RULE
 
@@ -10,18 +13,20 @@ from unet.image import RULE
 def test_weights_are_found_with_what_their_cards_say(tmp_path, monkeypatch, small_model):
     monkeypatch.setattr(weights, "shipped_weights", lambda: tmp_path / "none.safetensors")
     claim = Claim(metric="mAP", value=0.8312, split="val", count=400, tta=True, threshold=0.5)
-    checkpoint.save(
-        tmp_path / "weights" / "good.safetensors", small_model, Card(threshold=0.4, input=RULE, claim=claim)
-    )
-    checkpoint.save(tmp_path / "runs" / "a" / "a.safetensors", small_model, Card(threshold=0.4, input=RULE))
+    error = Interval(low=0.8041, high=0.8566, units=390)
+    found = {"weights/good": claim, "weights/new": replace(claim, tta=False, interval=error), "runs/a/a": None}
+    for name, of in found.items():
+        card = Card(threshold=0.4, input=RULE, claim=of)
+        checkpoint.save(tmp_path / f"{name}.safetensors", small_model, card)
     (tmp_path / "runs" / "stray.safetensors").write_bytes(b"no card beside it")
     (tmp_path / "weights" / "bad.safetensors").write_bytes(b"")
     (tmp_path / "weights" / "bad.json").write_text(json.dumps({"threshold": 2}))
 
-    good, run = find_weights(tmp_path)
+    good, new, run = find_weights(tmp_path)
 
-    assert (good.name, run.name) == ("good", "runs/a/a")
+    assert (good.name, new.name, run.name) == ("good", "new", "runs/a/a")
     assert good.label == "good · 0.03 M parameters · val mAP 0.831"
     assert good.claim == "mAP 0.831 on 400 val tiles at threshold 0.50, averaged with the mirrored image"
+    assert new.claim == "mAP 0.831 (95 % interval 0.804 to 0.857) on 400 val tiles at threshold 0.50"
     assert run.claim == ""
     assert Segmenter.load(run.key[0]).threshold == 0.4

@@ -1,7 +1,7 @@
 """``python -m unet evaluate``: the scores of weights on labelled tiles."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -9,19 +9,18 @@ from typing import Annotated, Literal
 import msgspec
 from tyro.conf import Positional, arg
 
-from unet import metrics, report
+from unet import bootstrap, metrics, report
 from unet.card import Card
 from unet.cli.checks import check_replaceable, check_writable, load_segmenter
-from unet.cli.console import NumberColumn, print_table, progress_bar, say
+from unet.cli.console import progress_bar, say
 from unet.cli.options import Flag, OptionalFile, UsageError, WeightsFile
+from unet.cli.scores import print_comparison, print_report, print_synthetic
 from unet.data import pairing
-from unet.data.dataset import unseen_sections
 from unet.data.places import labelled_place, sections_file, shown
 from unet.data.sections import describe, match_sections, read_sections
 from unet.data.tiles import Tiles, read_tiles
-from unet.evaluation import scores
+from unet.evaluation import synthetic_scores
 from unet.files.atomic import write_atomically
-from unet.files.printable import printable
 from unet.prediction import CHUNK
 from unet.segmenter import Probability, Segmenter, shipped_weights
 
@@ -36,6 +35,8 @@ class Options:
     split: Literal["val", "train", "all"] = "val"
     """Which tiles: those held back from training (val) or trained on (train), as the card lists them, or every tile in
     DATA (all)."""
+    against: OptionalFile = None
+    """Also print how much better the weights are than those of FILE, on the tiles that neither was trained on."""
     tta: Flag = False
     """Average with the mirrored image: a little better, twice the time."""
     json: OptionalFile = None
@@ -61,7 +62,7 @@ def run(options: Options) -> int:
     weights = options.weights or shipped_weights()
     segmenter = load_segmenter(weights)
     if options.json is not None:
-        _check_report(options.json, weights, options.overwrite)
+        _check_report(options.json, [weights, options.against], options.overwrite)
     try:
         place = labelled_place(options.data)
         labelled = read_tiles(place)
@@ -69,19 +70,25 @@ def run(options: Options) -> int:
     except ValueError as error:  # DataError or ImageError
         raise UsageError(error) from None
     tiles, missing = _select(labelled, segmenter.card, options.split)
+    other = options.against and _other_network(options.against, segmenter, tiles.ids, labelled.ids, sections or {})
     say(f"read {shown(place)}")
     for note in (*(f"warning: {note}" for note in labelled.notes), *notes):
         say(note)
     if missing:
         say(f"{missing:,} tiles of split {options.split} are not in {options.data}, and are left out")
 
-    probabilities: Sequence[Probability]
-    if options.json is None:
-        probabilities = _predict(tiles, [(segmenter, options.tta)])[0]
+    predictions = None if options.json is None else _predict_for_report(segmenter, tiles)
+    if predictions is None:
+        probabilities: Sequence[Probability] = _predict(tiles, [(segmenter, options.tta)])[0]
     else:
-        predictions = _predict_for_report(segmenter, tiles)
         probabilities = predictions.tta if options.tta else predictions.plain
-        synthetic = scores(segmenter, unseen_sections(), segmenter.threshold)
+    comparison = other and _compare(segmenter, other, tiles, probabilities, options.tta, sections or {})
+    print_report(segmenter, tiles, probabilities, sections, options.split, options.tta)
+    if comparison:
+        print_comparison(_relative(weights), comparison)
+    if predictions is not None and options.json is not None:
+        synthetic = synthetic_scores(segmenter, segmenter.threshold)
+        print_synthetic(synthetic)
         found = report.make_report(tiles.ids, predictions, list(tiles.masks), segmenter.threshold, sections, synthetic)
         content = {
             "name": weights.stem,
@@ -94,14 +101,16 @@ def run(options: Options) -> int:
             "missing": missing,
             **msgspec.to_builtins(found),
         }
+        if comparison:
+            content["against"] = msgspec.to_builtins(comparison)
         write_atomically(options.json, (json.dumps(content, indent=2, allow_nan=False) + "\n").encode())
-    _print_report(options, segmenter, tiles, probabilities, sections)
     return 0
 
 
-def _check_report(path: Path, weights: Path, overwrite: bool) -> None:
+def _check_report(path: Path, weights: Sequence[Path | None], overwrite: bool) -> None:
     check_writable(path)
-    if path.resolve() in (weights.resolve(), weights.with_suffix(".json").resolve()):
+    taken = {name.resolve() for of in weights if of is not None for name in (of, of.with_suffix(".json"))}
+    if path.resolve() in taken:
         raise UsageError(
             f"{path}: expected a name for the report, got that of the weights or their card; choose another"
         )
@@ -118,13 +127,13 @@ def _is_report(path: Path) -> bool:
         return False
 
 
-def _known_sections(root: Path, ids: list[str]) -> tuple[Collection[str] | None, list[str]]:
-    """The tiles whose seismic section is known, None where that is so of none, and what there is to say of them."""
+def _known_sections(root: Path, ids: list[str]) -> tuple[Mapping[str, str] | None, list[str]]:
+    """Tile -> seismic section where that is known, None where that is so of none, and what there is to say of it."""
     table, file = read_sections(root), sections_file(root)
     if table is None or file is None:
         return None, []
     matched = match_sections(ids, table)
-    return matched.of.keys() or None, describe(matched.summary(len(ids), shown(file)))
+    return matched.of or None, describe(matched.summary(len(ids), shown(file)))
 
 
 def _select(tiles: Tiles, card: Card, split: str) -> tuple[Tiles, int]:
@@ -168,66 +177,61 @@ def _predict_for_report(segmenter: Segmenter, tiles: Tiles) -> report.Prediction
     return report.Predictions(plain, tta, claim_tta, *(uncorrected or [tta if claim_tta else plain]))
 
 
+@dataclass(frozen=True)
+class _Other:
+    """The network to compare with, and the rows of the tiles that neither was trained on."""
+
+    path: Path
+    segmenter: Segmenter
+    rows: list[int]
+
+
+def _other_network(
+    path: Path, segmenter: Segmenter, ids: Sequence[str], labelled: Sequence[str], sections: Mapping[str, str]
+) -> _Other:
+    """Loads the network to compare with, and leaves out tiles of a section that either was trained on."""
+    other = load_segmenter(path)
+    trained_on = (network.card.trained_on() for network in (segmenter, other))
+    seen = set().union(*(pairing.join(names, labelled).possible() for names in trained_on))
+    seen_sections = {sections[name] for name in seen if name in sections}
+    rows = [row for row, name in enumerate(ids) if name not in seen and sections.get(name) not in seen_sections]
+    if not rows:
+        raise UsageError(
+            f"expected tiles that neither network was trained on, got none among {len(ids):,}; compare them on others, "
+            "as with --split val"
+        )
+    return _Other(path, other, rows)
+
+
+def _compare(
+    segmenter: Segmenter,
+    other: _Other,
+    tiles: Tiles,
+    probabilities: Sequence[Probability],
+    tta: bool,
+    sections: Mapping[str, str],
+) -> report.Comparison:
+    """How much better a network is than the other, from its probabilities of all tiles."""
+    common = tiles.subset([tiles.ids[row] for row in other.rows])
+    ours = [probabilities[row] for row in other.rows]
+    (theirs,) = _predict(common, [(other.segmenter, tta)])
+    return report.Comparison(
+        weights=_relative(other.path),
+        sha256=other.segmenter.card.sha256,
+        threshold=other.segmenter.threshold,
+        temperature=other.segmenter.temperature,
+        count=len(common.ids),
+        tta=tta,
+        difference=metrics.differences(
+            (ours, segmenter.threshold),
+            (theirs, other.segmenter.threshold),
+            list(common.masks),
+            bootstrap.units(common.ids, sections),
+        ),
+    )
+
+
 def _relative(path: Path) -> str:
     """A path as a reader of the report can use it: relative where it is below the current folder."""
     here, whole = Path.cwd().resolve(), path.resolve()
     return (whole.relative_to(here) if whole.is_relative_to(here) else path).as_posix()
-
-
-def _print_report(
-    options: Options,
-    segmenter: Segmenter,
-    tiles: Tiles,
-    probabilities: Sequence[Probability],
-    sections: Collection[str] | None,
-) -> None:
-    masks, threshold = list(tiles.masks), segmenter.threshold
-    temperature = f" and temperature {segmenter.temperature:g}" if segmenter.temperature != 1 else ""
-    tta = ", flip TTA" if options.tta else ""
-    scores = metrics.evaluate(probabilities, masks, threshold)
-    best = metrics.best_threshold(probabilities, masks)
-    of_images = f"{scores.count:,} images of {options.split}"
-    of_pixels = f"{tiles.masks.size:,} pixels of {options.split}"
-    print_table(
-        f"Split {options.split}, threshold {threshold:g}{temperature} as in the card{tta}",
-        ["Score", NumberColumn("Value"), "Over"],
-        [
-            ("mAP, IoU 0.50:0.95, as on Kaggle", f"{scores.mAP:.4f}", of_images),
-            ("IoU per image", f"{scores.iou_per_image:.4f}", of_images),
-            ("Dice per image", f"{scores.dice_per_image:.4f}", of_images),
-            ("IoU", f"{scores.iou:.4f}", of_pixels),
-            ("Dice", f"{scores.dice:.4f}", of_pixels),
-            ("Pixel accuracy", f"{scores.pixel_accuracy:.4f}", of_pixels),
-            ("Calibration error", f"{scores.calibration_error:.4f}", of_pixels),
-            ("Best threshold", f"{best.threshold:.2f}", of_images),
-            ("  mAP there", f"{best.mAP:.4f}", of_images),
-            ("  mAP within 0.002", f"{best.flat_from:.2f} to {best.flat_to:.2f}", of_images),
-        ],
-    )
-    _print_groups("By true share of salt", report.by_coverage(probabilities, masks, threshold))
-    if known := report.by_section(tiles.ids, probabilities, masks, threshold, sections):
-        _print_groups("By sections.csv", known)
-    _print_tiles("The worst tiles", report.worst(tiles.ids, probabilities, masks, threshold, count=5))
-    if options.split == "all":
-        seen = len(pairing.join(segmenter.card.trained_on(), tiles.ids).possible())
-        print(f"The weights were trained on {seen:,} of these tiles.")
-
-
-def _print_groups(title: str, groups: Sequence[report.Group]) -> None:
-    print_table(
-        title,
-        ["Tiles", *map(NumberColumn, ("Count", "mAP", "IoU", "Dice"))],
-        [(g.name, f"{g.count:,}", f"{g.mAP:.4f}", f"{g.iou:.4f}", f"{g.dice:.4f}") for g in groups],
-        caption="IoU and Dice over all pixels: 0 without salt as soon as one is predicted.",
-    )
-
-
-def _print_tiles(title: str, tiles: Sequence[report.TileScore]) -> None:
-    print_table(
-        title,
-        ["Tile", *map(NumberColumn, ("Score", "IoU", "Salt", "Predicted"))],
-        [
-            (printable(t.id), f"{t.score:.1f}", f"{t.iou:.4f}", f"{t.salt_share:.1%}", f"{t.predicted_share:.1%}")
-            for t in tiles
-        ],
-    )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from unet.card import Split
 from unet.data import pairing
 from unet.data.places import DEFAULT, DataError, labelled_place, sections_file, shown
-from unet.data.sections import describe, read_sections, split_tiles
+from unet.data.sections import describe, match_sections, read_sections, split_tiles
 from unet.data.tiles import Tiles, read_tiles
 from unet.files.printable import printable
 from unet.synthetic import sections
@@ -45,7 +45,6 @@ class Dataset:
     Attributes:
         train: None where everything is synthetic.
         val: the validation tiles; synthetic sections where everything is synthetic.
-        unseen: the synthetic sections that evaluate every network.
         split: None where everything is synthetic.
         source: the ZIP or the folder that was read; None where everything is synthetic.
         notes: what was left out, guessed or looks wrong in the data, in plain sentences.
@@ -53,7 +52,6 @@ class Dataset:
 
     train: TrainingSet | None
     val: Tiles
-    unseen: Tiles
     split: Split | None
     source: Path | None = None
     notes: tuple[str, ...] = ()
@@ -98,6 +96,9 @@ def load_dataset(
         split, notes = _draw_split(root, tiles.ids, val_share, seed, log)
     else:
         split, notes = _repeat_split(place, split, tiles.ids), ()
+    if (lines := read_sections(root)) is not None:
+        known = match_sections(tiles.ids, lines).of
+        split = replace(split, val_sections={name: known[name] for name in split.val if name in known})
     unused = len(tiles.ids) - len(split.train) - len(split.val)
     if unused:
         log(f"{unused:,} tiles that the split does not know are left out")
@@ -113,11 +114,10 @@ def make_dataset(
     tiles: Tiles | None, split: Split | None, source: Path | None = None, notes: tuple[str, ...] = ()
 ) -> Dataset:
     """The dataset for one split of some tiles; without tiles everything is synthetic."""
-    unseen = unseen_sections()
     if tiles is None or split is None:
-        return Dataset(None, unseen, unseen, None)
+        return Dataset(None, unseen_sections(), None)
     train = TrainingSet.labelled(tiles.subset(split.train))
-    return Dataset(train, tiles.subset(split.val), unseen, split, source, notes)
+    return Dataset(train, tiles.subset(split.val), split, source, notes)
 
 
 def _draw_split(
@@ -155,7 +155,10 @@ def _repeat_split(place: Path, split: Split, ids: list[str]) -> Split:
     if len(set(known.values())) < len(wanted):
         raise DataError(f"{shown(place)}: expected one name for each tile in the split to repeat, got two for some")
     return replace(
-        split, train=tuple(known[name] for name in split.train), val=tuple(known[name] for name in split.val)
+        split,
+        train=tuple(known[name] for name in split.train),
+        val=tuple(known[name] for name in split.val),
+        val_sections={known[name]: section for name, section in split.val_sections.items() if name in known},
     )
 
 
