@@ -15,7 +15,7 @@ from unet.typed import Share
 
 REACH = 0.15  # of the surroundings of a threshold, on either side
 TOLERANCE = 0.003  # of mAP: where it differs by less, the choice hardly matters
-RULE = f"highest mean mAP of all thresholds within {REACH} of it"
+RULE = f"highest mAP averaged over the thresholds within {REACH} of it"
 
 
 class ChosenThreshold(Struct, frozen=True, kw_only=True):
@@ -37,7 +37,7 @@ class ChosenThreshold(Struct, frozen=True, kw_only=True):
 
 
 def choose_threshold(points: Sequence[ThresholdPoint]) -> ChosenThreshold:
-    """The threshold with the highest mean mAP of all thresholds within 0.15 of it, the middle one among equals.
+    """The threshold with the highest mAP averaged over the thresholds within 0.15 of it, the middle one among equals.
 
     Args:
         points: the curve at evenly spaced, ascending thresholds, at least one; from ``unet.metrics.sweep``.

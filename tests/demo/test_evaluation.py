@@ -177,9 +177,9 @@ def test_the_headline_has_intervals_the_way_the_claim_is_made():
 def test_the_choice_of_the_threshold_is_told_as_the_card_and_the_tiles_have_it():
     chosen = dict(threshold=0.41, mAP=0.803, highest_mAP=0.8071, flat_from=0.3, flat_to=0.55)
     report = found(REPORT | {"chosen_threshold": {"tta": chosen, "plain": chosen | {"threshold": 0.4}}})
-    own = card(threshold_chosen=CARD["threshold_chosen"] | {"rule": "highest mean mAP nearby"})
+    own = card(threshold_chosen=CARD["threshold_chosen"] | {"rule": "highest mAP nearby"})
     assert evaluation.threshold_choice(report, own) == (
-        "The card's threshold, 0.42, has the highest mean mAP nearby. From 0.30 to 0.55, mAP is at most 0.003 below "
+        "The card's threshold, 0.42, has the highest mAP nearby. From 0.30 to 0.55, mAP is at most 0.003 below "
         "that at 0.41; the highest anywhere is 0.807. The curve does not say which threshold suits another survey."
     )
     assert "below that at 0.40;" in evaluation.threshold_choice(report, card(claim=None))
