@@ -55,7 +55,7 @@ bench: .venv/demo  ## speed of the shipped network beside a U-Net of the usual s
 
 .venv/demo: pyproject.toml | .venv/bin/python
 	@rm -f $@
-	$(PYTHON) -m pip install --quiet --editable ".[demo]"
+	$(PYTHON) -m pip install --quiet --editable ".[demo,fast]"
 	@touch $@
 
 .venv/developer: pyproject.toml | .venv/bin/python

@@ -4,11 +4,12 @@ Validation during training, the command line, both front ends and the tests all 
 one place.  A ``Segmenter`` never changes: any number of threads may share one.
 """
 
+import copy
 import math
 import reprlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from itertools import chain
 from pathlib import Path
 
@@ -16,14 +17,14 @@ import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from unet import checkpoint, metrics
 from unet.card import Card
 from unet.image import RULE, SMALLEST, Grey, ImageArray, Mask, Padding, Probability, grey, normalise
 from unet.margin import margin, section
 from unet.model import UNet
-from unet.runtime import computes_bfloat16, folded
+from unet.runtime import Network, fastest, folded, runtimes
 from unet.tiling import TILE, blend
 
 __all__ = ["BATCH", "Mask", "Probability", "Segmenter", "Trace", "shipped_weights"]
@@ -57,13 +58,13 @@ class Segmenter:
     """A network and its card, as a function from images to probabilities.
 
     Args:
-        model: in eval mode.  Its parameters are not changed.
+        model: in eval mode.  Its parameters are not changed here, and must not be changed elsewhere.
         card: its ``threshold``, ``temperature`` and ``input`` rule are used.
-        fast: fold batch norms into the convolutions and compute in bfloat16 where the processor supports it.
-            Probabilities then differ a little from the exact ones; ``trace`` stays exact.
+        fast: compute in bfloat16 where the device does, which changes probabilities a little; ``trace`` stays exact.
+        runtime: what computes ``probabilities``, one of ``unet.runtime.runtimes``; by default the fastest there is.
 
     Raises:
-        ValueError: a model in training mode, or one trained with another input rule.
+        ValueError: a model in training mode, one trained with another input rule, or a runtime that is not here.
 
     Example:
         >>> from unet.model import UNetConfig
@@ -72,7 +73,7 @@ class Segmenter:
         (101, 101)
     """
 
-    def __init__(self, model: UNet, card: Card, fast: bool = False) -> None:
+    def __init__(self, model: UNet, card: Card, fast: bool = False, runtime: str | None = None) -> None:
         if model.training:
             raise ValueError("expected a model in eval mode; call model.eval() first")
         if card.input != RULE:
@@ -85,8 +86,9 @@ class Segmenter:
         self.threshold = card.threshold
         self.temperature = card.temperature
         self.fast = fast
-        self._network: nn.Module = folded(model) if fast else model
-        self._bfloat16 = fast and computes_bfloat16()
+        self.runtime = fastest(model, bfloat16=fast) if runtime is None else runtime
+        if self.runtime not in (here := runtimes(model)):
+            raise ValueError(f"expected one of the runtimes {', '.join(here)}, got {runtime!r}")
 
     @classmethod
     def load(cls, path: str | Path | None = None, fast: bool = False) -> "Segmenter":
@@ -98,9 +100,21 @@ class Segmenter:
         model, card = checkpoint.load(Path(path) if path is not None else shipped_weights())
         return cls(model, card, fast)
 
+    @cached_property
+    def network(self) -> UNet:
+        """The model in float32 with its batch norms folded, for everything that needs its sites or its gradients."""
+        return folded(self.model)
+
+    @cached_property
+    def _logits(self) -> Network:
+        return runtimes(self.model)[self.runtime]()
+
     def at_temperature(self, temperature: float) -> "Segmenter":
         """The same network with another temperature than the card's."""
-        return Segmenter(self.model, msgspec.structs.replace(self.card, temperature=temperature), self.fast)
+        other = copy.copy(self)
+        other.card = msgspec.structs.replace(self.card, temperature=temperature)
+        other.temperature = temperature
+        return other
 
     def probability(self, image: ImageArray, tta: bool = False) -> Probability:
         """The probability of salt at every pixel of one image; see ``probabilities``."""
@@ -183,7 +197,7 @@ class Segmenter:
             return tensor
 
         with torch.inference_mode():
-            probability = self.to_probability(self.model(x, tap), values, padding)[0]
+            probability = self.to_probability(self.network(x, tap), values, padding)[0]
         return Trace(sites, probability, padding)
 
     def network_input(self, image: ImageArray) -> tuple[Tensor, Padding]:
@@ -257,10 +271,10 @@ class Segmenter:
         """(N, H, W) probabilities of N images of one size, in one piece."""
         padding = self._padding(greys[0])
         x = self._tensor([padding.pad(values) for values in greys])
-        with torch.inference_mode(), torch.autocast(x.device.type, torch.bfloat16, enabled=self._bfloat16):
-            probability = self.sigmoid(self._network(x).float())
+        with torch.inference_mode():
+            probability = self.sigmoid(self._logits(x))
             if tta:
-                mirrored = self.sigmoid(self._network(x.flip(3)).float()).flip(3)
+                mirrored = self.sigmoid(self._logits(x.flip(3))).flip(3)
                 probability = (probability + mirrored) / 2
         return np.ascontiguousarray(padding.crop(probability[:, 0].cpu().numpy()))
 

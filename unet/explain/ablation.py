@@ -56,7 +56,7 @@ def replacements(segmenter: Segmenter, image: ImageArray, fill: Fill = "zero") -
                 f"expected an image of {size[0]} x {size[1]} to fill with, got {padding.height} x {padding.width}"
             )
     with torch.inference_mode():
-        segmenter.model(x, tap)
+        segmenter.network(x, tap)
     found = {name: activations[name] for name in parts(segmenter)}
     return {name: _filled(tensor, fill) for name, tensor in found.items()} if isinstance(fill, str) else found
 
@@ -99,7 +99,7 @@ def cut_table(segmenter: Segmenter, image: ImageArray, fill: Fill = "zero") -> N
                 doubled = name.replace("up", "skip") in uppermost
                 return tensor.repeat_interleave(2, dim=0) if doubled else tensor
 
-            tables.append(segmenter.to_probability(segmenter.model(x, tap), values, padding))
+            tables.append(segmenter.to_probability(segmenter.network(x, tap), values, padding))
     return np.concatenate(tables)
 
 
@@ -129,7 +129,7 @@ def channel_effects(segmenter: Segmenter, image: ImageArray, site: str) -> NDArr
 
     effects = []
     with torch.inference_mode():
-        whole = segmenter.to_probability(segmenter.model(x), values, padding)
+        whole = segmenter.to_probability(segmenter.network(x), values, padding)
         for rows in torch.split(keep, AT_ONCE):
 
             def tap(name: str, tensor: Tensor, rows: Tensor = rows) -> Tensor:
@@ -137,7 +137,7 @@ def channel_effects(segmenter: Segmenter, image: ImageArray, site: str) -> NDArr
                     return tensor * rows
                 return tensor.expand(len(rows), -1, -1, -1) if name in batched else tensor
 
-            cut = segmenter.to_probability(segmenter.model(x, tap), values, padding)
+            cut = segmenter.to_probability(segmenter.network(x, tap), values, padding)
             effects.append(np.abs(cut - whole).mean(axis=(1, 2)))
     return np.concatenate(effects)
 

@@ -78,7 +78,7 @@ def explain_pixel(
             return tensor
 
         x.requires_grad_()
-        logits = segmenter.model(x, tap)
+        logits = segmenter.network(x, tap)
         target = _in_box(logits, box, padding).sum()
         own, *at_sites = torch.autograd.grad(target, [x, *activations.values()])
         cams = {
@@ -201,7 +201,7 @@ def _smooth(
         drawn = torch.randn(count, padding.height * padding.width, generator=generator).to(x.device)
         copies = x + spread * drawn[:, source].reshape(count, *x.shape[1:])
         copies.requires_grad_()
-        target = _in_box(segmenter.model(copies), box, padding).sum()
+        target = _in_box(segmenter.network(copies), box, padding).sum()
         slopes = _of_grey(torch.autograd.grad(target, copies)[0], padding)
         gradient += slopes.sum(0)
         influence += slopes.abs().sum(0)
