@@ -2,7 +2,8 @@
 
 import contextlib
 import ctypes
-import os
+
+from unet.openmp import wait_briefly
 
 _ARENA_MAX = -8  # M_ARENA_MAX of malloc.h
 
@@ -10,11 +11,10 @@ _ARENA_MAX = -8  # M_ARENA_MAX of malloc.h
 def prepare() -> None:
     """Settles threads and memory of this process; to be called before PyTorch is loaded.
 
-    By default PyTorch's threads spin while they wait for each other, and every user has threads of their own: as soon
-    as two of them, or a browser on the same machine, want a core, a response takes ten times as long.  And glibc gives
-    every thread a heap of its own, with which the server would take gigabytes; two heaps are as fast.
+    Every user has threads of their own, and glibc gives every thread a heap of its own, with which the server would
+    take gigabytes; two heaps are as fast.
     """
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    wait_briefly()
     _call_glibc("mallopt", _ARENA_MAX, 2)
 
 

@@ -4,6 +4,7 @@ import signal
 import sys
 
 from unet.cli.process import STOP_SIGNALS, SignalHandler, escape_streams, version
+from unet.openmp import wait_briefly
 
 
 def main() -> int:
@@ -14,6 +15,7 @@ def main() -> int:
         [number for number in STOP_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN],
     )
     escape_streams()
+    wait_briefly()
     name = sys.argv[1] if len(sys.argv) > 1 else "unet"
     if name == "--version":
         print(version())  # at once
