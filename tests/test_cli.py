@@ -4,6 +4,7 @@ import json
 import os
 import re
 import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import msgspec
@@ -13,7 +14,7 @@ from msgspec.structs import replace
 from PIL import Image
 
 from tests.robustness.checks import check_refusal, run_here, untouched
-from unet import benchmark, checkpoint, evaluation, metrics, prediction, report, rle, synthetic
+from unet import benchmark, checkpoint, evaluation, metrics, prediction, report, rle, runtime, synthetic
 from unet.card import Card, Claim, Split
 from unet.cli import main as cli
 from unet.image import RULE
@@ -343,7 +344,39 @@ def test_bench_prints_the_ratios(segmenter, monkeypatch, small_model):
     monkeypatch.setattr(benchmark, "MILESIAL", small_model.config)  # the real one takes seconds
     out = run("bench", "--tiles", "2", "--repeats", "1").out
     assert re.search(r"shipped network is \d+\.\d times as fast as milesial's at equal precision", out)
-    assert out.count(f"{segmenter.card.parameters:,}") == 3
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in out.splitlines() if line.startswith("│")]
+    names = list(runtime.runtimes(segmenter.model))
+    assert [row[1].removesuffix(" *") for row in rows] == [*names, runtime.PLAIN]
+    fast = Segmenter(segmenter.model, segmenter.card, fast=True)
+    assert [row[1] for row in rows if row[1].endswith(" *")] == [f"{fast.runtime} *"]
+    assert all(float(cell) > 0 for row in rows for cell in row[2:])
+    assert out.count(f"{segmenter.card.parameters:,} parameters") == 2  # milesial's is the same one here
+
+
+class TestExport:
+    pytestmark = pytest.mark.skipif(not find_spec("onnx"), reason="the extra `fast` is not installed")
+
+    def test_the_file_computes_what_the_weights_do(self, segmenter, image):
+        import onnxruntime
+
+        said = run("export", "--onnx", "a.onnx").err
+        assert re.fullmatch(r"a.onnx: \d\.\d MB, opset 17; image -> logits\n", said)
+        network = onnxruntime.InferenceSession("a.onnx", providers=["CPUExecutionProvider"])
+        assert network.get_modelmeta().custom_metadata_map["sha256"] == segmenter.card.sha256
+        logits = segmenter.trace(image).sites["logits"]
+        (found,) = network.run(None, {"image": segmenter.network_input(image)[0].numpy()})
+        np.testing.assert_allclose(found[0], logits, rtol=1e-4, atol=1e-4)
+
+        run("export", "--onnx", "a.onnx", "--sites")  # over its own
+        names = [output.name for output in onnxruntime.InferenceSession("a.onnx").get_outputs()]
+        assert sorted(names) == sorted(site.name for site in segmenter.model.sites())
+
+    def test_it_replaces_a_file_of_another_program_only_when_told(self, segmenter):
+        Path("a.onnx").write_bytes(b"mine")
+        check_refusal(run("export", "--onnx", "a.onnx", status=2), "export", "got a.onnx; ", "--overwrite")
+        assert Path("a.onnx").read_bytes() == b"mine"
+        run("export", "--onnx", "a.onnx", "--overwrite")
+        assert Path("a.onnx").stat().st_size > 10_000
 
 
 @pytest.mark.parametrize(
@@ -366,6 +399,8 @@ def test_bench_prints_the_ratios(segmenter, monkeypatch, small_model):
         ("evaluate data --json small.json", "got that of the weights or their card"),
         ("evaluate data --against bare.safetensors --json bare.json", "got that of the weights or their card"),
         ("evaluate data --against gone.safetensors", "gone.json: "),
+        ("export --onnx gone/a.onnx", "expected a file in a folder that exists, got gone"),
+        ("export --onnx small.safetensors", "got that of the weights or their card"),
         ("bench --tiles 0", "expected --tiles to be a whole number of at least 1, got 0"),
         ("demo", "expected a process of its own; start it with python -m unet demo"),
     ],
@@ -385,7 +420,7 @@ def test_what_cannot_be_done_is_refused_before_anything_is_written(here, words, 
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ("", "Expected one of {predict, evaluate, bench, demo}"),
+        ("", "Expected one of {predict, evaluate, export, bench, demo}"),
         ("predict images", "--out DIR"),
         ("predict images --out out --no-tta", "--no-tta"),
         ("predict images --out out --threshold half", "--threshold"),

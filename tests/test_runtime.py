@@ -11,7 +11,7 @@ from unet.card import Card
 from unet.image import RULE
 
 CARD = Card(threshold=0.5, input=RULE)
-EXACT = ["PyTorch", "PyTorch, batch norm folded", "ONNX Runtime"]
+EXACT = [runtime.PLAIN, runtime.FOLDED, runtime.ONNX_RUNTIME]
 
 
 def noise(count):
@@ -42,7 +42,7 @@ def test_without_its_packages_onnx_runtime_is_not_taken(small_model, monkeypatch
     segmenter = Segmenter(small_model, CARD)
     assert segmenter.probability(noise(1)[0]).shape == (101, 90)
     with pytest.raises(ValueError, match="one of the runtimes PyTorch, .*, got 'ONNX Runtime'"):
-        Segmenter(small_model, CARD, runtime="ONNX Runtime")
+        Segmenter(small_model, CARD, runtime=runtime.ONNX_RUNTIME)
 
 
 def test_threads_share_a_network_and_each_computes_on_its_own_number_of_threads(small_model):

@@ -7,11 +7,13 @@ for the start of every command.  Needs the extra ``fast``.
 
 import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
 import torch
+from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 from torch import Tensor
@@ -21,6 +23,7 @@ from torch.overrides import TorchFunctionMode
 from unet.card import Card
 from unet.model import UNet
 
+PROGRAM = "salt-unet"
 INPUT, OUTPUT = "image", "logits"
 OPSET, IR_VERSION = 17, 8  # of 2022: whatever reads ONNX today reads these
 
@@ -61,7 +64,7 @@ def graph(model: UNet, sites: bool = False) -> onnx.ModelProto:
         helper.make_graph(recorder.nodes, "U-Net", [_value(INPUT, 1, 1)], outputs, list(recorder.weights.values())),
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=IR_VERSION,
-        producer_name="salt-unet",
+        producer_name=PROGRAM,
     )
 
 
@@ -95,6 +98,15 @@ def described(graph: onnx.ModelProto, model: UNet, card: Card) -> onnx.ModelProt
     }
     helper.set_model_props(graph, metadata)
     return graph
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a file is a graph that this program wrote."""
+    try:
+        written: str = onnx.load_model(path, format="protobuf", load_external_data=False).producer_name
+    except (OSError, DecodeError):
+        return False
+    return written == PROGRAM
 
 
 def _value(name: str, channels: int, stride: int) -> onnx.ValueInfoProto:

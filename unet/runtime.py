@@ -15,7 +15,12 @@ from unet.model import UNet
 if TYPE_CHECKING:
     import onnxruntime
 
-BFLOAT16 = "PyTorch, batch norm folded, bfloat16"
+# The names of the runtimes.
+PLAIN = "PyTorch"
+FOLDED = "PyTorch, folded"
+ONNX_RUNTIME = "ONNX Runtime"
+BFLOAT16 = "PyTorch, folded, bfloat16"
+
 ERROR = 3  # ONNX Runtime's level of logging: no warnings
 
 Network = Callable[[Tensor], Tensor]  # (N, 1, H, W) float32 -> logits, (N, 1, H, W) float32
@@ -119,11 +124,11 @@ def runtimes(model: UNet) -> dict[str, Callable[[], Network]]:
     """
     device = next(model.parameters()).device.type
     found: dict[str, Callable[[], Network]] = {
-        "PyTorch": lambda: model,
-        "PyTorch, batch norm folded": lambda: folded(model),
+        PLAIN: lambda: model,
+        FOLDED: lambda: folded(model),
     }
     if device == "cpu" and all(find_spec(package) for package in ("onnx", "onnxruntime")):
-        found["ONNX Runtime"] = lambda: _OnnxRuntime(model)
+        found[ONNX_RUNTIME] = lambda: _OnnxRuntime(model)
     if torch.cuda.is_bf16_supported() if device == "cuda" else computes_bfloat16():
         found[BFLOAT16] = lambda: _Bfloat16(folded(model))
     return found

@@ -1,6 +1,7 @@
 """``python -m unet bench``: the speed of the network."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
@@ -39,21 +40,32 @@ def run(options: Options) -> int:
             raise UsageError(f"expected --{name} to be a whole number of at least 1, got {count}")
     networks = benchmark.contenders(load_segmenter(options.weights))
     with progress_bar() as bar:
-        task = bar.add_task("bench", total=len(networks) * (options.repeats + 1))
-        timings = benchmark.measure(
-            networks, options.tiles, options.repeats, advance=lambda count: bar.advance(task, count)
+        task = bar.add_task("bench", total=2 * len(networks) * (options.repeats + 1))
+        measure = partial(
+            benchmark.measure, networks, options.tiles, options.repeats, advance=partial(bar.advance, task)
         )
-    exact, fast, other = (timing.seconds_per_tile for timing in timings)
+        batched, single = measure(BATCH), measure(1)
+    other = batched[-1]
     print_table(
-        f"101 x 101 pixels, {options.tiles} a round, {BATCH} at once, median of {options.repeats} rounds",
-        ["Network", *map(NumberColumn, ("Parameters", "ms per tile", "Tiles per s", "Times as fast"))],
+        f"ms per tile of 101 x 101 pixels, median of {options.repeats} rounds of {options.tiles}",
+        ["Network", "Runtime", *map(NumberColumn, (f"{BATCH} at once", "1 at once", "Times\nas fast"))],
         [
-            (t.name, f"{t.parameters:,}", f"{1000 * s:.2f}", f"{1 / s:.1f}", f"{other / s:.1f}")
-            for t, s in zip(timings, (exact, fast, other), strict=True)
+            (
+                network.name,
+                f"{network.runtime}{' *' if network.chosen else ''}",
+                f"{1000 * seconds:.2f}",
+                f"{1000 * alone:.2f}",
+                f"{other / seconds:.1f}",
+            )
+            for network, seconds, alone in zip(networks, batched, single, strict=True)
         ],
+        caption=f"* the fast path; times as fast as the last, {BATCH} at once",
     )
+    for network in (networks[0], networks[-1]):
+        print(f"{network.name}: {network.parameters:,} parameters")
+    fast = next(seconds for network, seconds in zip(networks, batched, strict=True) if network.chosen)
     print(
-        f"Per tile, the shipped network is {other / exact:.1f} times as fast as milesial's at equal "
+        f"Per tile, the shipped network is {other / batched[0]:.1f} times as fast as milesial's at equal "
         f"precision, and {other / fast:.1f} times on its fast path."
     )
     print(f"{benchmark.processor()}, {torch.get_num_threads()} threads, torch {torch.__version__}")
