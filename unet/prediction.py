@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image, PngImagePlugin
@@ -27,7 +28,7 @@ from unet.files.atomic import write_atomically
 from unet.files.images import ImageError, read_image, read_mask
 from unet.files.listing import ImageFile
 from unet.image import Grey
-from unet.segmenter import Mask, Probability, Segmenter
+from unet.segmenter import Probability, Segmenter
 
 CHUNK = 64  # images in memory at a time
 CHUNK_PIXELS = 8_000_000  # and their pixels, when they are large
@@ -37,6 +38,8 @@ LONGEST_STEM = 240  # bytes: file systems take 255, and ".png.tmp" comes on top
 PROGRAM = "salt-unet"
 # Keywords of the texts in a mask: who wrote it (the name is PNG's own), of what, and the SHA-256 of the NPY beside it.
 SOFTWARE, MADE_OF, PROBABILITY = "Software", "salt-unet made of", "salt-unet probability"
+
+_Item = TypeVar("_Item")
 
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f/\\\ud800-\udfff]")  # control characters, separators, bytes that are no text
 _UNSAFE_ON_WINDOWS = re.compile(r'[<>:"|?*]|^(con|prn|aux|nul|com\d|lpt\d)(\.|$)', re.IGNORECASE)
@@ -205,8 +208,9 @@ def predict(
     """
     summary = PredictionSummary()
     runs = summary.runs if encode else None
-    # A write is complete when it is on the disk; several that wait together wait little longer than one.
-    with ThreadPoolExecutor(WRITERS) as writers:
+
+    def groups() -> Iterator[tuple[list[_LoadedImage], list[PredictionJob]]]:
+        """Images that go through the network together, and the jobs of their chunk that are finished already."""
         for start in range(0, len(jobs), CHUNK):
             chunk = jobs[start : start + CHUNK]
             existing = [job for job in chunk if skip_existing and all(path.is_file() for path in job.outputs)]
@@ -226,19 +230,39 @@ def predict(
             # A chunk that was stopped half-way goes through the network whole: the last bits of a probability
             # depend on what is computed together, and that must not depend on where an earlier run stopped.
             for group in _read(chunk, settings, fail):
-                begin = time.perf_counter()
-                values = settings.segmenter.probabilities([loaded.grey for loaded in group], settings.tta)
-                summary.network_seconds += time.perf_counter() - begin
-                todo = [(loaded, p) for loaded, p in zip(group, values, strict=True) if loaded.job not in finished]
-                masks = writers.map(lambda pair: _write(pair[0], pair[1], settings.threshold), todo)
-                for (loaded, _), mask in zip(todo, masks, strict=True):
-                    if runs is not None:
-                        runs[loaded.job.image.stem] = rle.encode(mask)
-                    for note in loaded.notes:
-                        summary.notes.setdefault(note, []).append(loaded.job.image.name)
-                    summary.done += 1
-                    advance(1)
+                yield group, finished
+
+    def finish(todo: list[_LoadedImage], written: Iterator[str | None]) -> None:
+        for loaded, text in zip(todo, written, strict=True):
+            if text is not None:
+                summary.runs[loaded.job.image.stem] = text
+            for note in loaded.notes:
+                summary.notes.setdefault(note, []).append(loaded.job.image.name)
+            summary.done += 1
+            advance(1)
+
+    # While the network computes a group, the next one is read and the one before is written.  A write is complete when
+    # it is on the disk; several that wait together wait little longer than one.
+    with ThreadPoolExecutor(WRITERS) as writers, ThreadPoolExecutor(1) as reader:
+        before: tuple[list[_LoadedImage], Iterator[str | None]] = ([], iter(()))
+        for group, finished in _ahead(groups(), reader):
+            begin = time.perf_counter()
+            values = settings.segmenter.probabilities([loaded.grey for loaded in group], settings.tta)
+            summary.network_seconds += time.perf_counter() - begin
+            pairs = [(loaded, p) for loaded, p in zip(group, values, strict=True) if loaded.job not in finished]
+            finish(*before)
+            written = writers.map(lambda pair: _write(pair[0], pair[1], settings.threshold, encode), pairs)
+            before = [loaded for loaded, _ in pairs], written
+        finish(*before)
     return summary
+
+
+def _ahead(items: Iterator[_Item], worker: ThreadPoolExecutor) -> Iterator[_Item]:
+    """The items of an iterator; while the caller is busy with one, the worker gets the next."""
+    coming = worker.submit(next, items, None)
+    while (item := coming.result()) is not None:
+        coming = worker.submit(next, items, None)
+        yield item
 
 
 @dataclass(frozen=True)
@@ -317,7 +341,8 @@ def _read(
         yield group
 
 
-def _write(loaded: _LoadedImage, probability: Probability, threshold: float) -> Mask:
+def _write(loaded: _LoadedImage, probability: Probability, threshold: float, encode: bool) -> str | None:
+    """Writes the files of an image; with ``encode``, the run lengths of its mask."""
     mask = metrics.mask(probability, threshold)
     texts = PngImagePlugin.PngInfo()
     texts.add_text(SOFTWARE, PROGRAM)
@@ -331,4 +356,4 @@ def _write(loaded: _LoadedImage, probability: Probability, threshold: float) -> 
     write_atomically(loaded.job.mask, png.getbuffer())
     if loaded.job.probability is not None:
         write_atomically(loaded.job.probability, npy.getbuffer())
-    return mask
+    return rle.encode(mask) if encode else None
