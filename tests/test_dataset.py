@@ -6,10 +6,12 @@ import torch
 from msgspec.structs import replace
 
 from unet.card import Split
-from unet.data.batches import batches, epoch_order, epoch_tiles, shrink
-from unet.data.dataset import TrainingSet, load_dataset
+from unet.data.augment import draw_variants
+from unet.data.batches import Pool, batches, epoch_order, epoch_tiles, synthetic_sections
+from unet.data.dataset import TrainingSet, hard_sections, load_dataset, unseen_sections
 from unet.data.places import DataError
 from unet.data.tiles import Tiles
+from unet.image import Padding
 from unet.synthetic import section, sections
 
 
@@ -25,60 +27,65 @@ def test_every_tile_is_seen_at_most_once_and_by_one_process():
         epoch_order(7, 0, 0, 8, 1, 0)
 
 
-def test_a_tile_is_augmented_alike_in_any_batch():
-    images, masks = sections(6)
-    targets = masks.astype(np.uint8) * 255
-    together = list(batches(images, targets, np.array([[0, 1, 2], [3, 4, 5]]), 16, seed=0, epoch=2))
-    alone = list(batches(images, targets, np.array([[4]]), 16, seed=0, epoch=2))
-    assert torch.equal(together[1][0][1], alone[0][0][0])
-    assert together[0][0].shape == together[0][1].shape == (3, 1, 112, 112)
-
-
 def labelled(count):
     return TrainingSet.labelled(Tiles([str(i) for i in range(count)], *sections(count)))
 
 
-def pseudo_labelled(count):
+def pool(count, share):
     """Tiles with a grey of their own, by which they can be told apart."""
-    images = np.arange(count, dtype=np.uint8)[:, None, None] * np.ones((1, 101, 101), np.uint8)
-    return TrainingSet([f"unlabelled {i}" for i in range(count)], images, images + 100)
+    images = torch.arange(count, dtype=torch.uint8)[:, None, None].repeat(1, 101, 101)
+    return Pool(TrainingSet([f"unlabelled {i}" for i in range(count)], images, images + 100), share)
 
 
-def test_the_share_of_synthetic_sections():
-    tiles = labelled(90)
-    first, later = (epoch_tiles(tiles, None, epoch, 0.1, 0.7, sections_per_epoch=1) for epoch in (0, 1))
-    assert len(first.images) == len(first.ids) == 100
-    assert np.array_equal(first.images[:90], later.images[:90])
-    assert not np.array_equal(first.images[90:], later.images[90:])
-    assert later.ids[90] == "synthetic section 10"
-    assert np.array_equal(later.images[90], section(10)[0])
-    assert len(epoch_tiles(tiles, None, 0, 0, 0, sections_per_epoch=1).ids) == 90
-    assert epoch_tiles(None, None, 2, 0, 0, sections_per_epoch=3).ids == [f"synthetic section {i}" for i in (6, 7, 8)]
+def test_the_batches_of_processes_are_those_of_one():
+    tiles, padding, generator = labelled(12), Padding.to_multiple(101, 101, 16), np.random.default_rng
+
+    def seen(world_size, rank):
+        order = epoch_order(12, 0, 0, 6 // world_size, world_size, rank)
+        variants = draw_variants(order.shape, 0.5, (101, 101), padding, generator(3), world_size, rank)
+        return [torch.cat(pair, dim=1) for pair in batches(tiles, order, variants, padding)]
+
+    one, parts = seen(1, 0), [seen(2, rank) for rank in range(2)]
+    assert [pair.shape for pair in one] == [(6, 2, 112, 112)] * 2
+    for step, pair in enumerate(one):
+        torch.testing.assert_close(torch.cat([part[step] for part in parts]), pair)
 
 
-def test_pseudo_labelled_tiles_come_in_turn_and_keep_their_targets():
+def test_synthetic_sections_are_named_by_their_seed():
+    drawn = synthetic_sections(2, 10)
+    assert drawn.ids == ["synthetic section 10", "synthetic section 11"]
+    assert np.array_equal(drawn.images[1], section(11)[0])
+    assert np.array_equal(drawn.targets[1], 255 * section(11)[1])
+    assert synthetic_sections(1, 0, 32, 48).images.shape == (1, 32, 48)
+
+
+def test_the_tiles_of_a_pool_come_in_turn_and_keep_their_targets():
     tiles, seen = labelled(4), []
     for epoch in range(7):
-        mixed = epoch_tiles(tiles, pseudo_labelled(7), epoch, 0.0, 0.6, sections_per_epoch=1)
+        mixed = epoch_tiles(tiles, [pool(7, 0.6)], epoch)
         assert len(mixed.ids) == 10  # 4 labelled tiles are 40 % of the epoch, 6 of the 7 others the rest
-        assert np.array_equal(mixed.targets[:4], tiles.targets)
-        assert np.array_equal(mixed.targets[4:], mixed.images[4:] + 100)
+        assert torch.equal(mixed.targets[:4], tiles.targets)
+        assert torch.equal(mixed.targets[4:], mixed.images[4:] + 100)
         assert mixed.ids[4:] == [f"unlabelled {grey}" for grey in mixed.images[4:, 0, 0]]
         seen += mixed.images[4:, 0, 0].tolist()
     assert np.bincount(seen).tolist() == [6] * 7  # 7 epochs of 6: every tile as often as every other
 
 
-def test_no_tile_comes_twice_where_too_few_are_pseudo_labelled():
+def test_no_tile_comes_twice_where_a_pool_is_too_small():
     for epoch in range(3):
-        tiles = epoch_tiles(labelled(6), pseudo_labelled(7), epoch, 0.1, 0.6, sections_per_epoch=1)
-        assert len(tiles.ids) == len(set(tiles.ids)) == 6 + 7 + 2  # a whole epoch would have 20, 12 of them unlabelled
+        tiles = epoch_tiles(labelled(6), [pool(7, 0.6), Pool(labelled(100), 0.1)], epoch)
+        assert (
+            len(tiles.ids) == len(set(tiles.ids[6:])) + 6 == 6 + 7 + 2
+        )  # a whole epoch would have 20, 12 of the first
+    assert epoch_tiles(labelled(6), [], 0).ids == labelled(6).ids
 
 
-def test_shrinking_averages_images_and_targets():
-    images = np.array([[[0, 100, 8, 8], [100, 200, 8, 8]]], np.uint8)
-    targets = np.array([[[255, 255, 0, 0], [255, 255, 200, 0]]], np.uint8)
-    small = shrink(TrainingSet(["a"], images, targets), 0.5)
-    assert (small.ids, small.images.tolist(), small.targets.tolist()) == (["a"], [[[100, 8]]], [[[255, 50]]])
+def test_hard_sections_are_the_unseen_ones_disturbed():
+    plain, hard = unseen_sections(), hard_sections()
+    assert (hard.images.shape, hard.images.dtype, hard.masks.dtype) == ((4, 101, 101), np.uint8, np.bool_)
+    assert np.array_equal(hard.images, hard_sections().images)
+    assert not np.array_equal(hard.images, plain.images)
+    assert 0 < hard.masks.mean() < 1
 
 
 @pytest.fixture(autouse=True)

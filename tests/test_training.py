@@ -102,7 +102,10 @@ def test_the_learning_rate_rises_falls_and_ends_at_nothing():
         ({"warm_up": float("nan")}, "expected warm_up to be between 0 and 1, got nan"),
         ({"coarse": 0.1}, "expected coarse to be between 0.2 and 1, got 0.1"),
         ({"synthetic_share": 1.0}, "expected synthetic_share below 1"),
-        ({"unlabelled_share": 0.9, "teacher": (Path("t"),)}, "leave room for the labelled tiles, got 0.1 and 0.9"),
+        ({"unlabelled_share": 0.95, "teacher": (Path("t"),)}, "leave room for the labelled tiles, got 0.05 and 0.95"),
+        ({"validate_every": 0}, "expected validate_every to be at least 1, got 0"),
+        ({"teacher_weight": (1.0,)}, "expected a teacher_weight for each teacher, got 1 for 0"),
+        ({"teacher": (Path("t"),), "teacher_weight": (-1.0,)}, "every teacher_weight to be a finite number above 0"),
         ({"unlabelled": Path("u")}, "expected a teacher for the unlabelled tiles, got none; name one with --teacher"),
     ],
 )
@@ -234,7 +237,7 @@ def test_a_label_does_not_depend_on_how_many_share_the_work(small_model, image):
     found = []
     for processes, threads in ((1, 1), (2, 1), (3, 1), (5, 1), (1, 2)):
         torch.set_num_threads(threads)
-        shares = [label_share(teachers, images, rank, processes, QUIET) for rank in range(processes)]
+        shares = [label_share(teachers, [1.0], images, rank, processes, QUIET) for rank in range(processes)]
         found.append(join_shares(np.stack(shares), len(images)))
         assert torch.get_num_threads() == threads
     torch.set_num_threads(1)
@@ -288,7 +291,7 @@ def test_a_resumed_run_goes_on_with_its_teachers_and_their_tiles(tgs, stopped, c
     sha256 = stopped("a", "b", data=tgs, teacher=(teacher,), start_from=first, **TINY | {"epochs": 2})
     # Stopped runs of any version hold these names.
     values = torch.load(io.BytesIO(Path("runs/a/resume-odd.pt").read_bytes()[32:]), weights_only=True)
-    assert list(values) == ["config", "model", "average", "optimizer", "history", "learns_from"]
+    assert list(values) == ["config", "model", "moving_average", "optimizer", "history", "learns_from"]
     assert list(values["learns_from"]) == ["source", "split", "digests", "notes", "unlabelled", "teachers", "parents"]
     before = checkpoint.read_card(Path("runs/a/a.safetensors")).training
     shutil.rmtree("runs/first")  # the weights it started from are not read again
@@ -338,7 +341,7 @@ def test_a_damaged_checkpoint_is_noticed_and_the_one_before_serves(capsys):
     ("share", "sentence", "epochs"),
     [
         (1 / 3, r"the loss is nan in epoch 2, step 2 \(tiles {tiles}\); the weights of epoch 1 are in", [1]),
-        (1 / 6, r"the weights are no longer finite in epoch 1, step 2 .*; no epoch was complete", []),  # its last step
+        (1 / 6, r"the weights are no longer finite in epoch 1, step 2 .*; no epoch was written", []),  # its last step
     ],
 )
 def test_an_explosion_stops_the_run_names_the_batch_and_leaves_the_last_weights(share, sentence, epochs, monkeypatch):

@@ -10,7 +10,7 @@ import msgspec
 from unet import bootstrap, metrics
 from unet.calibration import calibration_curve, calibration_error, fit_temperature
 from unet.card import Card, Claim, ThresholdChoice
-from unet.data.dataset import Dataset, unseen_sections
+from unet.data.dataset import Dataset, hard_sections, unseen_sections
 from unet.data.tiles import Tiles
 from unet.image import RULE
 from unet.metrics import Scores
@@ -19,7 +19,10 @@ from unet.threshold import RULE as THRESHOLD_RULE
 from unet.threshold import choose_threshold
 
 # Name in a card and in a report -> the synthetic sections that evaluate every network.
-SYNTHETIC_SETS: dict[str, Callable[[], Tiles]] = {"synthetic": unseen_sections}
+SYNTHETIC_SETS: dict[str, Callable[[], Tiles]] = {
+    "synthetic": unseen_sections,
+    "synthetic, hard": hard_sections,
+}
 
 
 def validation_split(dataset: Dataset) -> str:

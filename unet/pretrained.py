@@ -15,17 +15,20 @@ FIRST_BLOCKS = (0, 1, 3, 5, 11, 16)  # where each level begins in EfficientNet's
 DROP = 0.2  # stochastic depth of the last block; it rises from 0 (Huang et al. 2016)
 
 
-class Float32(nn.Module):
-    """A module without autocast: a CPU trains depthwise convolutions more slowly in bfloat16 than in float32."""
+class Float32OnCPU(nn.Module):
+    """A module that a CPU computes without autocast: it trains depthwise convolutions more slowly in bfloat16."""
 
     def __init__(self, inner: nn.Module) -> None:
         super().__init__()
         self.inner = inner
 
     def forward(self, x: Tensor) -> Tensor:
-        """Any shape -> that of the inner module, float32."""
-        with torch.autocast(x.device.type, enabled=False):
-            result: Tensor = self.inner(x.float())
+        """Any shape -> that of the inner module; float32 on a CPU."""
+        if x.device.type != "cpu":
+            result: Tensor = self.inner(x)
+            return result
+        with torch.autocast("cpu", enabled=False):
+            result = self.inner(x.float())
         return result
 
 
@@ -92,7 +95,7 @@ def _split(whole: Any) -> list[nn.Module]:
     stem.weight.data = whole._conv_stem.weight.data.sum(dim=1, keepdim=True)
     blocks = list(whole._blocks)
     for block in blocks:
-        block._depthwise_conv = Float32(block._depthwise_conv)
+        block._depthwise_conv = Float32OnCPU(block._depthwise_conv)
     drops = [DROP * index / len(blocks) for index in range(len(blocks))]
     return [
         Level(blocks[first:end], drops[first:end], nn.Sequential(stem, whole._bn0) if first == 0 else None)

@@ -11,6 +11,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from rich.console import Console
@@ -19,8 +20,10 @@ from tests.robustness.checks import LONG, ROOT, start
 from tests.robustness.training_runs import EPOCHS, RUN, Training, check_one_sentence, check_whole, complete, outcome
 from unet import checkpoint
 from unet.data import dataset
-from unet.data.batches import batches, epoch_order, epoch_tiles
+from unet.data.augment import draw_variants
+from unet.data.batches import batches, epoch_order, synthetic_sections
 from unet.evaluation import evaluate_network
+from unet.image import Padding
 from unet.model import UNetConfig
 from unet.segmenter import Segmenter
 from unet.training import loop
@@ -51,10 +54,10 @@ def observe():
     seen = {"distances": distances(), "rows": [], "weights": []}
     epoch, finish = loop.Run.epoch, loop.Run.finish
 
-    def recorded(images, targets, order, *rest):
+    def recorded(tiles, order, *rest):
         seen["rows"].append(order.ravel().tolist())
-        seen["tiles"] = len(images)
-        return batches(images, targets, order, *rest)
+        seen["tiles"] = len(tiles.ids)
+        return batches(tiles, order, *rest)
 
     def digested(run):
         epoch(run)
@@ -73,17 +76,20 @@ def distances():
     torch.set_default_dtype(torch.float64)
     config = TrainingConfig(batch_size=BATCH, sections_per_epoch=2 * BATCH, precision="64-true", model=SMALL)
     fabric = launch(config)
-    run = loop.Run(new_inputs(config, lambda _: None), None, fabric, Reporter(Console(), quiet=True))
-    alone, tiles, found = copy.deepcopy(run.model), epoch_tiles(None, None, 0, 0.0, 0.0, 2 * BATCH), []
+    inputs = new_inputs(config, fabric.device, lambda _: None)
+    run = loop.Run(inputs, None, fabric, Reporter(Console(), quiet=True))
+    alone, tiles, found = copy.deepcopy(run.model), synthetic_sections(2 * BATCH, 0), []
+    padding, size = Padding.to_multiple(101, 101, config.model.stride), (101, 101)
 
     def learn(network, size, processes, rank, lovasz):
         network.zero_grad()
         network.eval()  # the statistics of the batch norm are those of each process
         order = epoch_order(len(tiles.ids), 0, 0, size, processes, rank)
-        x, target = next(batches(tiles.images, tiles.targets, order, config.model.stride, 0, 0))
+        variants = draw_variants(order.shape, 0.5, size, padding, np.random.default_rng(0), processes, rank)
+        x, target = next(batches(tiles, order, variants, padding))
         return segmentation_loss(network(x.double()), target.double(), lovasz)
 
-    for lovasz in (False, True):
+    for lovasz in (0.0, 0.75):
         fabric.backward(learn(run.network, BATCH, 2, fabric.global_rank, lovasz))
         learn(alone, 2 * BATCH, 1, 0, lovasz).backward()
         both, one = (torch.cat([p.grad.ravel() for p in model.parameters()]) for model in (run.model, alone))

@@ -1,80 +1,71 @@
-"""The tiles of an epoch and its batches.
+"""The tiles of an epoch and its batches, all of them on the device that trains.
 
-Everything random is drawn from (seed, epoch, tile), never from what ran before it, so a run that was stopped and
-resumed sees what one that never stopped sees, and a tile is augmented the same way on whichever process it lands.
+Everything random is drawn from (seed, epoch), never from what ran before it, so a run that was stopped and resumed sees
+what one that never stopped sees, and several processes see what one does with batches as large as theirs together.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from unet.data.augment import augment
-from unet.data.dataset import Images, Targets, TrainingSet
+from unet.data.augment import Variants, augment
+from unet.data.dataset import TrainingSet
 from unet.data.places import DataError
 from unet.data.tiles import Tiles
 from unet.image import Padding
 from unet.synthetic import sections
 
+Batch = tuple[Tensor, Tensor]
 
-def epoch_tiles(
-    train: TrainingSet | None,
-    pseudo_labelled: TrainingSet | None,
-    epoch: int,
-    synthetic_share: float,
-    unlabelled_share: float,
-    sections_per_epoch: int,
-) -> TrainingSet:
-    """The tiles of one epoch, none of them twice: all labelled ones, the next pseudo-labelled ones, synthetic sections.
+
+class Pool(NamedTuple):
+    """Tiles of which every epoch takes the next ones in turn, as a share of its own: 0 to below 1."""
+
+    tiles: TrainingSet
+    share: float
+
+
+def epoch_tiles(labelled: TrainingSet, pools: Sequence[Pool], epoch: int) -> TrainingSet:
+    """The tiles of one epoch, none of them twice: all labelled ones, and the next ones of every pool.
 
     Args:
-        train: the labelled tiles; None where everything is synthetic.
-        pseudo_labelled: the tiles with a teacher's targets, of which every epoch takes the next ones in turn; None
-            without.
-        epoch: from 0; every epoch has other synthetic sections.
-        synthetic_share: how much of the epoch is synthetic, 0 to below 1.
-        unlabelled_share: how much of it is ``pseudo_labelled``, where there are so many; both shares together stay
-            below 1.
-        sections_per_epoch: how many sections where there are no tiles.
+        labelled: tiles.
+        pools: others, on the same device; an epoch has fewer of one that is too small to fill its share.
+        epoch: from 0.
     """
-    if train is None:
-        return _synthetic_sections(sections_per_epoch, epoch)
-    whole = len(train.images) / (1 - synthetic_share - (0 if pseudo_labelled is None else unlabelled_share))
-    parts = [train]
-    if pseudo_labelled is not None:
-        count = min(round(whole * unlabelled_share), len(pseudo_labelled.images))
-        rows = np.random.default_rng(0).permutation(len(pseudo_labelled.images))
-        rows = rows.take(range(epoch * count, (epoch + 1) * count), mode="wrap")
-        ids = [pseudo_labelled.ids[row] for row in rows]
-        parts.append(TrainingSet(ids, pseudo_labelled.images[rows], pseudo_labelled.targets[rows]))
-    count = round(whole * synthetic_share)
-    if count:
-        parts.append(_synthetic_sections(count, epoch, *train.images.shape[1:]))
-    return TrainingSet(
-        [name for part in parts for name in part.ids],
-        np.concatenate([part.images for part in parts]),
-        np.concatenate([part.targets for part in parts]),
-    )
+    parts = [labelled]
+    for tiles, share in pools:
+        count = min(pool_count(len(labelled.ids), [pool.share for pool in pools], share), len(tiles.ids))
+        order = np.random.default_rng(0).permutation(len(tiles.ids))
+        parts.append(tiles.take(order.take(range(epoch * count, (epoch + 1) * count), mode="wrap").tolist()))
+    return TrainingSet.join(parts)
 
 
-def _synthetic_sections(count: int, epoch: int, *size: int) -> TrainingSet:
-    """The synthetic sections of one epoch; the number in an id is the seed that ``unet.synthetic`` draws it from."""
-    first = epoch * count
+def pool_count(labelled: int, shares: Sequence[float], share: float) -> int:
+    """How many tiles of a pool with ``share`` belong to an epoch.
+
+    Args:
+        labelled: the other tiles of the epoch.
+        shares: of all pools, together below 1.
+        share: of this one.
+    """
+    return round(labelled / (1 - sum(shares)) * share)
+
+
+def synthetic_sections(count: int, first: int, *size: int) -> TrainingSet:
+    """Synthetic sections; the number in an id is the seed that ``unet.synthetic`` draws it from.
+
+    Args:
+        count: how many.
+        first: number of the first one.
+        size: height and width, if they are not to be 101.
+    """
     ids = [f"synthetic section {first + i}" for i in range(count)]
     return TrainingSet.labelled(Tiles(ids, *sections(count, first, *size)))
-
-
-def shrink(tiles: TrainingSet, share: float) -> TrainingSet:
-    """Tiles at ``share`` of their height and width, images and targets averaged over the area."""
-    size = (round(tiles.images.shape[2] * share), round(tiles.images.shape[1] * share))
-    images, targets = (
-        np.stack([cv2.resize(image, size, interpolation=cv2.INTER_AREA) for image in part])
-        for part in (tiles.images, tiles.targets)
-    )
-    return TrainingSet(tiles.ids, images, targets)
 
 
 def epoch_order(count: int, seed: int, epoch: int, batch_size: int, world_size: int, rank: int) -> NDArray[np.int64]:
@@ -104,21 +95,18 @@ def epoch_order(count: int, seed: int, epoch: int, batch_size: int, world_size: 
     return order[: steps * world_size * batch_size].reshape(steps, world_size, batch_size)[:, rank]
 
 
-def batches(
-    images: Images, targets: Targets, order: NDArray[np.int64], stride: int, seed: int, epoch: int
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Augmented (N, 1, h, w) float32 inputs and targets in [0, 1], one pair for each row of ``order``.
+def batches(tiles: TrainingSet, order: NDArray[np.int64], variants: Variants, padding: Padding) -> Iterator[Batch]:
+    """Augmented batches, (N, 1, h, w) float32 inputs and targets in [0, 1], one pair for each row of ``order``.
+
+    Nothing here waits for the device: order and variants are on it before the first batch.
 
     Args:
-        images: of the tiles of the epoch.
-        targets: likewise.
+        tiles: of the epoch.
         order: (steps, N) int64, from ``epoch_order``.
-        stride: of the network; ``h`` and ``w`` are multiples of it.
-        seed: of the run.
-        epoch: from 0.
+        variants: (steps, N), from ``draw_variants``.
+        padding: that the variants were drawn for.
     """
-    padding = Padding.to_multiple(images.shape[1], images.shape[2], stride)
-    for indices in order:
-        pairs = [augment(images[i], targets[i], padding, np.random.default_rng([seed, epoch, int(i)])) for i in indices]
-        x, y = (torch.from_numpy(np.stack(side))[:, None] for side in zip(*pairs, strict=True))
-        yield x.contiguous(memory_format=torch.channels_last), y
+    device = tiles.images.device
+    variants = variants.to(device)
+    for step, rows in enumerate(torch.from_numpy(order).to(device)):
+        yield augment(tiles.images[rows], tiles.targets[rows], padding, variants[step])

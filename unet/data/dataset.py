@@ -1,23 +1,23 @@
 """The dataset of a run: labelled tiles split into training and validation, and synthetic sections."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from msgspec.structs import replace
-from numpy.typing import NDArray
+from torch import Tensor
 
 from unet.card import Split
 from unet.data import pairing
+from unet.data.augment import augment, draw_variants
 from unet.data.places import DEFAULT, DataError, labelled_place, sections_file, shown
 from unet.data.sections import describe, match_sections, read_sections, split_tiles
 from unet.data.tiles import Tiles, read_tiles
 from unet.files.printable import printable
+from unet.image import MEAN, SPREAD, Padding
 from unet.synthetic import sections
-
-Images = NDArray[np.uint8]  # (N, H, W)
-Targets = NDArray[np.uint8]  # (N, H, W), 0 = not salt, 255 = salt, between = a teacher's probability
 
 SYNTHETIC = "synthetic"  # the source of a run that has no other
 UNSEEN_SEED = 1_000_000_000  # synthetic sections from here on evaluate a network; training draws from 0 upwards
@@ -26,16 +26,41 @@ UNSEEN_COUNT = 200
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Tiles to train on: ``images`` and ``targets`` of equal length, with a teacher's targets where unlabelled."""
+    """Tiles to train on.
+
+    Attributes:
+        ids: of the tiles.
+        images: (N, H, W) uint8.
+        targets: (N, H, W) uint8: 0 = not salt, 255 = salt, between = a teacher's probability.
+    """
 
     ids: list[str]
-    images: Images
-    targets: Targets
+    images: Tensor
+    targets: Tensor
 
     @classmethod
     def labelled(cls, tiles: Tiles) -> "TrainingSet":
         """Tiles whose masks are known."""
-        return cls(tiles.ids, tiles.images, tiles.masks.astype(np.uint8) * np.uint8(255))
+        targets = tiles.masks.astype(np.uint8) * np.uint8(255)
+        return cls(tiles.ids, torch.from_numpy(tiles.images), torch.from_numpy(targets))
+
+    def to(self, device: torch.device) -> "TrainingSet":
+        """The same on a device."""
+        return TrainingSet(self.ids, self.images.to(device), self.targets.to(device))
+
+    def take(self, rows: list[int]) -> "TrainingSet":
+        """Some of the tiles, where they are."""
+        index = torch.tensor(rows, device=self.images.device)
+        return TrainingSet([self.ids[row] for row in rows], self.images[index], self.targets[index])
+
+    @classmethod
+    def join(cls, parts: Sequence["TrainingSet"]) -> "TrainingSet":
+        """Tiles of equal size on one device, one set after the other."""
+        return cls(
+            [name for part in parts for name in part.ids],
+            torch.cat([part.images for part in parts]),
+            torch.cat([part.targets for part in parts]),
+        )
 
 
 @dataclass(frozen=True)
@@ -165,3 +190,15 @@ def _repeat_split(place: Path, split: Split, ids: list[str]) -> Split:
 def unseen_sections() -> Tiles:
     """The synthetic sections that evaluate every network: always the same, and no network is trained on them."""
     return Tiles([f"synthetic-{i}" for i in range(UNSEEN_COUNT)], *sections(UNSEEN_COUNT, UNSEEN_SEED))
+
+
+def hard_sections() -> Tiles:
+    """The same sections as another survey each would have recorded them; see ``unet.data.survey``."""
+    plain = unseen_sections()
+    tiles = TrainingSet.labelled(plain)
+    size = plain.images.shape[1:]
+    padding, generator = Padding.to_multiple(size[0], size[1], 1), np.random.default_rng(UNSEEN_SEED)
+    variants = draw_variants((1, len(plain.ids)), 1.0, size, padding, generator)
+    x, target = augment(tiles.images, tiles.targets, padding, variants[0])
+    images = np.rint(255 * (x[:, 0].numpy() * SPREAD + MEAN)).astype(np.uint8)
+    return Tiles([f"{name}, hard" for name in plain.ids], images, target[:, 0].numpy() > 0.5)

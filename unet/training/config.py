@@ -28,7 +28,10 @@ class TrainingConfig:
     """A card (NAME.json) whose split of the tiles to repeat, instead of drawing one by --val-share and --seed."""
     teacher: tuple[Path, ...] = ()
     """Weights of one or more networks whose mean probability labels the --unlabelled tiles, once, when the run begins.
-    They must not have learned from the tiles that validate this run. With --resume: where the same weights are now."""
+    They must not have learned from the tiles that validate this run. A student that surpasses its teachers may be one
+    of the next student's. With --resume: where the same weights are now."""
+    teacher_weight: tuple[float, ...] = ()
+    """How much each --teacher counts in their mean, in the same order; by default all count alike."""
     unlabelled: Path | None = None
     """Folder or zip with the tiles for the teacher; by default test.zip or test/ in --data or beside it. Tiles in
     sections that validate are left out. With --resume: where the same tiles are now."""
@@ -53,32 +56,43 @@ class TrainingConfig:
     warm_up: float = 0.03
     """Share of the run in which the learning rate rises to its highest."""
     lovasz_from: float = 0.5
-    """Share of the run after which the loss changes from cross-entropy to the symmetric Lovasz hinge."""
-    coarse: float = 0.72
+    """Share of the run with cross-entropy alone."""
+    lovasz_share: float = 0.75
+    """Share of the symmetric Lovasz hinge in the loss after that; the rest stays cross-entropy, which alone learns from
+    a teacher's probabilities as they are."""
+    coarse: float = 1.0
     """Height and width of the tiles until then, as a share of their own: learning from smaller images first (Tan and Le
-    2021, EfficientNetV2) makes those epochs twice as fast. 1 switches it off."""
-    ema_decay: float = 0.998
+    2021, EfficientNetV2), for example 0.72, makes those epochs twice as fast on a CPU."""
+    ema_decay: float = 0.999
     """Decay per step of the exponential moving average of the weights, which is validated and saved."""
-    synthetic_share: float = 0.1
-    """Share of synthetic sections in every epoch, new ones each time."""
+    synthetic_share: float = 0.05
+    """Share of synthetic sections in every epoch, the next ones in turn of at most 3,000."""
     sections_per_epoch: int = 3000
-    """Synthetic sections per epoch where there is no other data."""
+    """Synthetic sections per epoch where there is no other data, new ones each time."""
+    survey_share: float = 0.0
+    """Share of every batch that is varied as other surveys would: wavelet, polarity, gain, gamma, noise, rows and
+    columns stretched apart, dead traces and gaps."""
     val_share: float = 0.12
     """Share of the labelled tiles held back for validation, whole seismic sections at a time."""
+    validate_every: int = 1
+    """Epochs from one validation to the next, and so from one writing of weights and resume checkpoint to the next."""
     seed: int = 0
     """Decides the split, the initial weights, the order of tiles and their augmentation."""
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
     """Number format of the forward pass; auto takes bfloat16 where the hardware computes in it."""
+    compile: bool = False
+    """Compile the network with torch.compile first, which takes a minute and a compiler."""
     model: UNetConfig = field(default_factory=UNetConfig)
     """The shape of the network."""
 
     def __post_init__(self) -> None:
         if not self.name or Path(self.name).name != self.name or self.name in (".", ".."):
             raise ValueError(f"expected name to be a plain folder name, got {self.name!r}")
-        for option in ("epochs", "batch_size", "sections_per_epoch"):
+        for option in ("epochs", "batch_size", "sections_per_epoch", "validate_every"):
             if getattr(self, option) < 1:
                 raise ValueError(f"expected {option} to be at least 1, got {getattr(self, option)}")
-        shares = ("warm_up", "lovasz_from", "synthetic_share", "unlabelled_share", "val_share", "ema_decay")
+        shares = ["warm_up", "lovasz_from", "lovasz_share", "ema_decay", "val_share"]
+        shares += ["synthetic_share", "unlabelled_share", "survey_share"]
         for option, least in {**dict.fromkeys(shares, 0), "coarse": 0.2}.items():
             if not least <= getattr(self, option) <= 1:
                 raise ValueError(f"expected {option} to be between {least} and 1, got {getattr(self, option)}")
@@ -87,6 +101,11 @@ class TrainingConfig:
                 "expected synthetic_share and unlabelled_share to leave room for the labelled tiles, "
                 f"got {self.synthetic_share} and {self.unlabelled_share}; lower one"
             )
+        weights = self.teacher_weight
+        if weights and len(weights) != len(self.teacher) and not self.resume:
+            raise ValueError(f"expected a teacher_weight for each teacher, got {len(weights)} for {len(self.teacher)}")
+        if not all(0 < weight < math.inf for weight in weights):
+            raise ValueError(f"expected every teacher_weight to be a finite number above 0, got {weights}")
         if self.unlabelled is not None and not self.teacher and not self.resume:  # a resumed run has its teachers
             raise ValueError("expected a teacher for the unlabelled tiles, got none; name one with --teacher")
         if self.synthetic_share == 1:

@@ -109,8 +109,8 @@ def record_dataset(dataset: Dataset) -> DataRecord:
     """The record of a run that learns from labelled tiles, or from synthetic sections alone."""
     if dataset.train is None or dataset.split is None:
         return DataRecord(source=SYNTHETIC)
-    images = np.concatenate([dataset.train.images, dataset.val.images])
-    masks = np.concatenate([dataset.train.targets > 0, dataset.val.masks])
+    images = np.concatenate([dataset.train.images.numpy(), dataset.val.images])
+    masks = np.concatenate([dataset.train.targets.numpy() > 0, dataset.val.masks])
     return DataRecord(
         source=str(dataset.source), split=dataset.split, digests=digests(images, masks), notes=dataset.notes
     )

@@ -21,9 +21,10 @@ from rich.console import Console
 from rich.progress import Progress
 from safetensors import SafetensorError
 
+from unet import checkpoint
 from unet.card import Split
 from unet.data import pairing
-from unet.data.dataset import Images, Targets, TrainingSet
+from unet.data.dataset import TrainingSet
 from unet.data.places import shown
 from unet.data.tiles import Unlabelled
 from unet.files.atomic import write_atomically
@@ -32,7 +33,11 @@ from unet.training.data_record import TeacherRecord
 from unet.training.errors import TeacherError
 from unet.training.resume import writing_to
 
-CHUNK = BATCH  # tiles that go through a teacher together
+Images = NDArray[np.uint8]  # (N, H, W)
+Targets = NDArray[np.uint8]  # (N, H, W), a teacher's probability in 255ths
+
+CHUNK = BATCH  # tiles that are computed together on a CPU
+DEVICE_CHUNK, DEVICE_BATCH = 4096, 256  # on other devices, which prepare anew for every size of a batch and its tiles
 CACHE = "taught.safetensors"  # pseudo-labels in the folder of a run, under the name they have in runs of any version
 
 
@@ -43,9 +48,10 @@ class Teacher(NamedTuple):
     segmenter: Segmenter
 
 
-def load_teacher(path: Path) -> Teacher:
-    """Loads a teacher for inference; raises ``CheckpointError`` where that is not possible."""
-    segmenter = Segmenter.load(path, fast=True)
+def load_teacher(path: Path, device: torch.device) -> Teacher:
+    """Loads a teacher for inference on a device; raises ``CheckpointError`` where that is not possible."""
+    model, card = checkpoint.load(path)
+    segmenter = Segmenter(model.to(device), card, fast=True)
     return Teacher(TeacherRecord(path=str(path.absolute()), sha256=segmenter.card.sha256), segmenter)
 
 
@@ -65,12 +71,13 @@ def check_teacher(teacher: Teacher, split: Split) -> None:
         )
 
 
-def reload_teachers(records: Sequence[TeacherRecord], given: Sequence[Path]) -> list[Teacher]:
+def reload_teachers(records: Sequence[TeacherRecord], given: Sequence[Path], device: torch.device) -> list[Teacher]:
     """The teachers a run began with.
 
     Args:
         records: one for each teacher.
         given: where their weights are now, in any order; empty if they are where they were.
+        device: where they are to label.
 
     Returns:
         The teachers in the order of ``records``.
@@ -83,7 +90,7 @@ def reload_teachers(records: Sequence[TeacherRecord], given: Sequence[Path]) -> 
     for path in given or [Path(record.path) for record in records]:
         if not path.exists():
             raise TeacherError(f"{shown(path)}: expected a teacher of this run, got no file; say where with --teacher")
-        teacher = load_teacher(path)
+        teacher = load_teacher(path, device)
         teachers[teacher.record.sha256] = teacher
     wanted = [record.sha256 for record in records]
     others = [f"also {shown(Path(found.record.path))}" for digest, found in teachers.items() if digest not in wanted]
@@ -97,7 +104,12 @@ def reload_teachers(records: Sequence[TeacherRecord], given: Sequence[Path]) -> 
 
 
 def pseudo_label(
-    teachers: Sequence[Teacher], tiles: Unlabelled, cache: Path, fabric: Fabric, console: Console
+    teachers: Sequence[Teacher],
+    weights: Sequence[float],
+    tiles: Unlabelled,
+    cache: Path,
+    fabric: Fabric,
+    console: Console,
 ) -> TrainingSet:
     """Labels tiles with the mean of the teachers' probabilities, flip TTA included.
 
@@ -108,27 +120,31 @@ def pseudo_label(
 
     Args:
         teachers: one or more.
+        weights: how much each counts; empty if all count alike.
         tiles: of one size.
         cache: a .safetensors file of labels.  It is used if it is whole and was made by these teachers from tiles of
             these names and pixels, and otherwise written.
         fabric: the processes that share the work.
         console: where progress is shown.
     """
-    names = [*(teacher.record.sha256 for teacher in teachers), "", *tiles.ids, ""]
+    weights = weights or [1.0] * len(teachers)
+    names = [*(teacher.record.sha256 for teacher in teachers), *map(str, weights), "", *tiles.ids, ""]
     inputs = hashlib.sha256("\n".join(names).encode())
     inputs.update(np.ascontiguousarray(tiles.images).data)
     targets = _read_cache(cache, inputs.hexdigest())
     if targets is None:
         if cache.exists():
             console.print(f"{cache} is damaged, or of other teachers, tiles or pixels: labelling again", markup=False)
-        share = label_share(teachers, tiles.images, fabric.global_rank, fabric.world_size, console)
+        chunk, batch = (CHUNK, CHUNK) if fabric.device.type == "cpu" else (DEVICE_CHUNK, DEVICE_BATCH)
+        processes = fabric.global_rank, fabric.world_size
+        share = label_share(teachers, weights, tiles.images, *processes, console, chunk, batch)
         shares = torch.as_tensor(fabric.all_gather(torch.from_numpy(share))).cpu().numpy()
         targets = join_shares(shares.reshape(fabric.world_size, *share.shape), len(tiles.ids))
         if fabric.is_global_zero:
             content = safetensors.numpy.save({"targets": targets}, _metadata(inputs.hexdigest(), targets))
             with writing_to(cache.parent):
                 write_atomically(cache, content)
-    return TrainingSet(tiles.ids, tiles.images, targets)
+    return TrainingSet(tiles.ids, torch.from_numpy(tiles.images), torch.from_numpy(targets))
 
 
 def _read_cache(cache: Path, inputs: str) -> Targets | None:
@@ -146,29 +162,42 @@ def _metadata(inputs: str, targets: Targets) -> dict[str, str]:
     return {"sha256": hashlib.sha256(inputs.encode() + targets.tobytes()).hexdigest()}
 
 
-def label_share(teachers: Sequence[Teacher], images: Images, rank: int, processes: int, console: Console) -> Targets:
+def label_share(
+    teachers: Sequence[Teacher],
+    weights: Sequence[float],
+    images: Images,
+    rank: int,
+    processes: int,
+    console: Console,
+    chunk: int = CHUNK,
+    batch: int = CHUNK,
+) -> Targets:
     """The labels that one of several processes makes.
 
     Args:
         teachers: one or more.
+        weights: how much each counts.
         images: (N, H, W) uint8, the tiles of all processes.
         rank: of this process, from 0.
         processes: how many there are.
         console: where progress is shown, if it is a terminal.
+        chunk: tiles that are labelled together.
+        batch: as many of them as go through a teacher at once.
 
     Returns:
-        (rounds, ``CHUNK``, H, W) uint8: the chunks ``rank``, ``rank + processes``, ...  All processes return one shape,
+        (rounds, ``chunk``, H, W) uint8: the chunks ``rank``, ``rank + processes``, ...  All processes return one shape,
         so that it can be gathered; where a chunk is missing or not full it ends with zeros.
     """
-    chunks = -(-len(images) // CHUNK)
-    labels = np.zeros((-(-chunks // processes), CHUNK, *images.shape[1:]), np.uint8)
+    chunks = -(-len(images) // chunk)
+    labels = np.zeros((-(-chunks // processes), chunk, *images.shape[1:]), np.uint8)
 
-    def label(chunk: int) -> Targets:
-        tiles = list(images[chunk * CHUNK : (chunk + 1) * CHUNK])
+    def label(index: int) -> Targets:
+        tiles = list(images[index * chunk : (index + 1) * chunk])
         total: NDArray[np.float32] = np.zeros((len(tiles), *images.shape[1:]), np.float32)
-        for teacher in teachers:
-            total += np.stack(teacher.segmenter.probabilities(tiles, tta=True))
-        return np.rint(255 * total / len(teachers)).astype(np.uint8)
+        for teacher, weight in zip(teachers, weights, strict=True):
+            total += np.float32(weight) * np.stack(teacher.segmenter.probabilities(tiles, tta=True, batch_size=batch))
+        share: NDArray[np.float32] = 255 * total / np.float32(sum(weights))
+        return np.rint(share).astype(np.uint8)
 
     own = range(rank, chunks, processes)
     with _single_threaded_pool() as pool, Progress(console=console, disable=not console.is_terminal) as progress:

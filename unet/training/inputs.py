@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
 from msgspec import structs
 
 from unet import checkpoint, pretrained
@@ -43,12 +44,12 @@ class RunInputs:
     record: DataRecord
 
 
-def new_inputs(config: TrainingConfig, say: Callable[[str], None]) -> RunInputs:
-    """Reads the data, builds the network and loads the teachers; raises as ``train``."""
+def new_inputs(config: TrainingConfig, device: torch.device, say: Callable[[str], None]) -> RunInputs:
+    """Reads the data, builds the network and loads the teachers, which label on ``device``; raises as ``train``."""
     split = None if config.split is None else _read_split(config.split)
     dataset = load_dataset(config.data, config.val_share, config.seed, split, say)
     model, start = _initial_model(config, dataset)
-    teachers, unlabelled = [load_teacher(path) for path in config.teacher], None
+    teachers, unlabelled = [load_teacher(path, device) for path in config.teacher], None
     record = structs.replace(
         data_record.record_dataset(dataset),
         teachers=tuple(teacher.record for teacher in teachers),
@@ -72,12 +73,14 @@ def new_inputs(config: TrainingConfig, say: Callable[[str], None]) -> RunInputs:
     return RunInputs(config, dataset, model, teachers, unlabelled, record)
 
 
-def resumed_inputs(state: ResumeState, given: TrainingConfig, say: Callable[[str], None]) -> RunInputs:
+def resumed_inputs(
+    state: ResumeState, given: TrainingConfig, device: torch.device, say: Callable[[str], None]
+) -> RunInputs:
     """Reads again what a run began with, from where ``given`` says it is now; raises as ``train``."""
     dataset, record = data_record.reload_dataset(state.data_record, given.data, say)
     teachers, unlabelled = [], None
     if record.unlabelled is not None:
-        teachers = reload_teachers(record.teachers, given.teacher)
+        teachers = reload_teachers(record.teachers, given.teacher, device)
         place, unlabelled = data_record.reload_unlabelled(record.unlabelled, given.unlabelled)
         say(f"reading {shown(place)}")
         record = structs.replace(

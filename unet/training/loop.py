@@ -8,11 +8,10 @@ the whole batch, except that each process normalises with the batch statistics o
 validates, on every tile once, and only it writes.
 """
 
-import math
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import torch
@@ -20,16 +19,17 @@ from lightning_fabric import Fabric
 from msgspec.structs import asdict, replace
 from numpy.typing import NDArray
 from rich.console import Console
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch import Tensor
 
 from unet import checkpoint
 from unet.card import Card
-from unet.data.batches import batches, epoch_order, epoch_tiles, shrink
+from unet.data.augment import draw_variants
+from unet.data.batches import Batch, Pool, batches, epoch_order, epoch_tiles, pool_count, synthetic_sections
 from unet.data.dataset import TrainingSet
 from unet.evaluation import evaluate_network, scores, validation_split
-from unet.image import RULE
-from unet.model import UNet
+from unet.image import RULE, Padding
 from unet.segmenter import Segmenter
+from unet.training.average import MovingAverage
 from unet.training.config import TrainingConfig, learning_rate
 from unet.training.distillation import CACHE, pseudo_label
 from unet.training.errors import TrainingError
@@ -70,7 +70,11 @@ def train(config: TrainingConfig, console: Console | None = None) -> Path:
     try:
         fabric.seed_everything(start.config.seed, verbose=False)
         state, say = start.state, reporter.say
-        inputs = new_inputs(start.config, say) if state is None else resumed_inputs(state, config, say)
+        inputs = (
+            new_inputs(start.config, fabric.device, say)
+            if state is None
+            else resumed_inputs(state, config, fabric.device, say)
+        )
         run = Run(inputs, state, fabric, reporter)
         with reporter.progress:
             while run.epochs < run.config.epochs:
@@ -85,6 +89,8 @@ def train(config: TrainingConfig, console: Console | None = None) -> Path:
 
 
 _DRAFT = Card(threshold=0.5, input=RULE)  # of weights that are not evaluated yet
+SYNTHETIC_POOL = 3000  # synthetic sections beside other tiles: drawing new ones for ever would keep a GPU waiting
+LOOK_EVERY = 50  # steps from one look at the loss to the next on other devices than a CPU, which a look makes wait
 
 
 class Run:
@@ -99,88 +105,124 @@ class Run:
 
     def __init__(self, inputs: RunInputs, state: ResumeState | None, fabric: Fabric, reporter: Reporter) -> None:
         self.config, self.dataset, self.record = inputs.config, inputs.dataset, inputs.record
-        self.fabric, self.reporter, self.model = fabric, reporter, inputs.model
+        self.fabric, self.reporter, self.model = fabric, reporter, inputs.model.to(fabric.device)
         if (split := self.dataset.split) is not None:
             reporter.say(f"{len(split.train)} tiles to train, {len(split.val)} to validate ({split.by})")
-        self.pseudo_labelled: TrainingSet | None = None
-        if (tiles := inputs.unlabelled) is not None:
-            for note in tiles.notes:
-                reporter.say(note)
-            cache = self.config.folder / CACHE
-            self.pseudo_labelled = pseudo_label(inputs.teachers, tiles, cache, fabric, reporter.console)
-            reporter.say(f"{len(tiles.ids)} tiles without labels, labelled by {len(inputs.teachers)} teacher(s)")
+        self.labelled = None if self.dataset.train is None else self.dataset.train.to(fabric.device)
+        self.pools = list(self._pools(inputs))
 
-        decay = get_ema_multi_avg_fn(self.config.ema_decay)  # type: ignore[no-untyped-call]
-        self.average = AveragedModel(self.model, multi_avg_fn=decay, use_buffers=True).to(fabric.device)
-        self.averaged = cast(UNet, self.average.module).eval()
+        self.average = MovingAverage(self.model, self.config.ema_decay)
         rate, weight_decay = self.config.learning_rate, self.config.weight_decay
         optimizer = torch.optim.AdamW(self.model.parameters(), rate, weight_decay=weight_decay, fused=True)
+        if self.config.compile:
+            self.model.compile()
         self.network, self.optimizer = fabric.setup(self.model, optimizer)
-        self.history: list[HistoryEntry] = []  # complete only in the first process, which validates
+        self.history: list[HistoryEntry] = []  # only in the first process, which validates
+        self.epochs, self.seconds = 0, 0.0  # complete ones, and what they took
         if state is not None:
             self.model.load_state_dict(state.model)
-            self.average.load_state_dict(state.average)
+            self.average.network.load_state_dict(state.moving_average)
             self.optimizer.load_state_dict(state.optimizer)
-            self.history = list(state.history)
-        self.epochs = len(self.history)  # complete ones
+            self.history, self.epochs, self.seconds = list(state.history), state.epochs, state.history[-1].seconds
         self.bar = reporter.progress.add_task("", total=self.config.epochs, completed=self.epochs)
 
+    def _pools(self, inputs: RunInputs) -> Iterator[Pool]:
+        """The tiles that every epoch takes some of, beside all of the labelled ones: pseudo-labelled and synthetic."""
+        if self.labelled is None:
+            return
+        config, fabric, shares = self.config, self.fabric, [self.config.synthetic_share]
+        if (tiles := inputs.unlabelled) is not None:
+            for note in tiles.notes:
+                self.reporter.say(note)
+            teachers, weights, cache = inputs.teachers, config.teacher_weight, config.folder / CACHE
+            taught = pseudo_label(teachers, weights, tiles, cache, fabric, self.reporter.console)
+            self.reporter.say(f"{len(tiles.ids)} tiles without labels, labelled by {len(teachers)} teacher(s)")
+            shares.append(config.unlabelled_share)
+            yield Pool(taught.to(fabric.device), config.unlabelled_share)
+        labelled = self.labelled.images
+        wanted = config.epochs * pool_count(len(labelled), shares, config.synthetic_share)
+        if wanted:
+            drawn = synthetic_sections(min(wanted, SYNTHETIC_POOL), 0, *labelled.shape[1:])
+            yield Pool(drawn.to(fabric.device), config.synthetic_share)
+
     def epoch(self) -> None:
-        """Trains for one epoch, validates, and writes the weights and everything to go on from."""
+        """Trains for one epoch; when it is due, validates and writes the weights and everything to go on from."""
         config, fabric, number, began = self.config, self.fabric, self.epochs, time.monotonic()
         # Stochastic depth draws from this generator, and a resumed run must draw the same.
         torch.manual_seed(config.seed + number * fabric.world_size + fabric.global_rank)
-        shares = config.synthetic_share, config.unlabelled_share
-        tiles = epoch_tiles(self.dataset.train, self.pseudo_labelled, number, *shares, config.sections_per_epoch)
+        sections = config.sections_per_epoch
+        labelled = self.labelled or synthetic_sections(sections, number * sections).to(fabric.device)
+        tiles = epoch_tiles(labelled, self.pools, number)
         lovasz = number >= config.lovasz_from * config.epochs
-        if not lovasz:
-            tiles = shrink(tiles, config.coarse)
         processes = fabric.world_size, fabric.global_rank
         order = epoch_order(len(tiles.ids), config.seed, number, config.batch_size, *processes)
-        loss = self._learn(tiles, order, lovasz, began)
-        if fabric.is_global_zero:
-            self._validate(loss, order.size * fabric.world_size / (time.monotonic() - began), began)
+        pairs = self._batches(tiles, order, 1.0 if lovasz else config.coarse)
+        loss = self._learn(pairs, tiles, order, config.lovasz_share if lovasz else 0.0, began)
         self.epochs += 1
+        due = self.epochs % config.validate_every == 0 or self.epochs == config.epochs
+        if due and fabric.is_global_zero:
+            self._validate(loss, order.size * fabric.world_size / (time.monotonic() - began), began)
+        self.seconds += time.monotonic() - began
         fabric.barrier()
 
-    def _learn(self, tiles: TrainingSet, order: NDArray[np.int64], lovasz: bool, began: float) -> float:
+    def _batches(self, tiles: TrainingSet, order: NDArray[np.int64], size: float) -> Iterator[Batch]:
+        """The batches of ``order``, of tiles at ``size`` of their height and width."""
+        config, fabric = self.config, self.fabric
+        height, width = tiles.images.shape[1:]
+        padding = Padding.to_multiple(round(size * height), round(size * width), self.model.config.stride)
+        generator, processes = (
+            np.random.default_rng([config.seed, self.epochs]),
+            (fabric.world_size, fabric.global_rank),
+        )
+        variants = draw_variants(order.shape, config.survey_share, (height, width), padding, generator, *processes)
+        return batches(tiles, order, variants, padding)
+
+    def _learn(
+        self, pairs: Iterator[Batch], tiles: TrainingSet, order: NDArray[np.int64], lovasz: float, began: float
+    ) -> float:
         """One pass over this process's batches.
 
         Args:
+            pairs: the batches.
             tiles: of this epoch, for all processes.
             order: (steps, batch size) rows of ``tiles``, for this process.
-            lovasz: which loss to take; see ``segmentation_loss``.
+            lovasz: see ``segmentation_loss``.
             began: the clock at the beginning of the epoch.
 
         Returns:
             The mean loss.
         """
-        config, fabric = self.config, self.fabric
-        pairs = batches(tiles.images, tiles.targets, order, self.model.config.stride, config.seed, self.epochs)
-        losses: list[float] = []
+        config, fabric, steps = self.config, self.fabric, len(order)
+        every = 1 if fabric.device.type == "cpu" else LOOK_EVERY
+        losses, unseen = [], list[Tensor]()
         self.network.train()
-        for step, (x, target) in enumerate(map(fabric.to_device, pairs)):
+        for step, (x, target) in enumerate(pairs):
             for group in self.optimizer.param_groups:
-                group["lr"] = learning_rate(config, (self.epochs + step / len(order)) / config.epochs)
+                group["lr"] = learning_rate(config, (self.epochs + step / steps) / config.epochs)
             loss = segmentation_loss(self.network(x).float(), target, lovasz)
-            losses.append(loss.item())
-            if not math.isfinite(losses[-1]):
-                raise self._exploded(f"the loss is {losses[-1]}", step, tiles, order)
             self.optimizer.zero_grad()
             fabric.backward(loss)
             self.optimizer.step()
-            self.average.update_parameters(self.model)
-            speed = (step + 1) * x.shape[0] * fabric.world_size / (time.monotonic() - began)
-            status = f"loss {losses[-1]:.4f}  {speed:.1f} tiles/s"
-            self.reporter.progress.update(self.bar, completed=self.epochs + (step + 1) / len(order), description=status)
+            self.average.update(self.model, self.epochs * steps + step)
+            unseen.append(loss.detach())
+            if len(unseen) == every or step == steps - 1:
+                losses += torch.stack(unseen).tolist()
+                unseen.clear()
+                if not np.isfinite(losses).all():
+                    bad = int(np.flatnonzero(~np.isfinite(losses))[0])
+                    raise self._exploded(f"the loss is {losses[bad]}", bad, tiles, order)
+                speed = (step + 1) * x.shape[0] * fabric.world_size / (time.monotonic() - began)
+                status = f"loss {losses[-1]:.4f}  {speed:.1f} tiles/s"
+                self.reporter.progress.update(self.bar, completed=self.epochs + (step + 1) / steps, description=status)
         # The last step has no loss after it; if it was too large, its weights must not be saved.
-        if not all(value.isfinite().all() for value in self.average.state_dict().values()):
-            raise self._exploded("the weights are no longer finite", len(order) - 1, tiles, order)
+        if not all(value.isfinite().all() for value in self.average.network.state_dict().values()):
+            raise self._exploded("the weights are no longer finite", steps - 1, tiles, order)
         return float(np.mean(losses))
 
     def _exploded(self, problem: str, step: int, tiles: TrainingSet, order: NDArray[np.int64]) -> TrainingError:
         number, batch = self.epochs, ", ".join(tiles.ids[row] for row in order[step])
-        left = f"the weights of epoch {number} are in {self.config.folder}" if number else "no epoch was complete"
+        written = number // self.config.validate_every * self.config.validate_every
+        left = f"the weights of epoch {written} are in {self.config.folder}" if written else "no epoch was written"
         return TrainingError(
             f"{problem} in epoch {number + 1}, step {step + 1} (tiles {batch}); {left}; "
             "try a lower --learning-rate under another --name"
@@ -188,8 +230,9 @@ class Run:
 
     def _validate(self, loss: float, speed: float, began: float) -> None:
         """Scores the moving average on the validation tiles, and writes it with the entry of its epoch."""
-        number, found = self.epochs + 1, scores(Segmenter(self.averaged, _DRAFT), self.dataset.val, threshold=0.5)
-        seconds = (self.history[-1].seconds if self.history else 0.0) + time.monotonic() - began
+        network, number = Segmenter(self.average.network, _DRAFT), self.epochs
+        found = scores(network, self.dataset.val, threshold=0.5)
+        seconds = self.seconds + time.monotonic() - began
         result = {"loss": loss, "mAP": found.mAP, "iou": found.iou, "tiles_per_second": speed, "seconds": seconds}
         self.history.append(HistoryEntry(epoch=number, **result))
         self._save(replace(_DRAFT, metrics={validation_split(self.dataset): asdict(found)}))
@@ -202,7 +245,7 @@ class Run:
     def finish(self) -> Path:
         """Evaluates the network and writes its final card."""
         if self.fabric.is_global_zero:
-            card = evaluate_network(Segmenter(self.averaged, _DRAFT), self.dataset)
+            card = evaluate_network(Segmenter(self.average.network, _DRAFT), self.dataset)
             self._save(card)
             assert card.claim is not None  # every evaluation makes one
             self.reporter.say(
@@ -216,11 +259,13 @@ class Run:
         state = ResumeState(
             config=self.config,
             model=self.model.state_dict(),
-            average=self.average.state_dict(),
+            moving_average=self.average.network.state_dict(),
             optimizer=self.optimizer.state_dict(),
             history=tuple(self.history),
             data_record=self.record,
         )
         with writing_to(self.config.folder):
-            checkpoint.save(self.config.weights, self.averaged, with_provenance(card, state, self.fabric.world_size))
+            checkpoint.save(
+                self.config.weights, self.average.network, with_provenance(card, state, self.fabric.world_size)
+            )
             write_state(self.config.folder, state)

@@ -1,4 +1,4 @@
-"""The losses of training: cross-entropy first, then the symmetric Lovász hinge, which follows the IoU.
+"""The losses of training: cross-entropy first, then mostly the symmetric Lovász hinge, which follows the IoU.
 
 The hinge is from Berman, Triki and Blaschko, "The Lovász-Softmax loss" (CVPR 2018).  Averaging it over salt
 and not-salt, and putting ELU + 1 in place of the ReLU, come from the solutions of the TGS Salt challenge:
@@ -11,20 +11,24 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def segmentation_loss(logits: Tensor, target: Tensor, lovasz: bool) -> Tensor:
+def segmentation_loss(logits: Tensor, target: Tensor, lovasz: float) -> Tensor:
     """Return the loss of one batch.
 
     Args:
         logits: shape (N, 1, H, W), float32; positive means salt.
         target: shape (N, 1, H, W), the probability of salt, 0 to 1.
-        lovasz: take ``symmetric_lovasz`` with the targets as 0 or 1, instead of cross-entropy with them as they are.
+        lovasz: the share of ``symmetric_lovasz`` with the targets as 0 or 1, 0 to 1; the rest is cross-entropy with
+            the targets as they are.
 
     Returns:
         A scalar, float32, zero or more.
     """
-    if lovasz:
-        return symmetric_lovasz(logits, (target > 0.5).float())
-    return F.binary_cross_entropy_with_logits(logits, target)
+    loss = torch.zeros((), device=logits.device)
+    if lovasz < 1:
+        loss = loss + (1 - lovasz) * F.binary_cross_entropy_with_logits(logits, target)
+    if lovasz > 0:
+        loss = loss + lovasz * symmetric_lovasz(logits, (target > 0.5).float())
+    return loss
 
 
 def symmetric_lovasz(logits: Tensor, target: Tensor) -> Tensor:

@@ -43,7 +43,7 @@ def with_provenance(card: Card, run: ResumeState, processes: int) -> Card:
             "data": summarise(data),
             **({"unlabelled": summarise(data.unlabelled)} if data.unlabelled else {}),
             **plain(data.parents),
-            "epochs": len(run.history),
+            "epochs": run.epochs,
             "seconds": round(run.history[-1].seconds, 1),
             "history": [
                 {"epoch": entry.epoch, "seconds": round(entry.seconds, 1), "mAP": entry.mAP, "iou": entry.iou}

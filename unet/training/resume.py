@@ -23,12 +23,12 @@ from unet.training.data_record import DataRecord
 from unet.training.errors import TrainingError
 from unet.training.signals import signals_held
 
-CHECKPOINTS = ("resume-even.pt", "resume-odd.pt")  # after an even and after an odd number of epochs
+CHECKPOINTS = ("resume-even.pt", "resume-odd.pt")  # after an even and after an odd number of validations
 _DIGEST = hashlib.sha256().digest_size  # bytes before the content
 
 
 class HistoryEntry(Struct, frozen=True, kw_only=True):
-    """One epoch: its mean loss, its validation at threshold 0.5 without TTA, and the seconds since the run began."""
+    """An epoch that was validated: its mean loss, scores at threshold 0.5 without TTA, seconds since the run began."""
 
     epoch: int
     loss: float
@@ -43,17 +43,22 @@ class ResumeState(Struct, frozen=True, kw_only=True):
 
     Attributes:
         config: the options of the run.
-        model, average, optimizer: state dicts of the network, of its exponential moving average and of AdamW.
-        history: one entry for every complete epoch.
+        model, moving_average, optimizer: state dicts of the network, of the average of its weights and of AdamW.
+        history: one entry for every validation.
         data_record: what the run learns from.
     """
 
     config: TrainingConfig
     model: dict[str, Tensor]
-    average: dict[str, Tensor]
+    moving_average: dict[str, Tensor]
     optimizer: dict[str, Any]
     history: tuple[HistoryEntry, ...]
     data_record: DataRecord = msgspec.field(name="learns_from")
+
+    @property
+    def epochs(self) -> int:
+        """How many are complete."""
+        return self.history[-1].epoch
 
 
 def write_state(folder: Path, state: ResumeState) -> None:
@@ -116,7 +121,7 @@ def find_start(given: TrainingConfig) -> Start:
         )
     name, state = max(whole.items(), key=lambda found: len(found[1].history))
     warning = f"{damaged} is damaged or of another version, {name} is whole; " if damaged else ""
-    messages = [f"{folder}: {warning}going on after epoch {len(state.history)} with the run's own options"]
+    messages = [f"{folder}: {warning}going on after epoch {state.epochs} with the run's own options"]
     own = replace(state.config, name=given.name)  # the folder may be a copy
     if unused := unused_options(given, own):
         messages.append(f"not used, because a resumed run keeps its own options: {', '.join(unused)}")
