@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from unet import Segmenter, runtime
+from unet import Segmenter, pretrained, runtime
 from unet.card import Card
 from unet.image import RULE
+from unet.model import UNet, UNetConfig
 
 CARD = Card(threshold=0.5, input=RULE)
 EXACT = [runtime.PLAIN, runtime.FOLDED, runtime.ONNX_RUNTIME]
@@ -34,6 +35,15 @@ def test_bfloat16_is_taken_where_it_is_computed_and_allowed(small_model, monkeyp
         exact = runtime.fastest(small_model, bfloat16=False)
         assert exact in EXACT[1:]
         assert runtime.fastest(small_model, bfloat16=True) == (runtime.BFLOAT16 if computes else exact)
+
+
+def test_an_efficientnet_is_not_computed_in_bfloat16_by_choice(monkeypatch):
+    """Depthwise convolutions are slower in it."""
+    pytest.importorskip("efficientnet_lite_pytorch", reason="the extra `pretrained` is not installed")
+    pytest.importorskip("onnxruntime", reason="the extra `fast` is not installed")
+    monkeypatch.setattr(runtime, "computes_bfloat16", lambda: True)
+    model = UNet(UNetConfig(encoder=pretrained.NAME)).eval()
+    assert runtime.fastest(model, bfloat16=True) == runtime.ONNX_RUNTIME
 
 
 def test_without_its_packages_onnx_runtime_is_not_taken(small_model, monkeypatch):

@@ -97,7 +97,7 @@ class PredictionSettings:
     def digest(self, content: bytes) -> str:
         """A digest of an image file and of these settings: two masks with one digest are the same mask."""
         card = self.segmenter.card
-        network = f"{card.sha256} {self.segmenter.temperature!r} {self.segmenter.fast}"
+        network = f"{card.sha256} {self.segmenter.temperature!r} {self.segmenter.runtime}"
         words = f"{network} {self.threshold!r} {self.tta} {hashlib.sha256(content).hexdigest()}"
         return hashlib.sha256(words.encode()).hexdigest()
 

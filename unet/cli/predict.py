@@ -45,8 +45,7 @@ class Options:
     tta: Flag = False
     """Average with the mirrored image: a little better, twice the time."""
     fast: Flag = False
-    """Fold batch norm into the convolutions and use bfloat16 where the processor has it; probabilities change a
-    little."""
+    """Compute in bfloat16 where the processor does, which is faster; probabilities change a little."""
     probability: Flag = False
     """Also write the probability of salt: DIR/<stem>.npy, float32."""
     csv: OptionalFile = None
