@@ -98,13 +98,14 @@ def test_low_precision_logits_give_a_float32_loss() -> None:
     assert loss.item() == symmetric_lovasz(logits, target).item()
 
 
-def test_a_training_begins_with_soft_cross_entropy_and_ends_with_the_hinge_of_hard_targets() -> None:
+def test_the_loss_mixes_soft_cross_entropy_with_the_hinge_of_hard_targets() -> None:
     logits, target = image(-2.0, 0.5, 0.5, -2.0), image(0.9, 0.0, 0.6, 0.3)
     p = torch.sigmoid(logits)
     entropy = -(target * p.log() + (1 - target) * (1 - p).log()).mean()
-    torch.testing.assert_close(segmentation_loss(logits, target, lovasz=False), entropy)
+    torch.testing.assert_close(segmentation_loss(logits, target, lovasz=0.0), entropy)
     hinge = symmetric_lovasz(logits, image(1.0, 0.0, 1.0, 0.0))
-    torch.testing.assert_close(segmentation_loss(logits, target, lovasz=True), hinge)
+    torch.testing.assert_close(segmentation_loss(logits, target, lovasz=1.0), hinge)
+    torch.testing.assert_close(segmentation_loss(logits, target, lovasz=0.75), 0.75 * hinge + 0.25 * entropy)
 
 
 def test_a_missing_channel_axis_is_an_error() -> None:

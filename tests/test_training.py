@@ -1,5 +1,6 @@
 """Training through its front door: options in, weights, card and resume checkpoints out."""
 
+import copy
 import hashlib
 import io
 import json
@@ -26,10 +27,11 @@ from unet.data.batches import epoch_order
 from unet.data.places import DataError
 from unet.files import atomic
 from unet.image import RULE
-from unet.model import UNetConfig
+from unet.model import UNet, UNetConfig
 from unet.runtime import computes_bfloat16
 from unet.synthetic import sections
 from unet.training import loop, resume
+from unet.training.average import MovingAverage
 from unet.training.config import TrainingConfig, learning_rate, unused_options
 from unet.training.data_record import TeacherRecord
 from unet.training.distillation import CACHE, CHUNK, Teacher, TeacherError, join_shares, label_share
@@ -243,6 +245,36 @@ def test_a_label_does_not_depend_on_how_many_share_the_work(small_model, image):
     torch.set_num_threads(1)
     assert all(np.array_equal(labels, found[0]) for labels in found)
     assert sorted(seen) == [(5, 1)] * 5 + [(CHUNK, 1)] * 10
+
+
+def test_teachers_count_as_much_as_their_weights_say(small_model, image):
+    other = copy.deepcopy(small_model)
+    other.head.bias.data += 1
+    networks = [Segmenter(model, Card(threshold=0.5, input=RULE)) for model in (small_model, other)]
+    teachers = [Teacher(TeacherRecord(path="t", sha256="0"), network) for network in networks]
+    labels = label_share(teachers, [1.0, 3.0], image[None], 0, 1, QUIET)
+    first, second = (network.probability(image, tta=True) for network in networks)
+    np.testing.assert_allclose(labels[0, 0] / 255, (first + 3 * second) / 4, atol=0.002)
+
+
+def test_epochs_between_two_validations_are_neither_validated_nor_written():
+    _, often = trained("often", **TINY | {"epochs": 5})
+    _, seldom = trained("seldom", validate_every=2, **TINY | {"epochs": 5})
+    assert seldom.sha256 == often.sha256
+    assert seldom.training["epochs"] == 5
+    assert [entry["epoch"] for entry in seldom.training["history"]] == [2, 4, 5]
+
+
+def test_a_moving_average_follows_the_weights_fast_at_first():
+    model = UNet(UNetConfig(width=1, depth=1)).requires_grad_(False)
+    average, expected = MovingAverage(model, decay=0.5), model.head.bias.clone()
+    for step, decay in enumerate((0.1, 2 / 11, 0.25)):
+        model.head.bias.add_(1)
+        average.update(model, step)
+        expected = decay * expected + (1 - decay) * model.head.bias
+        torch.testing.assert_close(average.network.head.bias.data, expected)
+    average.update(model, 1000)
+    torch.testing.assert_close(average.network.head.bias.data, (expected + model.head.bias) / 2)
 
 
 def test_a_resumed_run_goes_on_with_the_tiles_it_began_with_wherever_they_are_and_no_others(tgs, stopped, capsys):

@@ -4,6 +4,7 @@ It learns more from few tiles than an encoder with random weights and takes thre
 good teacher for a compact U-Net.  Architecture and weights come from the packages of the extra ``pretrained``.
 """
 
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -24,11 +25,9 @@ class Float32OnCPU(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Any shape -> that of the inner module; float32 on a CPU."""
-        if x.device.type != "cpu":
-            result: Tensor = self.inner(x)
-            return result
-        with torch.autocast("cpu", enabled=False):
-            result = self.inner(x.float())
+        on_cpu = x.device.type == "cpu"
+        with torch.autocast("cpu", enabled=False) if on_cpu else nullcontext():
+            result: Tensor = self.inner(x.float() if on_cpu else x)
         return result
 
 

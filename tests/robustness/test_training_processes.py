@@ -79,13 +79,13 @@ def distances():
     inputs = new_inputs(config, fabric.device, lambda _: None)
     run = loop.Run(inputs, None, fabric, Reporter(Console(), quiet=True))
     alone, tiles, found = copy.deepcopy(run.model), synthetic_sections(2 * BATCH, 0), []
-    padding, size = Padding.to_multiple(101, 101, config.model.stride), (101, 101)
+    padding = Padding.to_multiple(101, 101, config.model.stride)
 
     def learn(network, size, processes, rank, lovasz):
         network.zero_grad()
         network.eval()  # the statistics of the batch norm are those of each process
         order = epoch_order(len(tiles.ids), 0, 0, size, processes, rank)
-        variants = draw_variants(order.shape, 0.5, size, padding, np.random.default_rng(0), processes, rank)
+        variants = draw_variants(order.shape, 0.5, (101, 101), padding, np.random.default_rng(0), processes, rank)
         x, target = next(batches(tiles, order, variants, padding))
         return segmentation_loss(network(x.double()), target.double(), lovasz)
 

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from tyro.conf import subcommand
 
-from unet.cli import bench, demo, evaluate, export, predict
+from unet.cli import average, bench, demo, evaluate, export, predict
 from unet.cli.console import say
 from unet.cli.options import UsageError, parse
 from unet.files.images import quiet_decoders
@@ -19,6 +19,7 @@ from unet.prediction import ClashError
 Command = (
     Annotated[predict.Options, subcommand("predict")]
     | Annotated[evaluate.Options, subcommand("evaluate")]
+    | Annotated[average.Options, subcommand("average")]
     | Annotated[export.Options, subcommand("export")]
     | Annotated[bench.Options, subcommand("bench")]
     | Annotated[demo.Options, subcommand("demo")]
@@ -46,6 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return predict.run(options)
             case evaluate.Options():
                 return evaluate.run(options)
+            case average.Options():
+                return average.run(options)
             case export.Options():
                 return export.run(options)
             case bench.Options():

@@ -126,7 +126,7 @@ def vary(grey: Tensor, target: Tensor, variants: SurveyVariants) -> tuple[Tensor
     half = TAPS // 2
     mirrored = functional.pad((grey - middle)[None], (0, 0, half, half), mode="reflect")
     deviation = functional.conv2d(mirrored, variants.kernel[:, None, :, None], groups=tiles)[0]
-    rows = torch.linspace(-0.5, 0.5, height, device=grey.device)
+    rows = torch.linspace(-0.5, 0.5, height, device=grey.device, dtype=grey.dtype)
     gain = variants.polarity * variants.contrast
     deviation = deviation * gain[:, None, None] * torch.exp(variants.ramp[:, None] * rows)[:, :, None]
     grey = (0.5 + variants.polarity[:, None, None] * (middle - 0.5) + deviation).clamp(0, 1)

@@ -38,7 +38,7 @@ def with_provenance(card: Card, run: ResumeState, processes: int) -> Card:
         name=config.name,
         split=data.split and replace(data.split, seed=config.seed, val_share=config.val_share),
         training={
-            "command": _command(processes),
+            "command": command(processes),
             "options": plain(config),
             "data": summarise(data),
             **({"unlabelled": summarise(data.unlabelled)} if data.unlabelled else {}),
@@ -49,12 +49,12 @@ def with_provenance(card: Card, run: ResumeState, processes: int) -> Card:
                 {"epoch": entry.epoch, "seconds": round(entry.seconds, 1), "mAP": entry.mAP, "iou": entry.iou}
                 for entry in run.history
             ],
-            "code": _version(),
+            "code": version(),
             "torch": str(torch.__version__),
             "precision": precision_of(config),
             "processes": processes,
             "threads": torch.get_num_threads(),
-            "machine": f"{platform.machine()}, {os.cpu_count()} cores, {torch.backends.cpu.get_cpu_capability()}",
+            "machine": _machine(),
         },
         licence=_licence(data),
     )
@@ -70,13 +70,21 @@ def _licence(data: DataRecord) -> str:
     return start.licence or f"That of the weights it started from, {start.name}, whose card names none."
 
 
-def _command(processes: int) -> str:
+def command(processes: int = 1) -> str:
+    """This process as a command line."""
     launcher = ["python"] if processes == 1 else ["torchrun", "--standalone", f"--nproc-per-node={processes}"]
+    program = Path(sys.argv[0]).name
     options = [word for word in sys.argv[1:] if word != "--resume"]
-    return shlex.join([*launcher, Path(sys.argv[0]).name, *options])
+    return shlex.join([*launcher, *(["-m", "unet"] if program == "__main__.py" else [program]), *options])
 
 
-def _version() -> str:
+def _machine() -> str:
+    """Processor and, where there is one, GPU."""
+    parts = [platform.machine(), f"{os.cpu_count()} cores", torch.backends.cpu.get_cpu_capability()]
+    return ", ".join([*parts, torch.cuda.get_device_name()] if torch.cuda.is_available() else parts)
+
+
+def version() -> str:
     """The package's version, and the commit where it runs from a checkout."""
     version = metadata.version("salt-unet")
     git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
