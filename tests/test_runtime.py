@@ -55,6 +55,22 @@ def test_without_its_packages_onnx_runtime_is_not_taken(small_model, monkeypatch
         Segmenter(small_model, CARD, runtime=runtime.ONNX_RUNTIME)
 
 
+@pytest.mark.parametrize("name", EXACT)
+def test_the_number_of_threads_does_not_matter(small_model, name):
+    if name not in runtime.runtimes(small_model):
+        pytest.skip("the extra `fast` is not installed")
+    segmenter, images, threads = Segmenter(small_model, CARD, runtime=name), noise(7), torch.get_num_threads()
+    found = []
+    try:
+        for count in (1, 2, 3, 8):  # a share of the batch for each, one of another size, and fewer tiles than threads
+            torch.set_num_threads(count)
+            found.append(segmenter.probabilities(images))
+    finally:
+        torch.set_num_threads(threads)
+    for other in found[1:]:
+        np.testing.assert_allclose(other, found[0], atol=1e-6)
+
+
 def test_threads_share_a_network_and_each_computes_on_its_own_number_of_threads(small_model):
     """The bits do not depend on how many others compute at the same time."""
     segmenter, images = Segmenter(small_model, CARD), noise(16)

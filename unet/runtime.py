@@ -3,6 +3,8 @@
 import copy
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -83,7 +85,11 @@ class _Bfloat16:
 
 
 class _OnnxRuntime:
-    """A network computed by ONNX Runtime, on as many threads as PyTorch has where it is called."""
+    """A network computed by ONNX Runtime, on as many threads as PyTorch has where it is called.
+
+    Where there is a tile for each thread, each computes its share of the batch alone: threads that wait for each other
+    after every layer take a tenth more.
+    """
 
     def __init__(self, model: UNet) -> None:
         from unet import onnx_graph  # of an extra
@@ -91,9 +97,19 @@ class _OnnxRuntime:
         self._graph = onnx_graph.graph(model).SerializeToString()
         self._sessions: dict[int, onnxruntime.InferenceSession] = {}  # by their number of threads
         self._lock = threading.Lock()
+        self._pool = ThreadPoolExecutor()
 
     def __call__(self, x: Tensor) -> Tensor:
-        (logits,) = self._session(torch.get_num_threads()).run(None, {"image": x.numpy()})
+        threads = torch.get_num_threads()
+        if len(x) < threads or threads == 1:
+            return self._run(self._session(threads), x)
+        run = partial(self._run, self._session(1))
+        own, *others = x.tensor_split(threads)
+        coming = [self._pool.submit(run, share) for share in others]
+        return torch.cat([run(own), *(share.result() for share in coming)])
+
+    def _run(self, session: "onnxruntime.InferenceSession", x: Tensor) -> Tensor:
+        (logits,) = session.run(None, {"image": x.numpy()})
         return torch.from_numpy(logits)
 
     def _session(self, threads: int) -> "onnxruntime.InferenceSession":
