@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import math
+import shlex
 import shutil
 import signal
 import sys
@@ -16,12 +17,14 @@ import numpy as np
 import pytest
 import safetensors
 import torch
+import tyro
 from rich.console import Console
 
 from tests.robustness.hostile_files import flipped, plant
 from train import main
 from unet import Segmenter, checkpoint, metrics
 from unet.card import Card
+from unet.cli.main import main as run_command
 from unet.data import dataset
 from unet.data.batches import epoch_order
 from unet.data.places import DataError
@@ -412,6 +415,28 @@ def test_a_full_disk_ends_a_run_in_one_sentence_and_it_goes_on_with_more_room(mo
         with pytest.raises(TrainingError, match=r"^runs/a cannot be written \(No space left on device\).* --resume$"):
             train(TrainingConfig(name="a", **TINY), QUIET)
     assert resumed(capsys, "a")[0] == card.sha256
+
+
+def test_the_commands_of_the_readme_make_weights(tgs):
+    """Each as it stands there, for one epoch of a tiny network."""
+    shutil.copytree(tgs, "data/tgs-salt")
+    split = trained("card", data=tgs, **ONE)[0].with_suffix(".json").read_bytes()
+    plant(Path("weights"), {"salt-unet.json": split})
+    small = ["--model.encoder", "blocks", "--model.width", "2", "--model.depth", "2"]
+    tiny = ["--epochs", "1", "--batch-size", "4", "--validate-every", "1", *small]
+    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    recipe = readme[readme.index("### The recipe") : readme.index("## Results")]
+    commands = [shlex.split(line)[1:] for line in recipe.splitlines() if line.startswith("    python ")]
+    for program, *words in commands[:-1]:
+        assert program == "train.py"
+        train(tyro.cli(TrainingConfig, args=words + tiny), QUIET)
+    assert commands[-1][:2] == ["-m", "unet"]
+    assert run_command(commands[-1][2:]) == 0
+    card = checkpoint.read_card(Path("runs/salt-unet.safetensors"))
+    assert len(card.training["mean_of"]) == 2
+    student = card.training["mean_of"][1]["training"]
+    assert len(student["taught_by"]) == 4
+    assert card.claim.count == len(card.split.val)
 
 
 @pytest.mark.parametrize(

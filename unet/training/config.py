@@ -15,7 +15,13 @@ from unet.model import UNetConfig
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """Trains a U-Net and writes its weights and card to runs/NAME/."""
+    """Trains a U-Net and writes its weights and card to runs/NAME/.
+
+    The best networks are made in rounds. Some teachers with --model.encoder efficientnet-lite0 learn from the labelled
+    tiles. A student learns from them and, with --teacher, from the tiles that their mean labels. It surpasses them, and
+    becomes one of the teachers of the next round, which goes on from its weights with --start-from; with --survey-share
+    the network also learns what other surveys look like. README.md has the commands.
+    """
 
     data: Path | None = None
     """Folder with the TGS data (train.zip or train/, and sections.csv), or the zip or folder of tiles itself, with
