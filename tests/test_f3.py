@@ -54,29 +54,45 @@ def test_the_prediction_is_the_segmenters_at_another_scale(small_weights):
     np.testing.assert_allclose(scaled, expected, atol=1e-6)
 
 
-def test_a_row_counts_salt_where_something_was_recorded():
-    known, predicted, reference = np.ones((4, 5), bool), np.zeros((4, 5), bool), np.zeros((4, 5), bool)
-    known[0, :2] = False
-    predicted[0, 1:3] = predicted[3] = reference[3, :3] = True
-    # 6 of 18 recorded, 1 of 8 in the upper half, 1 of 2 not recorded; 3 in common of 6
-    assert f3.row(predicted, reference, known) == "33.3% | 12.5% | 50.0% | 0.50"
+def test_the_regions_are_apart_and_the_core_has_the_area_of_its_outline():
+    known = np.ones(f3.SHAPE, bool)
+    known[:9, 20:40] = False
+    core, outside, gaps = f3.regions(known)
+    rows, columns = np.array(f3.CORE, float).T
+    doubled = rows * np.roll(columns, -1) - columns * np.roll(rows, -1)  # the shoelace formula
+    assert core.sum() == pytest.approx(abs(doubled.sum()) / 2, rel=0.05)  # the outline itself is inside
+    assert (core[385, 500], core[340, 480]) == (True, False)
+    assert (gaps.sum(), outside.sum()) == (180, known.size - 180 - 108 * 300)
+    assert not ((core | gaps) & outside).any()
+
+
+def test_a_row_is_the_mean_in_the_core_and_what_is_above_one_half():
+    probability = np.array([[0.2, 0.6, 1.0, 0.6], [0.9, 0.1, 0.5, 0.0]], np.float32)
+    core, outside, gaps = np.zeros((3, 2, 4), bool)
+    core[0, :3] = outside[1] = gaps[0, 3] = True
+    assert f3.row(probability, core, outside, gaps) == "0.60 | 66.67% | 25.00% | 100.00%"
 
 
 def test_the_script_prints_its_tables_and_draws(monkeypatch, capsys, tmp_path, small_weights):
     monkeypatch.chdir(tmp_path)  # without the competition's tiles
     monkeypatch.setattr(sys, "argv", ["", "--data", ".", "--image", "f3.png", "--weights", str(small_weights)])
+    monkeypatch.setattr(f3, "SETTINGS", [f3.NAIVE, f3.CHOSEN])
     assert f3.main() == 1
     assert capsys.readouterr().err.startswith("error: expected inline_300.npy, got no such file; ")
-    amplitudes = RNG.normal(0, 3000, (130, 150)).astype(np.float32)
+    amplitudes = RNG.normal(0, 3000, f3.SHAPE).astype(np.float32)
     amplitudes[:9, 20:40] = 0
+    np.save("inline_300.npy", amplitudes.T)
+    assert f3.main() == 1
+    assert "error: expected amplitudes of shape (398, 887), got (887, 398); " in capsys.readouterr().err
     np.save("inline_300.npy", amplitudes)
     assert f3.main() == 0
     rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("small |")]
+    segmenter, regions = Segmenter.load(small_weights), f3.regions(f3.recorded(amplitudes))
     for row, setting in zip(rows, f3.SETTINGS, strict=True):
-        assert row.startswith(f"small | {setting} | ")
-        assert setting != f3.CHOSEN or row.endswith(" | 1.00")  # the chosen setting agrees with itself
+        assert row == f"small | {setting} | {f3.row(f3.predict(segmenter, amplitudes, setting), *regions)}"
+    height, width = f3.SHAPE
     with Image.open("f3.png") as image:
-        assert image.size == (f3.WIDTH, round(f3.WIDTH * (3 * 130 + 2 * f3.GAP) / 150))
-        top = np.asarray(image.convert("L"), float)[20 : round(f3.WIDTH * 120 / 150)]
-    grey = f3.resize(f3.image(amplitudes, f3.NAIVE), round(f3.WIDTH * 130 / 150), f3.WIDTH)[20 : len(top) + 20]
-    assert np.corrcoef(top.ravel(), grey.ravel())[0, 1] > 0.95  # the input is on top, but for 32 colours
+        assert image.size == (f3.WIDTH, round(f3.WIDTH * (3 * height + 2 * f3.GAP) / width))
+        top = np.asarray(image.convert("L"), float)[20 : round(f3.WIDTH * (height - 10) / width)]
+    grey = f3.resize(f3.image(amplitudes, f3.NAIVE), round(f3.WIDTH * height / width), f3.WIDTH)[20 : len(top) + 20]
+    assert np.corrcoef(top.ravel(), grey.ravel())[0, 1] > 0.95  # the input is on top, but for few colours
