@@ -77,7 +77,7 @@ def distances():
     config = TrainingConfig(batch_size=BATCH, sections_per_epoch=2 * BATCH, precision="64-true", model=SMALL)
     fabric = launch(config)
     inputs = new_inputs(config, fabric.device, lambda _: None)
-    run = loop.Run(inputs, None, fabric, Reporter(Console(), quiet=True))
+    run = loop.Run(inputs, None, fabric, Reporter(Console(), True, config.folder))
     alone, tiles, found = copy.deepcopy(run.model), synthetic_sections(2 * BATCH, 0), []
     padding = Padding.to_multiple(101, 101, config.model.stride)
 

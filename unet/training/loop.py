@@ -36,7 +36,7 @@ from unet.training.errors import TrainingError
 from unet.training.inputs import RunInputs, new_inputs, resumed_inputs
 from unet.training.launch import is_lost_process, launch
 from unet.training.losses import segmentation_loss
-from unet.training.progress import Reporter
+from unet.training.progress import Position, Reporter
 from unet.training.provenance import with_provenance
 from unet.training.resume import HistoryEntry, ResumeState, find_start, write_state, writing_to
 
@@ -61,7 +61,7 @@ def train(config: TrainingConfig, console: Console | None = None) -> Path:
     """
     start = find_start(config)
     fabric = launch(start.config)
-    reporter = Reporter(console or Console(stderr=True), quiet=not fabric.is_global_zero)
+    reporter = Reporter(console or Console(stderr=True), not fabric.is_global_zero, start.config.folder)
     for message in start.messages:
         reporter.say(message)
     if fabric.is_global_zero:
@@ -76,7 +76,7 @@ def train(config: TrainingConfig, console: Console | None = None) -> Path:
             else resumed_inputs(state, config, fabric.device, say)
         )
         run = Run(inputs, state, fabric, reporter)
-        with reporter.progress:
+        with reporter.bar:
             while run.epochs < run.config.epochs:
                 run.epoch()
         return run.finish()
@@ -124,7 +124,6 @@ class Run:
             self.average.network.load_state_dict(state.moving_average)
             self.optimizer.load_state_dict(state.optimizer)
             self.history, self.epochs, self.seconds = list(state.history), state.epochs, state.history[-1].seconds
-        self.bar = reporter.progress.add_task("", total=self.config.epochs, completed=self.epochs)
 
     def _pools(self, inputs: RunInputs) -> Iterator[Pool]:
         """The tiles that every epoch takes some of, beside all of the labelled ones: pseudo-labelled and synthetic."""
@@ -153,15 +152,16 @@ class Run:
         sections = config.sections_per_epoch
         labelled = self.labelled or synthetic_sections(sections, number * sections).to(fabric.device)
         tiles = epoch_tiles(labelled, self.pools, number)
-        lovasz = number >= config.lovasz_from * config.epochs
+        late = number >= config.lovasz_from * config.epochs
+        lovasz = config.lovasz_share if late else 0.0
         processes = fabric.world_size, fabric.global_rank
         order = epoch_order(len(tiles.ids), config.seed, number, config.batch_size, *processes)
-        pairs = self._batches(tiles, order, 1.0 if lovasz else config.coarse)
-        loss = self._learn(pairs, tiles, order, config.lovasz_share if lovasz else 0.0, began)
+        pairs = self._batches(tiles, order, 1.0 if late else config.coarse)
+        loss = self._learn(pairs, tiles, order, lovasz, began)
         self.epochs += 1
         due = self.epochs % config.validate_every == 0 or self.epochs == config.epochs
         if due and fabric.is_global_zero:
-            self._validate(loss, order.size * fabric.world_size / (time.monotonic() - began), began)
+            self._validate(loss, lovasz, order.size * fabric.world_size / (time.monotonic() - began), began)
         self.seconds += time.monotonic() - began
         fabric.barrier()
 
@@ -211,13 +211,24 @@ class Run:
                 if not np.isfinite(losses).all():
                     bad = int(np.flatnonzero(~np.isfinite(losses))[0])
                     raise self._exploded(f"the loss is {losses[bad]}", bad, tiles, order)
-                speed = (step + 1) * x.shape[0] * fabric.world_size / (time.monotonic() - began)
-                status = f"loss {losses[-1]:.4f}  {speed:.1f} tiles/s"
-                self.reporter.progress.update(self.bar, completed=self.epochs + (step + 1) / steps, description=status)
+                self._show(losses[-1], (step + 1) / steps, (step + 1) * x.shape[0] * fabric.world_size, began)
         # The last step has no loss after it; if it was too large, its weights must not be saved.
         if not all(value.isfinite().all() for value in self.average.network.state_dict().values()):
             raise self._exploded("the weights are no longer finite", steps - 1, tiles, order)
         return float(np.mean(losses))
+
+    def _show(self, loss: float, fraction: float, tiles: int, began: float) -> None:
+        """Shows where the run is, after a fraction of an epoch and so many tiles of it."""
+        took, done, epochs = time.monotonic() - began, self.epochs + fraction, self.config.epochs
+        position = Position(
+            epoch=done,
+            epochs=epochs,
+            loss=loss,
+            learning_rate=self.optimizer.param_groups[0]["lr"],
+            tiles_per_second=tiles / took,
+            seconds_left=(self.seconds + took) / done * (epochs - done),
+        )
+        self.reporter.show(position)
 
     def _exploded(self, problem: str, step: int, tiles: TrainingSet, order: NDArray[np.int64]) -> TrainingError:
         number, batch = self.epochs, ", ".join(tiles.ids[row] for row in order[step])
@@ -228,13 +239,14 @@ class Run:
             "try a lower --learning-rate under another --name"
         )
 
-    def _validate(self, loss: float, speed: float, began: float) -> None:
+    def _validate(self, loss: float, lovasz: float, speed: float, began: float) -> None:
         """Scores the moving average on the validation tiles, and writes it with the entry of its epoch."""
         network, number = Segmenter(self.average.network, _DRAFT), self.epochs
         found = scores(network, self.dataset.val, threshold=0.5)
         seconds = self.seconds + time.monotonic() - began
-        result = {"loss": loss, "mAP": found.mAP, "iou": found.iou, "tiles_per_second": speed, "seconds": seconds}
-        self.history.append(HistoryEntry(epoch=number, **result))
+        rate = learning_rate(self.config, number / self.config.epochs)
+        measured = {"tiles_per_second": speed, "seconds": seconds, "learning_rate": rate, "lovasz": lovasz}
+        self.history.append(HistoryEntry(epoch=number, loss=loss, mAP=found.mAP, iou=found.iou, **measured))
         self._save(replace(_DRAFT, metrics={validation_split(self.dataset): asdict(found)}))
         left = seconds / number * (self.config.epochs - number)
         self.reporter.say(

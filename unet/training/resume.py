@@ -28,7 +28,17 @@ _DIGEST = hashlib.sha256().digest_size  # bytes before the content
 
 
 class HistoryEntry(Struct, frozen=True, kw_only=True):
-    """An epoch that was validated: its mean loss, scores at threshold 0.5 without TTA, seconds since the run began."""
+    """An epoch that was validated.
+
+    Attributes:
+        epoch: its number, from 1.
+        loss: its mean.
+        mAP, iou: of the validation tiles at threshold 0.5 without TTA.
+        tiles_per_second: that were learned from.
+        seconds: since the run began.
+        learning_rate: at its end.
+        lovasz: share of the Lovász hinge in its loss.
+    """
 
     epoch: int
     loss: float
@@ -36,6 +46,8 @@ class HistoryEntry(Struct, frozen=True, kw_only=True):
     iou: float
     tiles_per_second: float
     seconds: float
+    learning_rate: float
+    lovasz: float
 
 
 class ResumeState(Struct, frozen=True, kw_only=True):
