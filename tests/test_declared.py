@@ -8,7 +8,9 @@ import pytest
 from PIL import Image
 
 from tests.robustness.hostile_files import encoded
-from unet.files.images import ImageError, decode, read_image, read_mask
+from unet.amplitude import Limits
+from unet.files.images import ImageError, LimitsNeededError, decode, read_amplitudes, read_image, read_mask
+from unet.image import DARK
 
 GREY = np.random.default_rng(0).integers(0, 256, (20, 30), np.uint8)
 GREY[0, :2] = 0, 255
@@ -92,7 +94,7 @@ def test_a_file_gives_the_greys_it_declares(content, note):
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (tiff(SIGNED8.astype(np.int16) * 256, 16, sample_format=2), "got int16; for seismic amplitudes"),
+        (tiff(SIGNED8.astype(np.int16) * 256, 16, sample_format=2), "got int16; give seismic amplitudes limits"),
         (tiff(FLOAT.astype(np.float16), 16, sample_format=3), "got one of 16 bits, floating-point"),
         (tiff(FLOAT, 32, sample_format=3, photometric=0), "whose 0 is white"),
         (tiff(GREY, 8, pages=2), "expected one page, got several; save each as a file of its own"),
@@ -137,5 +139,38 @@ def test_a_jpeg_of_a_mask_has_lost_its_zeros():
 
 @pytest.mark.parametrize("bits", [8, 16, 32])
 def test_a_mask_of_signed_numbers(bits):
-    array = np.where(SALT, 1 if bits == 32 else -1, 0).astype(f"i{bits // 8}")  # Pillow's 32 bits are read up to 65535
+    array = np.where(SALT, -1, 0).astype(f"i{bits // 8}")
     np.testing.assert_array_equal(read_mask(tiff(array, bits, sample_format=2), "a").salt, SALT)
+
+
+@pytest.mark.parametrize(
+    ("array", "bits", "kind"),
+    [
+        (np.arange(-300, 300).reshape(20, 30).astype(np.int16) * 100, 16, 2),
+        (np.arange(-300, 300).reshape(20, 30).astype(np.int32) * 1_000_000, 32, 2),
+        (np.arange(-300, 300).reshape(20, 30).astype(np.float32) / 7, 32, 3),
+    ],
+)
+@pytest.mark.parametrize("order", "<>")
+def test_numbers_without_a_white_are_amplitudes_of_the_files_own_numbers(array, bits, kind, order):
+    content = tiff(array, bits, sample_format=kind, order=order)
+    with pytest.raises(LimitsNeededError, match="--amplitude-limits LOW HIGH or --clip-percentile P"):
+        read_image(content, "a.tif")
+    np.testing.assert_array_equal(read_amplitudes(content, "a.tif"), array)
+    low, high = float(array.min()), float(array.max())
+    reading = read_image(content, "a.tif", limits=Limits(low, high))
+    np.testing.assert_allclose(reading.grey, (array - low) / (high - low), atol=1e-6)
+    assert not reading.notes
+
+
+def test_unsigned_numbers_beyond_what_pillow_holds():
+    array = np.arange(600).reshape(20, 30).astype(np.uint32) * 7_000_000  # up to 4.2e9
+    np.testing.assert_array_equal(read_amplitudes(tiff(array, 32), "a.tif"), array)
+
+
+def test_limits_stretch_an_image_that_stays_far_below_its_white():
+    content = encoded(np.linspace(0, 4000, 600).round().astype(np.uint16).reshape(20, 30))
+    assert read_image(content, "a").notes == (DARK,)
+    reading = read_image(content, "a", limits=Limits(4000, 0))  # the other polarity
+    np.testing.assert_allclose(reading.grey, np.linspace(1, 0, 600).reshape(20, 30), atol=1 / 4000)
+    assert not reading.notes

@@ -52,7 +52,7 @@ def test_what_was_guessed_is_said():
         (grey, np.zeros((2, 16, 16, 3), np.uint8), "pass several images one by one"),
         (grey, np.zeros(16, np.uint8), r"got \(16,\)"),
         (grey, np.zeros((15, 40), np.uint8), "at least 16 x 16 pixels, got 15 x 40"),
-        (grey, np.zeros((16, 16), np.int16), "got int16; for seismic amplitudes call unet.image.from_amplitude"),
+        (grey, np.zeros((16, 16), np.int16), "got int16; give seismic amplitudes limits: --amplitude-limits LOW"),
         (grey, np.zeros((16, 16), bool), "got bool"),
         *((grey, np.full((16, 16), value), "NaN or infinity .*from_amplitude") for value in (np.nan, np.inf)),
         *((grey, np.full((16, 16), v), rf"in \[0, 1\], got {v} to {v}; .*from_amplitude") for v in (1.5, -0.1)),

@@ -30,10 +30,31 @@ _PIECE = 1_000_000  # pixels converted at a time
 _RANGE = {np.dtype(np.uint8): (0.0, 255.0), np.dtype(np.uint16): (0.0, 65535.0), np.dtype(np.int8): (-128.0, 127.0)}
 _FAR_BELOW = 0.25  # of white: an image with no brighter value probably has fewer bits than its type
 
+_LIMITS = (
+    "give seismic amplitudes limits: --amplitude-limits LOW HIGH or --clip-percentile P of predict, in Python "
+    "unet.image.from_amplitude(array, low, high)"
+)
+
+_LIMITS = (
+    "give seismic amplitudes limits: --amplitude-limits LOW HIGH or --clip-percentile P of predict, in Python "
+    "unet.image.from_amplitude(array, low, high)"
+)
+
 SIGNED = "signed bytes: -128 was taken as black, 127 as white"
-DARK = "the brightest value is far below white; if the numbers have fewer bits than their type, scale them first"
+DARK = (
+    "the brightest value is far below white, so the image is nearly black; --clip-percentile 0.5 of predict, or the "
+    "switch in the app, stretches what is used"
+)
 UNKNOWN_COLOURS = "strong colours of no colour map that is known here: their brightness was taken; save it as grey"
 MARGIN = "an area of one grey at the edge is no section, and never salt"
+
+
+class AmplitudeError(ValueError):
+    """Real numbers without a black and a white; the message says how to give them limits."""
+
+
+class AmplitudeError(ValueError):
+    """Real numbers without a black and a white; the message says how to give them limits."""
 
 
 class Reading(NamedTuple):
@@ -56,8 +77,9 @@ def grey(image: ImageArray) -> Grey:
         (H, W) float32 in [0, 1].
 
     Raises:
-        ValueError: another shape or type, fewer than 16 pixels a side, NaN, infinite or masked values, or a float
-            that is not in [0, 1].
+        AmplitudeError: signed or wide integers, NaN or infinite values, or floating point that is not in [0, 1]:
+            numbers that need limits, see ``from_amplitude`` and ``unet.amplitude``.
+        ValueError: another shape or type, fewer than 16 pixels a side, or masked values.
 
     Example:
         >>> grey(np.full((16, 16), 51, np.uint8))[0, 0]
@@ -84,10 +106,8 @@ def read(image: ImageArray) -> Reading:
     limits = _RANGE.get(image.dtype.newbyteorder("="))
     if limits is None:
         if not np.issubdtype(image.dtype, np.floating):
-            raise ValueError(
-                f"expected uint8, uint16, int8 or floating point in [0, 1], got {_named(image.dtype)}; "
-                "for seismic amplitudes call unet.image.from_amplitude first"
-            )
+            refusal = f"expected uint8, uint16, int8 or floating point in [0, 1], got {_named(image.dtype)}"
+            raise AmplitudeError(f"{refusal}; {_LIMITS}") if image.dtype.kind in "iu" else ValueError(refusal)
         _check_float(image)
         limits = 0.0, 1.0
     notes = [SIGNED] if image.dtype == np.int8 else []
@@ -145,13 +165,12 @@ def _bytes(image: ImageArray, limits: tuple[float, float]) -> NDArray[np.uint8]:
 
 
 def _check_float(image: ImageArray) -> None:
-    help_ = "for seismic amplitudes call unet.image.from_amplitude(array, low, high) first"
     with np.errstate(invalid="ignore"):
         low, high = image.min(), image.max()  # either is NaN where a value is
     if not (np.isfinite(low) and np.isfinite(high)):
-        raise ValueError(f"expected finite values, got NaN or infinity in the image; {help_}")
+        raise AmplitudeError(f"expected finite values, got NaN or infinity in the image; {_LIMITS}")
     if low < 0 or high > 1:
-        raise ValueError(f"expected floating point in [0, 1], got {low:.6g} to {high:.6g}; {help_}")
+        raise AmplitudeError(f"expected floating point in [0, 1], got {low:.6g} to {high:.6g}; {_LIMITS}")
 
 
 def _named(dtype: np.dtype[np.generic]) -> str:

@@ -103,7 +103,10 @@ def refused() -> dict[str, tuple[bytes, str]]:
         "infinite.npy": (npy(np.full((20, 20), -np.inf)), finite),
         "amplitudes.npy": (npy(EXPECTED * 9000 - 4000), "floating point in [0, 1], got -1776.47 to"),
         "table.npy": (npy(np.zeros((20, 20), [("a", "u1"), ("b", "f4")])), "got a table"),
-        "integers-outside.tif": (encoded(WIDE.astype(np.int32) * 1000, "TIFF"), "32-bit integers from 0 to 65535"),
+        "integers-outside.tif": (
+            encoded(WIDE.astype(np.int32) * 1000, "TIFF"),
+            "got int32; give seismic amplitudes limits",
+        ),
         "lab.tif": (encoded(Image.new("LAB", (48, 40)), "TIFF"), "colours of the kind LAB"),
         "large.png": (made.png(2**31 - 1, 2**31 - 1), too_large),
         "large-animation.png": (made.animated_png(100_000, 60_000), too_large),

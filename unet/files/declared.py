@@ -63,8 +63,8 @@ def read(image: Image.Image, significant: int | None) -> Decoded:
         significant: bits in use that the file declares (a PNG's sBIT); None where it declares none.
 
     Returns:
-        (H, W) or (H, W, 3), uint8 or uint16; int8 or int16 from a TIFF of signed numbers, float32 from one of floating
-        point.  Alpha is dropped, palettes and CMYK become RGB.
+        (H, W) or (H, W, 3), uint8 or uint16; int8 or int16 from a TIFF of signed numbers, int32 or uint32 from one
+        beyond 16 bits, float32 from one of floating point.  Alpha is dropped, palettes and CMYK become RGB.
 
     Raises:
         UnreadableError: numbers or colours of an unsupported kind.
@@ -127,8 +127,10 @@ def _of_tiff(image: TiffImagePlugin.TiffImageFile, notes: list[str]) -> ImageArr
         raise UnreadableError("expected unsigned numbers in colours, got signed ones; save it as 8-bit or 16-bit grey")
     if inverted and array.dtype.kind == "f":
         raise UnreadableError("expected floating point whose 0 is black, got one whose 0 is white; save it as NPY")
-    if mode == "I":
+    if mode == "I" and array.dtype == np.uint16:
         notes.append(WHOLE_NUMBERS)
+    if array.dtype == np.int32 and kind == UNSIGNED:  # Pillow has no larger type
+        return array.view(np.uint32)
     if mode.startswith("I;16") and bits[:1] < (16,):
         array = _of_bits(array, bits[0], notes)
     elif mode.startswith("I;16") and isinstance(highest := tags.get(MAX_VALUE), tuple) and 255 <= highest[0] < 65535:
@@ -153,11 +155,7 @@ def _of_mode(image: Image.Image) -> ImageArray:
         return np.asarray(image).astype(np.uint16)
     if image.mode == "I":
         values = np.asarray(image)
-        if values.min() < 0 or values.max() > 65535:
-            raise UnreadableError(
-                "expected 32-bit integers from 0 to 65535, got others; save it as 8-bit, 16-bit or NPY"
-            )
-        return values.astype(np.uint16)
+        return values.astype(np.uint16 if values.min() >= 0 and values.max() <= 65535 else np.int32)
     if image.mode in ("L", "RGB", "F"):
         return np.array(image)
     if image.mode not in _MODES:

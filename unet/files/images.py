@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError, _imaging
 
-from unet import image
+from unet import amplitude, image
+from unet.amplitude import Amplitudes, Limits
 from unet.files import declared
-from unet.files.declared import FIRST_FRAME, Decoded, UnreadableError
+from unet.files.declared import FIRST_FRAME, WHOLE_NUMBERS, Decoded, UnreadableError
 from unet.files.printable import reason
 from unet.image import ImageArray, Reading, salt
 
@@ -44,6 +45,14 @@ class ImageError(ValueError):
     """A file that cannot be used as an image; the message is one sentence with its name and the reason."""
 
 
+class LimitsNeededError(ImageError):
+    """A file of amplitudes, which are an image once they have limits."""
+
+
+class LimitsNeededError(ImageError):
+    """A file of amplitudes, which are an image once they have limits."""
+
+
 @dataclass(frozen=True)
 class Mask:
     """A ground-truth mask.
@@ -60,17 +69,42 @@ class Mask:
     notes: tuple[str, ...] = ()
 
 
-def read_image(content: bytes, name: str, largest: int = LARGEST_PIXELS) -> Reading:
+def read_image(content: bytes, name: str, largest: int = LARGEST_PIXELS, limits: Limits | None = None) -> Reading:
     """An image file as (H, W) float32 in [0, 1], with notes on what was guessed or left out.
 
     Args:
         content: the whole file.
         name: of the file, for errors.
         largest: pixels that the caller takes.
+        limits: the numbers that become black and white; None takes those of the file's type, which amplitudes lack.
 
     Raises:
-        ImageError: more than ``largest`` pixels, or what ``decode`` or ``unet.image.read`` does not take.
+        LimitsNeededError: amplitudes, and no limits.
+        ImageError: more than ``largest`` pixels, or what ``decode``, ``unet.image.read`` or, with limits,
+            ``unet.amplitude.read`` does not take.
     """
+    decoded = _decode_at_most(content, name, largest)
+    with _named(name):
+        if limits is None:
+            reading = image.read(decoded.array)
+        else:
+            reading = amplitude.read(decoded.array, limits)
+    notes = tuple(note for note in decoded.notes if limits is None or note != WHOLE_NUMBERS)
+    return Reading(reading.grey, (*notes, *reading.notes))
+
+
+def read_amplitudes(content: bytes, name: str, largest: int = LARGEST_PIXELS) -> Amplitudes:
+    """The numbers of a file, to choose limits by: (H, W), as ``decode`` gives them.
+
+    Raises:
+        ImageError: more than ``largest`` pixels, colours, or what ``decode`` does not take.
+    """
+    decoded = _decode_at_most(content, name, largest)
+    with _named(name):
+        return amplitude.one_channel(decoded.array)
+
+
+def _decode_at_most(content: bytes, name: str, largest: int) -> Decoded:
     decoded = decode(content, name)
     with _named(name):
         shape = decoded.array.shape
@@ -79,8 +113,7 @@ def read_image(content: bytes, name: str, largest: int = LARGEST_PIXELS) -> Read
                 f"expected at most {largest:,} pixels, got {shape[0]:,} x {shape[1]:,}; "
                 "cut it into smaller images, or use python -m unet predict"
             )
-        reading = image.read(decoded.array)
-    return Reading(reading.grey, (*decoded.notes, *reading.notes))
+    return decoded
 
 
 def read_mask(content: bytes, name: str) -> Mask:
@@ -117,6 +150,8 @@ def _named(name: str) -> Iterator[None]:
     """Raises any ``ValueError`` as an ``ImageError`` that starts with the name of a file."""
     try:
         yield
+    except image.AmplitudeError as error:
+        raise LimitsNeededError(f"{name}: {error}") from None
     except ValueError as error:
         raise ImageError(f"{name}: {error}") from None
 
@@ -130,9 +165,10 @@ def decode(content: bytes, name: str) -> Decoded:
 
     Returns:
         The ``array`` of an image is (H, W) or (H, W, 3), uint8 or uint16, scaled to the white that the file declares
-        (int8 or int16 from a TIFF of signed numbers, float32 from one of floating point).  Alpha is dropped, palettes
-        and CMYK become RGB, an EXIF rotation is applied, and of an animation the first frame is taken.  An NPY gives
-        whatever array it holds; ``unet.image.read`` checks whether that is an image.
+        (int8 or int16 from a TIFF of signed numbers, int32 or uint32 from one beyond 16 bits, float32 from one of
+        floating point).  Alpha is dropped, palettes and CMYK become RGB, an EXIF rotation is applied, and of an
+        animation the first frame is taken.  An NPY gives whatever array it holds; ``unet.image.read`` checks whether
+        that is an image.
 
     Raises:
         ImageError: empty, truncated, no image, of an unsupported kind, with several pages, or larger than 50 million
