@@ -1,33 +1,22 @@
 """The page Evaluation: the scores of the chosen weights on labelled tiles, how they learned, and what size costs."""
 
 import html
-from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any
 
 import plotly.graph_objects as go
 import streamlit as st
 from plotly.subplots import make_subplots
-from streamlit.delta_generator import DeltaGenerator
 
 from demo import evaluation
+from demo.charts import IOU, MAP, OTHER, QUIET, chart, halves, laid_out, table
 from demo.markdown import markdown
 from demo.state import PageState
 from unet.card import CalibrationPoint
 from unet.metrics import ThresholdPoint
 from unet.report import Group, TileScore
 
-MAP, IOU, OTHER, QUIET = "#d55e00", "#2b8cd0", "#e69f00", "#808890"  # told apart by the colour-blind, light and dark
 state: PageState = st.session_state.page
-
-
-def laid_out(figure: go.Figure, height: int = 300, **layout: Any) -> go.Figure:
-    """A figure in the style of all pages; the axes stand still under a finger that scrolls."""
-    figure.update_layout(
-        height=height, margin={"l": 0, "r": 8, "t": 8, "b": 0}, legend={"orientation": "h", "y": -0.28, "x": 0}
-    )
-    figure.update_xaxes(fixedrange=True)
-    figure.update_yaxes(fixedrange=True)
-    return figure.update_layout(**layout)
 
 
 def add_scores(figure: go.Figure, x: Sequence[float], scores: list[tuple[float, float]], **style: Any) -> None:
@@ -174,19 +163,6 @@ def draw_sizes(sizes: list[evaluation.Size], chosen: evaluation.Evaluation | Non
     )
 
 
-def chart(title: str, figure: go.Figure, line: str) -> None:
-    """One view: its name, its figure, and what it shows and does not."""
-    st.subheader(title)
-    st.plotly_chart(figure, key=title, config={"displayModeBar": False})
-    st.caption(line)
-
-
-def table(rows: list[dict[str, object]], formats: dict[str, str], height: int | Literal["auto"] = "auto") -> None:
-    """Numbers of which every column has its own format."""
-    columns = {name: st.column_config.NumberColumn(format=text) for name, text in formats.items()}
-    st.dataframe(rows, hide_index=True, height=height, column_config=columns)
-
-
 def show_groups(title: str, groups: list[Group], line: str) -> None:
     """Bars, and the same and more as numbers."""
     chart(title, draw_groups(groups), line)
@@ -253,12 +229,6 @@ def show_report(found: evaluation.Evaluation) -> None:
         )
     with next(places):
         show_worst(found.worst)
-
-
-def halves() -> Iterator[DeltaGenerator]:
-    """The left and the right half of row after row: a view that is left out leaves no hole."""
-    while True:
-        yield from st.columns(2, gap="large")
 
 
 segmenter, weights = state.segmenter, state.weights.path
