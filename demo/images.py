@@ -1,6 +1,7 @@
 """Images to look at: uploads, synthetic samples and survey tiles, each ready for the network."""
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -10,14 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from demo import places
+from demo.amplitudes import UNCHANGED, AmplitudeRange, LimitsChoice, find_range
 from demo.limits import LARGEST_PIXELS
 from unet import synthetic
 from unet.card import Card
 from unet.data.places import DEFAULT, DataError, labelled_place
 from unet.data.tiles import doubts, find_tiles
-from unet.files.images import ImageError, read_image, read_mask
+from unet.files.images import ImageError, LimitsNeededError, read_amplitudes, read_image, read_mask
 from unet.files.listing import ImageFile
-from unet.image import Grey, Mask, grey
+from unet.image import DARK, Grey, Mask, Reading, grey
 from unet.margin import margin
 
 
@@ -31,6 +33,7 @@ class SeismicImage:
         truth: (H, W) bool, True = salt, where it is known.
         note: where it comes from, in a few words.
         guessed: what of it, or of its truth, was guessed or left out, in plain sentences.
+        amplitudes: the numbers of its file, where what is black and white can be chosen.
     """
 
     name: str
@@ -38,6 +41,13 @@ class SeismicImage:
     truth: Mask | None = None
     note: str = ""
     guessed: tuple[str, ...] = ()
+    amplitudes: AmplitudeRange | None = None
+
+    @property
+    def caption(self) -> str:
+        """Its name, its size and where it comes from."""
+        height, width = self.grey.shape
+        return f"{self.name} · {height:,} × {width:,} pixels · {self.note}"
 
     @property
     def pixels(self) -> NDArray[np.uint8]:
@@ -126,12 +136,13 @@ def open_tile(tile: SurveyTile) -> SeismicImage:
     return SeismicImage(tile.name, image.grey, mask.salt, note, (*image.notes, *mask.notes))
 
 
-def open_upload(name: str, content: bytes) -> SeismicImage:
+def open_upload(name: str, content: bytes, choice: LimitsChoice = UNCHANGED) -> SeismicImage:
     """A user's image.
 
     Args:
         name: the file's name; only shown, never trusted.
         content: the whole file, of any kind that ``unet.files.images`` reads.
+        choice: the limits of amplitudes, or of an image far below its white; other images have none.
 
     Returns:
         The image, without a truth.
@@ -139,8 +150,22 @@ def open_upload(name: str, content: bytes) -> SeismicImage:
     Raises:
         ImageError: no image, or one the network cannot take; one sentence that names the file.
     """
-    reading = read_image(content, name, LARGEST_PIXELS)
-    return SeismicImage(name, reading.grey, note="your image", guessed=reading.notes)
+    reading = None
+    with suppress(LimitsNeededError):
+        reading = read_image(content, name, LARGEST_PIXELS)
+    if reading is not None and DARK not in reading.notes:
+        return SeismicImage(name, reading.grey, note="your image", guessed=reading.notes)
+    try:
+        numbers = read_amplitudes(content, name, LARGEST_PIXELS)
+        found = find_range(numbers, choice, needed=reading is None)
+    except ValueError as error:
+        if reading is not None:  # dark colours, or nothing in it to stretch
+            return SeismicImage(name, reading.grey, note="your image", guessed=reading.notes)
+        raise error if isinstance(error, ImageError) else ImageError(f"{name}: {error}") from None
+    if reading is None or found.limits is not None:
+        reading = read_image(content, name, LARGEST_PIXELS, found.limits)
+        reading = Reading(reading.grey, (found.sentence, *reading.notes))
+    return SeismicImage(name, reading.grey, note="your image", guessed=reading.notes, amplitudes=found)
 
 
 def with_truth(image: SeismicImage, name: str, content: bytes) -> SeismicImage:

@@ -5,7 +5,6 @@ one strong sample does not darken all others, and from a whole survey, so that o
 """
 
 import math
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 

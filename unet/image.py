@@ -35,11 +35,6 @@ _LIMITS = (
     "unet.image.from_amplitude(array, low, high)"
 )
 
-_LIMITS = (
-    "give seismic amplitudes limits: --amplitude-limits LOW HIGH or --clip-percentile P of predict, in Python "
-    "unet.image.from_amplitude(array, low, high)"
-)
-
 SIGNED = "signed bytes: -128 was taken as black, 127 as white"
 DARK = (
     "the brightest value is far below white, so the image is nearly black; --clip-percentile 0.5 of predict, or the "
@@ -47,10 +42,6 @@ DARK = (
 )
 UNKNOWN_COLOURS = "strong colours of no colour map that is known here: their brightness was taken; save it as grey"
 MARGIN = "an area of one grey at the edge is no section, and never salt"
-
-
-class AmplitudeError(ValueError):
-    """Real numbers without a black and a white; the message says how to give them limits."""
 
 
 class AmplitudeError(ValueError):

@@ -35,7 +35,7 @@ def test_the_digest_names_the_content_and_the_shape():
     [
         (open_upload, b"", "empty"),
         (open_upload, b"hello, I am text", "PNG, JPEG, TIFF"),
-        (open_upload, npy(np.full((20, 20), np.nan)), "NaN"),
+        (open_upload, npy(np.full((20, 20), np.nan)), "dead traces only"),
         (open_upload, png(np.zeros((2001, 2001), np.uint8)), "expected at most 4,000,000 pixels, got 2,001 x 2,001"),
         (read_truth, png((1 + LEVELS % 2).astype(np.uint8)), "got 1 and 2 alone, .*save 0 where"),
         (read_truth, png(np.zeros((16, 16), np.uint8)), "expected .* size 16 x 17, got 16 x 16"),

@@ -49,10 +49,6 @@ class LimitsNeededError(ImageError):
     """A file of amplitudes, which are an image once they have limits."""
 
 
-class LimitsNeededError(ImageError):
-    """A file of amplitudes, which are an image once they have limits."""
-
-
 @dataclass(frozen=True)
 class Mask:
     """A ground-truth mask.
@@ -85,10 +81,7 @@ def read_image(content: bytes, name: str, largest: int = LARGEST_PIXELS, limits:
     """
     decoded = _decode_at_most(content, name, largest)
     with _named(name):
-        if limits is None:
-            reading = image.read(decoded.array)
-        else:
-            reading = amplitude.read(decoded.array, limits)
+        reading = image.read(decoded.array) if limits is None else amplitude.read(decoded.array, limits)
     notes = tuple(note for note in decoded.notes if limits is None or note != WHOLE_NUMBERS)
     return Reading(reading.grey, (*notes, *reading.notes))
 
