@@ -11,8 +11,7 @@ from demo.cache import find_probability
 from demo.detection import detect
 from demo.explorer import MOST_SAMPLES
 from demo.gradio_files import cached
-from demo.gradio_inputs import check_threshold, choose_segmenter, choose_weights, open_image, sentences
-from demo.weights import load_segmenter
+from demo.gradio_inputs import check_threshold, choose_network, choose_segmenter, open_image, sentences
 from unet import explain, render
 
 
@@ -33,9 +32,8 @@ def predict(
         1, of the image without its margin), salt_pixels, highest_probability, and guessed, sentences about what of the
         image was guessed or left out.
     """
-    chosen = choose_weights(weights)
-    image, segmenter = open_image(picture, None, sample), load_segmenter(chosen.key)
-    probability = find_probability(image, segmenter, chosen.key)
+    image, (key, segmenter) = open_image(picture, sample), choose_network(weights)
+    probability = find_probability(image, segmenter, key)
     detection = detect(probability, check_threshold(threshold, segmenter), margin=image.margin)
     report = {
         "threshold": detection.threshold, "salt_share": detection.share, "salt_pixels": detection.pixels,
@@ -68,7 +66,7 @@ def trace(
         height, width, stride, window (top, left, height, width), lowest, highest, mean, and silent, how many
         channels are zero everywhere.
     """
-    image, segmenter = open_image(picture, None, sample), choose_segmenter(weights)
+    image, segmenter = open_image(picture, sample), choose_segmenter(weights)
     part = explorer.window(image.grey, top, left)
     strides = {known.name: known.stride for known in segmenter.model.sites()}
     maps = segmenter.trace(part).crop(explorer.one_of(site, strides))
@@ -113,7 +111,7 @@ def ablate(
         window (top, left, height, width), salt_share and salt_pixels before and after, mean_change and
         largest_change of the probability.
     """
-    image, segmenter = open_image(picture, None, sample), choose_segmenter(weights)
+    image, segmenter = open_image(picture, sample), choose_segmenter(weights)
     part, threshold = explorer.window(image.grey, top, left), check_threshold(threshold, segmenter)
     names = explorer.known_cuts(cuts or [], segmenter)
     instead = explain.replacements(segmenter, part, explorer.find_fill(fill, part.shape))
@@ -164,7 +162,7 @@ def explain_pixel(
         the smallest rectangles (top, left, height, width) around the pixel that hold 50 and 90 % of the influence;
         receptive_field, how many pixels a side could have any at all; logit, probability, samples, window.
     """
-    image, segmenter = open_image(picture, None, sample), choose_segmenter(weights)
+    image, segmenter = open_image(picture, sample), choose_segmenter(weights)
     part, box = explorer.window(image.grey, top, left), (row, column, height, width)
     request = explorer.read_request({"kind": "pixel", "window": [top, left], "box": box, "samples": samples})
     assert isinstance(request, explorer.PixelRequest)

@@ -10,9 +10,11 @@ import gradio as gr
 from demo.explorer import RequestError, one_of
 from demo.images import SAMPLES, SeismicImage, open_sample, open_upload, with_truth
 from demo.process import give_memory_back
-from demo.weights import Weights, find_weights, load_segmenter
+from demo.weights import Weights, WeightsError, WeightsKey, find_weights, open_weights
 from unet.files.images import ImageError
 from unet.segmenter import Segmenter
+
+REFUSED = (ImageError, RequestError, WeightsError)  # what a user gave cannot be used; the message is for them
 
 
 @contextmanager
@@ -23,7 +25,7 @@ def sentences() -> Iterator[None]:
     """
     try:
         yield
-    except (ImageError, RequestError) as error:
+    except REFUSED as error:
         raise gr.Error(html.escape(str(error)), print_exception=False) from None
     finally:
         give_memory_back()
@@ -42,19 +44,36 @@ def choose_weights(label: str | None) -> Weights:
     return found[one_of(label or next(iter(found)), found)]
 
 
+def choose_network(label: str | None) -> tuple[WeightsKey, Segmenter]:
+    """The key of the weights with a label, by default the first, and their network."""
+    return open_weights(choose_weights(label))
+
+
 def choose_segmenter(label: str | None) -> Segmenter:
     """The network with a label, by default the first."""
-    return load_segmenter(choose_weights(label).key)
+    return choose_network(label)[1]
 
 
-def open_image(path: str | None, mask: str | None, sample: str | None) -> SeismicImage:
-    """The uploaded image with its mask, if any; without an upload the sample."""
+def open_image(path: str | None, sample: str | None) -> SeismicImage:
+    """The uploaded image, without a truth; without an upload the sample."""
     if path is None:
         if sample not in SAMPLES:
             raise RequestError(f"expected an image, or one of the samples {', '.join(SAMPLES)}")
         return open_sample(sample)
-    image = open_upload(Path(path).name, Path(path).read_bytes())
-    return image if mask is None else with_truth(image, Path(mask).name, Path(mask).read_bytes())
+    return open_upload(Path(path).name, Path(path).read_bytes())
+
+
+def open_with_mask(path: str | None, mask: str | None, sample: str | None) -> tuple[SeismicImage, str]:
+    """The same with the uploaded mask as its truth, and why that cannot be used, if so."""
+    image = open_image(path, sample)
+    if mask is None:
+        return image, ""
+    if path is None:
+        return image, f"{Path(mask).name}: expected the image of this mask, got none; drop that as well"
+    try:
+        return with_truth(image, Path(mask).name, Path(mask).read_bytes()), ""
+    except ImageError as error:
+        return image, str(error)
 
 
 def check_threshold(threshold: float | None, segmenter: Segmenter) -> float:

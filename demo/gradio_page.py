@@ -1,19 +1,17 @@
 """The Gradio page: the viewer, the evaluation of the weights, and a form for every endpoint."""
 
-import base64
-import html
 import json
 from typing import Any
 
 import gradio as gr
 
-from demo import bundle, evaluation, explorer, gradio_endpoints, gradio_inputs, messages
-from demo.cache import find_probability
+from demo import bundle, evaluation, explorer, gradio_endpoints, gradio_inputs, gradio_result
 from demo.detection import PROBABILITY_NOTE
 from demo.gradio_files import result, upload
+from demo.gradio_result import FIRST_SAMPLE
 from demo.images import SAMPLES
 from demo.markdown import markdown
-from demo.weights import load_segmenter
+from demo.weights import WeightsError
 
 # The viewer is a module; gr.HTML runs a function body.  A blob's address is how the one imports the other.  Of a style
 # sheet given to launch() Gradio drops the container queries, so the viewer brings its own.
@@ -38,79 +36,38 @@ PAGE_STYLE = """
 @media (max-width: 640px) { .gradio-container .main.fillable { padding: 12px; } }
 """
 
-FIRST_SAMPLE = next(iter(SAMPLES))
-
 # --- What the page requests ----------------------------------------------------------------------------------
 
 
-@gradio_inputs.sentences()
-def show(
-    path: str | None,
-    mask: str | None,
-    sample: str | None,
-    label: str | None,
-    threshold: float | None,
-    revision: int,
-    request: dict[str, Any] | None = None,
-) -> str:
-    """A packed message for the viewer: an image, or the response to a request about it."""
-    weights = gradio_inputs.choose_weights(label)
-    image, segmenter = gradio_inputs.open_image(path, mask, sample), load_segmenter(weights.key)
-    probability = find_probability(image, segmenter, weights.key)
-    response = None
-    if request is not None:
-        response = explorer.respond(request, image, segmenter, messages.key(image, probability, segmenter))
-    message = messages.make_message(
-        image,
-        probability,
-        segmenter,
-        threshold=gradio_inputs.check_threshold(threshold, segmenter),
-        revision=revision,
-        link={"sample": sample if path is None else None, "weights": weights.name},
-        response=response,
-        with_image=request is None,
-    )
-    return base64.b64encode(messages.pack(message)).decode("ascii")
+def open_link(request: gr.Request) -> tuple[str, str, float | None, int, str]:
+    """A link's sample, label of weights, threshold, the first revision, and what of the link is not here.
 
-
-def respond(event: gr.EventData, *seen: Any) -> str:
-    """The viewer needs the network."""
-    return show(*seen, event._data if isinstance(event._data, dict) else {})  # type: ignore[call-arg]
-
-
-def follow(event: gr.EventData) -> Any:
-    """The user let go of the viewer's threshold: Python follows, and moves nothing."""
-    threshold = event._data.get("threshold") if isinstance(event._data, dict) else None
-    return threshold if isinstance(threshold, int | float) and 0 <= threshold <= 1 else gr.skip()
-
-
-def open_link(request: gr.Request) -> tuple[str, str, float, int]:
-    """A link's sample, label of weights, threshold, and the first revision; the rest of it the viewer reads itself."""
+    The rest of a link the viewer reads itself.
+    """
     sample, name, threshold = (request.query_params.get(key) for key in ("sample", "weights", "threshold"))
+    notices = []
     if sample is not None and sample not in SAMPLES:
-        _warn(f"There is no sample called {sample[: explorer.LONGEST_WORD]}; a link cannot carry an upload")
+        notices.append(f"There is no sample called {sample[: explorer.LONGEST_WORD]}; a link cannot carry an upload")
     found = gradio_inputs.list_weights()
     label = next((label for label, weights in found.items() if weights.name == name), None)
     if name is not None and label is None:
-        _warn(f"There are no weights called {name[: explorer.LONGEST_WORD]} here")
+        notices.append(f"There are no weights called {name[: explorer.LONGEST_WORD]} here")
     label = label or next(iter(found))
-    segmenter = gradio_inputs.choose_segmenter(label)
+    wanted = None
     try:
-        wanted = gradio_inputs.check_threshold(None if threshold is None else float(threshold), segmenter)
-    except ValueError:
-        _warn(f"A link's threshold is a number from 0 to 1, this one says {threshold[: explorer.LONGEST_WORD]}")
+        segmenter = gradio_inputs.choose_segmenter(label)
         wanted = segmenter.threshold
-    return sample if sample in SAMPLES else FIRST_SAMPLE, label, wanted, 1
-
-
-def _warn(sentence: str) -> None:
-    gr.Warning(html.escape(sentence))
-
-
-@gradio_inputs.sentences()
-def card_threshold(label: str, revision: int) -> tuple[float, int]:
-    """Other weights bring their threshold with them."""
-    return gradio_inputs.choose_segmenter(label).threshold, revision + 1
+        wanted = gradio_inputs.check_threshold(None if threshold is None else float(threshold), segmenter)
+    except WeightsError:  # said instead of a result
+        pass
+    except ValueError:
+        notices.append(
+            f"A link's threshold is a number from 0 to 1, this one says {threshold[: explorer.LONGEST_WORD]}"
+        )
+    return (
+        sample if sample in SAMPLES else FIRST_SAMPLE, label, wanted, 1,
+        "".join(gradio_result.said(sentence, "alert") for sentence in notices),
+    )  # fmt: skip
 
 
 @gradio_inputs.sentences()
@@ -140,7 +97,7 @@ def build() -> gr.Blocks:
     found = gradio_inputs.list_weights()
     sites = [site.name for site in gradio_inputs.choose_segmenter(None).model.sites()]
     cuttable = {site for weights in found.values() for site in weights.card.sites or () if site.name.startswith("skip")}
-    sources = json.dumps([bundle.script(), bundle.style() + PAGE_STYLE])
+    sources = json.dumps([bundle.script(), bundle.style() + PAGE_STYLE + gradio_result.STYLE])
     # Every hour, users' files that are older than a day are deleted.
     with (page := gr.Blocks(title="Salt U-Net", analytics_enabled=False, delete_cache=(3600, 86_400))):
         gr.Markdown("# Salt U-Net\nDrop a seismic image in, or take a synthetic section whose salt is known.")
@@ -149,6 +106,7 @@ def build() -> gr.Blocks:
                 sample = gr.Dropdown(list(SAMPLES), label="Sample", value=FIRST_SAMPLE)
                 weights = gr.Dropdown(list(found), label="Weights", value=next(iter(found)))
             image, mask = upload("Your image"), upload("Its ground-truth mask")
+        notice, caption = (gr.HTML(apply_default_css=False, container=False) for _ in range(2))
         host, load = '<div class="viewer-host"></div>', f"const [script, styles] = {sources};{LOAD_VIEWER}"
         viewer = gr.HTML(None, html_template=host, js_on_load=load, apply_default_css=False, container=False)
         gr.Markdown(PROBABILITY_NOTE)
@@ -185,24 +143,32 @@ def build() -> gr.Blocks:
                 explained = result("Influence")
 
         revision = gr.State(0)  # raised whenever Python moves the viewer's threshold
+        turns = gr.State(gradio_result.Turns())
         seen = [image, mask, sample, weights, threshold, revision]
         network: dict[str, Any] = {"concurrency_id": "network", "concurrency_limit": 2}
         private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-        shown: dict[str, Any] = {"inputs": seen, "outputs": viewer, **private, **network}
+        # Many at a time: what is asked for last has to be shown, however long what was asked for before it takes.
+        shown: dict[str, Any] = {
+            "fn": gradio_result.show, "inputs": [turns, *seen], "outputs": [caption, viewer],
+            "trigger_mode": "multiple", **private, **network,
+        }  # fmt: skip
+        place = [caption, viewer, notice, *predicted, *traced, *ablated, *explained]
 
         # The page and other weights start at the card's threshold, or at a link's.
-        page.load(open_link, None, [sample, weights, threshold, revision], **private).then(show, **shown)
-        weights.input(card_threshold, [weights, revision], [threshold, revision], **private).then(show, **shown)
+        page.load(open_link, None, [sample, weights, threshold, revision, notice], **private).then(**shown)
+        for taken, function, given, moved in (
+            (weights.input, gradio_result.take_weights, [image, sample, weights, revision], [threshold, revision]),
+            (sample.input, gradio_result.take_sample, [sample], [image, mask]),
+            (image.upload, gradio_result.take_upload, [image, mask], [sample, mask]),
+            (image.clear, gradio_result.drop_upload, [], [sample, mask]),
+        ):
+            waiting = taken(function, [turns, *given], [*moved, *place], trigger_mode="multiple", **private)
+            waiting.then(**shown)
         raised = threshold.input(lambda number: number + 1, revision, revision, trigger_mode="always_last", **private)
-        raised.then(show, **shown)
-        # A sample takes the place of an upload, and an upload that of the sample.
-        sample.input(lambda: (None, None), None, [image, mask], **private).then(show, **shown)
-        image.upload(lambda: None, None, sample, **private).then(show, **shown)
-        image.clear(lambda: (FIRST_SAMPLE, None), None, [sample, mask], **private).then(show, **shown)
-        for changed in (mask.upload, mask.clear):
-            changed(show, trigger_mode="always_last", **shown)
-        viewer.request(respond, trigger_mode="multiple", **shown)
-        viewer.settled(follow, None, threshold, trigger_mode="always_last", **private)
+        for changed in (raised.then, mask.upload, mask.clear):
+            changed(**shown)
+        viewer.request(gradio_result.respond, seen, viewer, trigger_mode="multiple", **private, **network)
+        viewer.settled(gradio_result.follow, None, threshold, trigger_mode="always_last", **private)
         for start in (page.load, weights.change):
             start(summarise_evaluation, weights, summary, **private)
 

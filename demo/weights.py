@@ -13,6 +13,10 @@ from unet.segmenter import Segmenter, shipped_weights
 WeightsKey: TypeAlias = tuple[str, int, str]  # path, time of its last change in ns, sha256 of its tensors
 
 
+class WeightsError(ValueError):
+    """Weights that cannot be used; the message is one sentence that starts with their name."""
+
+
 @dataclass(frozen=True)
 class Weights:
     """Weights to choose from: where they are and what their card says."""
@@ -55,6 +59,17 @@ class Weights:
 def load_segmenter(key: WeightsKey) -> Segmenter:
     """One network for all users: it remembers nothing of an image, so nobody sees another's."""
     return Segmenter.load(key[0])
+
+
+def open_weights(weights: Weights) -> tuple[WeightsKey, Segmenter]:
+    """The key of weights and their network; ``WeightsError`` where their files do not fit together or are gone."""
+    try:
+        key = weights.key
+        return key, load_segmenter(key)
+    except OSError:
+        raise WeightsError(f"{weights.name}: expected {weights.path.name}, got no file that can be read") from None
+    except ValueError as error:  # of the checkpoint, or of what its card says
+        raise WeightsError(f"{weights.name}: {str(error).removeprefix(f'{weights.path}: ')}") from None
 
 
 def find_weights(root: Path | None = None) -> list[Weights]:

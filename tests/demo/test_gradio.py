@@ -2,6 +2,7 @@
 
 from functools import partial
 from pathlib import Path
+from threading import Event
 
 import cv2
 import gradio as gr
@@ -13,7 +14,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from playwright.sync_api import expect
 
-from demo import gradio_page
+from demo import gradio_page, gradio_result
 from demo.detection import detect
 from demo.evaluation import how_to_evaluate, meaning, read_evaluation
 from demo.explorer import find_fill
@@ -240,6 +241,76 @@ def test_an_upload_with_its_mask_and_a_sample_after_it(page, segmenter):
     page.get_by_role("button", name="Clear").first.click()
     expect_readout(page, says(segmenter, STOCK))
     expect(page.get_by_role("combobox", name="Sample")).to_have_value("Salt stock")
+
+
+@pytest.mark.browser
+def test_a_refused_image_shows_its_reason_and_no_result(page, segmenter):
+    expect_readout(page, says(segmenter, STOCK))
+    page.get_by_text("Files to download").click()
+    page.get_by_role("button", name="Mask of this image").click()
+    mask = page.get_by_role("img", name="Mask").or_(page.locator("img[src*='image.png']"))
+    expect(mask.first).to_be_visible()
+    upload(page, ("<b>broken.png", b"no image"))
+    expect(page.get_by_text("No result. bbroken.png: expected a PNG, JPEG, TIFF")).to_be_visible()
+    expect(page.get_by_test_id("salt-viewer")).to_be_hidden()
+    expect(page.get_by_test_id("salt-readout")).to_be_hidden()
+    expect(mask).to_have_count(0)  # it is of the image before
+    page.get_by_role("button", name="Clear").first.click()
+    expect_readout(page, says(segmenter, STOCK))
+    expect(page.get_by_text("No result.")).to_have_count(0)
+
+
+@pytest.mark.browser
+def test_what_was_chosen_last_is_shown_however_long_the_one_before_takes(page, segmenter, monkeypatch):
+    """Both go through the network at the same time, and the one that was asked for first is ready last."""
+    compute, goes_on = gradio_result.find_probability, Event()
+
+    def compute_slowly(image, *network):
+        assert image.name != "large.png" or goes_on.wait(60)
+        return compute(image, *network)
+
+    monkeypatch.setattr(gradio_result, "find_probability", compute_slowly)
+    upload(page, ("large.png", png(LARGE)))
+    expect(page.get_by_text("Looking for salt in large.png")).to_be_visible()
+    expect(page.get_by_test_id("salt-readout")).to_be_hidden()
+    page.get_by_role("combobox", name="Sample").click()
+    page.get_by_test_id("dropdown-option").get_by_text("Small lens").click()
+    expect_readout(page, says(segmenter, LENS))
+    goes_on.set()
+    page.wait_for_timeout(2000)
+    expect(page.get_by_text("Small lens · 101 × 101 pixels")).to_be_visible()
+    expect(page.get_by_test_id("salt-readout")).to_have_text(says(segmenter, LENS))
+
+
+def test_a_mask_that_cannot_be_used_is_named_and_the_image_is_shown_without_it(tmp_path):
+    (tmp_path / "lens.png").write_bytes(png(LENS.pixels))
+    (tmp_path / "mask.png").write_bytes(png(LENS.truth[:50]))
+    (tmp_path / "good.png").write_bytes(png(LENS.truth))
+    image, good, bad = (str(tmp_path / name) for name in ("lens.png", "good.png", "mask.png"))
+    caption, _ = gradio_result.open_message(image, bad, None, None, 0.5, 1)
+    assert "lens.png · 101 × 101 pixels · your image" in caption
+    assert 'role="alert">mask.png: expected a mask of its image&#x27;s size 101 x 101, got 50 x 101' in caption
+    assert "alert" not in gradio_result.open_message(image, good, None, None, 0.5, 1)[0]
+    alone, _ = gradio_result.open_message(None, good, "Salt stock", None, 0.5, 1)
+    assert "good.png: expected the image of this mask, got none" in alone
+
+
+@pytest.mark.parametrize(("mask", "kept"), [("lens.png", True), ("lens_mask.png", True), ("other.png", False)])
+def test_another_image_keeps_a_mask_of_its_name_only(mask, kept):
+    sample, left, *_, notice = gradio_result.take_upload(gradio_result.Turns(), "/x/lens.png", f"/y/{mask}")[:5]
+    assert (sample, left) == (None, f"/y/{mask}" if kept else None)
+    assert ("other.png: expected a mask named as lens.png" in notice) == (not kept)
+
+
+def test_weights_that_cannot_be_used_show_their_reason_and_no_result(two_weights):
+    (two_weights / "second.safetensors").write_bytes(b"other tensors")
+    label = find_weights()[1].label
+    turns = gradio_result.Turns()
+    gradio_result.take_weights(turns, None, "Salt stock", label, 1)
+    caption, viewer = gradio_result.show(turns, None, None, "Salt stock", label, None, 1)
+    assert "No result. second: expected the tensors its card was written for" in caption
+    assert (viewer["elem_classes"], "value" in viewer) == ("refused", False)
+    assert str(two_weights) not in caption
 
 
 def test_the_evaluation_is_summed_up(checkout):

@@ -1,9 +1,10 @@
 import json
 
+import pytest
 from msgspec.structs import replace
 
 from demo import weights
-from demo.weights import find_weights
+from demo.weights import WeightsError, find_weights, open_weights
 from unet import Segmenter, checkpoint
 from unet.bootstrap import Interval
 from unet.card import Card, Claim
@@ -30,3 +31,14 @@ def test_weights_are_found_with_what_their_cards_say(tmp_path, monkeypatch, smal
     assert new.claim == "mAP 0.831 (95 % interval 0.804 to 0.857) on 400 val tiles at threshold 0.50"
     assert run.claim == ""
     assert Segmenter.load(run.key[0]).threshold == 0.4
+
+
+def test_weights_that_cannot_be_opened_are_named_without_a_path(two_weights):
+    found, _ = find_weights()
+    assert open_weights(found)[0] == found.key
+    found.path.write_bytes(b"other tensors")
+    with pytest.raises(WeightsError, match="^first: expected the tensors its card was written for"):
+        open_weights(found)
+    found.path.unlink()
+    with pytest.raises(WeightsError, match="^first: expected first.safetensors, got no file"):
+        open_weights(found)

@@ -1,0 +1,153 @@
+"""What the Gradio page shows of the chosen image and weights: a caption and the viewer's message, or why there is none.
+
+No result ever stands under a name that is not its own: while another one is computed there is none.
+"""
+
+import base64
+import html
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import gradio as gr
+
+from demo import explorer, gradio_inputs, messages
+from demo.cache import find_probability
+from demo.images import SAMPLES
+from demo.process import give_memory_back
+from demo.weights import open_weights
+from unet.data import pairing
+
+FIRST_SAMPLE = next(iter(SAMPLES))
+RESULTS = 8  # parts of the page with what an endpoint found
+# What the viewer is without a result: "waiting" leaves its place empty, "refused" takes that away.
+STYLE = """
+.gradio-container .waiting { visibility: hidden; }
+.gradio-container .refused { display: none; }
+.gradio-container .html-container > [role="alert"] { border-left: 3px solid #d55e00; padding: 6px 12px; }
+"""
+
+
+class Turns:
+    """Numbers what a user asked to see: where they asked for something else meanwhile, an answer comes too late."""
+
+    def __init__(self) -> None:
+        self.latest = 0
+
+    def take(self) -> int:
+        """The next number."""
+        self.latest += 1
+        return self.latest
+
+
+def said(sentence: str, role: str = "status") -> str:
+    """A sentence as HTML that shows exactly this sentence, whatever names are in it."""
+    return f'<p role="{role}">{html.escape(sentence)}</p>' if sentence else ""
+
+
+def wait(turns: Turns, name: str, notice: str = "") -> list[Any]:
+    """Takes away what is shown until the result of ``name`` is there.
+
+    Returns:
+        What to put into the caption, the viewer, the notice, and the results of the endpoints.
+    """
+    turns.take()
+    return [
+        said(f"Looking for salt in {name} …"),
+        gr.update(elem_classes="waiting"),
+        said(notice, "alert"),
+        *[None] * RESULTS,
+    ]
+
+
+def take_sample(turns: Turns, sample: str) -> list[Any]:
+    """A sample takes the place of an upload: no image, no mask, and ``wait``."""
+    return [None, None, *wait(turns, sample)]
+
+
+def take_upload(turns: Turns, path: str, mask: str | None) -> list[Any]:
+    """An upload takes the place of the sample: no sample, the mask where it has its name, and ``wait``."""
+    name, notice = Path(path).name, ""
+    if mask is not None and pairing.pair([PurePosixPath(name)], [PurePosixPath(Path(mask).name)]).unpaired:
+        notice = f"{Path(mask).name}: expected a mask named as {name}; drop it again if it is the ground truth of that"
+        mask = None
+    return [None, mask, *wait(turns, name, notice)]
+
+
+def drop_upload(turns: Turns) -> list[Any]:
+    """The upload was taken back: the first sample, no mask, and ``wait``."""
+    return [FIRST_SAMPLE, None, *wait(turns, FIRST_SAMPLE)]
+
+
+def take_weights(turns: Turns, path: str | None, sample: str | None, label: str, revision: int) -> list[Any]:
+    """Other weights bring their threshold: that, the next revision, and ``wait``."""
+    try:
+        threshold: Any = gradio_inputs.choose_segmenter(label).threshold
+    except gradio_inputs.REFUSED:  # said instead of a result
+        threshold = gr.skip()
+    return [threshold, revision + 1, *wait(turns, Path(path).name if path else sample or FIRST_SAMPLE)]
+
+
+def show(turns: Turns, *inputs: Any) -> tuple[Any, Any]:
+    """What was asked for: a caption and the viewer's message, or why there is no result.
+
+    Args:
+        turns: of this user.
+        inputs: as of ``open_message``.
+    """
+    turn = turns.take()
+    try:
+        caption, message = open_message(*inputs)
+        shown = caption, gr.update(value=message, elem_classes=[])
+    except gradio_inputs.REFUSED as error:
+        shown = said(f"No result. {error}", "alert"), gr.update(elem_classes="refused")
+    finally:
+        give_memory_back()
+    return shown if turn == turns.latest else (gr.skip(), gr.skip())
+
+
+def open_message(
+    path: str | None,
+    mask: str | None,
+    sample: str | None,
+    label: str | None,
+    threshold: float | None,
+    revision: int,
+    request: dict[str, Any] | None = None,
+) -> tuple[str, str]:
+    """The caption of an image, and a packed message for the viewer: the image, or the response to a request about it.
+
+    Raises:
+        ImageError, RequestError, WeightsError: something of it cannot be used.
+    """
+    weights = gradio_inputs.choose_weights(label)
+    image, fault = gradio_inputs.open_with_mask(path, mask, sample)
+    key, segmenter = open_weights(weights)
+    probability = find_probability(image, segmenter, key)
+    response = None
+    if request is not None:
+        response = explorer.respond(request, image, segmenter, messages.key(image, probability, segmenter))
+    message = messages.make_message(
+        image,
+        probability,
+        segmenter,
+        threshold=gradio_inputs.check_threshold(threshold, segmenter),
+        revision=revision,
+        link={"sample": sample if path is None else None, "weights": weights.name},
+        response=response,
+        with_image=request is None,
+    )
+    caption = said(image.caption) + said(fault, "alert")
+    return caption, base64.b64encode(messages.pack(message)).decode("ascii")
+
+
+@gradio_inputs.sentences()
+def respond(event: gr.EventData, *seen: Any) -> str:
+    """The viewer needs the network."""
+    inputs = [*seen, event._data if isinstance(event._data, dict) else {}]
+    return open_message(*inputs)[1]
+
+
+def follow(event: gr.EventData) -> Any:
+    """The user let go of the viewer's threshold: Python follows, and moves nothing."""
+    threshold = event._data.get("threshold") if isinstance(event._data, dict) else None
+    return threshold if isinstance(threshold, int | float) and 0 <= threshold <= 1 else gr.skip()
