@@ -4,6 +4,7 @@ Nothing here knows Streamlit or Gradio.
 """
 
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +15,6 @@ from unet.amplitude import CLIP, Amplitudes, Limits, live, percentile_limits
 HIGHEST_CLIP, CLIP_STEP = 5.0, 0.1  # per cent at each end that the page offers
 BINS = 80
 SHOWN = 0.1  # per cent at each end that the histogram leaves out
-WIDTH, HEIGHT, FOOT = 320, 56, 16  # of its drawing, in pixels; the foot holds the limits' numbers
 
 
 class LimitsChoice(NamedTuple):
@@ -95,25 +95,26 @@ def _limits(samples: NDArray[np.float64], clip: float) -> tuple[Limits, float]:
 
 
 def histogram(found: AmplitudeRange) -> str:
-    """The samples as bars, with a line at each limit, as SVG in the colour of the text around it."""
-    top, step = max(1, int(found.counts.max())), WIDTH / BINS
+    """The samples as bars in the colour of the text around them, with a line at each limit, as HTML without SVG.
+
+    Streamlit takes SVG out of what a page may hold.
+    """
+    top = max(1, int(found.counts.max()))
     bars = "".join(
-        f'<rect x="{number * step:g}" y="{HEIGHT - (height := HEIGHT * count / top):.1f}" '
-        f'width="{step - 0.5:g}" height="{height:.1f}"/>'
-        for number, count in enumerate(found.counts.tolist())
+        f'<i style="flex: 1; height: {100 * count / top:.1f}%; background: currentColor"></i>'
+        for count in found.counts.tolist()
     )
-    marks, words = "", "Histogram of the amplitudes"
+    marks, words, named = "", "Histogram of the amplitudes", []
     if found.limits is not None:
-        for name, limit in found.limits._asdict().items():
+        for name, limit in sorted(found.limits._asdict().items(), key=itemgetter(1)):
             share = min(1.0, max(0.0, (limit - found.lowest) / (found.highest - found.lowest)))
-            side = "start" if share < 0.5 else "end"
-            marks += (
-                f'<path d="M{share * WIDTH:.1f} 0V{HEIGHT}" stroke="currentColor" stroke-width="2"/>'
-                f'<text x="{share * WIDTH:.1f}" y="{HEIGHT + FOOT - 3}" text-anchor="{side}">{name} {limit:.4g}</text>'
-            )
-        words += f"; black is {found.limits.black:.4g}, white {found.limits.white:.4g}"
+            marks += f'<b style="position: absolute; left: {share:.1%}; height: 100%; border-left: 2px solid"></b>'
+            named.append(f"{name} {limit:.4g}")
+        words += f"; {', '.join(named)}"
+    feet = "".join(f"<span>{name}</span>" for name in named)
     return (
-        f'<svg role="img" aria-label="{words}" viewBox="0 0 {WIDTH} {HEIGHT + FOOT}" width="{WIDTH}" '
-        f'height="{HEIGHT + FOOT}" fill="currentColor" font-size="12" style="max-width: 100%">'
-        f'<g opacity="0.45">{bars}</g>{marks}</svg>'
+        f'<div role="img" aria-label="{words}" style="max-width: 320px; font-size: 12px">'
+        f'<div style="position: relative; height: 56px">{marks}'
+        f'<div style="display: flex; align-items: end; height: 100%; opacity: 0.45">{bars}</div></div>'
+        f'<div style="display: flex; justify-content: space-between">{feet}</div></div>'
     )

@@ -62,8 +62,17 @@ def probability_png(probability: Probability) -> bytes:
 
 def probability_npy(probability: Probability) -> bytes:
     """An NPY file of the float32 values themselves."""
+    return _npy(probability)
+
+
+def grey_npy(image: SeismicImage) -> bytes:
+    """An NPY file of the float32 grey, which opens as the same image."""
+    return _npy(image.grey)
+
+
+def _npy(array: NDArray[np.float32]) -> bytes:
     file = io.BytesIO()
-    np.save(file, probability, allow_pickle=False)
+    np.save(file, array, allow_pickle=False)
     return file.getvalue()
 
 

@@ -76,8 +76,8 @@ def test_the_histogram_counts_the_live_samples_and_marks_the_limits():
     np.testing.assert_allclose(found.counts, 1997 / BINS, atol=1)  # 2 of 2,001 at each end lie beyond
     assert found.counts.sum() == 1997
     drawing = ElementTree.fromstring(histogram(found))
-    assert len(drawing.findall("g/rect")) == BINS
-    marks = [re.match(r"M([\d.]+) ", path.get("d"))[1] for path in drawing.findall("path")]
-    assert marks == ["240.2", "79.8"]  # 500 and -500 of 320 pixels from -998 to 998
-    assert [text.text for text in drawing.findall("text")] == ["black 500", "white -500"]
-    assert drawing.get("aria-label") == "Histogram of the amplitudes; black is 500, white -500"
+    assert len(drawing.findall(".//i")) == BINS
+    marks = [re.search(r"left: ([\d.]+)%", mark.get("style"))[1] for mark in drawing.findall(".//b")]
+    assert marks == ["24.9", "75.1"]  # -500 and 500 from -998 to 998
+    assert [text.text for text in drawing.findall(".//span")] == ["white -500", "black 500"]
+    assert drawing.get("aria-label") == "Histogram of the amplitudes; white -500, black 500"
