@@ -296,7 +296,8 @@ class PageState:
 
     def _beside_page(self, widgets: Mapping[str | int, Any]) -> tuple[object, ...]:
         files = [file.file_id for name in ("uploads", "masks") for file in widgets.get(name) or ()]
-        return widgets.get(self.image_box.key), widgets.get(self.weights_box.key), *files
+        boxes = widgets.get(self.image_box.key), widgets.get(self.weights_box.key)
+        return (*boxes, *files, *self.uploads.choices.items())
 
     def end_run(self) -> None:
         """A run came to its end: what was wanted is shown."""

@@ -6,7 +6,8 @@ from functools import partial
 from pathlib import PurePath, PurePosixPath
 from typing import NamedTuple, Protocol
 
-from demo import images, limits, session_file
+from demo import export, images, limits, session_file
+from demo.amplitudes import UNCHANGED, LimitsChoice
 from demo.gallery import ImageSource
 from demo.images import SAMPLES, SeismicImage
 from demo.markdown import literal, markdown
@@ -48,10 +49,11 @@ class UnpackedArchive(NamedTuple):
 
 
 class UploadCheck(NamedTuple):
-    """What is remembered of a file: a digest of its content and its shape, or why it cannot be used."""
+    """What is remembered of a file: a digest of its content, its shape and whether it needs limits; or its fault."""
 
     digest: str = ""
     shape: tuple[int, ...] = ()
+    needs_limits: bool = False
     fault: str = ""
 
 
@@ -68,11 +70,14 @@ class Uploads:
     Attributes:
         sources: label -> every image that can be used.
         problems: sentences about the others, as Markdown.
+        choices: identity of an upload -> what was chosen of its limits.
     """
 
     def __init__(self) -> None:
         self.sources: dict[str, ImageSource] = {}
         self.problems: list[str] = []
+        self.choices: dict[str, LimitsChoice] = {}
+        self._identities: dict[str, str] = {}  # label -> identity of the image
         self._checks: dict[str, UploadCheck] = {}
         self._archives: dict[str, UnpackedArchive] = {}
 
@@ -90,7 +95,7 @@ class Uploads:
             names = ", ".join(literal(image.name) for image, _ in too_many[:NAMED])
             others = f" and {len(too_many) - NAMED} more" if len(too_many) > NAMED else ""
             self.problems.append(f"More than {limits.MOST_FILES} images; these were left out: {names}{others}")
-        before, self._checks, self.sources = self._checks, {}, {}
+        before, self._checks, self.sources, self._identities = self._checks, {}, {}, {}
         new = {}
         for image, mask in pairs[: limits.MOST_FILES]:
             check = self._check(image.identity, before, partial(check_image, image), image.name)
@@ -101,16 +106,26 @@ class Uploads:
                 both = f"{image.identity} {mask.identity}"
                 truth = self._check(both, before, partial(check_mask, image, mask), mask.name)
             label = free_label(image.name, self.sources.keys() | SAMPLES.keys())
+            choice = self.choices.get(image.identity, UNCHANGED)
+            opened = partial(open_pair, image, mask if truth.digest else None, choice)
+            # A session holds what was shown: amplitudes as the grey that their limits gave.
+            shown = check.needs_limits or choice != UNCHANGED
+            self._identities[label] = image.identity
             self.sources[label] = ImageSource(
-                key=(check.digest, truth.digest),
-                open=partial(open_pair, image, mask if truth.digest else None),
+                key=(check.digest, truth.digest, choice),
+                open=opened,
                 pixels=check.shape[0] * check.shape[1],
-                original=image.content,
-                suffix=image.suffix,
+                original=partial(grey_file, opened) if shown else image.content,
+                suffix=".npy" if shown else image.suffix,
             )
             if image.identity not in before:
                 new[label] = image.name
         return NewUploads(new, session)
+
+    def choose_limits(self, label: str, choice: LimitsChoice) -> None:
+        """The user chose the limits of an image, which ``receive`` opens with them; a label that is gone has none."""
+        if label in self._identities:
+            self.choices[self._identities[label]] = choice
 
     def _pair(self, files: Sequence[File], masks: Sequence[File]) -> list[tuple[Upload, Upload | None]]:
         """Every image that came by itself, with the mask that belongs to it."""
@@ -191,7 +206,8 @@ def check_image(image: Upload) -> UploadCheck:
         opened = images.open_upload(image.name, image.content())
     except ImageError as error:
         return UploadCheck(fault=str(error))
-    return UploadCheck(opened.digest, opened.grey.shape)
+    needs_limits = opened.amplitudes is not None and opened.amplitudes.needed
+    return UploadCheck(opened.digest, opened.grey.shape, needs_limits)
 
 
 def check_mask(image: Upload, mask: Upload) -> UploadCheck:
@@ -204,10 +220,15 @@ def check_mask(image: Upload, mask: Upload) -> UploadCheck:
     return UploadCheck(hashlib.sha256(truth.tobytes()).hexdigest(), truth.shape)
 
 
-def open_pair(image: Upload, mask: Upload | None) -> SeismicImage:
+def open_pair(image: Upload, mask: Upload | None, choice: LimitsChoice = UNCHANGED) -> SeismicImage:
     """An uploaded image with its mask; raises ``ImageError`` where one of them cannot be used."""
-    opened = images.open_upload(image.name, image.content())
+    opened = images.open_upload(image.name, image.content(), choice)
     return opened if mask is None else images.with_truth(opened, mask.name, mask.content())
+
+
+def grey_file(opened: Callable[[], SeismicImage]) -> bytes:
+    """What ``export.grey_npy`` makes of an image that is opened only then."""
+    return export.grey_npy(opened())
 
 
 def free_label(label: str, taken: Container[str]) -> str:

@@ -3,11 +3,13 @@
 import streamlit as st
 
 from demo import bundle, messages
+from demo.amplitudes import CLIP_STEP, HIGHEST_CLIP, UNCHANGED, AmplitudeRange, LimitsChoice, histogram
 from demo.cache import find_probability
 from demo.detection import PROBABILITY_NOTE
 from demo.explorer import respond
 from demo.process import give_memory_back
 from demo.state import PageState
+from unet.amplitude import CLIP
 
 state: PageState = st.session_state.page
 viewer = st.components.v2.component("salt_viewer", js=bundle.script(), css=bundle.style())
@@ -23,6 +25,30 @@ def take_view() -> None:
     """The user let go of something in the viewer."""
     if "viewer" in st.session_state:
         state.follow_viewer(st.session_state.viewer["view"])
+
+
+def draw_limits(found: AmplitudeRange) -> None:
+    """Where the user chooses which numbers of an upload are black and white; the image is then opened anew."""
+    label, stretched = state.image_box.value, found.limits is not None
+    stretch, clip, reverse = (f"{name} {label}" for name in ("stretch", "clip", "reverse"))
+    # Not as the widgets' defaults: with another default a widget is another one, and loses the focus.
+    for key, value in ((stretch, stretched), (clip, found.choice.clip or CLIP), (reverse, found.choice.reverse)):
+        st.session_state.setdefault(key, value)
+
+    def choose() -> None:
+        chosen = LimitsChoice(st.session_state[clip], st.session_state[reverse])
+        state.uploads.choose_limits(label, chosen if found.needed or st.session_state[stretch] else UNCHANGED)
+
+    if not found.needed:
+        st.toggle("Stretch what is used to black and white", key=stretch, on_change=choose)
+    if not stretched:
+        return
+    drawing, controls = st.columns([1, 2], vertical_alignment="center")
+    drawing.html(histogram(found))
+    with controls:
+        words = "Samples beyond each limit, in per cent"
+        st.slider(words, 0.0, HIGHEST_CLIP, step=CLIP_STEP, key=clip, on_change=choose)
+        st.toggle("Reverse polarity", key=reverse, on_change=choose)
 
 
 @st.fragment
@@ -56,5 +82,7 @@ st.header("Explore")
 st.html('<style>[data-testid="stElementContainer"][data-stale="true"] { opacity: 1 !important; }</style>')
 height, width = state.image.grey.shape
 st.text(f"{state.image.name} · {height:,} × {width:,} pixels · {state.image.note}")
+if state.image.amplitudes is not None:
+    draw_limits(state.image.amplitudes)
 explore()
 st.caption(PROBABILITY_NOTE)

@@ -11,7 +11,7 @@ from demo.detection import detect
 from demo.gallery import Gallery
 from demo.images import SAMPLES, open_sample
 from demo.places import HERE
-from tests.demo.files import png
+from tests.demo.files import npy, png
 from unet import Segmenter
 
 KEEL, LENS = open_sample("Hanging keel"), open_sample("Small lens")
@@ -96,6 +96,30 @@ def test_what_the_browser_says_of_the_box_before_is_void(app):
     message.widgets.append(before)
     assert not app._run(message).exception
     assert box(app, "Image").value == state(app).image.name == "a.png"
+
+
+
+def test_limits_of_amplitudes_and_of_a_dark_image_are_chosen_on_the_page(app):
+    def toggle(label):
+        return next(box for box in app.toggle if box.label == label)
+
+    amplitudes = np.arange(-1000.0, 1001.0).reshape(69, 29)
+    upload(app, ("a.npy", npy(amplitudes)), ("b.png", png((amplitudes + 1000).astype(np.uint16))))
+    assert state(app).image.guessed[0].startswith("-990 was taken as black and 990 as white")
+    run(app.slider[0].set_value(10 / 4))
+    run(toggle("Reverse polarity").set_value(True))
+    np.testing.assert_allclose(state(app).image.grey, np.clip((950 - amplitudes) / 1900, 0, 1), atol=1e-6)
+    run(box(app, "Image").set_value("b.png"))
+    assert not app.slider
+    run(toggle("Stretch what is used to black and white").set_value(True))
+    np.testing.assert_allclose(state(app).image.grey, np.clip((amplitudes + 990) / 1980, 0, 1), atol=1e-6)
+    run(box(app, "Image").set_value("a.npy"))
+    assert (app.slider[0].value, toggle("Reverse polarity").value) == (2.5, True)
+    run(box(app, "Image").set_value("b.png"))
+    run(toggle("Stretch what is used to black and white").set_value(False))
+    assert state(app).image.grey.max() == np.float32(2000 / 65535)
+    run(box(app, "Image").set_value("Salt stock"))
+    assert not app.toggle
 
 
 # --- Pages

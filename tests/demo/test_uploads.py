@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from demo import images, limits, session_file
+from demo.amplitudes import LimitsChoice
 from demo.images import open_sample
 from demo.uploads import Uploads
-from tests.demo.files import png, zipped
+from tests.demo.files import npy, png, zipped
 
 TILE = np.arange(400, dtype=np.uint8).reshape(20, 20)
 KEEL = open_sample("Hanging keel")
@@ -103,3 +104,23 @@ def test_a_zip_of_images_opens_them_with_their_masks():
     assert list(new.images) == ["b.png"]
     np.testing.assert_array_equal(uploads.sources["b.png"].open().truth, TILE != 0)
     assert [problem.split("`")[1] for problem in uploads.problems] == ["x.zip", "a.png"]
+
+
+def test_limits_are_chosen_for_one_upload_and_a_session_opens_it_as_it_was_shown():
+    amplitudes = np.arange(-1000.0, 1001.0).reshape(69, 29)
+    files = [file("a.npy", npy(amplitudes)), file("a.npy", npy(amplitudes), "other"), file("b.png")]
+    uploads, _ = receive(*files)
+    before = dict(uploads.sources)
+    uploads.choose_limits("a.npy (2)", LimitsChoice(10, reverse=True))
+    uploads.choose_limits("gone.npy", LimitsChoice(10))
+    uploads.receive(files, [])
+    changed = uploads.sources["a.npy (2)"]
+
+    assert [label for label, source in uploads.sources.items() if source.key != before[label].key] == ["a.npy (2)"]
+    np.testing.assert_allclose(changed.open().grey, np.clip((800 - amplitudes) / 1600, 0, 1), atol=1e-6)
+    for label, source in uploads.sources.items():
+        reopened = images.open_upload(f"x{source.suffix}", source.original())
+        assert reopened.digest == source.open().digest, label
+        assert reopened.amplitudes is None
+    uploads.receive(files[1:], [])  # the label is that of another file now
+    assert uploads.sources["a.npy"].open().digest == changed.open().digest
