@@ -3,6 +3,7 @@
 import sys
 
 from unet.cli.process import SignalHandler, escape_streams, version
+from unet.openmp import wait_briefly
 
 
 def main() -> int:
@@ -13,6 +14,7 @@ def main() -> int:
     """
     signals = SignalHandler("interrupted before anything was begun")
     escape_streams()
+    wait_briefly()
     if "--version" in sys.argv[1:]:
         print(version())
         return 0

@@ -17,6 +17,7 @@ from unet.data.tiles import Tiles
 from unet.evaluation import choose_temperature, evaluate_network, scores, validation_split
 from unet.image import RULE
 from unet.model import UNet, UNetConfig
+from unet.runtime import PLAIN
 from unet.segmenter import Segmenter
 from unet.threshold import RULE as THRESHOLD_RULE
 from unet.threshold import choose_threshold
@@ -39,7 +40,7 @@ class Formula(UNet):
 def overconfident(slant=0.0):
     """The share of salt is how grey a pixel is; the logits are too large, and larger on the right."""
     formula = Formula(lambda grey, column: FACTOR * torch.logit(grey.clamp(0.01, 0.99)) + slant * column)
-    return Segmenter(formula.eval(), CARD)
+    return Segmenter(formula.eval(), CARD, runtime=PLAIN)
 
 
 def grey_tiles(seed, count=12):
@@ -77,7 +78,9 @@ def test_a_temperature_that_calibrates_worse_is_not_taken():
     truth[:, :95, :60] = True
     truth[:, 95:, :90] = True
     dark, light = torch.logit(torch.tensor([0.6, 0.999]))
-    segmenter = Segmenter(Formula(lambda grey, column: torch.where(grey < 0.47, dark, light)).eval(), CARD)
+    segmenter = Segmenter(
+        Formula(lambda grey, column: torch.where(grey < 0.47, dark, light)).eval(), CARD, runtime=PLAIN
+    )
     plain = segmenter.probabilities(list(image))
     fitted = fit_temperature(plain, list(truth))
     corrected = segmenter.at_temperature(fitted).probabilities(list(image))
