@@ -24,9 +24,8 @@ from demo.limits import LARGEST_UPLOAD, LARGEST_ZIP, MOST_FILES
 from demo.markdown import literal
 from demo.places import HERE
 from demo.state import PageState, SelectBox
-from demo.weights import Weights, WeightsKey, find_weights, load_segmenter
-from unet.checkpoint import CheckpointError
-from unet.files.images import SUFFIXES, ImageError, quiet_decoders
+from demo.weights import Weights, WeightsError, WeightsKey, find_weights, open_weights
+from unet.files.images import SUFFIXES, quiet_decoders
 
 quiet_decoders()
 
@@ -80,20 +79,16 @@ def draw_uploads() -> None:
 
 
 def draw_weights() -> None:
-    """Which weights to work with."""
+    """Which weights to work with; raises ``WeightsError`` where they cannot be used."""
     found = {weights.label: weights for weights in find_weights()}
     if not found:
-        st.error("No weights in weights/ or runs/. Train some with `python train.py`, then reload this page.")
-        st.stop()
+        raise WeightsError(
+            "expected weights in weights/ or runs/, got none; run python train.py, then reload this page"
+        )
     state.choose_weights(found)
     draw_box("Weights", state.weights_box, list(found), "From weights/ and runs/; newest runs first.")
     weights = found[state.weights_box.value]
-    key = weights.key
-    try:
-        state.use_weights(weights, key, load_segmenter(key))
-    except (CheckpointError, ValueError) as error:
-        st.error(f"{weights.name}: {str(error).removeprefix(f'{weights.path}: ')}")
-        st.stop()
+    state.use_weights(weights, *open_weights(weights))
     if weights.claim:
         st.caption(weights.claim)
 
@@ -104,11 +99,7 @@ def draw_images(tiles: list[SurveyTile], stamp: object) -> None:
     draw_box("Image", state.image_box, list(state.sources), "Yours, then samples, then survey tiles.")
     if state.link["sample"] is None:
         st.caption("A link cannot carry an upload: *Export* packs the session into a ZIP that opens it again.")
-    try:
-        state.open_image()
-    except ImageError as error:  # a survey tile in a damaged archive
-        st.error(literal(str(error)))
-        st.stop()
+    state.open_image()
 
 
 # An icon from a file: Streamlit would fetch an emoji or a symbol from the network.
@@ -126,25 +117,29 @@ if "page" not in st.session_state:
     st.session_state.page = PageState.from_link(st.query_params)
 state: PageState = st.session_state.page
 
-with st.sidebar:
-    image_place, upload_place, weights_place = st.container(), st.container(), st.container()
-    # What is uploaded may say which weights are wanted, and the weights which survey tiles there are.
-    with upload_place:
-        draw_uploads()
-    with weights_place:
-        draw_weights()
-        stamp = survey_stamp()
-        tiles, fault = load_tiles(state.weights_key, stamp, state.weights)
-        if fault:
-            st.caption(f"No survey tiles: {literal(fault)}")
-    with image_place:
-        draw_images(tiles, stamp)
-if problems := state.uploads.problems + state.messages:
+try:
+    with st.sidebar:
+        image_place, upload_place, weights_place = st.container(), st.container(), st.container()
+        # What is uploaded may say which weights are wanted, and the weights which survey tiles there are.
+        with upload_place:
+            draw_uploads()
+        with weights_place:
+            draw_weights()
+            stamp = survey_stamp()
+            tiles, fault = load_tiles(state.weights_key, stamp, state.weights)
+            if fault:
+                st.caption(f"No survey tiles: {literal(fault)}")
+        with image_place:
+            draw_images(tiles, stamp)
+except WeightsError as error:  # said where a phone shows it too, which closes the sidebar
+    st.error(f"No result. {literal(str(error))}")
+    st.stop()
+if problems := [one for one in state.uploads.problems + state.messages if one != state.fault]:
     st.warning("\n".join(f"- {problem}" for problem in problems))
 
 state.show_page(page.url_path, st.session_state)
 # The explorer writes its address itself, because most of what it says never reaches Python.
-if page.url_path != EXPLORE:
+if page.url_path != EXPLORE or state.image is None:
     address = {**state.link, "threshold": f"{state.threshold:.2f}"}
     known = {name: value for name, value in address.items() if value is not None}
     if st.query_params.to_dict() != known:

@@ -52,6 +52,12 @@ class ByteCache:
 CACHE = ByteCache(128_000_000)  # probabilities and thumbnails, of both front ends
 
 
+def cached_probability(image: SeismicImage, weights: WeightsKey) -> Probability | None:
+    """What ``find_probability`` returns, where that needs no network."""
+    probability: Probability | None = CACHE.get(_probability_key(image, weights))
+    return probability
+
+
 def find_probability(image: SeismicImage, segmenter: Segmenter, weights: WeightsKey) -> Probability:
     """(H, W) float32 of an image, through the network only where the cache does not have it.
 
@@ -63,10 +69,13 @@ def find_probability(image: SeismicImage, segmenter: Segmenter, weights: Weights
     Returns:
         An array that several users share, so it cannot be written to.
     """
-    key = ("probability", weights, image.digest)
-    probability: Probability | None = CACHE.get(key)
+    probability = cached_probability(image, weights)
     if probability is None:
         probability = segmenter.probability(image.grey)
         probability.setflags(write=False)
-        CACHE.put(key, probability, probability.nbytes)
+        CACHE.put(_probability_key(image, weights), probability, probability.nbytes)
     return probability
+
+
+def _probability_key(image: SeismicImage, weights: WeightsKey) -> Hashable:
+    return "probability", weights, image.digest

@@ -16,6 +16,7 @@ from demo.uploads import File, Uploads, free_label
 from demo.view import ViewerThreshold, ViewState
 from demo.weights import Weights, WeightsKey
 from unet import typed
+from unet.files.images import ImageError
 from unet.segmenter import Segmenter
 
 
@@ -70,6 +71,11 @@ class Wanted:
     weights: WantedWeights | None = None
 
 
+def refuse(label: str) -> SeismicImage:
+    """What opens a file that cannot be used."""
+    raise ImageError(label)
+
+
 @dataclass
 class PageState:
     """The memory of the page.
@@ -81,10 +87,12 @@ class PageState:
         messages: sentences about what could not be found, as Markdown; they stay until the user chooses something else.
         uploads: the user's files.
         sources: label -> every image there is to choose from.
-        image: the image that is open.
+        image: the image that is open; None where it cannot be used.
+        fault: why, as Markdown; empty where there is an image.
         weights, weights_key, segmenter: the chosen weights, what caches are keyed by, and their network.
         request: what the viewer wants of the network, until it is responded to.
         sent: the key of the image that the viewer has.
+        shown: the label of the image and the key of the weights whose result is on the page.
         leaving: whether the gallery makes way for the explorer.
     """
 
@@ -98,9 +106,11 @@ class PageState:
     weights_box: SelectBox = field(default_factory=lambda: SelectBox("weights"))
     request: Any = None
     sent: str = ""
+    shown: tuple[str, WeightsKey] | None = None
     leaving: bool = False
     # What every run settles before it draws a page.
-    image: SeismicImage = field(init=False)
+    image: SeismicImage | None = field(init=False)
+    fault: str = field(init=False)
     weights: Weights = field(init=False)
     weights_key: WeightsKey = field(init=False)
     segmenter: Segmenter = field(init=False)
@@ -135,8 +145,8 @@ class PageState:
     def receive_uploads(self, files: Sequence[File], masks: Sequence[File]) -> None:
         """Takes over what the uploaders hold: a new image is to be opened, a new session file to be restored."""
         new = self.uploads.receive(files, masks)
-        if new.images:
-            self._wanted.upload = next(iter(new.images))
+        for label in (*new.images, *new.refused)[:1]:
+            self._wanted.upload = label
         if new.session is not None:
             self.reopen_session(new.session, new.images)
 
@@ -215,6 +225,8 @@ class PageState:
             stamp: changes with them.
         """
         self.sources = dict(self.uploads.sources)
+        for label in self.uploads.refused:
+            self.sources[label] = ImageSource(key=("refused", label), open=partial(refuse, label))
         for name in SAMPLES:
             self.sources[name] = ImageSource(key=("sample", name), open=partial(images.open_sample, name))
         for tile in tiles:
@@ -231,11 +243,15 @@ class PageState:
             self.image_box.value = next(iter(self.sources))
 
     def open_image(self) -> None:
-        """Opens the chosen image where it is not open yet; raises ``ImageError`` where it cannot be read."""
+        """Opens the chosen image where it is not open yet, or says why there is none."""
         label = self.image_box.value
-        if self._opened != (label, self.sources[label].key):
-            self.image = self.sources[label].open()
-            self._opened = label, self.sources[label].key
+        if self._opened == (label, self.sources[label].key):
+            return
+        try:
+            self.image, self.fault = self.sources[label].open(), ""
+        except ImageError as error:  # refused before, or a survey tile in a damaged archive
+            self.image, self.fault = None, self.uploads.refused.get(label) or literal(str(error))
+        self._opened = label, self.sources[label].key
 
     def open_from_gallery(self, label: object) -> None:
         """The user clicked an image of the gallery: it is opened, and the explorer shows it."""
@@ -247,7 +263,8 @@ class PageState:
     def link(self) -> dict[str, str | None]:
         """What a link says: the ``sample``, None for an upload, which cannot travel, and the ``weights``."""
         label = self.image_box.value
-        return {"sample": None if label in self.uploads.sources else label, "weights": self.weights.name}
+        own = label in self.uploads.sources or label in self.uploads.refused
+        return {"sample": None if own else label, "weights": self.weights.name}
 
     # --- Threshold and view ---
 
@@ -270,7 +287,10 @@ class PageState:
     def session(self) -> SessionState:
         """What a session file says of this session."""
         weights = WeightsName(self.weights.name, self.segmenter.card.sha256)
-        return SessionState(image=self.image_box.value, weights=weights, threshold=self.threshold, view=self.view)
+        image = self.image_box.value
+        if self.image is None:  # a file that cannot be used is not in the session file
+            image = next(label for label in self.sources if label not in self.uploads.refused)
+        return SessionState(image=image, weights=weights, threshold=self.threshold, view=self.view)
 
     # --- Runs ---
 

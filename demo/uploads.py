@@ -41,11 +41,12 @@ class Upload(NamedTuple):
 
 
 class UnpackedArchive(NamedTuple):
-    """What came in a ZIP: images with their masks, sentences about what was left out, and what to reopen."""
+    """What came in a ZIP: images with their masks, sentences about what was left out, what to reopen; or its fault."""
 
     pairs: list[tuple[Upload, Upload | None]]
     messages: list[str]
     session: SessionState | None = None
+    fault: str = ""
 
 
 class UploadCheck(NamedTuple):
@@ -58,10 +59,11 @@ class UploadCheck(NamedTuple):
 
 
 class NewUploads(NamedTuple):
-    """What has just arrived: label -> name of new images, in order, and the session of a new session file."""
+    """What has just arrived: label -> name of new images, in order, a new session, and the labels of refused files."""
 
     images: dict[str, str]
     session: SessionState | None
+    refused: list[str]
 
 
 class Uploads:
@@ -69,12 +71,14 @@ class Uploads:
 
     Attributes:
         sources: label -> every image that can be used.
-        problems: sentences about the others, as Markdown.
+        refused: label -> why an image or a ZIP cannot be used, as Markdown.
+        problems: sentences about all that cannot be used, as Markdown.
         choices: identity of an upload -> what was chosen of its limits.
     """
 
     def __init__(self) -> None:
         self.sources: dict[str, ImageSource] = {}
+        self.refused: dict[str, str] = {}
         self.problems: list[str] = []
         self.choices: dict[str, LimitsChoice] = {}
         self._identities: dict[str, str] = {}  # label -> identity of the image
@@ -88,24 +92,27 @@ class Uploads:
             files: images and ZIPs.
             masks: ground-truth masks.
         """
-        self.problems = []
+        self.problems, self.refused, self.sources = [], {}, {}
         pairs = self._pair(files, masks)
-        session = self._unpack_archives(files, pairs)
+        session, refused = self._unpack_archives(files, pairs)
         if too_many := pairs[limits.MOST_FILES :]:
             names = ", ".join(literal(image.name) for image, _ in too_many[:NAMED])
             others = f" and {len(too_many) - NAMED} more" if len(too_many) > NAMED else ""
             self.problems.append(f"More than {limits.MOST_FILES} images; these were left out: {names}{others}")
-        before, self._checks, self.sources, self._identities = self._checks, {}, {}, {}
+        before, self._checks, self._identities = self._checks, {}, {}
         new = {}
         for image, mask in pairs[: limits.MOST_FILES]:
             check = self._check(image.identity, before, partial(check_image, image), image.name)
             if check.fault:
+                label = self._refuse(image.name, check.fault)
+                if image.identity not in before:
+                    refused.append(label)
                 continue
             truth = UploadCheck()
             if mask is not None:
                 both = f"{image.identity} {mask.identity}"
                 truth = self._check(both, before, partial(check_mask, image, mask), mask.name)
-            label = free_label(image.name, self.sources.keys() | SAMPLES.keys())
+            label = free_label(image.name, self.sources.keys() | self.refused.keys() | SAMPLES.keys())
             choice = self.choices.get(image.identity, UNCHANGED)
             opened = partial(open_pair, image, mask if truth.digest else None, choice)
             # A session holds what was shown: amplitudes as the grey that their limits gave.
@@ -120,7 +127,7 @@ class Uploads:
             )
             if image.identity not in before:
                 new[label] = image.name
-        return NewUploads(new, session)
+        return NewUploads(new, session, refused)
 
     def choose_limits(self, label: str, choice: LimitsChoice) -> None:
         """The user chose the limits of an image, which ``receive`` opens with them; a label that is gone has none."""
@@ -141,18 +148,32 @@ class Uploads:
             self.problems.append(markdown(name, sentence))
         return [(candidates[index], None if mask is None else truths[mask]) for index, mask in found.pairs]
 
-    def _unpack_archives(self, files: Sequence[File], pairs: list[tuple[Upload, Upload | None]]) -> SessionState | None:
-        """Adds what is in ZIPs to the pairs; gives the session of one that has just arrived."""
+    def _unpack_archives(
+        self, files: Sequence[File], pairs: list[tuple[Upload, Upload | None]]
+    ) -> tuple[SessionState | None, list[str]]:
+        """Adds what is in ZIPs to the pairs; gives the session and the refused labels of those that are new."""
         before, self._archives, session = self._archives, {}, None
+        refused = []
         for file in files:
             if session_file.is_zip(file.name):
                 if (unpacked := before.get(file.file_id)) is None:
                     unpacked = unpack(file)
                     session = unpacked.session or session
                 self._archives[file.file_id] = unpacked
+                if unpacked.fault:
+                    self.problems.append(markdown(file.name, unpacked.fault))
+                    label = self._refuse(file.name, unpacked.fault)
+                    if file.file_id not in before:
+                        refused.append(label)
                 pairs += unpacked.pairs
                 self.problems += unpacked.messages
-        return session
+        return session, refused
+
+    def _refuse(self, name: str, fault: str) -> str:
+        """The label under which a file says why it cannot be used."""
+        label = free_label(name, self.sources.keys() | self.refused.keys() | SAMPLES.keys())
+        self.refused[label] = markdown(name, fault)
+        return label
 
     def _check(
         self, identity: str, before: dict[str, UploadCheck], check: Callable[[], UploadCheck], name: str
@@ -173,7 +194,7 @@ def unpack(file: File) -> UnpackedArchive:
     try:
         found = session_file.read(file.getvalue(), file.name)
     except session_file.SessionError as error:
-        return UnpackedArchive([], [markdown(file.name, str(error))])
+        return UnpackedArchive([], [], fault=str(error))
     pairs: list[tuple[Upload, Upload | None]] = []
     for number, one in enumerate(found.images):
         if is_sample(one):

@@ -4,9 +4,11 @@ import streamlit as st
 
 from demo import bundle, messages
 from demo.amplitudes import CLIP_STEP, HIGHEST_CLIP, UNCHANGED, AmplitudeRange, LimitsChoice, histogram
-from demo.cache import find_probability
+from demo.cache import cached_probability, find_probability
 from demo.detection import PROBABILITY_NOTE
 from demo.explorer import respond
+from demo.images import SeismicImage
+from demo.markdown import literal
 from demo.process import give_memory_back
 from demo.state import PageState
 from unet.amplitude import CLIP
@@ -52,13 +54,12 @@ def draw_limits(found: AmplitudeRange) -> None:
 
 
 @st.fragment
-def explore() -> None:
+def explore(image: SeismicImage) -> None:
     """The viewer; a request runs only this function, and its response travels once, with this very run."""
     if state.has_changed_beside_page(st.session_state):  # an upload came together with a request
         st.rerun()
-    image, segmenter = state.image, state.segmenter
-    with st.spinner("Looking for salt"):
-        probability = find_probability(image, segmenter, state.weights_key)
+    segmenter = state.segmenter
+    probability = find_probability(image, segmenter, state.weights_key)
     key = messages.key(image, probability, segmenter)
     request, state.request = state.request, None
     message = messages.make_message(
@@ -80,9 +81,23 @@ def explore() -> None:
 st.header("Explore")
 # Streamlit fades what is being run anew; here everything stays right while the network is asked.
 st.html('<style>[data-testid="stElementContainer"][data-stale="true"] { opacity: 1 !important; }</style>')
-height, width = state.image.grey.shape
-st.text(f"{state.image.name} · {height:,} × {width:,} pixels · {state.image.note}")
-if state.image.amplitudes is not None:
-    draw_limits(state.image.amplitudes)
-explore()
+image, waiting = state.image, st.empty()
+if image is None:
+    st.error(f"No result. {state.fault}")
+else:
+    shown = state.image_box.value, state.weights_key
+    if cached_probability(image, state.weights_key) is None:
+        with waiting.container():
+            if shown != state.shown:  # until it is there, no result under its name
+                # A style alone would outlast this place: Streamlit keeps it beside the page.
+                st.html("<i hidden></i><style>.st-key-caption, .st-key-result { visibility: hidden; }</style>")
+            with st.spinner(f"Looking for salt in {literal(image.name)}"):
+                find_probability(image, state.segmenter, state.weights_key)
+        waiting.empty()
+    state.shown = shown
+    st.container(key="caption").text(image.caption)
+    if image.amplitudes is not None:
+        draw_limits(image.amplitudes)
+    with st.container(key="result"):
+        explore(image)
 st.caption(PROBABILITY_NOTE)

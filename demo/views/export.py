@@ -11,7 +11,7 @@ from demo import export, session_file
 from demo.cache import find_probability
 from demo.detection import detect
 from demo.gallery import Gallery, GalleryRow
-from demo.images import SAMPLES
+from demo.images import SAMPLES, SeismicImage
 from demo.limits import LARGEST_TOTAL
 from demo.markdown import literal
 from demo.places import HERE
@@ -62,9 +62,27 @@ def offer(label: str, name: str, content: Callable[[], bytes], primary: bool = F
     st.download_button(label, content, name, on_click="ignore", type=kind, icon=":material/download:")
 
 
-def show_downloads() -> None:
-    """All images as files, and the open one."""
-    image, threshold, session, names = state.image, state.threshold, state.session(), list(gallery.sources)
+def show_all() -> None:
+    """All images as files."""
+    threshold, session, names = state.threshold, state.session(), list(gallery.sources)
+    st.subheader("All of them")
+    with st.container(horizontal=True):
+        offer(
+            "Session (ZIP)",
+            "salt-session.zip",
+            lambda: session_file.pack(session, names, gallery.exported()),
+            primary=True,
+        )
+        offer("Results (CSV)", "salt-results.csv", lambda: export.gallery_csv(names, gallery.exported(), threshold))
+    st.caption(
+        "The ZIP holds the images, truths, masks, overlays and probabilities (16-bit PNG and NPY), and the "
+        "results with Kaggle's run-lengths. Dropped on *Your images* it opens this session again."
+    )
+
+
+def show_open(image: SeismicImage) -> None:
+    """The open image as files."""
+    threshold = state.threshold
 
     def probability() -> Probability:
         return find_probability(image, state.segmenter, state.weights_key)
@@ -73,29 +91,13 @@ def show_downloads() -> None:
         return detect(probability(), threshold).mask
 
     (stem,) = export.file_stems([image.name])
-    left, right = st.columns(2, gap="large")
-    with left:
-        st.subheader("All of them")
-        with st.container(horizontal=True):
-            offer(
-                "Session (ZIP)",
-                "salt-session.zip",
-                lambda: session_file.pack(session, names, gallery.exported()),
-                primary=True,
-            )
-            offer("Results (CSV)", "salt-results.csv", lambda: export.gallery_csv(names, gallery.exported(), threshold))
-        st.caption(
-            "The ZIP holds the images, truths, masks, overlays and probabilities (16-bit PNG and NPY), and the "
-            "results with Kaggle's run-lengths. Dropped on *Your images* it opens this session again."
-        )
-    with right:
-        st.subheader("The open image")
-        st.text(image.name)
-        with st.container(horizontal=True):
-            offer("Mask (PNG)", f"{stem}-mask.png", lambda: export.mask_png(mask()))
-            offer("Overlay (PNG)", f"{stem}-overlay.png", lambda: export.overlay_png(image, mask()))
-            offer("Probability (16-bit PNG)", f"{stem}-probability.png", lambda: export.probability_png(probability()))
-            offer("Probability (NPY)", f"{stem}-probability.npy", lambda: export.probability_npy(probability()))
+    st.subheader("The open image")
+    st.text(image.name)
+    with st.container(horizontal=True):
+        offer("Mask (PNG)", f"{stem}-mask.png", lambda: export.mask_png(mask()))
+        offer("Overlay (PNG)", f"{stem}-overlay.png", lambda: export.overlay_png(image, mask()))
+        offer("Probability (16-bit PNG)", f"{stem}-probability.png", lambda: export.probability_png(probability()))
+        offer("Probability (NPY)", f"{stem}-probability.npy", lambda: export.probability_npy(probability()))
 
 
 if state.leaving:
@@ -112,7 +114,12 @@ st.text(f"threshold {state.threshold:.2f} · {whose if uploads else f'no uploads
 if gallery.left_out:
     left_out = ", ".join(literal(label) for label in gallery.left_out)
     st.warning(f"All images together have more than {LARGEST_TOTAL:,} pixels; left out here: {left_out}")
-show_downloads()
+left, right = st.columns(2, gap="large")
+with left:
+    show_all()
+if state.image is not None:
+    with right:
+        show_open(state.image)
 
 st.subheader("Side by side")
 st.caption(

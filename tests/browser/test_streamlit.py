@@ -50,8 +50,8 @@ def test_uploads_survive_other_pages_and_a_session_file_opens_them_again(browser
     with visited(browser, streamlit.address, color_scheme="dark") as page:
         readout = page.get_by_test_id("salt-readout")
         upload(page, ("cut_short.png", png(LENS.pixels)[:200]))
-        expect(page.get_by_role("alert")).to_contain_text(re.compile("cut_short.png: .*damaged or cut short"))
-        expect_image(page, "Salt stock")
+        expect(page.get_by_role("alert")).to_contain_text(re.compile("No result. cut_short.png: .*cut short"))
+        expect(readout).to_have_count(0)
 
         upload(page, (MARKUP, png(KEEL.pixels)))
         expect_image(page, MARKUP)
@@ -83,6 +83,18 @@ def test_uploads_survive_other_pages_and_a_session_file_opens_them_again(browser
         expect_image(page, "lens.png")
         expect(page.get_by_test_id("salt-readout")).to_have_text(cut.sentence)
         pages.expect_cut_and_layer(page, "skip3", "encoder3")
+
+
+def test_while_an_image_is_computed_no_result_stands_under_its_name(browser, streamlit):
+    large = png(np.random.default_rng(0).integers(0, 256, (1000, 1200), np.uint8))
+    with visited(browser, streamlit.address) as page:
+        upload(page, ("large.png", large))
+        expect(page.get_by_text("Looking for salt in large.png")).to_be_visible()
+        expect(page.get_by_test_id("salt-viewer")).to_be_hidden()
+        expect(page.get_by_text("Salt stock · 101 × 101 pixels")).to_be_hidden()
+        expect_image(page, "large.png")
+        expect(page.get_by_text("large.png · 1,000 × 1,200 pixels")).to_be_visible()
+        expect(page.get_by_test_id("salt-viewer")).to_be_visible()
 
 
 def test_the_gallery_is_sorted_without_the_server_and_a_click_opens_an_image(browser, streamlit, tmp_path):

@@ -66,8 +66,9 @@ def test_weights_that_do_not_fit_their_card_get_a_sentence_and_the_uploads_stay(
     (two_weights / "second.safetensors").write_bytes(b"other tensors")
     upload(app, ("a.png", png(LENS.pixels)))
     run(box(app, "Weights").select_index(1))
-    assert "second: expected the tensors its card was written for" in app.error[0].value
+    assert "No result. `second: expected the tensors its card was written for" in app.main.error[0].value
     assert str(two_weights) not in app.error[0].value
+    assert not app.get("bidi_component")
     run(box(app, "Weights").select_index(0))
     assert state(app).image.name == "a.png"
 
@@ -87,6 +88,19 @@ def test_uploads_open_and_problems_are_listed(app):
     assert box(app, "Image").value == "Salt stock"
 
 
+@pytest.mark.parametrize(("name", "reason"), [("bad.png", "expected a PNG, JPEG, TIFF"), ("bad.zip", "expected a ZIP")])
+def test_a_refused_file_shows_its_reason_and_no_result_on_every_page(app, name, reason):
+    upload(app, (name, b"nothing"))
+    assert box(app, "Image").value == name
+    assert app.error[0].value.startswith(f"No result. `{name}`: {reason}")
+    assert not app.get("bidi_component")
+    assert "sample" not in app.query_params
+    for path in ("evaluation", "export", "explore"):
+        run(app.switch_page(f"views/{path}.py"))
+    run(box(app, "Image").set_value("Salt stock"))
+    assert (state(app).image.name, len(app.error), len(app.get("bidi_component"))) == ("Salt stock", 0, 1)
+
+
 def test_what_the_browser_says_of_the_box_before_is_void(app):
     """A message may leave the browser after an upload arrived and before the browser shows that it was opened."""
     before = next(widget for widget in app._tree.get_widget_states().widgets if "image" in widget.id)
@@ -96,7 +110,6 @@ def test_what_the_browser_says_of_the_box_before_is_void(app):
     message.widgets.append(before)
     assert not app._run(message).exception
     assert box(app, "Image").value == state(app).image.name == "a.png"
-
 
 
 def test_limits_of_amplitudes_and_of_a_dark_image_are_chosen_on_the_page(app):

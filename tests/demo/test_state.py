@@ -108,6 +108,20 @@ def test_an_upload_is_opened_when_it_arrives_and_a_sample_when_it_is_gone():
     assert state.image.name == "Salt stock"
 
 
+def test_a_refused_file_says_why_and_shows_no_image():
+    state = run(PageState(), FILES[0])
+    refused = file("bad.png", b"no image")
+    run(state, FILES[0], refused)
+    assert (state.image_box.value, state.image) == ("bad.png", None)
+    assert state.fault.startswith("`bad.png`: expected a PNG, JPEG, TIFF")
+    assert (state.link["sample"], state.session().image) == (None, "a.png")
+    assert choose(state, FILES[0], refused, image="a.png").image.name == "a.png"
+    assert state.fault == ""
+    assert run(state, *FILES, refused).image.name == "b.png"
+    assert run(PageState(), refused, FILES[0]).image.name == "a.png"  # what can be used comes first
+    assert run(PageState(), file("s.zip", b"no zip")).fault.startswith("`s.zip`: expected a ZIP")
+
+
 def test_what_a_stopped_run_did_not_show_is_opened_by_the_next():
     state = PageState()
     state.receive_uploads(FILES, ())

@@ -52,6 +52,8 @@ def test_a_file_that_cannot_be_used_is_named_and_the_rest_go_on(monkeypatch):
     )
 
     assert (list(uploads.sources), list(new.images)) == (["good.png"], ["good.png"])
+    assert new.refused == list(uploads.refused) == ["<b>.zip", "empty.png", "*text*.png", "large.npy"]
+    assert set(uploads.refused.values()) <= set(uploads.problems)
     assert uploads.sources["good.png"].open().truth is None
     said = {problem.split("`")[1]: problem for problem in uploads.problems}
     assert set(said) == {"empty.png", "*text*.png", "large.npy", "<b>.zip", "c.png", "good.png"}
@@ -83,7 +85,8 @@ def test_a_file_is_opened_once_and_forgotten_when_it_is_taken_back(monkeypatch):
     monkeypatch.setattr(images, "open_upload", lambda *_: pytest.fail("decoded again"))
     monkeypatch.setattr(session_file, "read", lambda *_: pytest.fail("unpacked again"))
 
-    assert not uploads.receive(files, []).images
+    again = uploads.receive(files, [])
+    assert (again.images, again.refused, list(uploads.refused)) == ({}, [], ["c.zip", "bad.png"])
     assert len(uploads.problems) == 2
     uploads.receive([], [])
     assert (uploads.sources, uploads.problems) == ({}, [])
