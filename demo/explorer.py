@@ -22,6 +22,7 @@ from unet.segmenter import Segmenter
 
 AT_ONCE = threading.Semaphore(2)  # requests: every one uses all cores, and a gradient takes 200 MB
 MOST_SAMPLES = 16  # noisy copies of an image that one request may ask for
+MOST_CHANNELS = 16  # of a site, whose effects one request may ask for: others wait for it
 LONGEST_WORD = 40  # characters of a request that a sentence repeats
 TWELVE_BITS = 4095
 
@@ -65,9 +66,14 @@ class CutsRequest(_Request, frozen=True, tag="cuts"):
 
 
 class EffectsRequest(_Request, frozen=True, tag="effects"):
-    """How much the probabilities change without each of a site's channels."""
+    """How much the probabilities change without each of some channels of a site, from ``first`` on.
+
+    A site's effects take many seconds: they are asked for in pieces, so that other questions come between.
+    """
 
     site: str
+    first: Whole
+    count: Annotated[int, Meta(ge=1, le=MOST_CHANNELS)]
 
 
 class PixelRequest(_Request, frozen=True, tag="pixel"):
@@ -77,7 +83,15 @@ class PixelRequest(_Request, frozen=True, tag="pixel"):
     samples: Annotated[int, Meta(ge=0, le=MOST_SAMPLES)] = 0
 
 
-Request: TypeAlias = ImageRequest | MapsRequest | CutsRequest | EffectsRequest | PixelRequest
+class SmoothRequest(_Request, frozen=True, tag="smooth"):
+    """SmoothGrad of a box over some noisy copies; pieces of it have a seed each."""
+
+    box: Box
+    samples: Annotated[int, Meta(ge=1, le=MOST_SAMPLES)]
+    seed: Whole = 0
+
+
+Request: TypeAlias = ImageRequest | MapsRequest | CutsRequest | EffectsRequest | PixelRequest | SmoothRequest
 
 
 def read_request(content: object) -> Request:
@@ -125,7 +139,7 @@ class CutsResponse(Response, frozen=True):
 
 
 class EffectsResponse(Response, frozen=True):
-    """The mean change of the probability without each channel, (C,)."""
+    """The mean change of the probability without each of the channels that were asked for."""
 
     site: str
     effect: Floats
@@ -148,6 +162,12 @@ class PixelResponse(Response, frozen=True):
     cams: dict[str, Cam]
     logit: float
     probability: float
+
+
+class SmoothResponse(Response, frozen=True):
+    """The mean gradient over the noisy copies, (H, W) of the window."""
+
+    gradient: Floats
 
 
 def respond(content: object, image: SeismicImage, segmenter: Segmenter, key: str) -> Response:
@@ -181,6 +201,10 @@ def respond(content: object, image: SeismicImage, segmenter: Segmenter, key: str
                     return _effects(request, part, network)
                 case PixelRequest():
                     return explain_pixel(request, part, network)
+                case SmoothRequest():
+                    box = _box_in_window(request, part)
+                    smooth = explain.smooth_gradient(network, part, box, request.samples, seed=request.seed)
+                    return SmoothResponse(id=request.id, gradient=smooth)
     except RequestError as error:
         return Refusal(id=number if isinstance(number, int) else None, error=str(error))
 
@@ -245,27 +269,38 @@ def _cuts(request: CutsRequest, part: Grey, segmenter: Segmenter, outside: NDArr
 
 def _effects(request: EffectsRequest, part: Grey, segmenter: Segmenter) -> EffectsResponse:
     site = one_of(request.site, [known.name for known in segmenter.model.sites() if known.name != "logits"])
-    return EffectsResponse(id=request.id, site=site, effect=explain.channel_effects(segmenter, part, site))
+    (known,) = (known for known in segmenter.model.sites() if known.name == site)
+    last = request.first + request.count - 1
+    if last >= known.channels:
+        raise RequestError(f"expected channels of {site} from 0 to {known.channels - 1}, got {request.first} to {last}")
+    channels = range(request.first, last + 1)
+    return EffectsResponse(id=request.id, site=site, effect=explain.channel_effects(segmenter, part, site, channels))
 
 
 def explain_pixel(request: PixelRequest, part: Grey, segmenter: Segmenter) -> PixelResponse:
     """The response to a request about a pixel or a box inside a window; ``part`` is that window of the image."""
     above, before = request.window
-    top, left, height, width = request.box
-    box = (top - above, left - before, height, width)
-    if min(box) < 0 or min(height, width) < 1 or box[0] + height > part.shape[0] or box[1] + width > part.shape[1]:
-        raise RequestError("expected a pixel or a box inside the opened window; move the window there")
+    box = _box_in_window(request, part)
     found = explain.explain_pixel(segmenter, part, box, request.samples)
     boxes = {}
-    cams = {} if request.samples else found.cams
     for percent in (50, 90):
         row, column, rows, columns = explain.influence_box(found.influence, box, percent / 100)
         boxes[str(percent)] = (row + above, column + before, rows, columns)
     return PixelResponse(
         id=request.id, gradient=found.gradient, influence=found.influence, boxes=boxes,
-        cams={name: Cam(values=cam, height=cam.shape[0], width=cam.shape[1]) for name, cam in cams.items()},
+        cams={name: Cam(values=cam, height=cam.shape[0], width=cam.shape[1]) for name, cam in found.cams.items()},
         logit=found.logit, probability=found.probability,
     )  # fmt: skip
+
+
+def _box_in_window(request: PixelRequest | SmoothRequest, part: Grey) -> Box:
+    """The box, counted from the window's corner; raises ``RequestError`` where it leaves the window."""
+    above, before = request.window
+    top, left, height, width = request.box
+    box = (top - above, left - before, height, width)
+    if min(box) < 0 or min(height, width) < 1 or box[0] + height > part.shape[0] or box[1] + width > part.shape[1]:
+        raise RequestError("expected a pixel or a box inside the opened window; move the window there")
+    return box
 
 
 def quantise(maps: Floats) -> SiteMaps:

@@ -169,8 +169,9 @@ def explain_pixel(
     found = explorer.explain_pixel(request, part, segmenter)
     levels = np.rint(found.influence / (found.influence.max() or 1) * 255).astype(np.uint8)
     rows, columns = found.boxes["90"][2:]
+    measure = f"mean over {samples} noisy copies" if samples else "input gradient"
     report = {
-        "sentence": f"90 % of the influence comes from {rows} x {columns} pixels",
+        "sentence": f"90 % of the influence ({measure}) comes from {rows} x {columns} pixels",
         "boxes": {percent: list(box) for percent, box in found.boxes.items()},
         "receptive_field": explain.receptive_field(segmenter.model.config),
         "logit": found.logit, "probability": found.probability, "samples": samples, "window": [top, left, *part.shape],

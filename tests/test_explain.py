@@ -94,6 +94,8 @@ def test_an_effect_is_what_the_probability_changes_without_that_channel(image, c
     whole = segmenter.trace(image)
     for site in segmenter.model.sites()[:-1]:
         effect = explain.channel_effects(segmenter, image, site.name)
+        some = explain.channel_effects(segmenter, image, site.name, [site.channels - 1, 0])
+        np.testing.assert_allclose(some, effect[[-1, 0]], atol=1e-6)
         assert (effect.shape, effect.dtype) == ((site.channels,), np.float32)
         for channel in {0, site.channels // 2, site.channels - 1}:
             maps = torch.from_numpy(whole.sites[site.name].copy())[None]
@@ -213,6 +215,7 @@ def test_noisy_copies_give_the_mean_of_captums_saliency_over_them(segmenter, ima
     signed = saliency.attribute(copies.requires_grad_(), abs=False)[:, 0].numpy()
     assert_near(noisy.gradient, signed.mean(0))
     assert_near(noisy.influence, np.abs(signed).mean(0))
+    np.testing.assert_array_equal(explain.smooth_gradient(segmenter, image, BOX, 11, 0.2, seed=7), noisy.gradient)
     assert (noisy.logit, noisy.probability) == (plain.logit, plain.probability)
     assert all(np.array_equal(noisy.cams[name], cam) for name, cam in plain.cams.items())
     assert_near(explain.explain_pixel(segmenter, image, BOX, samples=3, noise=0).gradient, plain.gradient)
@@ -233,6 +236,12 @@ def test_a_site_noise_or_a_share_that_cannot_be_is_refused(segmenter, image):
     for site in ("logits", "skip9"):
         with pytest.raises(ValueError, match=f"expected one of the sites encoder1, .*, decoder1, got '{site}'"):
             explain.channel_effects(segmenter, image, site)
+    for channels in ([], [-1], [0, 99]):
+        with pytest.raises(ValueError, match="expected channels of skip1 from 0 to 3, at least one, got"):
+            explain.channel_effects(segmenter, image, "skip1", channels)
+    for samples, noise in [(0, 0.1), (2, float("nan"))]:
+        with pytest.raises(ValueError, match="expected at least one sample and noise of 0 or more"):
+            explain.smooth_gradient(segmenter, image, BOX, samples, noise)
     for samples, noise in [(-1, 0.1), (2, -0.1), (2, float("nan")), (2, float("inf"))]:
         with pytest.raises(ValueError, match="expected samples and noise of 0 or more"):
             explain.explain_pixel(segmenter, image, BOX, samples, noise)
@@ -288,7 +297,7 @@ def passing(model):
     """The network with averages for weights and nothing that stops a gradient: only what reaches what is left."""
     model = model.double().eval()
     for module in model.modules():
-        if isinstance(inner := getattr(module, "_depthwise_conv", None), pretrained.Float32):
+        if isinstance(inner := getattr(module, "_depthwise_conv", None), pretrained.Float32OnCPU):
             module._depthwise_conv = inner.inner  # float64 all the way: the corners' gradients are tiny
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
             nn.init.constant_(module.weight, 1 / module.weight[0].numel())

@@ -1,4 +1,6 @@
 // Requests to the network, one at a time: a later message brings the response.
+//
+// Long work comes in pieces, each requested when the one before is there; whatever else is asked goes before the next.
 
 /** @import { Callbacks, Explorer, Request, Response, Responses, SentRequest } from "./types.js" */
 /**
@@ -10,6 +12,7 @@ export const PATIENCE = 3000; // ms after which a request is sent again, twice a
 const LOST = 700; // ms after a message that should have brought the response and did not
 const TRIES = 5;
 const REMEMBERED = 24; // responses kept per image
+const LONG_WORK = ["effects", "smooth"]; // of long work; whoever wants them keeps them
 
 /**
  * @param {Explorer} explorer
@@ -57,11 +60,15 @@ export function networkRequests(explorer, callbacks, gone, settled) {
       const name = JSON.stringify(full);
       const remembered = responses.get(name);
       if (remembered) return remembered;
+      const isPiece = LONG_WORK.includes(request.kind);
       const promise = new Promise((resolve, reject) => {
         const sent = /** @type {any} */ ({ ...full, id: ++number, key: explorer.image?.key ?? null });
-        waiting.push({ request: sent, resolve, reject, tries: 0, timer: 0 });
+        const next = waiting.findIndex(({ request: { kind } }, i) => i > 0 && LONG_WORK.includes(kind));
+        const place = isPiece || next < 0 ? waiting.length : next;
+        waiting.splice(place, 0, { request: sent, resolve, reject, tries: 0, timer: 0 });
         if (waiting.length === 1) send();
       });
+      if (isPiece) return promise;
       responses.set(name, promise);
       promise.catch(() => responses.delete(name));
       if (responses.size > REMEMBERED) responses.delete([...responses.keys()][0]);

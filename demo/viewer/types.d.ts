@@ -85,8 +85,9 @@ export type Request =
   | { kind: "image" }
   | { kind: "maps"; cuts: string[]; fill: string }
   | { kind: "cuts"; fill: string }
-  | { kind: "effects"; site: string }
-  | { kind: "pixel"; box: Box; samples: number; random?: boolean };
+  | { kind: "effects"; site: string; first: number; count: number }
+  | { kind: "pixel"; box: Box; random?: boolean }
+  | { kind: "smooth"; box: Box; samples: number; seed: number; random?: boolean };
 
 /** What every request says besides. */
 export type SentRequest = Request & { id: number; key: string | null; window: Place; random: boolean };
@@ -125,6 +126,7 @@ export interface Responses {
   cuts: CutsResponse;
   effects: { site: string; effect: Float32Array };
   pixel: PixelResponse;
+  smooth: { gradient: Float32Array };
 }
 
 // --- The explorer --------------------------------------------------------------------------------------------

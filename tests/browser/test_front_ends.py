@@ -71,7 +71,7 @@ def test_what_needs_the_network_shows_what_python_computes(page, segmenter):
     canvas.scroll_into_view_if_needed()
     box = canvas.bounding_box()
     canvas.click(position={"x": box["width"] * 40.5 / 101, "y": box["height"] * 30.5 / 101})
-    found = explain.explain_pixel(segmenter, STOCK.grey, (30, 40, 1, 1), samples=16)
+    found = explain.explain_pixel(segmenter, STOCK.grey, (30, 40, 1, 1))
     _, _, height, width = explain.influence_box(found.influence, (30, 40, 1, 1), 0.9)
     pages.expect_why(page, f"90 % of the influence comes from {height} [x×] {width} pixels")
     pages.expect_link(page, "pixel", "30,40")

@@ -114,9 +114,18 @@ def test_a_margin_has_no_salt_whatever_is_cut(segmenter):
     assert found.high.any()
 
 
-def test_effects_are_those_of_each_channel(segmenter):
-    found = respond(segmenter, kind="effects", site="encoder1")
-    np.testing.assert_array_equal(found.effect, explain.channel_effects(segmenter, STOCK.grey, "encoder1"))
+def test_effects_come_in_pieces_that_are_those_of_each_channel(segmenter):
+    pieces = [respond(segmenter, kind="effects", site="encoder1", first=first, count=8) for first in (0, 8)]
+    wanted = explain.channel_effects(segmenter, STOCK.grey, "encoder1")
+    np.testing.assert_array_equal(np.concatenate([piece.effect for piece in pieces]), wanted)
+
+
+def test_smoothgrad_comes_in_pieces_whose_mean_is_that_over_all_copies(segmenter):
+    request = {"kind": "smooth", "window": [22, 12], "box": [80, 70, 1, 1], "samples": 2}
+    pieces = [respond(segmenter, LARGE, **request, seed=seed).gradient for seed in (0, 1)]
+    part = window(LARGE.grey, 22, 12), (58, 58, 1, 1)
+    np.testing.assert_array_equal(pieces[0], explain.smooth_gradient(segmenter, *part, 2))
+    assert not np.array_equal(*pieces)
 
 
 def test_a_pixel_of_a_large_image_is_explained_in_its_window(segmenter):
@@ -127,7 +136,6 @@ def test_a_pixel_of_a_large_image_is_explained_in_its_window(segmenter):
     row, column, height, width = explain.influence_box(alone.influence, (58, 58, 1, 1), 0.9)
     assert found.boxes["90"] == (row + 22, column + 12, height, width)
     assert set(found.cams) == set(alone.cams)
-    assert respond(segmenter, LARGE, **request, samples=2).cams == {}
 
 
 def test_another_size_gets_a_sample_stretched_to_it():
@@ -153,7 +161,7 @@ def test_two_requests_at_a_time_go_through_the_network(segmenter, monkeypatch):
 
     monkeypatch.setattr(explain, "channel_effects", slowly)
     with ThreadPoolExecutor(8) as users:
-        list(users.map(lambda _: respond(segmenter, kind="effects", site="encoder1"), range(16)))
+        list(users.map(lambda _: respond(segmenter, kind="effects", site="encoder1", first=0, count=1), range(16)))
     assert max(most) == 2
 
 
@@ -169,7 +177,10 @@ def test_two_requests_at_a_time_go_through_the_network(segmenter, monkeypatch):
         ({"kind": "maps", "window": [0.5, 0]}, "expected window.0 to be a whole number"),
         ({"kind": "maps", "cuts": ["encoder1"]}, "expected one of skip1, skip2, skip3, skip4, bottleneck, got enc"),
         ({"kind": "cuts", "fill": "Salt"}, "expected one of zero, mean, Salt stock"),
-        ({"kind": "effects", "site": "logits"}, "expected one of encoder1"),
+        ({"kind": "effects", "site": "logits", "first": 0, "count": 1}, "expected one of encoder1"),
+        ({"kind": "effects", "site": "encoder1", "first": 9, "count": 8}, "of encoder1 from 0 to 15, got 9 to 16"),
+        ({"kind": "effects", "site": "encoder1", "first": 0, "count": 17}, "count to be a whole number up to 16"),
+        ({"kind": "smooth", "box": [100, 0, 2, 1], "samples": 1}, "inside the opened window"),
         ({"kind": "pixel", "box": [0, 0, 1]}, "expected box to be a list of length 4"),
         ({"kind": "pixel", "box": [0, 0, 0, 1]}, "inside the opened window"),
         ({"kind": "pixel", "box": [100, 0, 2, 1]}, "inside the opened window"),

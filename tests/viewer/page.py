@@ -19,8 +19,12 @@ START = """
   import { view } from "/viewer.js";
   window.requests = []; window.settled = [];
   let lost = Number(new URLSearchParams(location.search).get("lose")); // responses that get lost on their way
+  let isHeld = () => false, waiting = []; // responses that come when the test says so
+  window.hold = (which) => { isHeld = which ?? (() => false); if (!which) while (waiting.length) release(); };
+  window.release = () => waiting.shift()?.();
   const request = async (sent) => {
     requests.push(sent);
+    if (isHeld(sent)) await new Promise((done) => waiting.push(done));
     const message = await respond(sent);
     if (lost-- <= 0) receive(message);
   };

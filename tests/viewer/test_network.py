@@ -156,7 +156,9 @@ def test_maps_are_sorted_by_what_numpy_says(page, segmenter, waves, name):
     expect(numbers_of(page).nth(5)).to_have_text(re.compile("of probability"))
     assert number(numbers_of(page).nth(5).inner_text()) == pytest.approx(effect.max(), rel=6e-3)
     expect(page.get_by_test_id("measure")).to_be_hidden()
-    assert page.evaluate("requests.filter(({ kind }) => kind === 'effects').length") == 1
+    count_of = "({ first, count }) => [first, count]"
+    pieces = page.evaluate(f"requests.filter(({{ kind }}) => kind === 'effects').map({count_of})")
+    assert pieces == [[first, min(8, len(maps) - first)] for first in range(0, len(maps), 8)]
 
 
 def test_agreement_follows_the_threshold_and_effects_wait_until_wanted(page, segmenter, waves):
@@ -171,6 +173,41 @@ def test_agreement_follows_the_threshold_and_effects_wait_until_wanted(page, seg
     expect(numbers_of(page).nth(5)).to_have_text("not measured")
     page.get_by_test_id("measure").click()
     expect(numbers_of(page).nth(5)).to_have_text(re.compile("of probability"))
+    asked = page.evaluate("requests.filter(({ kind }) => kind === 'effects').map(({ first, count }) => [first, count])")
+    assert asked == [[0, 1]]  # nobody waits for those of other maps
+
+
+def test_a_short_question_comes_between_long_work_which_says_how_far_it_is_and_can_be_stopped(page, segmenter, waves):
+    open_viewer(page, "layer=bottleneck")
+    page.evaluate("hold(({ kind }) => kind === 'effects')")
+    page.get_by_test_id("sort").select_option("effect")
+    progress, status = page.get_by_test_id("effects-progress"), page.get_by_test_id("maps-status")
+    page.wait_for_function("requests.at(-1).kind === 'effects'")
+    expect(status).to_have_text("The effect of each map is measured: 0 of 32…")
+    page.evaluate("release()")
+    expect(status).to_have_text("The effect of each map is measured: 8 of 32…")
+    expect(progress).to_have_js_property("value", 8)
+    page.wait_for_function("requests.filter(({ kind }) => kind === 'effects').length === 2")
+    before = page.evaluate("requests.length")
+    canvas = page.get_by_test_id("salt-viewer")
+    canvas.click(position={"x": 90, "y": 120})
+    page.wait_for_timeout(50)
+    page.evaluate("release()")
+    expect(page.get_by_test_id("why-value")).to_contain_text("probability")  # although 16 maps are still to be measured
+    assert page.evaluate("requests")[before]["kind"] == "pixel"
+    page.get_by_test_id("effects-stop").click()
+    expect(page.get_by_test_id("sort")).to_have_value("number")
+    expect(progress).to_be_hidden()
+    page.evaluate("hold(null)")
+    expect(page.get_by_test_id("why-state")).to_contain_text("the mean of 16 noisy copies")
+    kinds = [request["kind"] for request in page.evaluate("requests")]
+    assert kinds.count("effects") <= 3
+    assert channels(page) == list(range(32))
+    page.get_by_test_id("sort").select_option("effect")  # it goes on where it was stopped
+    expect(status).to_contain_text("32 maps, largest effect first")
+    effect = explain.channel_effects(segmenter, waves.grey, "bottleneck")
+    assert (np.diff(effect[channels(page)]) <= 1e-5).all()
+    assert [request["kind"] for request in page.evaluate("requests")].count("effects") == 4
 
 
 def test_wires_are_cut_and_weights_random_and_both_are_put_back(page):
@@ -290,7 +327,7 @@ def test_cuts_and_pixels_are_what_the_network_says(page, segmenter):
             mask = metrics.mask(table[index], threshold)
             words = f"salt {100 * mask.mean():.1f} %.*IoU {metrics.iou(metrics.confusion(mask, stock.truth)):.2f}"
             expect(page.get_by_test_id(f"cut-cell-{index % 8}")).to_have_text(re.compile(words))
-    found = explain.explain_pixel(segmenter, stock.grey, box, 16)
+    found = explain.explain_pixel(segmenter, stock.grey, box)
     words = [f"{h} x {w}" for *_, h, w in (explain.influence_box(found.influence, box, share) for share in (0.9, 0.5))]
     for text in (
         f"Row 50, column 40: probability {found.probability:.2f}",

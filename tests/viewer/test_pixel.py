@@ -1,5 +1,6 @@
 """Ask a pixel why: what is requested, and what is shown of the response."""
 
+import cv2
 import numpy as np
 import pytest
 from playwright.sync_api import expect
@@ -42,8 +43,45 @@ def requests(page):
     return page.evaluate("requests.map(({ request }) => request)")
 
 
-def request_of(row, column, height=1, width=1, samples=0, random=False):
-    return {"kind": "pixel", "box": [row, column, height, width], "samples": samples, "random": random}
+def request_of(row, column, height=1, width=1, random=False):
+    return {"kind": "pixel", "box": [row, column, height, width], "random": random}
+
+
+def copies_of(*box, random=False):
+    """The requests about noisy copies of a pixel."""
+    wanted = request_of(*box, random=random) | {"kind": "smooth", "samples": 4}
+    return [wanted | {"seed": seed} for seed in range(4)]
+
+
+def noisy(seed, shape=(23, 21)):
+    """Four mean gradients that differ by a little noise around one map of large structures."""
+    rng = np.random.default_rng(seed)
+    rows, columns = np.indices(shape)
+    signal = np.sin(rows / 4 + seed) + np.cos(columns / 5)
+    return [{"gradient": (signal + rng.normal(0, 1.5, shape)).astype(np.float32)} for _ in range(4)]
+
+
+def respond_copies(page, number, pieces):
+    for i, piece in enumerate(pieces):
+        respond(page, number + i, piece)
+
+
+def resolved(pieces):
+    """What the page makes of them, computed anew: the map, its smoothing and its reliability."""
+    halves = [np.mean([pieces[i]["gradient"], pieces[i + 2]["gradient"]], axis=0) for i in (0, 1)]
+    for sigma in (0, 0.5, 0.7, 1, 1.4, 2, 2.8, 4):
+        smooth = [blurred(half, sigma) for half in halves]
+        r = np.corrcoef(*(one.ravel() for one in smooth))[0, 1]
+        if 2 * r / (1 + r) >= 0.8:
+            return np.mean(smooth, axis=0), sigma, 2 * r / (1 + r)
+    raise AssertionError("these pieces have nothing in common")
+
+
+def blurred(values, sigma):
+    if not sigma:
+        return values
+    side = 2 * int(np.ceil(4 * sigma)) + 1
+    return cv2.GaussianBlur(values.astype(np.float64), (side, side), sigma, borderType=cv2.BORDER_REFLECT_101)
 
 
 def respond(page, number, found, then=None):
@@ -90,7 +128,25 @@ def correlation(one, other):
     return f"r {np.corrcoef(one.ravel(), other.ravel())[0, 1]:.2f}".replace("-", "−")
 
 
-def test_a_pixel_is_requested_twice_and_shown_at_once(page):
+@pytest.mark.parametrize("sigma", [0.5, 1.4, 4])
+def test_the_blur_is_opencv_s(page, sigma):
+    values = np.random.default_rng(0).normal(size=(40, 31)).astype(np.float32)
+    found = page.evaluate(
+        "([text, sigma]) => [...viewer.gaussianBlur(decode(text), { height: 40, width: 31 }, sigma)]",
+        [encode(values.ravel()), sigma],
+    )
+    np.testing.assert_allclose(np.reshape(found, values.shape), blurred(values, sigma), atol=1e-5)
+
+
+def test_copies_that_have_nothing_in_common_are_said_to_have_nothing(page):
+    noise = np.random.default_rng(3).normal(size=(4, 400)).astype(np.float32)
+    script = "(text) => viewer.resolveMap(decode(text), { height: 20, width: 20 }).reliability"
+    assert page.evaluate(script, encode(list(noise))) < 0.8
+    assert page.evaluate(script, encode([noise[0]] * 4)) == pytest.approx(1)
+    assert page.evaluate(script, encode([noise[0] * 0] * 4)) == 0
+
+
+def test_a_pixel_is_shown_at_once_and_noisy_copies_draw_only_the_map(page):
     show(page)
     expect(page.get_by_test_id("pixel-why")).to_be_hidden()
     change(page, pixel=[9, 8])
@@ -99,14 +155,39 @@ def test_a_pixel_is_requested_twice_and_shown_at_once(page):
     respond(page, 0, response(1))
     shares = "{} % of the influence comes from {} pixels (rows x columns), 50 % from {}.".format
     says(page, value="Row 9, column 8: probability 0.28, logit −1.25.", sentence=shares(90, "12 x 9", "5 x 4"))
-    says(page, state="is computed…")
+    says(page, state="SmoothGrad: 0 of 16 noisy copies…", field="Influence is the size of the input gradient")
     expect(text_of(page, "map-gradient")).to_have_text("input gradient")
-    respond(page, 1, response(2, boxes={"50": [8, 7, 3, 3], "90": [0, 0, 20, 18]}, cams={}))
-    says(page, sentence=shares(90, "20 x 18", "3 x 3"), state="", map_gradient="mean of 16 noisy copies")
-    assert "20 x 18" in page.evaluate("said.at(-1)")
+    assert "12 x 9" in page.evaluate("said.at(-1)")
+    pieces = noisy(2)
+    respond_copies(page, 1, pieces[:3])
+    says(page, state="SmoothGrad: 12 of 16 noisy copies…")
+    expect(text_of(page, "progress")).to_have_js_property("value", 12)
+    respond(page, 4, pieces[3])
+    values, sigma, reliability = resolved(pieces)
+    assert sigma > 0
+    says(page, state=f"16 noisy copies, smoothed over {sigma} pixels (σ)", map_gradient="SmoothGrad")
+    says(page, state=f"with a correlation of about {reliability:.2f}.")
+    expect(text_of(page, "progress")).to_be_hidden()
+    says(page, sentence=shares(90, "12 x 9", "5 x 4"))  # the same measure as before
+    limit = np.sort(np.abs(values), axis=None)[int(0.99 * (values.size - 1))]
+    wanted = render.DIVERGING[127 + np.rint(127 * np.clip(values / limit, -1, 1)).astype(int)]
+    np.testing.assert_allclose(pixels(text_of(page, "map-gradient").locator("canvas"))[..., :3], wanted, atol=6)
     change(page, threshold=0.3, cuts=["skip1"])  # nothing of the request changed
-    expect_requests(page, request_of(9, 8), request_of(9, 8, samples=16))
+    expect_requests(page, request_of(9, 8), *copies_of(9, 8))
     says(page, field="nothing is cut for it")
+
+
+def test_noisy_copies_are_stopped(page):
+    show(page)
+    change(page, pixel=[9, 8])
+    respond(page, 0, response(1))
+    page.wait_for_function("requests.length === 2")
+    text_of(page, "stop").click()
+    says(page, state="The map is the input gradient of the image as it is, without noisy copies.")
+    expect(text_of(page, "stop")).to_be_hidden()
+    respond(page, 1, noisy(2)[0])
+    expect_requests(page, request_of(9, 8), copies_of(9, 8)[0])
+    says(page, map_gradient="input gradient")
 
 
 def test_late_responses_are_dropped_and_only_the_newest_pixel_is_requested(page):
@@ -122,10 +203,10 @@ def test_late_responses_are_dropped_and_only_the_newest_pixel_is_requested(page)
     respond(page, 2, response(3, probability=0.22))
     assert requests(page)[1:3] == [request_of(9, 6), request_of(2, 2)]
     says(page, value="column 2: probability 0.22")
-    late = find_request(page, request_of(2, 2, samples=16))
+    late = find_request(page, copies_of(2, 2)[0])
     page.evaluate("{ explorer.image = { ...explorer.image, key: 'two' }; touch('image'); }")
     settle(page)
-    respond(page, late, response(4, boxes={"50": [0, 0, 1, 1], "90": [0, 0, 2, 2]}))
+    respond(page, late, noisy(4)[0])
     says(page, value="is computed…")
     expect(text_of(page, "sentence")).to_be_hidden()
     assert state(page, "frames") == []
@@ -137,6 +218,10 @@ def test_frames_show_where_the_influence_comes_from(page):
     show(page, (40, 36), window=PART)
     change(page, pixel=[12, 20])
     respond(page, 0, response(1, (24, 20), boxes={"50": [11, 19, 3, 3], "90": [8, 15, 9, 10]}))
+    page.wait_for_function("explorer.state.frames.length === 1")  # quiet until asked
+    assert state(page, "frames")[0]["label"] == "90 % of the influence"
+    expect(text_of(page, "field")).not_to_contain_text("dashed")
+    text_of(page, "frames").check()
     page.wait_for_function("explorer.state.frames.length === 3")
     # 15 pixels around row 12 and column 20, as far as the window goes: rows 7 to 30, columns 5 to 24.
     wanted = [(7, 13, 13, 12, "in theory", True), (8, 15, 9, 10, "90 %", False), (11, 19, 3, 3, "50 %", False)]
@@ -213,15 +298,15 @@ def test_a_map_is_laid_over_the_image_and_taken_off(page):
 
 def test_every_map_is_compared_with_that_of_random_weights(page):
     show(page)
-    trained, untrained, smooth = response(1), response(2), response(5)
+    trained, untrained = response(1), response(2)
     untrained["cams"]["bottleneck"]["values"][:] = 1
     change(page, pixel=[9, 8])
-    for number in (0, 1):
-        respond(page, number, trained)
-    says(page, state="", sanity="A map that does not change when the weights are random explains nothing.")
+    respond(page, 0, trained)
+    respond_copies(page, 1, noisy(6))
+    says(page, state="mean of 16", sanity="A map that does not change when the weights are random explains nothing.")
     text_of(page, "random").check()
     assert state(page, "random") is True
-    respond(page, 2, untrained)
+    respond(page, 5, untrained)
     says(page, value="with random weights", sanity="r: its correlation with the trained network's map")
     expect(text_of(page, "map-bottleneck")).to_have_text("bottleneck")  # the same everywhere: no r
     for name in set(LEVELS) - {"bottleneck"}:
@@ -229,19 +314,21 @@ def test_every_map_is_compared_with_that_of_random_weights(page):
         expect(text_of(page, f"map-{name}")).to_contain_text(r)
     # Like is compared with like: plain gradients, then the means over noisy copies.
     says(page, map_gradient=correlation(trained["gradient"], untrained["gradient"]))
-    respond(page, 3, smooth)
-    says(page, map_gradient=correlation(trained["gradient"], smooth["gradient"]))
+    respond_copies(page, 6, noisy(5))
+    says(page, map_gradient=correlation(resolved(noisy(6))[0], resolved(noisy(5))[0]))
 
     text_of(page, "random").uncheck()  # known already: nothing is requested
     expect(text_of(page, "value")).not_to_contain_text("random")
     says(page, sanity="the map that random weights give")
-    kinds = [(samples, random) for random in (False, True) for samples in (0, 16)]
-    expect_requests(page, *(request_of(9, 8, samples=samples, random=random) for samples, random in kinds))
+    wanted = [[request_of(9, 8, random=random), *copies_of(9, 8, random=random)] for random in (False, True)]
+    expect_requests(page, *wanted[0], *wanted[1])
     # With random weights another pixel is requested of both.
     change(page, random=True, pixel=[9, 9])
-    for number, (samples, random) in enumerate([(0, True), (0, False), (16, True), (16, False)], start=4):
+    plain = [request_of(9, 9, random=random) for random in (True, False)]
+    wanted = [*plain, *copies_of(9, 9, random=True), *copies_of(9, 9)]
+    for number, one in enumerate(wanted, start=10):
         respond(page, number, response(number))
-        assert requests(page)[number] == request_of(9, 9, samples=samples, random=random)
+        assert requests(page)[number] == one
 
 
 def test_an_error_is_said_in_place_and_can_be_requested_again(page):

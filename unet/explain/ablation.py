@@ -5,6 +5,7 @@ about one image and these weights: it shows what this network relies on, not wha
 learn.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -103,29 +104,37 @@ def cut_table(segmenter: Segmenter, image: ImageArray, fill: Fill = "zero") -> N
     return np.concatenate(tables)
 
 
-def channel_effects(segmenter: Segmenter, image: ImageArray, site: str) -> NDArray[np.float32]:
+def channel_effects(
+    segmenter: Segmenter, image: ImageArray, site: str, channels: Sequence[int] | None = None
+) -> NDArray[np.float32]:
     """How much the probability changes when a channel of a site is set to zero.
 
     Args:
         segmenter: the network.
         image: the image, at most 256 pixels a side.
         site: any name of ``UNet.sites()`` but ``logits``.
+        channels: which of the site's channels; None takes them all.
 
     Returns:
-        (C,) float32: the mean over the image's pixels of the absolute change, 0 to 1.
+        One float32 a channel, in the order of ``channels``: the mean over the image's pixels of the absolute change,
+        0 to 1.
 
     Raises:
-        ValueError: an image that ``Segmenter.trace`` does not take, or an unknown site.
+        ValueError: an image that ``Segmenter.trace`` does not take, an unknown site, or a channel it has not.
     """
     values = grey(image)
     x, padding = segmenter.network_input(values)
-    channels = {found.name: found.channels for found in segmenter.model.sites() if found.name != "logits"}
-    if site not in channels:
-        raise ValueError(f"expected one of the sites {', '.join(channels)}, got {site!r}")
-    order = list(channels)
+    counts = {found.name: found.channels for found in segmenter.model.sites() if found.name != "logits"}
+    if site not in counts:
+        raise ValueError(f"expected one of the sites {', '.join(counts)}, got {site!r}")
+    every = range(counts[site])
+    wanted = list(every if channels is None else channels)
+    if not wanted or not all(channel in every for channel in wanted):
+        raise ValueError(f"expected channels of {site} from 0 to {every[-1]}, at least one, got {wanted}")
+    order = list(counts)
     # Tensors that are concatenated need the same batch: an upsampled one meets a skip from earlier in the pass.
     batched = order[order.index(site.replace("up", "skip")) :]
-    keep = 1 - torch.eye(channels[site], device=x.device)[..., None, None]  # row i: all channels but i
+    keep = 1 - torch.eye(len(every), device=x.device)[wanted][..., None, None]  # a row a channel: all the others
 
     effects = []
     with torch.inference_mode():

@@ -101,6 +101,35 @@ def explain_pixel(
     )
 
 
+def smooth_gradient(
+    segmenter: Segmenter, image: ImageArray, box: Box, samples: int, noise: float = 0.1, seed: int = 0
+) -> Maps:
+    """SmoothGrad alone: the ``gradient`` of ``explain_pixel`` over noisy copies, without all else that it computes.
+
+    The mean of several such means, each of as many copies and from another seed, is that over all their copies.
+
+    Args:
+        segmenter: the network.
+        image: the image, at most 256 pixels a side.
+        box: top, left, height, width.
+        samples: how many noisy copies, at least one.
+        noise: standard deviation of that noise, as a share of the image's range of grey.
+        seed: of the noise.
+
+    Returns:
+        (H, W) float32: the mean derivative of the box's logit by each pixel's grey.
+
+    Raises:
+        ValueError: as for ``explain_pixel``, or no samples.
+    """
+    if samples < 1 or not 0 <= noise < np.inf:
+        raise ValueError(f"expected at least one sample and noise of 0 or more, got {samples} and {noise}")
+    with torch.inference_mode(False):  # gradients are needed, whatever the caller's mode
+        x, padding = segmenter.network_input(grey(image))
+        _check_box(box, padding.height, padding.width)
+        return _smooth(segmenter, x, padding, box, samples, noise, seed)[0].cpu().numpy()
+
+
 def influence_box(influence: NDArray[np.float32], box: Box, share: float) -> Box:
     """The smallest rectangle that contains a box and a share of all influence.
 

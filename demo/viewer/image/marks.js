@@ -101,7 +101,9 @@ export function imageMarks(context, explorer, sight) {
       [at.left + gap, at.top + gap], [beyond - gap, at.bottom - height - gap],
       [at.left + gap, at.bottom - height - gap], [beyond - gap, at.top + gap],
     ];
-    const [x, y] = places.find(fits) ?? places[6].map((value) => Math.max(0, value));
+    // Where none of them is free: a column of places, of which every label that stands takes two at most.
+    const column = Array.from({ length: 2 * placed.length + 1 }, (_, i) => [gap, gap + i * height]);
+    const [x, y] = [...places, ...column].find(fits) ?? [gap, gap];
     context.fillStyle = "rgb(0 0 0 / 75%)";
     context.fillRect(x, y, width, height);
     context.fillStyle = `rgb(${FRAME_COLOR})`;

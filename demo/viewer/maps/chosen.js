@@ -15,14 +15,14 @@ import { windowPosition } from "./core_sample.js";
 /**
  * @param {Explorer} explorer
  * @param {MapValues} values
- * @param {() => void} measureEffects
  */
-export function chosenMap(explorer, values, measureEffects) {
+export function chosenMap(explorer, values) {
   const large = h("canvas", { role: "img" });
   const stage = h("div", { class: "enlarged" }, large, h("span", { class: "spot" }));
   const name = h("h4"), numbers = h("dl");
   const overBox = checkbox("over-image", (checked) => (checked ? lay() : overlay.drop()));
-  const measure = h("button", { "data-testid": "measure", onclick: measureEffects }, "Measure its effect");
+  const measure = h("button", { "data-testid": "measure", onclick: measureEffect }, "Measure its effect");
+  let trouble = ""; // why the effect is not known
   const box = h(
     "div", { class: "chosen", "data-testid": "chosen-map", hidden: true }, stage,
     h("div", {}, name, numbers, h("div", { class: "row" }, h("label", {}, overBox, "Over the image"), measure)),
@@ -63,7 +63,21 @@ export function chosenMap(explorer, values, measureEffects) {
     if (!found || box.hidden) return;
     const entries = found.layer === "logits" ? probabilityEntries() : mapEntries(found.layer, found.map, found.own);
     numbers.replaceChildren(...entries.flatMap(([key, value]) => [h("dt", {}, key), h("dd", {}, value)]));
-    measure.hidden = found.layer === "logits" || values.effectOf(found.layer) !== undefined;
+    measure.hidden = found.layer === "logits" || !Number.isNaN(values.effectOf(found.layer, found.own));
+  }
+
+  async function measureEffect() {
+    const found = chosen();
+    if (!found) return;
+    measure.disabled = true;
+    try {
+      trouble = "";
+      await values.measureEffect(found.layer, found.own);
+    } catch (error) {
+      trouble = String(/** @type {Error} */ (error).message);
+    }
+    measure.disabled = false;
+    drawNumbers();
   }
 
   function probabilityEntries() {
@@ -76,13 +90,13 @@ export function chosenMap(explorer, values, measureEffects) {
   /** @param {string} layer @param {Maps} map @param {number} own */
   function mapEntries(layer, map, own) {
     const { mean, sparsity } = mapNumbers(map);
-    const effect = values.effectOf(layer);
+    const effect = values.effectOf(layer, own);
     return [
       ["mean", significant(mean[own])], ["lowest", significant(map.low[own])], ["highest", significant(map.high[own])],
       ["at zero or below", percent(sparsity[own])],
       ["agreement with the mask", significant(values.agreementOf(layer, map)[own])],
       ["effect when it is 0",
-        effect ? `${significant(effect[own])} of probability` : effect === null ? "is computed…" : "not measured"],
+        Number.isNaN(effect) ? trouble || "not measured" : `${significant(effect)} of probability`],
     ];
   }
 

@@ -39,7 +39,7 @@ const AGREEMENT_PAUSE = 200; // ms a threshold must rest: agreement takes longer
 export function mapsPanel(host, explorer) {
   const values = mapValues(explorer);
   const tiles = mapTiles(explorer, sortText, describe);
-  const chosen = chosenMap(explorer, values, measureEffects);
+  const chosen = chosenMap(explorer, values);
   const sources = decoderSources(explorer, values);
   const core = coreSample(explorer, values);
 
@@ -61,8 +61,11 @@ export function mapsPanel(host, explorer) {
     h("span", { class: "legend" }, lowest, ramp, highest),
   );
   const status = h("p", { class: "note status", "data-testid": "maps-status" });
+  const progress = h("progress", { "aria-label": "Effects measured", "data-testid": "effects-progress" });
+  const stop = h("button", { "data-testid": "effects-stop", onclick: () => explorer.set({ sort: "number" }) }, "Stop");
+  const measuring = h("div", { class: "row", hidden: true }, progress, stop);
   const opened = h(
-    "div", { class: "opened" }, h("div", { class: "head" }, title, close), what, level, controls, status, tiles.parts,
+    "div", { class: "opened" }, h("div", { class: "head" }, title, close), what, level, controls, status, measuring, tiles.parts,
     chosen.box, sources.box,
   );
   host.append(invitation, opened, core.box);
@@ -71,17 +74,27 @@ export function mapsPanel(host, explorer) {
   let drawn = null; // the site whose maps stand there
   let trouble = "", settling = 0;
 
-  async function measureEffects() {
-    const site = explorer.state.layer;
-    if (!site || values.effectOf(site) !== undefined) return;
-    trouble = "";
-    const measured = values.measureEffects(site);
-    chosen.drawNumbers();
-    const { current, error } = await measured;
-    if (error) trouble = `The effects are not known: ${error}`;
-    if (!current) return;
-    if (!error) explorer.say(`The effects of ${site}'s maps are computed.`);
+  /** All effects of the opened site, as long as it is sorted by them. @param {string} site */
+  async function measureEffects(site) {
+    const wanted = () => explorer.state.layer === site && explorer.state.sort === "effect";
+    const map = values.mapOf(site);
+    try {
+      await values.measureEffects(site, wanted, () => { describe(null); drawProgress(); chosen.drawNumbers(); });
+    } catch (error) {
+      trouble = `The effects are not known: ${/** @type {Error} */ (error).message}`;
+    }
+    if (!wanted()) return;
+    if (!trouble && map && values.effectCount(site) === map.channels) explorer.say(`The effects of ${site}'s maps are measured.`);
     drawSite();
+  }
+
+  function drawProgress() {
+    const { layer, sort: by } = explorer.state;
+    const map = layer && values.mapOf(layer);
+    measuring.hidden = !map || by !== "effect" || Boolean(trouble) || values.sortValues(layer, map) !== null;
+    if (!map || measuring.hidden) return;
+    progress.max = map.channels;
+    progress.value = values.effectCount(/** @type {string} */ (layer));
   }
 
   /** The number under a map: what it is sorted by. @param {number} channel */
@@ -111,7 +124,7 @@ export function mapsPanel(host, explorer) {
     return [
       `map ${channel}: mean ${significant(mean[channel])}`, `${percent(sparsity[channel])} at zero or below`,
       agreement !== undefined && `agreement ${significant(agreement)}`,
-      effect !== undefined && `effect ${significant(effect)}`,
+      !Number.isNaN(effect) && `effect ${significant(effect)}`,
     ].filter(Boolean).join(" · ");
   }
 
@@ -120,12 +133,12 @@ export function mapsPanel(host, explorer) {
     const { sort: by } = explorer.state;
     if (trouble) return trouble;
     if (by === "effect" && values.sortValues(layer, map) === null) {
-      return `The effect of each of ${map.channels} maps is computed…`;
+      return `The effect of each map is measured: ${values.effectCount(layer)} of ${map.channels}…`;
     }
     if (by === "agreement" && values.agreementOf(layer, map).every(Number.isNaN)) {
       return "The mask is the same everywhere in this window: there is nothing to agree with.";
     }
-    return `${map.channels} maps, ${SORTS[by][1]}`;
+    return map.channels === 1 ? "1 map" : `${map.channels} maps, ${SORTS[by][1]}`;
   }
 
   function drawSite() {
@@ -148,11 +161,13 @@ export function mapsPanel(host, explorer) {
     opened.setAttribute("aria-busy", String(!map));
     if (!map) {
       status.textContent = `${layer} is computed…`;
+      measuring.hidden = true;
       if (drawn !== layer) for (const part of [tiles, chosen, sources]) part.hide();
       return;
     }
-    if (by === "effect" && kind !== "logits" && !trouble) measureEffects();
     const sorted = values.sortValues(layer, map);
+    if (sorted === null && !trouble && !values.isMeasuring(layer)) measureEffects(layer);
+    drawProgress();
     const order = sorted ? mapOrder(sorted) : Array.from({ length: map.channels }, (_, own) => own);
     tiles.show(map, layer, order, drawn !== layer);
     drawn = layer;

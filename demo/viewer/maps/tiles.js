@@ -2,6 +2,7 @@
 
 import { h } from "../lib/dom.js";
 import { paintMap } from "../lib/color.js";
+import { plural } from "../lib/format.js";
 
 /** @import { Explorer, Maps } from "../types.js" */
 
@@ -67,7 +68,7 @@ export function mapTiles(explorer, textOf, describe) {
     });
     if (focused) focusTile(page.indexOf(roving));
     pages.hidden = order.length <= MOST_TILES;
-    range.textContent = `${start + 1} to ${start + page.length} of ${order.length} maps`;
+    range.textContent = `${start + 1} to ${start + page.length} of ${plural(order.length, "map")}`;
     back.disabled = start === 0;
     forth.disabled = start + MOST_TILES >= order.length;
   }

@@ -7,6 +7,8 @@ import { siteGrid, windowProbability } from "../lib/region.js";
 /** @import { Explorer, Maps, Site } from "../types.js" */
 /** @typedef {ReturnType<typeof mapValues>} MapValues */
 
+const MAPS_IN_PIECE = 8; // maps whose effects one request asks for: other questions wait no longer than for that
+
 /** Mean and sparsity of every map of a site; sparsity is the share of values at zero or below. */
 export const mapNumbers = cached((/** @type {Maps} */ { values, low, high, channels, height, width }) => {
   const size = height * width;
@@ -61,8 +63,10 @@ export function mapOrder(values) {
 export function mapValues(explorer) {
   /** @type {Map<string, Float32Array>} */
   const agreements = new Map(); // by site, at the settled threshold
-  /** @type {Map<string, Float32Array | null>} */
-  const effects = new Map(); // by image, window, weights and site; null while it is computed
+  /** @type {Map<string, Float32Array>} */
+  const effects = new Map(); // by image, window, weights and site; NaN where it is not measured
+  /** @type {Set<string>} */
+  const measured = new Set(); // of those the ones that are being measured
   /** @type {{ shown?: object, window?: object, map?: Maps }} */
   let probability = {}; // the shown one as a map
 
@@ -71,6 +75,19 @@ export function mapValues(explorer) {
     const { top, left } = explorer.window;
     return `${explorer.image.key} ${top} ${left} ${explorer.state.random} ${site}`;
   };
+
+  /** @param {string} site */
+  function effectsOf(site) {
+    const found = effects.get(effectKey(site)) ?? new Float32Array(known.siteOf(site).channels).fill(NaN);
+    effects.set(effectKey(site), found);
+    return found;
+  }
+
+  /** @param {string} site @param {number} first @param {number} count @returns {Promise<void>} */
+  async function measure(site, first, count) {
+    const found = effectsOf(site);
+    found.set((await explorer.request({ kind: "effects", site, first, count })).effect, first);
+  }
 
   function probabilityMap() {
     const { shown, window } = explorer;
@@ -113,28 +130,40 @@ export function mapValues(explorer) {
       return found;
     },
 
-    /** How much the probability changes without each map; null while it is computed. @param {string} site */
-    effectOf: (site) => effects.get(effectKey(site)),
+    /** How much the probability changes without a map; NaN where it is not measured. @param {string} site @param {number} channel */
+    effectOf: (site, channel) => effectsOf(site)[channel],
+
+    /** How many effects of a site are measured. @param {string} site */
+    effectCount: (site) => effectsOf(site).filter((effect) => !Number.isNaN(effect)).length,
 
     /** What is known already, for one map. @param {string} site @param {number} channel */
-    knownOf: (site, channel) => ({
-      agreement: agreements.get(site)?.[channel], effect: effects.get(effectKey(site))?.[channel],
-    }),
+    knownOf: (site, channel) => ({ agreement: agreements.get(site)?.[channel], effect: effectsOf(site)[channel] }),
+
+    /** Whether the effects of a site are being measured. @param {string} site */
+    isMeasuring: (site) => measured.has(effectKey(site)),
+
+    /** The effect of one map. @param {string} site @param {number} channel */
+    measureEffect: (site, channel) => measure(site, channel, 1),
 
     /**
+     * The effects of all maps of a site, piece by piece, as long as they are wanted.
      * @param {string} site
-     * @returns {Promise<{ current: boolean, error?: string }>} current: it is still what is opened
+     * @param {() => boolean} wanted
+     * @param {() => void} progressed called after every piece
      */
-    async measureEffects(site) {
-      const key = effectKey(site);
-      const current = () => explorer.state.layer === site && effectKey(site) === key;
-      effects.set(key, null);
+    async measureEffects(site, wanted, progressed) {
+      const key = effectKey(site), found = effectsOf(site);
+      measured.add(key);
       try {
-        effects.set(key, (await explorer.request({ kind: "effects", site })).effect);
-        return { current: current() };
-      } catch (error) {
-        effects.delete(key);
-        return { current: current(), error: String(/** @type {Error} */ (error).message) };
+        for (let first = 0; first < found.length; first += MAPS_IN_PIECE) {
+          const count = Math.min(MAPS_IN_PIECE, found.length - first);
+          if (!found.subarray(first, first + count).some(Number.isNaN)) continue;
+          if (effectKey(site) !== key || !wanted()) return;
+          await measure(site, first, count);
+          if (effectKey(site) === key && wanted()) progressed();
+        }
+      } finally {
+        measured.delete(key);
       }
     },
 
@@ -147,7 +176,7 @@ export function mapValues(explorer) {
       const { sort } = explorer.state;
       if (sort === "mean" || sort === "sparsity") return mapNumbers(map)[sort];
       if (sort === "agreement") return known.agreementOf(site, map);
-      if (sort === "effect" && site !== "logits") return known.effectOf(site) ?? null;
+      if (sort === "effect" && site !== "logits") return known.effectCount(site) === map.channels ? effectsOf(site) : null;
       return undefined;
     },
 

@@ -1,6 +1,6 @@
 // The gradient and Grad-CAM of a pixel at every level; each can be laid over the image and compared with random weights.
 
-import { COPIES, shownWeights } from "./requests.js";
+import { shownWeights } from "./requests.js";
 import { context2d, h } from "../lib/dom.js";
 import { correlation, largestOf } from "../lib/statistics.js";
 import { fixed } from "../lib/format.js";
@@ -67,9 +67,9 @@ export function pixelMaps(explorer) {
 
   /** @param {PixelFindings} findings */
   function drawGradient({ smooth, gradient }) {
-    const values = smooth ?? gradient;
+    const values = smooth?.values ?? gradient;
     const map = layerOf(GRADIENT, gradientHost);
-    map.title.textContent = `input gradient${smooth ? `, mean of ${COPIES} noisy copies (SmoothGrad)` : ""}`;
+    map.title.textContent = smooth ? "SmoothGrad" : "input gradient";
     map.label = smooth ? "SmoothGrad of the pixel" : "input gradient of the pixel";
     const limit = strongOf(values);
     paintValues(map.thumbnail, values, explorer.window, explorer.palette, limit, true);
@@ -101,7 +101,7 @@ export function pixelMaps(explorer) {
     for (const [name, { strength }] of layers) {
       const [one, other] = both?.map((findings) => {
         if (name !== GRADIENT) return findings.cams[name].values;
-        return (smooth && findings.smooth) || findings.gradient;
+        return (smooth && findings.smooth?.values) || findings.gradient;
       }) ?? [];
       const r = one ? correlation(one, other) : NaN;
       strength.textContent = Number.isNaN(r) ? "" : `r ${fixed(r, 2)}`;

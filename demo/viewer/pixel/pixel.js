@@ -1,6 +1,6 @@
 // Ask a pixel why: which pixels its logit depends on, which levels speak for it, and how far the network looks.
 
-import { COPIES, pixelRequests, shownWeights } from "./requests.js";
+import { COPIES, copiesOf, pixelRequests, shownWeights } from "./requests.js";
 import { clamp, isWhole } from "../lib/region.js";
 import { fixed, wholeNumber } from "../lib/format.js";
 import { checkbox, h } from "../lib/dom.js";
@@ -89,13 +89,19 @@ export function pixelPanel(host, explorer) {
   const problem = h("p", { class: "why-problem", role: "alert", "data-testid": "why-problem" });
   const again = h("button", { onclick: retry }, "ask again");
   const move = h("button", { "data-testid": "why-window", onclick: moveWindow }, "open the part around it");
-  const pending = h("p", { class: "note", "data-testid": "why-state" });
+  const pending = h("span", { "data-testid": "why-state" });
+  const progress = h("progress", { max: COPIES, "aria-label": "Noisy copies", "data-testid": "why-progress" });
+  const stop = h("button", { "data-testid": "why-stop", onclick: stopCopies }, "Stop");
+  const copies = h("div", { class: "row note" }, pending, progress, stop);
+  let everyFrame = false; // also those of half of the influence and of what could have any
+  const more = checkbox("why-frames", (checked) => { everyFrame = checked; draw(); });
   const random = checkbox("why-random", (checked) => explorer.set({ random: checked }));
   const inputs = pixelInputs(explorer);
   const maps = pixelMaps(explorer);
-  const content = h("div", { class: "why-content", hidden: true }, sentence, field, maps.box,
+  const content = h("div", { class: "why-content", hidden: true }, sentence, field,
+    h("label", {}, more, h("span", {}, "Frame the 50 % and the receptive field too")), maps.box, copies,
     h("label", {}, random, h("span", {}, "with random weights")), maps.sanity);
-  const findingsBox = h("div", { "data-testid": "pixel-why" }, value, problem, again, move, content, pending,
+  const findingsBox = h("div", { "data-testid": "pixel-why" }, value, problem, again, move, content,
     h("button", { "data-testid": "why-forget", onclick: forget }, "forget the pixel"));
 
   host.append(
@@ -106,10 +112,10 @@ export function pixelPanel(host, explorer) {
     invite, inputs.row, findingsBox,
   );
 
-  const requests = pixelRequests(explorer, (weights, samples, error) => {
+  const requests = pixelRequests(explorer, (weights, fresh) => {
     draw();
-    if (!samples || shownWeights(explorer) !== weights) return;
-    explorer.say(`${value.textContent} ${error ?? sentence.textContent}`);
+    if (!fresh || shownWeights(explorer) !== weights) return;
+    explorer.say(`${value.textContent} ${problem.textContent || sentence.textContent}`);
   });
   /** @type {string | null} */
   let drawn = null; // the scene whose maps stand there
@@ -117,6 +123,8 @@ export function pixelPanel(host, explorer) {
   let frames = []; // as this panel wants them
 
   function retry() { requests.retry(); draw(); }
+
+  function stopCopies() { requests.stop(); draw(); }
 
   function forget() {
     explorer.set({ pixel: null, box: null });
@@ -154,7 +162,7 @@ export function pixelPanel(host, explorer) {
     }
     value.textContent = isPending ? `${where}: is computed…` : "";
     sentence.textContent = "…"; // the maps may stand there a moment longer, but no number of another pixel
-    pending.textContent = "";
+    copies.hidden = true;
     if (findings?.error) wipe();
   }
 
@@ -165,11 +173,26 @@ export function pixelPanel(host, explorer) {
     const [wide, narrow] = ["90", "50"].map((share) => findings.boxes[share]);
     sentence.textContent = `90 % of the influence comes from ${wide[2]} x ${wide[3]} pixels (rows x columns), `
       + `50 % from ${narrow[2]} x ${narrow[3]}.`;
-    const isDone = findings.smooth || findings.error;
-    pending.textContent = isDone ? "" : `The mean over ${COPIES} noisy copies is computed…`;
     content.hidden = false;
+    drawCopies(place, findings);
     drawField(place.box, wide, narrow);
     maps.draw(place.known);
+  }
+
+  /** How far the noisy copies are, or what they made of the map. @param {PixelPlace} place @param {PixelFindings} findings */
+  function drawCopies(place, findings) {
+    const isUnderWay = !findings.smooth && !findings.error && !place.stopped;
+    const count = copiesOf(findings);
+    copies.hidden = false;
+    progress.hidden = stop.hidden = !isUnderWay;
+    progress.value = count;
+    if (findings.smooth) {
+      const { sigma, reliability } = findings.smooth;
+      const smoothed = sigma ? `smoothed over ${sigma} pixels (σ)` : "not smoothed";
+      pending.textContent = `SmoothGrad: the mean of ${COPIES} noisy copies, ${smoothed}: finer detail is not the same `
+        + `in every copy. Other noise would give this map again with a correlation of about ${reliability.toFixed(2)}.`;
+    } else if (isUnderWay) pending.textContent = `SmoothGrad: ${count} of ${COPIES} noisy copies…`;
+    else pending.textContent = "The map is the input gradient of the image as it is, without noisy copies.";
   }
 
   /**
@@ -184,12 +207,13 @@ export function pixelPanel(host, explorer) {
     const whole = isWhole(image, window) ? "image" : "opened part";
     const covers = isWhole(window, theory) ? `, here on the whole ${whole}` : "";
     const uncut = explorer.state.cuts.length ? " This is the answer of the whole network: nothing is cut for it." : "";
-    field.textContent = `In theory a logit depends on up to ${network.field} x ${network.field} pixels around it`
-      + `${covers}: the dashed frame. Influence is the size of the gradient in the `
-      + `opened part; the other frames hold 90 % and 50 % of it. The logit is taken before the card's temperature.${uncut}`;
+    const framed = everyFrame ? "the frames hold 90 % and 50 % of it" : "the frame holds 90 % of it";
+    field.textContent = `Influence is the size of the input gradient in the opened part; ${framed}. `
+      + `In theory a logit depends on up to ${network.field} x ${network.field} pixels around it${covers}`
+      + `${everyFrame ? ": the dashed frame" : ""}. The logit is taken before the card's temperature.${uncut}`;
     const frame = (/** @type {Box} */ [top, left, height, width], /** @type {string} */ label) =>
       ({ top, left, height, width, label, dashed: false });
-    frames = [theory, frame(wide, "90 %"), frame(narrow, "50 %")];
+    frames = everyFrame ? [theory, frame(wide, "90 %"), frame(narrow, "50 %")] : [frame(wide, "90 % of the influence")];
     setFrames();
   }
 

@@ -1,33 +1,42 @@
 // What the network says of a pixel or a box, with its weights and with random ones.
 //
-// The plain response is requested first and shown at once, the mean over noisy copies second.  One request is under way
-// at a time; the next one is chosen when its response is there, so of many pixels only the newest is requested.
+// The plain response is requested first and shown at once, noisy copies of the image after it, a few at a time.  One
+// request is under way at a time; the next one is chosen when its response is there, so of many pixels only the newest is
+// requested.
+
+import { resolveMap } from "../lib/smoothing.js";
 
 /** @import { Box, Explorer, PixelResponse } from "../types.js" */
+/** @import { ResolvedMap } from "../lib/smoothing.js" */
 /**
  * @typedef {"trained" | "random"} Weights
- * @typedef {PixelResponse & { smooth?: Float32Array, error?: string }} PixelFindings  smooth: the mean gradient
+ * @typedef {PixelResponse & { pieces?: Float32Array[], smooth?: ResolvedMap, error?: string }} PixelFindings
+ *   pieces: mean gradients over some noisy copies each; smooth: what all of them agree on
  * @typedef {{ error: string, logit?: undefined }} PixelError  nothing else is known
  * @typedef {Partial<Record<Weights, PixelFindings | PixelError>>} Known
- * @typedef {{ key: string, scene: string, box: Box, inside: boolean, known: Known }} PixelPlace
- *   a box in its image and window, and what is known of it
+ * @typedef {{ key: string, scene: string, box: Box, inside: boolean, known: Known, stopped: boolean }} PixelPlace
+ *   a box in its image and window, and what is known of it; stopped: no more noisy copies are wanted
  */
 
-export const COPIES = 16; // noisy copies of the image
-const PIXEL_PAUSE = 150; // ms a pixel must stay before the long request about it is made
+const COPY_PIECES = 4, COPIES_IN_PIECE = 4; // requests, and noisy copies in each
+export const COPIES = COPY_PIECES * COPIES_IN_PIECE;
+const PIXEL_PAUSE = 150; // ms a pixel must stay before noisy copies are requested
 
 /** Which weights the user looks at. @param {Explorer} explorer @returns {Weights} */
 export const shownWeights = ({ state }) => (state.random ? "random" : "trained");
 
+/** How many noisy copies there are. @param {PixelFindings} findings */
+export const copiesOf = ({ pieces }) => COPIES_IN_PIECE * (pieces?.length ?? 0);
+
 /**
  * @param {Explorer} explorer
- * @param {(weights: Weights, samples: number, error?: string) => void} show called with every response
+ * @param {(weights: Weights, fresh: boolean) => void} show called with every response; fresh: it is the first
  */
 export function pixelRequests(explorer, show) {
   /** @type {PixelPlace | null} */
   let place = null;
   let busy = false;
-  let wake = () => {}; // ends the pause before the long request
+  let wake = () => {}; // ends the pause before the first noisy copies
 
   /** @returns {PixelPlace | null} */
   function lookUp() {
@@ -40,18 +49,20 @@ export function pixelRequests(explorer, show) {
     const [top, left, height, width] = chosen;
     const inside = top >= window.top && left >= window.left
       && top + height <= window.top + window.height && left + width <= window.left + window.width;
-    return { key: `${scene} ${chosen}`, scene, box: [...chosen], inside, known: {} };
+    return { key: `${scene} ${chosen}`, scene, box: [...chosen], inside, known: {}, stopped: false };
   }
 
   /** What is to be requested next, seen from here and now. */
   function due() {
     if (!place?.inside) return null;
+    const { known, stopped } = place;
     /** @type {Weights[]} */
     const wanted = explorer.state.random ? ["random", "trained"] : ["trained"]; // random maps are there to be compared
-    for (const samples of [0, COPIES]) {
-      for (const weights of wanted) {
-        const known = place.known[weights];
-        if (!known?.error && !(samples ? known && "smooth" in known : known)) return { place, weights, samples };
+    for (const weights of wanted) if (!known[weights]) return { place, weights, piece: null };
+    for (const weights of stopped ? [] : wanted) {
+      const findings = known[weights];
+      if (findings?.logit !== undefined && !findings.error && !findings.smooth) {
+        return { place, weights, piece: findings.pieces?.length ?? 0 };
       }
     }
     return null;
@@ -61,37 +72,37 @@ export function pixelRequests(explorer, show) {
     if (busy) return;
     busy = true;
     for (let job = due(); job; job = due()) {
-      const { weights, samples } = job;
-      if (samples) {
+      const { weights, piece } = job;
+      if (piece === 0) {
         await /** @type {Promise<void>} */ (new Promise((done) => { wake = done; setTimeout(done, PIXEL_PAUSE); }));
         const now = due();
-        if (now?.place !== job.place || now.weights !== weights || now.samples !== samples) continue;
+        if (now?.place !== job.place || now.weights !== weights || now.piece !== piece) continue;
       }
-      /** @type {PixelResponse | PixelError} */
-      let found;
+      const { box } = job.place, random = weights === "random";
+      const isWanted = () => job.place === place && place.key === lookUp()?.key;
       try {
-        const random = weights === "random";
-        found = await explorer.request({ kind: "pixel", box: job.place.box, samples, random });
+        if (piece === null) {
+          const found = await explorer.request({ kind: "pixel", box, random });
+          if (isWanted()) { job.place.known[weights] = found; show(weights, true); }
+        } else {
+          const found = await explorer.request({ kind: "smooth", box, samples: COPIES_IN_PIECE, seed: piece, random });
+          if (isWanted()) { addPiece(job.place.known, weights, found.gradient); show(weights, false); }
+        }
       } catch (error) {
-        found = { error: String(/** @type {Error} */ (error).message) };
+        if (!isWanted()) continue;
+        job.place.known[weights] = { ...job.place.known[weights], error: String(/** @type {Error} */ (error).message) };
+        show(weights, true);
       }
-      if (job.place === place && place.key === lookUp()?.key) take(place.known, weights, samples, found);
     }
     busy = false;
   }
 
-  /**
-   * @param {Known} known
-   * @param {Weights} weights
-   * @param {number} samples
-   * @param {PixelResponse | PixelError} found
-   */
-  function take(known, weights, samples, found) {
-    const before = known[weights];
-    if (found.logit === undefined) known[weights] = { ...before, ...found };
-    else if (!samples || before?.logit === undefined) known[weights] = found;
-    else known[weights] = { ...before, smooth: found.gradient, boxes: found.boxes };
-    show(weights, samples, found.logit === undefined ? found.error : undefined);
+  /** @param {Known} known @param {Weights} weights @param {Float32Array} gradient */
+  function addPiece(known, weights, gradient) {
+    const findings = /** @type {PixelFindings} */ (known[weights]);
+    const pieces = [...(findings.pieces ?? []), gradient];
+    const smooth = pieces.length === COPY_PIECES ? resolveMap(pieces, explorer.window) : undefined;
+    known[weights] = { ...findings, pieces, smooth };
   }
 
   return {
@@ -103,6 +114,8 @@ export function pixelRequests(explorer, show) {
       if (next?.key !== place?.key) { place = next; wake(); }
       return place;
     },
+    /** Requests no more noisy copies of this place. */
+    stop() { if (place) place.stopped = true; },
     /** Requests once more what failed. */
     retry() {
       if (!place) return;
