@@ -5,7 +5,7 @@ from typing import Any
 
 import gradio as gr
 
-from demo import bundle, evaluation, explorer, gradio_endpoints, gradio_inputs, gradio_result
+from demo import bundle, evaluation, explorer, gradio_endpoints, gradio_inputs, gradio_result, missing
 from demo.detection import PROBABILITY_NOTE
 from demo.gradio_files import result, upload
 from demo.gradio_result import FIRST_SAMPLE
@@ -47,11 +47,11 @@ def open_link(request: gr.Request) -> tuple[str, str, float | None, int, str]:
     sample, name, threshold = (request.query_params.get(key) for key in ("sample", "weights", "threshold"))
     notices = []
     if sample is not None and sample not in SAMPLES:
-        notices.append(f"There is no sample called {sample[: explorer.LONGEST_WORD]}; a link cannot carry an upload")
+        notices.append(missing.image(missing.LINK, sample[: explorer.LONGEST_WORD]))
     found = gradio_inputs.list_weights()
     label = next((label for label, weights in found.items() if weights.name == name), None)
     if name is not None and label is None:
-        notices.append(f"There are no weights called {name[: explorer.LONGEST_WORD]} here")
+        notices.append(missing.weights(missing.LINK, name[: explorer.LONGEST_WORD]))
     label = label or next(iter(found))
     wanted = None
     try:
@@ -61,9 +61,7 @@ def open_link(request: gr.Request) -> tuple[str, str, float | None, int, str]:
     except WeightsError:  # said instead of a result
         pass
     except ValueError:
-        notices.append(
-            f"A link's threshold is a number from 0 to 1, this one says {threshold[: explorer.LONGEST_WORD]}"
-        )
+        notices.append(missing.threshold(threshold[: explorer.LONGEST_WORD]))
     return (
         sample if sample in SAMPLES else FIRST_SAMPLE, label, wanted, 1,
         "".join(gradio_result.said(sentence, "alert") for sentence in notices),

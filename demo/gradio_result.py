@@ -68,7 +68,7 @@ def take_upload(turns: Turns, path: str, mask: str | None) -> list[Any]:
     """An upload takes the place of the sample: no sample, the mask where it has its name, and ``wait``."""
     name, notice = Path(path).name, ""
     if mask is not None and pairing.pair([PurePosixPath(name)], [PurePosixPath(Path(mask).name)]).unpaired:
-        notice = f"{Path(mask).name}: expected a mask named as {name}; drop it again if it is the ground truth of that"
+        notice = f"{Path(mask).name}: expected a mask named as {name}, got another; drop it again if it is its truth"
         mask = None
     return [None, mask, *wait(turns, name, notice)]
 

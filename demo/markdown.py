@@ -14,8 +14,12 @@ def markdown(name: str, sentence: str) -> str:
         >>> markdown("a*b*.png", "a*b*.png: not a [image]")
         '`a*b*.png`: not a \\[image\\]'
     """
-    reason = re.sub(r"[\\`*\[\]<>$~]|\b_|_\b", r"\\\g<0>", sentence.removeprefix(name))
-    return literal(name) + reason
+    return literal(name) + escaped(sentence.removeprefix(name))
+
+
+def escaped(text: str) -> str:
+    """Plain text as Markdown that shows exactly that."""
+    return re.sub(r"[\\`*\[\]<>$~]|\b_|_\b", r"\\\g<0>", text)
 
 
 def literal(text: str) -> str:

@@ -17,7 +17,7 @@ from msgspec import Meta, Struct
 from demo import export, limits
 from demo.export import ExportedImage
 from demo.limits import LONGEST_TEXT, MEGABYTE
-from demo.view import Text, ViewState
+from demo.view import Text, ViewState, changes
 from unet import typed
 from unet.data import pairing
 from unet.files import selection
@@ -99,14 +99,36 @@ class UnpackedSession(NamedTuple):
 # --- Writing ------------------------------------------------------------------------------------------------
 
 
-def pack(state: SessionState, names: Sequence[str], images: Iterable[ExportedImage]) -> bytes:
+def notes(state: SessionState, left_out: Sequence[str] = ()) -> list[str]:
+    """What of a session its files leave out, in sentences.
+
+    Args:
+        state: what the session is about.
+        left_out: names of images that are not in it.
+    """
+    said = []
+    if changed := changes(state.view):
+        said.append(
+            f"The explorer shows the network {changed}. All files are of the whole trained network, and so is "
+            "results.csv; the session opens again as the explorer shows it, with other numbers."
+        )
+    if left_out:
+        said.append(f"Left out are the images {', '.join(left_out)}.")
+    return said
+
+
+def pack(
+    state: SessionState, names: Sequence[str], images: Iterable[ExportedImage], left_out: Sequence[str] = ()
+) -> bytes:
     """A session as the bytes of a ZIP, written image after image.
 
     Args:
         state: what the session is about.
         names: of the images.
         images: in the order of ``names``.
+        left_out: names of images that are not in it.
     """
+    said = notes(state, left_out)
     file = io.BytesIO()
     rows, entries = [], []
     with zipfile.ZipFile(file, "w") as archive:
@@ -126,8 +148,29 @@ def pack(state: SessionState, names: Sequence[str], images: Iterable[ExportedIma
             entries.append(_ImageEntry(name=one.name, image=path, truth=truth))
         _add(archive, "results.csv", export.results_csv(rows), deflate=True)
         content = msgspec.to_builtins(state) | msgspec.to_builtins(_Entries(entries))
+        if said:
+            content["notes"] = said
+        _add(archive, "README.txt", _readme(state, said).encode())
         _add(archive, "state.json", json.dumps(content, indent=1).encode(), deflate=True)
     return file.getvalue()
+
+
+def _readme(state: SessionState, said: Sequence[str]) -> str:
+    """What the files of a session are, and what they leave out."""
+    weights = f"weights {state.weights.name} (sha256 {state.weights.sha256})"
+    return "\n".join([
+        f"A session of Salt U-Net: {weights}, threshold {state.threshold:g}, one forward pass without flip TTA.",
+        "",
+        "pictures       the images as they were uploaded",
+        "truths         their ground truth, 255 is salt; only where it is known",
+        "masks          255 where the probability lies above the threshold",
+        "probabilities  PNG of 16 bits, 65535 is probability 1, and NPY of float32",
+        "overlays       the images with the salt tinted",
+        "results.csv    salt area, IoU, Dice and mAP of each image, and its mask as Kaggle's run-lengths",
+        "state.json     what opens the session again",
+        *(f"\n{sentence}" for sentence in said),
+        "",
+    ])  # fmt: skip
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes, deflate: bool = False) -> None:
@@ -205,9 +248,9 @@ def _read_images(archive: Archive) -> UnpackedSession:
     left_out = list(found.ambiguous)
     if found.unpaired:
         first = paths[masks[found.unpaired[0]]]
-        left_out.append(f"left out {len(found.unpaired):,} masks without an image, first {first}")
+        left_out.append(f"expected an image for every mask, got none for {len(found.unpaired):,}, first {first}")
     if others := selection.left_out(paths):
-        left_out.append(f"left out {len(others):,} of its files, first {paths[others[0]]}; expected {FORMATS}")
+        left_out.append(f"expected {FORMATS}, got {len(others):,} other files, first {paths[others[0]]}; left out")
     files = [
         (name, entries[images[image]], None if mask is None else entries[masks[mask]])
         for name, (image, mask) in zip(shown, found.pairs, strict=True)

@@ -6,14 +6,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from demo import images
+from demo import images, missing
 from demo.gallery import ImageSource
 from demo.images import SAMPLES, SeismicImage, SurveyTile
 from demo.limits import LONGEST_TEXT
 from demo.markdown import literal
 from demo.session_file import SessionState, WeightsName
 from demo.uploads import File, Uploads, free_label
-from demo.view import ViewerThreshold, ViewState
+from demo.view import ViewerThreshold, ViewState, changes
 from demo.weights import Weights, WeightsKey
 from unet import typed
 from unet.files.images import ImageError
@@ -63,11 +63,13 @@ class Wanted:
     Attributes:
         upload: the label of an image that has just arrived.
         image: the name of an image, which comes before ``upload``.
+        asker: who asks for it.
         weights: the weights.
     """
 
     upload: str | None = None
     image: str | None = None
+    asker: str = missing.LINK
     weights: WantedWeights | None = None
 
 
@@ -138,8 +140,7 @@ class PageState:
             if 0 <= threshold <= 1:
                 state._wanted_threshold = threshold
             else:
-                got = literal(query["threshold"][:40])
-                state.say(f"Expected a threshold from 0 to 1 in the link, got {got}; it was left out")
+                state.say(missing.threshold(literal(query["threshold"][:40])))
         return state
 
     def receive_uploads(self, files: Sequence[File], masks: Sequence[File]) -> None:
@@ -159,9 +160,11 @@ class PageState:
         """
         label = next((label for label, name in reversed([*images.items()]) if name == session.image), None)
         if label is None:
-            self._wanted.image = session.image
+            self._wanted.image, self._wanted.asker = session.image, missing.SESSION
         else:
             self._wanted.upload = label
+        if changed := changes(session.view):
+            self.say(missing.whole_network(literal(changed)))
         self._wanted.weights = WantedWeights(session.weights.name, session.weights.sha256)
         self._wanted_threshold, self.view = session.threshold, session.view
         self.revision += 1
@@ -196,10 +199,10 @@ class PageState:
             return next((label for label in same if label in named), same[0])
         shown = literal(wanted.name[:LONGEST_TEXT])
         if not named:
-            self.say(f"There are no weights called {shown} here")
+            self.say(missing.weights(missing.LINK if wanted.sha256 is None else missing.SESSION, shown))
             return None
         if wanted.sha256 is not None:
-            self.say(f"The weights called {shown} here are not those of the session")
+            self.say(missing.same_weights(shown))
         return named[0]
 
     def use_weights(self, weights: Weights, key: WeightsKey, segmenter: Segmenter) -> None:
@@ -238,7 +241,7 @@ class PageState:
             self.image_box.value = self._wanted.image
         elif self._wanted.image is not None:
             shown = literal(self._wanted.image[:LONGEST_TEXT])
-            self.say(f"There is no image called {shown} here; a link cannot carry an upload")
+            self.say(missing.image(self._wanted.asker, shown))
         if self.image_box.value not in self.sources:
             self.image_box.value = next(iter(self.sources))
 

@@ -98,7 +98,8 @@ class Uploads:
         if too_many := pairs[limits.MOST_FILES :]:
             names = ", ".join(literal(image.name) for image, _ in too_many[:NAMED])
             others = f" and {len(too_many) - NAMED} more" if len(too_many) > NAMED else ""
-            self.problems.append(f"More than {limits.MOST_FILES} images; these were left out: {names}{others}")
+            expected = f"expected at most {limits.MOST_FILES} images, got {len(pairs):,}"
+            self.problems.append(f"{expected}; drop fewer, left out are {names}{others}")
         before, self._checks, self._identities = self._checks, {}, {}
         new = {}
         for image, mask in pairs[: limits.MOST_FILES]:
@@ -144,7 +145,7 @@ class Uploads:
         self.problems += [literal(sentence) for sentence in found.ambiguous]
         for index in found.unpaired:
             name = truths[index].name
-            sentence = f"{name}: a mask without its image; drop {PurePath(name).stem}.png as well"
+            sentence = f"{name}: expected the image of this mask, got none; drop {PurePath(name).stem}.png as well"
             self.problems.append(markdown(name, sentence))
         return [(candidates[index], None if mask is None else truths[mask]) for index, mask in found.pairs]
 
@@ -222,7 +223,8 @@ def is_sample(archived: ArchivedImage) -> bool:
 def check_image(image: Upload) -> UploadCheck:
     """Opens an image once: its digest and shape, or why it cannot be used."""
     if image.size > limits.LARGEST_UPLOAD * limits.MEGABYTE:
-        return UploadCheck(fault=f"{image.name}: larger than {limits.LARGEST_UPLOAD} MB; cut it into smaller images")
+        expected = f"expected at most {limits.LARGEST_UPLOAD} MB, got {image.size / limits.MEGABYTE:.1f} MB"
+        return UploadCheck(fault=f"{image.name}: {expected}; cut it into smaller images")
     try:
         opened = images.open_upload(image.name, image.content())
     except ImageError as error:

@@ -35,6 +35,19 @@ class ViewState(Struct, frozen=True):
     window: tuple[Whole, Whole] | None = None
 
 
+def changes(view: ViewState | None) -> str:
+    """How the network that the explorer shows differs from the whole trained one; empty where it does not.
+
+    Example:
+        >>> changes(ViewState(cuts=("skip1", "bottleneck"), fill="mean", random=True))
+        'without skip1, bottleneck (mean in their place), with random weights'
+    """
+    if view is None:
+        return ""
+    cuts = f"without {', '.join(view.cuts)} ({view.fill} in their place)" if view.cuts else ""
+    return ", ".join(filter(None, (cuts, "with random weights" if view.random else "")))
+
+
 class ViewerThreshold(Struct, frozen=True):
     """The threshold, which viewer.js sends together with a view."""
 

@@ -13,7 +13,7 @@ from demo.detection import detect
 from demo.gallery import Gallery, GalleryRow
 from demo.images import SAMPLES, SeismicImage
 from demo.limits import LARGEST_TOTAL
-from demo.markdown import literal
+from demo.markdown import escaped, literal
 from demo.places import HERE
 from demo.state import PageState
 from unet.image import Mask, Probability
@@ -56,24 +56,31 @@ def gallery_data(rows: dict[str, GalleryRow]) -> dict[str, object]:
     return {"key": key, "open": opened, "rows": shown}
 
 
-def offer(label: str, name: str, content: Callable[[], bytes], primary: bool = False) -> None:
-    """A file that is made when it is asked for, not at every click."""
+def offer(key: str, label: str, name: str, content: Callable[[], bytes], primary: bool = False) -> None:
+    """A file that is made when it is asked for, not at every click; its button has the class ``st-key-KEY``."""
     kind: Literal["primary", "secondary"] = "primary" if primary else "secondary"
-    st.download_button(label, content, name, on_click="ignore", type=kind, icon=":material/download:")
+    st.download_button(label, content, name, key=key, on_click="ignore", type=kind, icon=":material/download:")
 
 
 def show_all() -> None:
     """All images as files."""
     threshold, session, names = state.threshold, state.session(), list(gallery.sources)
+    left_out = [*gallery.left_out, *state.uploads.refused]
     st.subheader("All of them")
     with st.container(horizontal=True):
         offer(
+            "export-zip",
             "Session (ZIP)",
             "salt-session.zip",
-            lambda: session_file.pack(session, names, gallery.exported()),
+            lambda: session_file.pack(session, names, gallery.exported(), left_out),
             primary=True,
         )
-        offer("Results (CSV)", "salt-results.csv", lambda: export.gallery_csv(names, gallery.exported(), threshold))
+        offer(
+            "export-csv",
+            "Results (CSV)",
+            "salt-results.csv",
+            lambda: export.gallery_csv(names, gallery.exported(), threshold),
+        )
     st.caption(
         "The ZIP holds the images, truths, masks, overlays and probabilities (16-bit PNG and NPY), and the "
         "results with Kaggle's run-lengths. Dropped on *Your images* it opens this session again."
@@ -94,10 +101,17 @@ def show_open(image: SeismicImage) -> None:
     st.subheader("The open image")
     st.text(image.name)
     with st.container(horizontal=True):
-        offer("Mask (PNG)", f"{stem}-mask.png", lambda: export.mask_png(mask()))
-        offer("Overlay (PNG)", f"{stem}-overlay.png", lambda: export.overlay_png(image, mask()))
-        offer("Probability (16-bit PNG)", f"{stem}-probability.png", lambda: export.probability_png(probability()))
-        offer("Probability (NPY)", f"{stem}-probability.npy", lambda: export.probability_npy(probability()))
+        offer("export-mask", "Mask (PNG)", f"{stem}-mask.png", lambda: export.mask_png(mask()))
+        offer("export-overlay", "Overlay (PNG)", f"{stem}-overlay.png", lambda: export.overlay_png(image, mask()))
+        offer(
+            "export-probability",
+            "Probability (16-bit PNG)",
+            f"{stem}-probability.png",
+            lambda: export.probability_png(probability()),
+        )
+        offer(
+            "export-npy", "Probability (NPY)", f"{stem}-probability.npy", lambda: export.probability_npy(probability())
+        )
 
 
 if state.leaving:
@@ -110,10 +124,14 @@ count = len(gallery.sources)
 
 st.header("Export")
 whose = f"your {count} images" if count > 1 else "your image"
-st.text(f"threshold {state.threshold:.2f} · {whose if uploads else f'no uploads, so these are the {count} samples'}")
+shown = whose if uploads else f"no uploads, so these are the {count} samples"
+st.text(f"{state.weights.name} · threshold {state.threshold:.2f} · {shown}")
+for sentence in session_file.notes(state.session()):
+    st.warning(escaped(sentence))
 if gallery.left_out:
     left_out = ", ".join(literal(label) for label in gallery.left_out)
-    st.warning(f"All images together have more than {LARGEST_TOTAL:,} pixels; left out here: {left_out}")
+    expected = f"expected at most {LARGEST_TOTAL:,} pixels in all images together, got more"
+    st.warning(f"{expected}; take some back in *Your images*, left out here are {left_out}")
 left, right = st.columns(2, gap="large")
 with left:
     show_all()

@@ -56,7 +56,9 @@ def app(two_weights):
 def test_a_link_is_followed_what_it_says_in_vain_is_shown_and_the_boxes_choose(two_weights):
     app = start(sample="Small lens", weights="gone", threshold="0.31")
     assert (box(app, "Image").value, state(app).image.name, state(app).threshold) == ("Small lens", "Small lens", 0.31)
-    assert app.warning[0].value == "- There are no weights called `gone` here"
+    assert app.warning[0].value == (
+        "- The link: expected weights that are here, got `gone`; others are open, so its numbers do not hold"
+    )
     run(box(app, "Image").set_value("Salt stock"))
     run(box(app, "Weights").select_index(1))
     assert (state(app).image.name, state(app).threshold, len(app.warning)) == ("Salt stock", 0.55, 0)
@@ -175,6 +177,17 @@ def test_the_gallery_shows_samples_then_uploads_with_masks_at_the_threshold(app,
     assert [row["share"] for row in gallery(run(app))["rows"]] == [0, 0]
 
 
+def test_the_export_says_before_the_click_what_it_leaves_out(app):
+    run(app.switch_page("views/export.py"))
+    assert len(app.warning) == 0
+    state(app).follow_viewer({"threshold": 0.21, "cuts": ["skip1", "*a*"], "random": True})
+    run(app)
+    assert "the network without skip1, \\*a\\* (zero in their place), with random weights." in app.warning[0].value
+    assert "All files are of the whole trained network" in app.warning[0].value
+    state(app).follow_viewer({"threshold": 0.21})
+    assert len(run(app).warning) == 0
+
+
 def test_a_session_file_opens_the_session_again(app):
     upload(app, ("a.png", png(KEEL.pixels)), ("c.png", png(LENS.pixels)))
     upload(app, ("a.png", png(KEEL.truth)), key="masks")
@@ -192,4 +205,5 @@ def test_a_session_file_opens_the_session_again(app):
     assert state(app).session() == left.session()
     assert (box(app, "Image").value, state(app).image.digest) == ("c.png", LENS.digest)
     np.testing.assert_array_equal(state(app).sources["a.png"].open().truth, KEEL.truth)
-    assert not app.warning
+    said = "The session: expected what its results.csv says, got the network `without skip1 (zero in their place)`"
+    assert said in app.warning[0].value

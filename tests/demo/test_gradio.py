@@ -14,7 +14,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from playwright.sync_api import expect
 
-from demo import gradio_page, gradio_result
+from demo import gradio_page, gradio_result, missing
 from demo.detection import detect
 from demo.evaluation import how_to_evaluate, meaning, read_evaluation
 from demo.explorer import find_fill
@@ -130,10 +130,11 @@ def test_explain_pixel_gives_the_influence_and_its_boxes(call, segmenter, image,
     part, box = window(image, top, left), (40, 52, 2, 3)
     found = explain.explain_pixel(segmenter, part, box, samples)
     boxes = {share: explain.influence_box(found.influence, box, share / 100) for share in (50, 90)}
+    measure = f"mean over {samples} noisy copies" if samples else "input gradient"
     levels = np.rint(found.influence / found.influence.max() * 255).astype(np.uint8)
     np.testing.assert_array_equal(heat[..., ::-1], render.SEQUENTIAL[levels])
     assert report == {
-        "sentence": f"90 % of the influence comes from {boxes[90][2]} x {boxes[90][3]} pixels",
+        "sentence": f"90 % of the influence ({measure}) comes from {boxes[90][2]} x {boxes[90][3]} pixels",
         "boxes": {str(share): [box[0] + top, box[1] + left, *box[2:]] for share, box in boxes.items()},
         "logit": pytest.approx(found.logit, abs=1e-6), "probability": pytest.approx(found.probability, abs=1e-6),
         "samples": samples, "receptive_field": 236, "window": [top, left, *part.shape],
@@ -218,9 +219,9 @@ def test_the_page_shows_the_evaluation_and_the_image_stays_in_sight(page, segmen
 def test_a_link_that_says_nothing_here_gets_a_sentence(app, browser, segmenter):
     with visited(browser, app.local_url, "sample=%3Cb%3Emine.png&weights=gone&threshold=much") as page:
         expect_readout(page, f"threshold {segmenter.threshold:.2f}")
-        expect(page.get_by_text("There is no sample called <b>mine.png; a link cannot carry an upload")).to_be_visible()
-        expect(page.get_by_text("There are no weights called gone here")).to_be_visible()
-        expect(page.get_by_text("A link's threshold is a number from 0 to 1, this one says much")).to_be_visible()
+        for said in (missing.image("The link", "<b>mine.png"), missing.weights("The link", "gone")):
+            expect(page.get_by_text(said)).to_be_visible()
+        expect(page.get_by_text("The link: expected a threshold from 0 to 1, got much;")).to_be_visible()
 
 
 @pytest.mark.browser

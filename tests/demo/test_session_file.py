@@ -10,7 +10,7 @@ from demo.session_file import ArchivedImage, SessionError, SessionState, Unpacke
 from demo.view import ViewState
 from tests.demo.files import npy, png, unzipped, zipped
 from unet import rle
-from unet.files.images import read_mask
+from unet.files.images import FORMATS, read_mask
 
 NO_STATE = b"", b"\xff\xfe", b"[" * 100_000, b'{"threshold": NaN}'
 SHAPE = (20, 30)
@@ -80,7 +80,13 @@ def test_a_zip_holds_the_files_it_promises():
     found, one = unzipped(packed(exported())), exported()
     mask = np.float32(0.35) < PROBABILITY
 
-    assert json.loads(found.pop("state.json")) == ON_DISK
+    (note,) = session_file.notes(STATE)
+    assert "the network without skip1, bottleneck (mean in their place), with random weights. All files are" in note
+    assert json.loads(found.pop("state.json")) == ON_DISK | {"notes": [note]}
+    readme = found.pop("README.txt").decode()
+    assert f"weights salt-unet (sha256 {'ab' * 32}), threshold 0.35, one forward pass without flip TTA" in readme
+    assert note in readme
+    assert all(f"\n{path.split('/')[0]}" in readme for path in found)
     row = export.result("a", "a.png", one.detect(0.35))
     assert row["rle_mask"] == rle.encode(mask)
     assert found == {
@@ -95,6 +101,15 @@ def test_a_zip_holds_the_files_it_promises():
     assert packed(exported()) == packed(exported())
 
 
+def test_what_a_session_leaves_out_is_said_in_it():
+    whole = SessionState(image="a.png", weights=WeightsName("w", ""), threshold=0.5, view=ViewState())
+    assert session_file.notes(whole) == []
+    assert "notes" not in json.loads(unzipped(packed(exported(), state=whole))["state.json"])
+    found = unzipped(session_file.pack(whole, ["a.png"], [exported()], left_out=["b.png", "c.png"]))
+    assert json.loads(found["state.json"])["notes"] == ["Left out are the images b.png, c.png."]
+    assert found["README.txt"].decode().endswith("\nLeft out are the images b.png, c.png.\n")
+
+
 # --- A ZIP of images
 
 
@@ -104,12 +119,12 @@ def test_a_zip_holds_the_files_it_promises():
         (  # the folder images with its masks; Windows writes backslashes
             ["t/images/b.png", "t\\images\\a.PNG", "t/masks/a.png", "t/images/._a.png", "t/other/c.png", "x.txt"],
             [("a.PNG", "t\\images\\a.PNG", "t/masks/a.png"), ("b.png", "t/images/b.png", None)],
-            ["left out 1 of its files, first t/other/c.png"],
+            [f"expected {FORMATS}, got 1 other files, first t/other/c.png"],
         ),
         (  # two lines with the same names
             ["A/images/1.png", "A/masks/1.png", "B/images/1.png", "B/masks/1.png", "C/masks/1.png"],
             [("A/1.png", "A/images/1.png", "A/masks/1.png"), ("B/1.png", "B/images/1.png", "B/masks/1.png")],
-            ["left out 1 masks without an image, first C/masks/1.png"],
+            ["expected an image for every mask, got none for 1, first C/masks/1.png"],
         ),
         (  # masks beside their images, and names that are no paths
             ["a.jpg", "a_mask.gif", "../../evil.png"],

@@ -59,8 +59,8 @@ def test_a_file_that_cannot_be_used_is_named_and_the_rest_go_on(monkeypatch):
     assert set(said) == {"empty.png", "*text*.png", "large.npy", "<b>.zip", "c.png", "good.png"}
     assert len(uploads.problems) == 6
     assert "empty" in said["empty.png"]
-    assert "larger than 1 MB" in said["large.npy"]
-    assert "a mask without its image; drop c.png as well" in said["c.png"]
+    assert "expected at most 1 MB, got 1.0 MB; cut it into" in said["large.npy"]
+    assert "expected the image of this mask, got none; drop c.png as well" in said["c.png"]
     assert "size 20 x 20, got 9 x 9" in said["good.png"]
 
 
@@ -69,7 +69,7 @@ def test_more_images_than_allowed_are_named_and_left_out(monkeypatch):
     uploads, _ = receive(*(file(f"{name}.png") for name in "abcdefghijklm"))
 
     (said,) = uploads.problems
-    assert "`c.png`, `d.png`" in said
+    assert said.startswith("expected at most 2 images, got 13; drop fewer, left out are `c.png`, `d.png`")
     assert said.endswith("`j.png` and 3 more")
     assert list(uploads.sources) == ["a.png", "b.png"]
 
