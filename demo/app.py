@@ -110,6 +110,7 @@ page = st.navigation(
         st.Page("views/explore.py", title="Explore", icon=":material/search:", default=True),
         st.Page("views/export.py", title="Export", icon=":material/download:", url_path="take_it_away"),
         st.Page("views/evaluation.py", title="Evaluation", icon=":material/query_stats:", url_path="how_good_is_it"),
+        st.Page("views/training.py", title="Training", icon=":material/monitoring:", url_path="training"),
     ],
     position="top",
 )

@@ -8,6 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 MAP, IOU, OTHER, QUIET = "#d55e00", "#2b8cd0", "#e69f00", "#808890"  # told apart by the colour-blind, light and dark
+CONFIG = {"displayModeBar": False}
 
 
 def laid_out(figure: go.Figure, height: int = 300, **layout: Any) -> go.Figure:
@@ -23,7 +24,42 @@ def laid_out(figure: go.Figure, height: int = 300, **layout: Any) -> go.Figure:
 def chart(title: str, figure: go.Figure, line: str) -> None:
     """One view: its name, its figure, and what it shows and does not."""
     st.subheader(title)
-    st.plotly_chart(figure, key=title, config={"displayModeBar": False})
+    st.plotly_chart(figure, key=title, config=CONFIG)
+    st.caption(line)
+
+
+def live_chart(title: str, figure: go.Figure, line: str, at_once: bool) -> None:
+    """A view like ``chart`` that changes without a flicker.
+
+    Streamlit takes a figure away before it draws another in its place.  So a changed figure is first drawn out of
+    sight, in one of two layers, and seen when the page runs the next time; the state of the session holds both layers.
+
+    Args:
+        title: its name.
+        figure: what it shows from now on.
+        line: what it shows and does not.
+        at_once: to be seen in this run, because no other follows or because the user asked for it.
+    """
+    key = "live-" + title.lower().replace(" ", "-")
+    layers, seen = st.session_state.get(key, ([figure, None], 0))
+    if layers[1 - seen] is not None:  # drawn since the last run
+        layers[seen], seen = None, 1 - seen
+    if at_once:
+        layers[seen] = figure
+    elif layers[seen] != figure:
+        layers[1 - seen] = figure
+    st.session_state[key] = layers, seen
+    st.subheader(title)
+    st.html(
+        f"<style>.st-key-{key} {{ display: grid; grid-template-columns: minmax(0, 1fr); }} "
+        f".st-key-{key} > * {{ grid-area: 1 / 1; width: 100%; }} "
+        f".st-key-{key}-{seen} {{ visibility: visible; }} .st-key-{key}-{1 - seen} {{ visibility: hidden; }}</style>"
+    )
+    with st.container(key=key):
+        for number, layer in enumerate(layers):
+            with st.container(key=f"{key}-{number}"):
+                if layer is not None:
+                    st.plotly_chart(layer, key=f"{title} {number}", config=CONFIG)
     st.caption(line)
 
 
