@@ -76,6 +76,20 @@ def draw_uploads() -> None:
         help="Named as their images (fault7.png or fault7_mask.png for fault7.jpg); every value but 0 is salt.",
     )
     state.receive_uploads(files, masks)
+    if state.uploads.twins:
+        draw_twins(state.uploads.twins)
+
+
+def draw_twins(names: list[str]) -> None:
+    """Asks what two files of one name are, of which one is like a mask."""
+    answers = {"the ground truth of the other": True, "an image by itself": False}
+
+    def choose() -> None:
+        state.uploads.join_twins = answers[st.session_state["twins"]]
+
+    count = f"{literal(names[0])} came" if len(names) == 1 else f"{len(names)} names, first {literal(names[0])}, came"
+    question = f"{count} twice. The file with no more than two values is"
+    st.radio(question, list(answers), 0 if state.uploads.join_twins else 1, key="twins", on_change=choose)
 
 
 def draw_weights() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import gradio as gr
 
 from demo.explorer import RequestError, one_of
-from demo.images import SAMPLES, SeismicImage, open_sample, open_upload, with_truth
+from demo.images import SAMPLES, SeismicImage, doubt, open_sample, open_upload, with_truth
 from demo.process import give_memory_back
 from demo.weights import Weights, WeightsError, WeightsKey, find_weights, open_weights
 from unet.files.images import ImageError
@@ -64,10 +64,10 @@ def open_image(path: str | None, sample: str | None) -> SeismicImage:
 
 
 def open_with_mask(path: str | None, mask: str | None, sample: str | None) -> tuple[SeismicImage, str]:
-    """The same with the uploaded mask as its truth, and why that cannot be used, if so."""
+    """The same with the uploaded mask as its truth, and why one of them cannot be what it was given as, if so."""
     image = open_image(path, sample)
     if mask is None:
-        return image, ""
+        return image, doubt(image) if path else ""
     if path is None:
         return image, f"{Path(mask).name}: expected the image of this mask, got none; drop that as well"
     try:

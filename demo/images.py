@@ -50,6 +50,11 @@ class SeismicImage:
         return f"{self.name} · {height:,} × {width:,} pixels · {self.note}"
 
     @property
+    def is_like_mask(self) -> bool:
+        """Whether it has two values at most, as a mask has and no seismic image."""
+        return bool(np.all((self.grey == self.grey.min()) | (self.grey == self.grey.max())))
+
+    @property
     def pixels(self) -> NDArray[np.uint8]:
         """The image as it is drawn: (H, W) uint8."""
         return np.rint(self.grey * 255).astype(np.uint8)
@@ -168,6 +173,13 @@ def open_upload(name: str, content: bytes, choice: LimitsChoice = UNCHANGED) -> 
     return SeismicImage(name, reading.grey, note="your image", guessed=reading.notes, amplitudes=found)
 
 
+def doubt(image: SeismicImage) -> str:
+    """Why an upload may be no image but a mask, in a sentence that starts with its name; empty where it is none."""
+    if not image.is_like_mask:
+        return ""
+    return f"{image.name}: expected an image, got no more than two values, as a mask has; drop a mask in its own place"
+
+
 def with_truth(image: SeismicImage, name: str, content: bytes) -> SeismicImage:
     """An image with a user's ground-truth mask of it.
 
@@ -189,4 +201,7 @@ def with_truth(image: SeismicImage, name: str, content: bytes) -> SeismicImage:
         notes = (*mask.notes, *(doubts(mask.salt, set(mask.values)) if mask.salt.any() else ()))
     except ValueError as error:
         raise ImageError(f"{name}: {error}") from None
-    return replace(image, truth=mask.salt, guessed=(*image.guessed, *(f"ground truth: {note}" for note in notes)))
+    note = f"{image.note}, ground truth {name}"
+    return replace(
+        image, truth=mask.salt, note=note, guessed=(*image.guessed, *(f"ground truth: {note}" for note in notes))
+    )

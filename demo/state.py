@@ -320,7 +320,7 @@ class PageState:
     def _beside_page(self, widgets: Mapping[str | int, Any]) -> tuple[object, ...]:
         files = [file.file_id for name in ("uploads", "masks") for file in widgets.get(name) or ()]
         boxes = widgets.get(self.image_box.key), widgets.get(self.weights_box.key)
-        return (*boxes, *files, *self.uploads.choices.items())
+        return (*boxes, *files, *self.uploads.choices.items(), self.uploads.join_twins)
 
     def end_run(self) -> None:
         """A run came to its end: what was wanted is shown."""

@@ -12,7 +12,7 @@ from demo.gallery import ImageSource
 from demo.images import SAMPLES, SeismicImage
 from demo.markdown import literal, markdown
 from demo.session_file import ArchivedImage, SessionState
-from unet.data.pairing import masks_beside, pair
+from unet.data.pairing import canonical, masks_beside, pair
 from unet.files.images import ImageError
 
 NAMED = 8  # files that one sentence names
@@ -50,11 +50,12 @@ class UnpackedArchive(NamedTuple):
 
 
 class UploadCheck(NamedTuple):
-    """What is remembered of a file: a digest of its content, its shape and whether it needs limits; or its fault."""
+    """What is known of a file: a digest, its shape, whether it needs limits, why it may be a mask; or its fault."""
 
     digest: str = ""
     shape: tuple[int, ...] = ()
     needs_limits: bool = False
+    doubt: str = ""
     fault: str = ""
 
 
@@ -74,6 +75,8 @@ class Uploads:
         refused: label -> why an image or a ZIP cannot be used, as Markdown.
         problems: sentences about all that cannot be used, as Markdown.
         choices: identity of an upload -> what was chosen of its limits.
+        twins: names of two files each, of which one alone is like a mask.
+        join_twins: whether that is the ground truth of the other; otherwise both are images.
     """
 
     def __init__(self) -> None:
@@ -81,6 +84,8 @@ class Uploads:
         self.refused: dict[str, str] = {}
         self.problems: list[str] = []
         self.choices: dict[str, LimitsChoice] = {}
+        self.twins: list[str] = []
+        self.join_twins = True
         self._identities: dict[str, str] = {}  # label -> identity of the image
         self._checks: dict[str, UploadCheck] = {}
         self._archives: dict[str, UnpackedArchive] = {}
@@ -92,15 +97,16 @@ class Uploads:
             files: images and ZIPs.
             masks: ground-truth masks.
         """
-        self.problems, self.refused, self.sources = [], {}, {}
+        self.problems, self.refused, self.sources, self.twins = [], {}, {}, []
         pairs = self._pair(files, masks)
         session, refused = self._unpack_archives(files, pairs)
+        before, self._checks, self._identities = self._checks, {}, {}
+        pairs = self._join_twins(pairs, before)
         if too_many := pairs[limits.MOST_FILES :]:
             names = ", ".join(literal(image.name) for image, _ in too_many[:NAMED])
             others = f" and {len(too_many) - NAMED} more" if len(too_many) > NAMED else ""
             expected = f"expected at most {limits.MOST_FILES} images, got {len(pairs):,}"
             self.problems.append(f"{expected}; drop fewer, left out are {names}{others}")
-        before, self._checks, self._identities = self._checks, {}, {}
         new = {}
         for image, mask in pairs[: limits.MOST_FILES]:
             check = self._check(image.identity, before, partial(check_image, image), image.name)
@@ -110,6 +116,8 @@ class Uploads:
                     refused.append(label)
                 continue
             truth = UploadCheck()
+            if mask is None and check.doubt and image.name not in self.twins:
+                self.problems.append(markdown(image.name, check.doubt))
             if mask is not None:
                 both = f"{image.identity} {mask.identity}"
                 truth = self._check(both, before, partial(check_mask, image, mask), mask.name)
@@ -149,6 +157,36 @@ class Uploads:
             self.problems.append(markdown(name, sentence))
         return [(candidates[index], None if mask is None else truths[mask]) for index, mask in found.pairs]
 
+    def _join_twins(
+        self, pairs: list[tuple[Upload, Upload | None]], before: dict[str, UploadCheck]
+    ) -> list[tuple[Upload, Upload | None]]:
+        """Makes pairs of images and masks of one name that came as if both were images."""
+        named: dict[str, list[int]] = {}
+        for index, (image, mask) in enumerate(pairs):
+            if mask is None:
+                named.setdefault(canonical(PurePosixPath(image.name).stem), []).append(index)
+        masks: dict[int, int] = {}
+        for indices in (indices for indices in named.values() if len(indices) > 1):
+            images = [pairs[index][0] for index in indices]
+            checks = [self._look(image.identity, before, partial(check_image, image)) for image in images]
+            like = [index for index, check in zip(indices, checks, strict=True) if check.doubt]
+            name = images[0].name
+            if len(indices) == 2 and len(like) == 1 and checks[0].shape == checks[1].shape:
+                self.twins.append(name)
+                masks[sum(indices) - like[0]] = like[0]
+            elif len({PurePosixPath(image.name).parent for image in images}) < len(images):
+                reason = (
+                    f"expected one file of this name, or an image and its mask, got {len(images)} that cannot be told"
+                )
+                sentence = f"{name}: {reason} apart; all are images, drop masks on Their ground-truth masks"
+                self.problems.append(markdown(name, sentence))
+        if not self.join_twins:
+            return pairs
+        joined = [
+            (image, pairs[masks[index]][0] if index in masks else mask) for index, (image, mask) in enumerate(pairs)
+        ]
+        return [pair for index, pair in enumerate(joined) if index not in masks.values()]
+
     def _unpack_archives(
         self, files: Sequence[File], pairs: list[tuple[Upload, Upload | None]]
     ) -> tuple[SessionState | None, list[str]]:
@@ -179,9 +217,13 @@ class Uploads:
     def _check(
         self, identity: str, before: dict[str, UploadCheck], check: Callable[[], UploadCheck], name: str
     ) -> UploadCheck:
-        found = self._checks[identity] = before.get(identity) or check()
+        found = self._look(identity, before, check)
         if found.fault:
             self.problems.append(markdown(name, found.fault))
+        return found
+
+    def _look(self, identity: str, before: dict[str, UploadCheck], check: Callable[[], UploadCheck]) -> UploadCheck:
+        found = self._checks[identity] = before.get(identity) or self._checks.get(identity) or check()
         return found
 
 
@@ -230,7 +272,7 @@ def check_image(image: Upload) -> UploadCheck:
     except ImageError as error:
         return UploadCheck(fault=str(error))
     needs_limits = opened.amplitudes is not None and opened.amplitudes.needed
-    return UploadCheck(opened.digest, opened.grey.shape, needs_limits)
+    return UploadCheck(opened.digest, opened.grey.shape, needs_limits, images.doubt(opened))
 
 
 def check_mask(image: Upload, mask: Upload) -> UploadCheck:

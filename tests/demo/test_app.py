@@ -90,6 +90,18 @@ def test_uploads_open_and_problems_are_listed(app):
     assert box(app, "Image").value == "Salt stock"
 
 
+def test_a_mask_dropped_with_its_image_is_its_truth_and_the_page_asks(app):
+    upload(app, ("a.png", png(KEEL.truth)), ("a.png", png(KEEL.pixels)))
+    np.testing.assert_array_equal(state(app).image.truth, KEEL.truth)
+    assert "ground truth a.png" in app.main.text[0].value
+    assert app.radio(key="twins").label == "`a.png` came twice. The file with no more than two values is"
+    run(app.radio(key="twins").set_value("an image by itself"))
+    assert list(state(app).uploads.sources) == ["a.png", "a.png (2)"]
+    assert state(app).image.truth is None
+    run(app.radio(key="twins").set_value("the ground truth of the other"))
+    np.testing.assert_array_equal(state(app).image.truth, KEEL.truth)
+
+
 @pytest.mark.parametrize(("name", "reason"), [("bad.png", "expected a PNG, JPEG, TIFF"), ("bad.zip", "expected a ZIP")])
 def test_a_refused_file_shows_its_reason_and_no_result_on_every_page(app, name, reason):
     upload(app, (name, b"nothing"))

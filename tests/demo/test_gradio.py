@@ -292,6 +292,10 @@ def test_a_mask_that_cannot_be_used_is_named_and_the_image_is_shown_without_it(t
     assert "lens.png · 101 × 101 pixels · your image" in caption
     assert 'role="alert">mask.png: expected a mask of its image&#x27;s size 101 x 101, got 50 x 101' in caption
     assert "alert" not in gradio_result.open_message(image, good, None, None, 0.5, 1)[0]
+    assert (
+        "good.png: expected an image, got no more than two values"
+        in (gradio_result.open_message(good, None, None, None, 0.5, 1)[0])
+    )
     alone, _ = gradio_result.open_message(None, good, "Salt stock", None, 0.5, 1)
     assert "good.png: expected the image of this mask, got none" in alone
 

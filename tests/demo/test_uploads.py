@@ -74,9 +74,53 @@ def test_more_images_than_allowed_are_named_and_left_out(monkeypatch):
     assert list(uploads.sources) == ["a.png", "b.png"]
 
 
-def test_two_files_of_one_name_can_both_be_opened():
+def test_two_images_of_one_name_can_both_be_opened_and_that_is_said():
     uploads, _ = receive(file("a.png"), file("a.png", png(KEEL.pixels), "other"))
     assert uploads.sources["a.png (2)"].open().digest == KEEL.digest
+    (said,) = uploads.problems
+    assert said.startswith(
+        "`a.png`: expected one file of this name, or an image and its mask, got 2 that cannot be told"
+    )
+
+
+EMPTY = np.zeros((20, 20), np.uint8)
+
+
+@pytest.mark.parametrize("mask", [EMPTY, np.eye(20, dtype=np.uint8) * 255, np.eye(20, dtype=bool)])
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_mask_of_its_images_name_is_its_truth_unless_the_user_says_otherwise(mask, turned):
+    files = [file("a.png"), file("a.png", png(mask), "mask"), file("b.png")][:: -1 if turned else 1]
+    uploads, new = receive(*files)
+    assert sorted(uploads.sources) == sorted(new.images) == ["a.png", "b.png"]
+    image = uploads.sources["a.png"].open()
+    np.testing.assert_array_equal(image.truth, mask != 0)
+    np.testing.assert_array_equal(image.pixels, TILE)
+    assert image.caption == "a.png · 20 × 20 pixels · your image, ground truth a.png"
+    assert (uploads.twins, uploads.problems) == (["a.png"], [])
+
+    uploads.join_twins = False
+    uploads.receive(files, [])
+    assert sorted(uploads.sources) == ["a.png", "a.png (2)", "b.png"]
+    assert uploads.sources["a.png"].open().truth is None
+    assert uploads.twins == ["a.png"]
+
+
+def test_masks_of_a_zip_are_found_in_a_folder_of_any_name():
+    content = zipped(
+        {"x/a.png": png(TILE), "x/b.png": png(TILE), "labels/a.png": png(EMPTY), "labels/c.png": png(EMPTY)}
+    )
+    uploads, _ = receive(file("x.zip", content))
+    assert sorted(uploads.sources) == ["b.png", "c.png", "x/a.png"]
+    (said,) = uploads.problems
+    assert said.startswith("`c.png`: expected an image, got no more than two values, as a mask has")
+    assert uploads.sources["x/a.png"].open().truth is not None
+    other = file("y.zip", zipped({"p/a.png": png(TILE), "q/a.png": png(TILE.T)}))
+    assert (list(receive(other)[0].sources), receive(other)[0].problems) == (["p/a.png", "q/a.png"], [])
+
+
+def test_masks_beside_and_of_other_sizes_are_no_twins():
+    uploads, _ = receive(file("a.png"), file("a.tif", png(EMPTY[:18]), "mask"))
+    assert (list(uploads.sources), uploads.twins, len(uploads.problems)) == (["a.png", "a.tif"], [], 2)
 
 
 def test_a_file_is_opened_once_and_forgotten_when_it_is_taken_back(monkeypatch):
