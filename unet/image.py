@@ -106,7 +106,10 @@ def read(image: ImageArray) -> Reading:
     if image.ndim == 3:
         values, colours = unmapped(_bytes(image, limits))
         if values is not None:
-            notes.append(f"the colours of the map {colours} were turned back into grey, its low end black")
+            notes.append(
+                f"the colours of the map {colours} were turned back into grey, its low end black; of a reversed map "
+                "the polarity is reversed too"
+            )
         elif colours:
             notes.append(UNKNOWN_COLOURS)
     if values is None:
