@@ -45,7 +45,7 @@ class Detection:
             start += " without the margin"
         if not self.pixels:
             return f"{start} · nothing passes the threshold; highest probability {self.highest:.2f}"
-        return f"{start} · {self.pixels:,} pixels"
+        return f"{start} · {self.pixels:,} pixel{'s' * (self.pixels != 1)}"
 
 
 def detect(

@@ -11,9 +11,21 @@
 
 /** @type {Record<string, string>} */
 const ORDERS = {
-  name: "Name", share: "Salt area", highest: "Highest probability", iou: "IoU", competition: "Competition score",
+  name: "Name", share: "Salt area", highest: "Highest probability", iou: "IoU", competition: "mAP",
 };
-const byName = new Intl.Collator(undefined, { numeric: true }).compare;
+const MAP_MEANING = "mAP, the competition's metric, of this image alone: the share of the IoU thresholds 0.50, 0.55, …, 0.95 "
+  + "that its IoU exceeds";
+const numbered = new Intl.Collator(undefined, { numeric: true }).compare; // img2 before img10
+const lettered = new Intl.Collator().compare;
+
+/**
+ * Whether a name is a hexadecimal id, as 00a1e9f0.png: its digits are no numbers.
+ * @param {string} name
+ */
+function isHexadecimal(name) {
+  const stem = name.replace(/\.\w+$/, "");
+  return /^[0-9a-f]{8,}$/i.test(stem) && /\d/.test(stem) && /[a-f]/i.test(stem);
+}
 
 /** @type {WeakMap<HTMLElement, ReturnType<typeof build>>} */
 const galleries = new WeakMap();
@@ -52,6 +64,7 @@ function build(root) {
   function sort() {
     reverse.ariaPressed = String(reversed);
     const sign = reversed ? -1 : 1;
+    const byName = items.some(({ row }) => isHexadecimal(row.name)) ? lettered : numbered;
     items.sort(({ row: one }, { row: other }) => {
       const names = byName(one.name, other.name);
       if (order === "name") return sign * names;
@@ -84,11 +97,11 @@ function makeItem(row, isOpen, open) {
   image.alt = ""; // the words beside it say what it shows
   image.decoding = "async";
   const button = element("button", "image");
-  button.title = row.name;
   if (isOpen) button.ariaCurrent = "true";
   button.onclick = () => open(row.name);
   const lines = [`salt ${(100 * row.share).toFixed(1)} %`, `highest ${row.highest.toFixed(2)}`];
-  if (row.iou !== null) lines.push(`IoU ${row.iou.toFixed(3)}`, `score ${row.competition?.toFixed(1)}`);
+  if (row.iou !== null) lines.push(`IoU ${row.iou.toFixed(3)}`, `mAP ${row.competition?.toFixed(1)}`);
+  button.title = row.iou === null ? row.name : `${row.name}; ${MAP_MEANING}`;
   button.append(image, element("span", "name", row.name), ...lines.map((line) => element("span", "figures", line)));
   const item = element("li");
   item.append(button);

@@ -3,12 +3,13 @@
 import { clamp } from "./lib/region.js";
 import { h } from "./lib/dom.js";
 
-/** @import { Explorer } from "./types.js" */
+/** @import { Explorer, ViewState } from "./types.js" */
 
 const KEYS = [
   ["← ↑ → ↓", "move the pixel (on the image)"], ["[ and ]", "lower and raise the threshold"], ["O", "opacity"],
   ["C", "contour or fill"], ["H", "heat map or fill"], ["G", "compare with the ground truth"],
-  ["S", "swipe against the plain image"], ["1 to 6", "cut a skip, or put it back"], ["?", "this list"],
+  ["S", "swipe against the plain image"], ["1 to 6", "cut a skip, or put it back"], ["Esc", "leave what was opened last: a map over the image, the swipe, the pixel, the map, the block, the cuts"],
+  ["?", "this list"],
 ];
 const TYPED_IN = "input:not([type=range],[type=radio],[type=checkbox]), textarea, select";
 /** @type {Record<string, [number, number]>} */
@@ -32,7 +33,8 @@ export function keyboard(explorer) {
     const typing = target.isContentEditable || target.matches?.(TYPED_IN);
     if (typing || event.ctrlKey || event.metaKey || event.altKey || dialog.open || !explorer.image) return;
     const onImage = target.dataset?.testid === "salt-viewer";
-    if (!(onImage && movePixel(event.key)) && !runShortcut(event.key)) return;
+    const isDone = event.key === "Escape" ? leaveOne() : (onImage && movePixel(event.key)) || runShortcut(event.key);
+    if (!isDone) return;
     event.preventDefault();
     event.stopImmediatePropagation(); // Streamlit has its own idea of C
   }
@@ -45,6 +47,23 @@ export function keyboard(explorer) {
     const [row, column] = pixel ? [pixel[0] + step[0], pixel[1] + step[1]] : [height >> 1, width >> 1];
     if (row >= 0 && row < height && column >= 0 && column < width) explorer.set({ pixel: [row, column], box: null });
     return true;
+  }
+
+  /**
+   * Leaves one thing; the innermost first.
+   * @returns {boolean} whether there was one
+   */
+  function leaveOne() {
+    const { state } = explorer;
+    /** @type {[boolean, Partial<ViewState>][]} */
+    const steps = [
+      [state.overlay !== null, { overlay: null }], [state.swipe !== null, { swipe: null }],
+      [Boolean(state.pixel ?? state.box), { pixel: null, box: null }], [state.channel !== null, { channel: null }],
+      [state.layer !== null, { layer: null }], [state.cuts.length > 0, { cuts: [] }],
+    ];
+    const step = steps.find(([isOpen]) => isOpen);
+    if (step) explorer.set(step[1]);
+    return Boolean(step);
   }
 
   /** @type {Record<string, () => void>} */

@@ -102,6 +102,8 @@ function build(root) {
   );
   root.append(box);
 
+  placeBelowHeader();
+
   // A page that takes long to come leaves this one standing; a request from it would blank the new one.
   const isGone = () => leaving || !box.isConnected || location.pathname !== home;
   const requests = networkRequests(explorer, () => callbacks, isGone, tell);
@@ -197,6 +199,7 @@ function build(root) {
       touch("threshold");
     }
     known = keptState({ ...START, threshold, window: state.window, ...message.view });
+    placeBelowHeader(); // it may have come after the viewer
     told ||= known; // what a link brought is news to the server
     if (known === told) held?.click();
     requests.take(message.response);
@@ -224,6 +227,14 @@ function build(root) {
   }
 
   const showLink = () => writeLink(state, link, !isWhole(explorer.image, explorer.window));
+
+  /** What stays in sight has to stay below a header that covers the top of the page. */
+  function placeBelowHeader() {
+    const header = document.querySelector("header");
+    const isCovering = header && getComputedStyle(header).position !== "static";
+    const bottom = isCovering ? Math.max(0, header.getBoundingClientRect().bottom) : 0;
+    box.style.setProperty("--covered", `${bottom}px`);
+  }
 
   /** @param {string} sentence */
   function say(sentence) { if (spoken.textContent !== sentence) spoken.textContent = sentence; }
@@ -254,7 +265,7 @@ function build(root) {
     setTimeout(() => { leaving = false; requests.send(); tell(); }, PATIENCE); // where nobody left
   }
 
-  const events = { keydown: keys.press, pointerdown: leave, click: leave };
+  const events = { keydown: keys.press, pointerdown: leave, click: leave, resize: placeBelowHeader };
 
   /** @param {Event} event */
   function hear(event) {

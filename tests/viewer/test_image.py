@@ -139,7 +139,10 @@ def test_right_and_wrong_have_colours_hatching_and_counts(page):
     for words in ("found (TP) 256", "too much (FP) 256", "missed (FN) 256"):
         expect(legend).to_contain_text(words)
     expect(edge).to_be_hidden()
-    expect_texts(page, "salt", scores="IoU 0.33 · competition's score 0.00")
+    expect_texts(page, "salt", scores="IoU 0.33 · mAP 0.00")
+    expect(page.get_by_test_id("salt-scores")).to_have_attribute(
+        "title", re.compile("metric of the TGS Salt competition")
+    )
 
     # As lines: the edge of the truth in the middle of the right half.
     panel.pick(page, "Contour")
@@ -255,10 +258,11 @@ def test_the_curves_say_what_is_best_and_that_it_is_hindsight(page):
     curves, path = page.get_by_test_id("salt-curves"), page.locator("path.iou")
     highest = max(point.iou for point in points)
     equals = [point.threshold for point in points if point.iou == highest]
-    words = f"At 0.37: IoU {points[36].iou:.2f}, competition's score {points[36].mAP:.2f}."
+    words = f"At 0.37: IoU {points[36].iou:.2f}, mAP {points[36].mAP:.2f}."
     expect_texts(page, "salt", curve_values=words)
+    expect(page.locator(".curves .note")).to_contain_text("mAP is the share of the IoU thresholds 0.50 to 0.95")
     expect(curves).to_have_attribute("role", "img")
-    expect(curves).to_have_attribute("aria-label", re.compile("^IoU and the competition's score .* At 0.37"))
+    expect(curves).to_have_attribute("aria-label", re.compile("^IoU and mAP .* At 0.37"))
     for words in (f"best here (hindsight), {equals[len(equals) // 2]:.2f}: IoU {highest:.2f}", "the card's, 0.42"):
         expect(page.get_by_text(words)).to_be_visible()
     line = path.get_attribute("d")

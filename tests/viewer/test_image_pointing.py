@@ -39,7 +39,7 @@ def test_a_click_chooses_the_pixel_under_it_at_every_zoom(page):
 
     assert clicked() == whole
     one, other = panel.at(page, 0.7, 0.3), panel.at(page, 0.6, 0.4)
-    page.mouse.move(*one)
+    page.mouse.move(*one)  # the image was clicked: the wheel is its own
     before = under(page, *one)
     for _ in range(4):
         page.mouse.wheel(0, -100)
@@ -69,6 +69,34 @@ def test_a_click_chooses_the_pixel_under_it_at_every_zoom(page):
     page.mouse.move(*one)
     page.mouse.wheel(0, 200)
     page.wait_for_function("scrollY > 0")
+
+
+def test_the_wheel_of_a_reader_scrolls_past_and_says_once_how_it_zooms(page):
+    panel.show(page, *panel.COUNTED)
+    corner, hint = panel.at(page, 0.02, 0.03), page.get_by_test_id("salt-wheel")
+    place = panel.at(page, 0.7, 0.3)
+    expect(hint).to_be_hidden()
+    page.mouse.move(*place)
+    page.mouse.wheel(0, 100)
+    page.wait_for_function("scrollY === 100")
+    expect(hint).to_have_text("Ctrl + wheel zooms; after a click on the image the wheel alone.")
+    expect(hint).to_be_visible()
+    page.mouse.wheel(0, -100)
+    page.wait_for_function("scrollY === 0")
+    assert under(page, *corner) == [0, 0]
+    expect(hint).to_be_hidden()
+    for key in ("Control", "Meta"):
+        page.keyboard.down(key)
+        page.mouse.wheel(0, -100)
+        page.keyboard.up(key)
+        assert under(page, *corner) != [0, 0]
+        assert page.evaluate("scrollY") == 0
+        page.get_by_role("button", name="whole").click()
+        page.mouse.move(*place)
+    page.mouse.wheel(0, 40)
+    page.wait_for_function("scrollY === 40")
+    expect(hint).to_be_hidden()  # said already
+    page.mouse.wheel(0, -40)
 
 
 def test_a_drag_marks_a_box(page):
@@ -156,6 +184,16 @@ def test_a_phone_taps_pinches_and_scrolls_past(browser):
         assert under(page, middle, level) == before
         assert under(page, edge, level) != [before[0], 0]  # twice as large: the edge is out of sight
         assert [state(page, name) for name in ("pixel", "box")] == [None, None]
+        # One finger moves the enlarged image, and marks nothing.
+        here = under(page, middle, level)
+        fingers("Start", (middle, level))
+        for step in (20, 40, 60):
+            fingers("Move", (middle + step, level))
+        page.wait_for_timeout(300)  # the finger rests: Chromium takes a tap after a swipe for the end of its flight
+        fingers("End")
+        assert under(page, middle + 60, level) == here
+        assert [state(page, name) for name in ("pixel", "box")] == [None, None]
+        expect(page.get_by_role("radio", name="Move")).to_be_hidden()  # there is no such choice for a finger
         page.get_by_role("button", name="whole").tap()
         assert under(page, edge, level) == [before[0], 0]
 

@@ -12,7 +12,7 @@ from demo import images
 from demo.images import SeismicImage
 from tests.browser.pages import AXE
 from tests.viewer.page import open_viewer, viewer_page, wait_for_network
-from tests.viewer.panels import expect_texts
+from tests.viewer.panels import expect_texts, settle
 from unet import Segmenter
 
 pytestmark = pytest.mark.browser
@@ -28,7 +28,7 @@ def page(browser):
 
 def link(page):
     """What the address says, once the state is settled."""
-    expect(page.locator(".spoken")).to_contain_text("threshold")
+    page.wait_for_url(re.compile("threshold="))
     return dict(parse_qsl(urlsplit(page.url).query))
 
 
@@ -115,14 +115,77 @@ def test_keys_do_what_the_list_says_and_are_left_to_whom_they_are_meant_for(page
         press(key)
     expect(page.get_by_test_id("pixel-why")).to_contain_text("90 % of the influence")
     page.wait_for_url(re.compile("pixel=49(,|%2C)51"))
-    for key, is_open in (("?", True), ("Escape", False)):
-        press(key)
-        expect(page.get_by_role("dialog")).to_be_visible(visible=is_open)
+    dialog = page.get_by_role("dialog")
+    press("?")
+    lines = dialog.inner_text().split("\n")
+    keys = dict(zip(lines[:-1:2], lines[1:-1:2], strict=True))
+    assert list(keys) == ["← ↑ → ↓", "[ and ]", "O", "C", "H", "G", "S", "1 to 6", "Esc", "?"]
+    assert keys["1 to 6"] == "cut a skip, or put it back"
+    assert all(re.fullmatch(r"[a-z][a-z ,():]+", what) for what in keys.values()), keys
+    assert lines[-1] == "Close"
+    press("Escape")
+    expect(dialog).to_be_hidden()
 
     page.get_by_test_id("salt-threshold-exact").press("1")
     expect_pressed(page)
     page.get_by_test_id("salt-threshold").press("Control+c")
     expect(page.get_by_role("radio", name="Fill")).to_be_checked()
+
+
+def test_escape_leaves_one_thing_after_the_other(page):
+    open_viewer(page, "layer=encoder2&channel=5&cuts=skip1&pixel=40,52")
+    expect(page.get_by_test_id("why-value")).to_contain_text("probability")
+    page.get_by_test_id("over-image").check()
+    page.keyboard.press("s")
+    is_open = {
+        "overlay": lambda: page.get_by_test_id("salt-overlay").is_visible(),
+        "swipe": lambda: page.get_by_test_id("salt-swipe").is_visible(),
+        "pixel": lambda: page.get_by_test_id("pixel-why").is_visible(),
+        "map": lambda: page.get_by_test_id("chosen-map").is_visible(),
+        "block": lambda: page.get_by_test_id("tiles").is_visible(),
+        "cut": lambda: page.get_by_test_id("site-skip1").get_attribute("aria-pressed") == "true",
+    }
+    for number in range(len(is_open) + 1):
+        settle(page)
+        assert [one() for one in is_open.values()] == [i >= number for i in range(len(is_open))]
+        page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    page.keyboard.press("Escape")  # a dialog takes it for itself
+    expect(page.get_by_role("dialog")).to_be_hidden()
+
+
+@pytest.mark.parametrize("height", [1000, 600])
+def test_under_a_header_that_stays_nothing_is_hidden(page, height):
+    open_viewer(page)
+    page.set_viewport_size({"width": 1400, "height": height})
+    page.evaluate("document.body.prepend(Object.assign(document.createElement('header'), {style:"
+                  "'position: fixed; z-index: 9; inset: 0 0 auto; height: 57px; background: #fff'}))")  # fmt: skip
+    page.evaluate("dispatchEvent(new Event('resize'))")
+    page.evaluate("scrollTo(0, document.documentElement.scrollHeight / 2)")
+    settle(page)
+    image, left = page.get_by_test_id("salt-viewer"), page.locator(".salt-viewer .left")
+    assert image.bounding_box()["y"] >= 57
+    box = left.bounding_box()
+    assert box["y"] + box["height"] <= height
+    page.get_by_role("button", name="Keys (?)").scroll_into_view_if_needed()  # the last of the column can be reached
+    last = page.get_by_role("button", name="Keys (?)").bounding_box()
+    assert 57 <= last["y"] <= height - last["height"]
+
+
+@pytest.mark.parametrize("rem", [15, 16])
+def test_no_text_is_smaller_than_eleven_pixels(page, rem):
+    open_viewer(page, "layer=decoder2&channel=3&cuts=skip1&pixel=40,52")
+    expect(page.get_by_test_id("why-value")).to_contain_text("probability")
+    page.add_style_tag(content=f"html {{ font-size: {rem}px }}")
+    for width in (1400, 390):
+        page.set_viewport_size({"width": width, "height": 844})
+        settle(page)
+        small = page.evaluate(
+            """() => [...document.querySelectorAll(".salt-viewer *")].filter((one) =>
+                [...one.childNodes].some((node) => node.nodeType === 3 && node.data.trim()) && one.checkVisibility()
+                && parseFloat(getComputedStyle(one).fontSize) < 11).map((one) => one.outerHTML)"""
+        )
+        assert not small
 
 
 def test_a_large_image_opens_with_a_window(page):

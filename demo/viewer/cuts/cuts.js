@@ -26,7 +26,7 @@ export function cutsPanel(host, explorer) {
       + "network relies on, not what one trained without skips would learn."),
     toggles,
     h("label", { class: "cut-field" }, h("span", {}, "In place of what is cut"), fill),
-    pending, result.box, ...combinations.parts,
+    pending, ...result.parts, ...combinations.parts,
   );
 
   let built = ""; // the network and the samples that buttons and cells were made for

@@ -5,7 +5,7 @@ import { checkbox, h } from "../lib/dom.js";
 import { overlayOf } from "../lib/overlay.js";
 import { paintTransparent, paintValues, paletteRamp } from "../lib/color.js";
 import { partWords } from "../lib/region.js";
-import { signed, wholeNumber } from "../lib/format.js";
+import { plural, signed } from "../lib/format.js";
 
 /** @import { CutTable, Explorer } from "../types.js" */
 /** @import { Ground } from "./combinations.js" */
@@ -20,9 +20,11 @@ export function cutResult(explorer, ready) {
     h("thead", {}, h("tr", {}, h("td"), ...["whole", "cut", "change"].map((name) => h("th", { scope: "col" }, name)))),
     rows);
   const over = checkbox("cut-overlay", (checked) => (checked ? lay() : overlay.drop()));
+  const overLabel = h("label", {}, over, h("span", {}, "Lay the difference over the image"));
+  const invitation = h("p", { class: "note", "data-testid": "cut-invite" },
+    "Cut a part above, or choose a combination below, to see what changes.");
   const legend = h("span", { class: "cut-legend" });
-  const map = h("div", { class: "cut-map" }, difference, legend, words,
-    h("label", {}, over, h("span", {}, "Lay the difference over the image")));
+  const map = h("div", { class: "cut-map" }, difference, legend, words);
 
   /** For other colours. */
   function build() {
@@ -35,7 +37,7 @@ export function cutResult(explorer, ready) {
 
   /** @param {Ground} ground */
   function report({ section, truth }) {
-    const known = ready();
+    const known = compared();
     table.hidden = !known;
     if (!known) return;
     const { threshold } = explorer.state;
@@ -63,8 +65,8 @@ export function cutResult(explorer, ready) {
     lines.push(line("Mean change of a pixel, up or down", "", "", (size / whole.length).toFixed(3)));
     rows.replaceChildren(...lines);
     caption.textContent = cutWords();
-    words.textContent = "Probability with the cut minus without. "
-      + `${wholeNumber(counts.lost)} pixels stop being salt, ${wholeNumber(counts.gained)} become salt.`;
+    words.textContent = `Probability with the cut minus without. Salt no more: ${plural(counts.lost, "pixel")}; `
+      + `salt now: ${plural(counts.gained, "pixel")}.`;
     difference.setAttribute("aria-label", `Difference of probability. ${words.textContent}`);
   }
 
@@ -73,13 +75,20 @@ export function cutResult(explorer, ready) {
     const gone = network.parts.filter((name) => cuts.includes(name));
     const instead = { zero: "zero", mean: "the mean of each channel" }[fill] ?? `what ${fill} has`;
     const what = `${gone.join(", ")} cut, ${instead} in ${gone.length > 1 ? "their" : "its"} place`;
-    return (gone.length ? what : "Nothing is cut") + partWords(image, window) + (random ? ", with random weights" : "");
+    return what + partWords(image, window) + (random ? ", with random weights" : "");
   }
+
+  /** All combinations, where one of them is cut: nothing is drawn of no difference. */
+  const compared = () => (explorer.cutIndex() ? ready() : null);
 
   /** It does not depend on the threshold. */
   function drawDifference() {
-    const known = ready();
+    const known = compared(), isCut = explorer.cutIndex() > 0;
     map.hidden = !known;
+    invitation.hidden = isCut;
+    over.disabled = !known;
+    overLabel.title = known ? "" : isCut ? "The difference is computed…" : "Nothing is cut, so there is no difference to lay";
+    if (!isCut) overlay.drop();
     if (!known) return overlay.stepAside();
     const whole = known.probability(0);
     const change = known.probability(explorer.cutIndex()).map((value, i) => value - whole[i]);
@@ -95,5 +104,5 @@ export function cutResult(explorer, ready) {
 
   function follow() { overlay.follow(); over.checked = overlay.wanted(); }
 
-  return { box: h("div", { class: "cut-now" }, table, map), build, report, drawDifference, follow };
+  return { parts: [invitation, overLabel, h("div", { class: "cut-now" }, table, map)], build, report, drawDifference, follow };
 }

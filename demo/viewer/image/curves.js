@@ -4,6 +4,7 @@ import { averagePrecision, confusion, countAbove, iou, shareOf, thresholdCurves 
 import { clamp } from "../lib/region.js";
 import { draggable } from "../lib/gestures.js";
 import { find, h, svg } from "../lib/dom.js";
+import { MAP_OF_IMAGE } from "../lib/format.js";
 
 /** @import { Explorer, Update } from "../types.js" */
 
@@ -13,7 +14,7 @@ const CURVES_MARKUP = `
   <div class="plot"></div>
   <ul class="legend"></ul>
   <p class="note"></p>`;
-const CURVES = { iou: "IoU", score: "competition's score", area: "salt area", now: "", card: "", best: "" };
+const CURVES = { iou: "IoU", score: "mAP", area: "salt area", now: "", card: "", best: "" };
 
 const PLOT_HEIGHT = 200;
 const PLOT_MARGIN = { top: 8, right: 14, bottom: 22, left: 44 };
@@ -22,7 +23,7 @@ const PLOT_MARGIN = { top: 8, right: 14, bottom: 22, left: 44 };
 export function curvesPanel(host, explorer) {
   host.innerHTML = CURVES_MARKUP;
   find(host, ".legend", HTMLElement).append(...Object.entries(CURVES).map(([name, words]) =>
-    h("li", { class: name }, h("span", { class: "swatch" }), h("span", {}, words))));
+    h("li", { class: name, title: name === "score" && MAP_OF_IMAGE }, h("span", { class: "swatch" }), h("span", {}, words))));
   const element = (/** @type {string} */ selector) => find(host, selector, HTMLElement);
   const legend = (/** @type {string} */ name) => element(`li.${name} span + span`);
   const grid = svg("g", { class: "grid" });
@@ -64,7 +65,8 @@ export function curvesPanel(host, explorer) {
       legend("best").textContent = `best here (hindsight), ${curves.best.toFixed(2)}: IoU ${highest}`;
     }
     element(".note").textContent = scored
-      ? "Flat: the threshold hardly matters. The best one is hindsight: a new image has no truth."
+      ? "Flat: the threshold hardly matters. The best one is hindsight: a new image has no truth. "
+        + "mAP is the share of the IoU thresholds 0.50 to 0.95 that the IoU exceeds."
       : "Flat: the threshold hardly matters. How much is marked does not say whether it is right.";
   }
 
@@ -133,12 +135,12 @@ export function curvesPanel(host, explorer) {
     const scored = overlap !== undefined && score !== undefined;
     const part = explorer.image.margin ? "image without its margin" : "image";
     const found = scored
-      ? `IoU ${overlap.toFixed(2)}, competition's score ${score.toFixed(2)}.`
+      ? `IoU ${overlap.toFixed(2)}, mAP ${score.toFixed(2)}.`
       : `${(100 * area).toFixed(1)} % of the ${part} is salt.`;
     const sentence = `At ${threshold.toFixed(2)}: ${found}`;
     element(".values").textContent = sentence;
     legend("now").textContent = `now, ${threshold.toFixed(2)}`;
-    const what = scored ? "IoU and the competition's score" : "Salt area";
+    const what = scored ? "IoU and mAP" : "Salt area";
     const best = scored ? ` ${element("li.best").textContent?.trim()}.` : "";
     plot.setAttribute("aria-label", `${what} against the threshold. ${sentence}${best}`);
   }

@@ -12,6 +12,7 @@ const IMAGE_MARKUP = `
     <canvas data-testid="salt-viewer" role="img" tabindex="0"></canvas>
     <div class="divider" data-testid="salt-divider" aria-hidden="true" hidden></div>
     <div class="grip" data-testid="salt-grip" aria-hidden="true" title="Move the window" hidden></div>
+    <p class="hint" data-testid="salt-wheel" hidden></p>
   </div>
   <p class="found">
     <output data-testid="salt-readout" aria-live="off"></output>
@@ -72,6 +73,7 @@ export function imageElements(host) {
     host,
     stage: element(".stage"), canvas: find(host, "[data-testid=salt-viewer]", HTMLCanvasElement),
     divider: named("divider"), grip: named("grip"),
+    hint: named("wheel"),
     readout: named("readout"), scores: named("scores"), guessed: named("guessed"), cursor: named("cursor"),
     altered: named("altered"), over: named("overlay"), legend: named("legend"),
     threshold: input("threshold"), exact: input("threshold-exact"), mark: element(".mark"),

@@ -7,13 +7,16 @@ import { clamp, contains } from "../lib/region.js";
 /** @import { OpenedWindow } from "./window.js" */
 /** @import { Sight } from "./sight.js" */
 
+const STRONGEST = 0.35; // of one turn of the wheel, as a logarithm of the zoom
+const HINT_TIME = 3000; // ms
+
 /**
  * @param {ImageElements} elements
  * @param {Explorer} explorer
  * @param {Sight} sight
  * @param {OpenedWindow} opened
  */
-export function imageGestures({ canvas, drags, zoomButtons }, explorer, sight, opened) {
+export function imageGestures({ canvas, drags, zoomButtons, hint }, explorer, sight, opened) {
   const pointers = new Map(); // those that are down: where each is
   /** @type {any} */
   let gesture = null; // what they are doing
@@ -54,7 +57,9 @@ export function imageGestures({ canvas, drags, zoomButtons }, explorer, sight, o
     } else if (pointers.size === 1) {
       const place = sight.placeOf(event);
       const { pixel, box } = explorer.state;
-      let kind = event.shiftKey || drag() === "move" ? "move" : "box";
+      // A finger on an enlarged image moves it, as everywhere; at its whole size there is nothing to move.
+      const isMove = event.shiftKey || drag() === "move" || (event.pointerType === "touch" && sight.zoom > 1);
+      let kind = isMove ? "move" : "box";
       if (kind === "box" && event.pointerType === "mouse" && opened.isOnBorder(place)) {
         kind = "window";
         opened.take(event);
@@ -127,12 +132,25 @@ export function imageGestures({ canvas, drags, zoomButtons }, explorer, sight, o
 
   canvas.addEventListener("pointerleave", () => explorer.set({ hover: null }, { settled: false }));
 
+  // The wheel of a reader who scrolls past is the page's; who wants to zoom has said so, by a key or a click.
   canvas.addEventListener("wheel", (event) => {
-    if (!event.deltaY || (event.deltaY > 0 && sight.zoom === 1)) return; // nothing to zoom: the page scrolls
+    if (!event.deltaY) return;
+    const byKey = event.ctrlKey || event.metaKey; // a trackpad's pinch comes as Ctrl and a wheel
+    if (!byKey && !canvas.matches(":focus")) return sayHow();
+    if (!byKey && event.deltaY > 0 && sight.zoom === 1) return; // nothing to zoom: the page scrolls
     event.preventDefault();
     const steps = event.deltaY * (event.deltaMode ? 16 : 1) * (event.ctrlKey ? 0.01 : 0.0025);
-    sight.zoomAt(sight.zoom * Math.exp(-steps), event);
+    sight.zoomAt(sight.zoom * Math.exp(-clamp(steps, -STRONGEST, STRONGEST)), event);
   }, { passive: false });
+
+  /** Once: how the wheel zooms. */
+  function sayHow() {
+    if (hint.textContent) return;
+    const key = navigator.platform.startsWith("Mac") ? "⌘" : "Ctrl";
+    hint.textContent = `${key} + wheel zooms; after a click on the image the wheel alone.`;
+    hint.hidden = false;
+    setTimeout(() => { hint.hidden = true; }, HINT_TIME);
+  }
 
   for (const button of zoomButtons) {
     const factor = { in: 2, out: 0.5 }[button.value] ?? 0;

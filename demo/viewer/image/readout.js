@@ -3,7 +3,7 @@
 import { averagePrecision, confusion, countAbove, iou, shareOf } from "../lib/statistics.js";
 import { CLASS_COLORS, FALSE_NEGATIVE, FALSE_POSITIVE, TRUE_POSITIVE, isCompared } from "./painting.js";
 import { h } from "../lib/dom.js";
-import { wholeNumber } from "../lib/format.js";
+import { MAP_OF_IMAGE, plural, wholeNumber } from "../lib/format.js";
 
 /** @import { Explorer } from "../types.js" */
 /** @import { Confusion } from "../lib/statistics.js" */
@@ -18,12 +18,13 @@ export function showFound({ readout, scores, canvas, threshold: slider }, { stat
   const margin = image.margin ? " without the margin" : "";
   const start = `threshold ${threshold.toFixed(2)} · salt ${share.toFixed(1)} %${margin}`;
   readout.textContent = count
-    ? `${start} · ${wholeNumber(count)} pixels`
+    ? `${start} · ${plural(count, "pixel")}`
     : `${start} · nothing passes the threshold; highest probability ${shown.highest.toFixed(2)}`;
   scores.hidden = !counts;
   if (counts) {
     const score = averagePrecision(counts).toFixed(2);
-    scores.textContent = `IoU ${iou(counts).toFixed(2)} · competition's score ${score}`;
+    scores.textContent = `IoU ${iou(counts).toFixed(2)} · mAP ${score}`;
+    scores.title = MAP_OF_IMAGE;
   }
   const spoken = counts ? `${readout.textContent} · ${scores.textContent}` : readout.textContent;
   canvas.setAttribute("aria-label", `${image.name}, ${image.height} rows by ${image.width} columns; ${spoken}`);

@@ -5,8 +5,12 @@ const WHOLE = new Intl.NumberFormat("en");
 /** 1234 as "1,234". @param {number} value */
 export const wholeNumber = (value) => WHOLE.format(value);
 
-/** "1 map", "2 maps". @param {number} count @param {string} noun */
-export const plural = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
+/** "1 map", "2,000 maps". @param {number} count @param {string} noun */
+export const plural = (count, noun) => `${wholeNumber(count)} ${noun}${count === 1 ? "" : "s"}`;
+
+/** What mAP is of one image, for its title; `averagePrecision` computes it. */
+export const MAP_OF_IMAGE = "The metric of the TGS Salt competition, for this image alone: the share of the IoU thresholds "
+  + "0.50, 0.55, …, 0.95 that its IoU exceeds. Without salt in the truth: 1 for an empty mask, else 0.";
 
 /**
  * A few digits; a dash where there is no value.

@@ -60,7 +60,7 @@ export function iou({ tp, fp, fn }) {
 }
 
 /**
- * The competition's score of one image: the share of the IoU thresholds 0.50, 0.55, ..., 0.95 that its IoU exceeds.
+ * The competition's mAP, of one image alone: the share of the IoU thresholds 0.50, 0.55, ..., 0.95 that its IoU exceeds.
  * Without salt in the image it is 1 for an empty prediction and 0 for any other.
  * @param {Omit<Confusion, "tn">} counts
  */

@@ -2,6 +2,7 @@
 
 import { h } from "../lib/dom.js";
 import { mapColors, paintPixels } from "../lib/color.js";
+import { plural } from "../lib/format.js";
 
 /** @import { Explorer, Maps } from "../types.js" */
 /** @import { MapValues } from "./values.js" */
@@ -38,7 +39,7 @@ export function decoderSources(explorer, values) {
     if (box.hidden) return;
     const sources = [["from the skip", `skip${number}`], ["from below", `up${number}`]];
     const counts = sources.map(([, site]) => values.siteOf(site).channels);
-    title.textContent = `What decoder${number} reads: ${counts[0] + counts[1]} maps, concatenated`;
+    title.textContent = `What decoder${number} reads: ${plural(counts[0] + counts[1], "map")}, concatenated`;
     const key = `${number} ${counts}`;
     if (drawn !== key) {
       drawn = key;

@@ -8,6 +8,8 @@
  * @typedef {ReturnType<typeof networkPlan>} Plan
  */
 
+const LEAST_TEXT = 11; // CSS pixels
+
 /**
  * @param {Site[]} sites
  * @param {number} width of the drawing
@@ -19,13 +21,15 @@ export function networkPlan(sites, width, shape, em, finger) {
   const depth = sites.filter(({ name }) => name.startsWith("encoder")).length;
   const tight = width < 430;
   const pad = tight ? 4 : 6;
-  const text = em * (tight ? 3.55 : 4.1);
+  const letter = Math.max(em, LEAST_TEXT / (tight ? 0.67 : 0.69)); // as in network.css
+  const text = letter * (tight ? 3.55 : 4.1);
   const largest = Math.max(38, Math.min(80, width / 8.6));
   const smallest = Math.max(34, 0.68 * largest);
   const small = tight ? 22 : 28; // thumbnails of skips and of what comes from below
   const inset = Math.min(tight ? 3 : 9, (tight ? 12 : 36) / depth);
   const gap = tight ? 12 : 13; // room for an arrow
-  const lines = (/** @type {number} */ count) => Math.max(finger ? 44 : 0, (count * (tight ? 0.8 : 0.9) + 0.35) * em);
+  const lines = (/** @type {number} */ count) =>
+    Math.max(finger ? 44 : 0, (count * (tight ? 0.8 : 0.9) + 0.35) * letter);
   const fit = (/** @type {number} */ side) => {
     const scale = side / Math.max(shape.height, shape.width);
     return { w: Math.max(8, Math.round(scale * shape.width)), h: Math.max(8, Math.round(scale * shape.height)) };
