@@ -17,6 +17,7 @@ from tests.robustness.checks import check_refusal, run_here, untouched
 from unet import benchmark, checkpoint, evaluation, metrics, prediction, report, rle, runtime, synthetic
 from unet.card import Card, Claim, Split
 from unet.cli import main as cli
+from unet.files.listing import find_images
 from unet.image import RULE
 from unet.segmenter import Segmenter
 
@@ -223,6 +224,42 @@ class TestPredict:
         assert not mask[:, :20].any()
         assert mask[:, 20:].any()
 
+    def test_limits_of_amplitudes_given_or_taken_of_all_inputs_in_any_order(self, segmenter):
+        image = synthetic.section(5, 40, 50)[0]
+        recorded = {"a": image * 90.0 - 9000, "b": image[::-1] * 9.0 + 7000, "dead": np.zeros((40, 50))}
+        for name, amplitudes in recorded.items():
+            np.save(f"{name}.npy", amplitudes.astype(np.float32))
+        save(np.dstack([image, image // 2, image // 3]), Path("colours.png"))
+        err = predict("a.npy", "--out", "out", status=1)
+        assert "a.npy: expected floating point in [0, 1], got " in err
+        assert "--amplitude-limits LOW HIGH or --clip-percentile P" in err
+
+        def check(low, high, *words, others=(), status=0):
+            err = predict("a.npy", *others, "--out", "out", "--probability", *words, status=status)
+            expected = segmenter.probability(np.clip((recorded["a"] - low) / (high - low), 0, 1))
+            np.testing.assert_allclose(np.load("out/a.npy"), expected, atol=1e-4)
+            return err
+
+        check(-8000, 8000, "--amplitude-limits", "-8000", "8000")
+        check(8000, -8000, "--amplitude-limits", "8000", "-8000")
+        low, high = np.percentile([recorded["a"], recorded["b"]], [10, 90])  # of the dead section nothing
+        for inputs in (["b.npy", "dead.npy", "colours.png"], ["colours.png", "dead.npy", "b.npy"]):
+            err = check(low, high, "--clip-percentile", "10", others=inputs, status=1)
+            assert f"for other images of this survey --amplitude-limits {low:.6g} {high:.6g}\n" in err
+            assert "colours.png: expected one number a pixel to set limits for, got colours" in err
+        again = ("a.npy", "--out", "out", "--probability", "--skip-existing", "--amplitude-limits")
+        predict(*again, "-8000", "8000")
+        assert predict(*again, "-8000", "8000").startswith("0 images in")
+        assert "1 were there, but made of something else" in predict(*again, "-8000", "8001")
+
+    def test_common_limits_of_many_images_are_of_a_share_of_each(self, monkeypatch):
+        monkeypatch.setattr(prediction, "MOST_SAMPLES", 400)
+        for name, first in {"a": 0, "b": 10_000}.items():
+            np.save(f"{name}.npy", first + np.arange(2000.0).reshape(50, 40).T)  # trace after trace
+        a, b = (find_images(Path(f"{name}.npy"))[0] for name in "ab")
+        limits = prediction.common_limits([a, b], 0)
+        assert limits == prediction.common_limits([b, a], 0) == (0, 11_990)  # every tenth of each
+
     def test_a_full_disk_ends_with_one_sentence(self, monkeypatch):
         def full(path, _):
             raise OSError(28, "No space left on device", str(path))
@@ -382,6 +419,13 @@ class TestExport:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
+        (
+            "predict images --out out --clip-percentile 50",
+            "expected --clip-percentile from 0 to 50, 50 left out, got 50",
+        ),
+        ("predict images --out out --clip-percentile 1 --amplitude-limits 1 2", "got both; leave one out"),
+        ("predict images --out out --amplitude-limits 1 1", "to be two different numbers, got 1 1"),
+        ("predict images --out out --amplitude-limits 1 nan", "to be two different numbers, got 1 nan"),
         ("predict --out out", "expected an image, or a folder or .zip of images, got nothing"),
         ("predict images s0.tif --out out", "got one for images/s0.png and s0.tif"),
         ("predict images S0.npy --out out", "got one for images/s0.png and S0.npy"),

@@ -8,6 +8,7 @@ program is never replaced unless the user says so, and one made of another image
 finished.
 """
 
+import contextlib
 import csv
 import hashlib
 import io
@@ -24,14 +25,16 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from unet import metrics, rle
+from unet.amplitude import Limits, live, percentile_limits
 from unet.files.atomic import write_atomically
-from unet.files.images import ImageError, read_image, read_mask
+from unet.files.images import ImageError, read_amplitudes, read_image, read_mask
 from unet.files.listing import ImageFile
 from unet.image import Grey
 from unet.segmenter import Probability, Segmenter
 
 CHUNK = 64  # images in memory at a time
 CHUNK_PIXELS = 8_000_000  # and their pixels, when they are large
+MOST_SAMPLES = 20_000_000  # of which common limits are taken, 160 MB
 WRITERS = 8  # files written at the same time
 LONGEST_STEM = 240  # bytes: file systems take 255, and ".png.tmp" comes on top
 
@@ -88,17 +91,22 @@ class PredictionSummary:
 
 @dataclass(frozen=True)
 class PredictionSettings:
-    """How masks are made: the network, the threshold above which there is salt, and whether with flip TTA."""
+    """How masks are made: the network, the threshold above which there is salt, whether with flip TTA, and limits.
+
+    ``limits`` are the numbers that become black and white; None takes those of a file's type.
+    """
 
     segmenter: Segmenter
     threshold: float
     tta: bool = False
+    limits: Limits | None = None
 
     def digest(self, content: bytes) -> str:
         """A digest of an image file and of these settings: two masks with one digest are the same mask."""
         card = self.segmenter.card
         network = f"{card.sha256} {self.segmenter.temperature!r} {self.segmenter.runtime}"
-        words = f"{network} {self.threshold!r} {self.tta} {hashlib.sha256(content).hexdigest()}"
+        limits = "" if self.limits is None else f" {self.limits.black!r} {self.limits.white!r}"
+        words = f"{network} {self.threshold!r} {self.tta}{limits} {hashlib.sha256(content).hexdigest()}"
         return hashlib.sha256(words.encode()).hexdigest()
 
 
@@ -141,6 +149,25 @@ def plan(images: Sequence[ImageFile], out: Path, probability: bool) -> list[Pred
             )
         jobs.append(job)
     return jobs
+
+
+def common_limits(images: Sequence[ImageFile], percent: float) -> Limits:
+    """Limits of all images together, the same in whatever order they are named.
+
+    Of many images not every sample is held in memory: of each at most its share of ``MOST_SAMPLES``, evenly spaced.
+
+    Args:
+        images: of one survey.  Those that cannot be read, and those in colours, are left out.
+        percent: of the samples at each end that become black or white; see ``unet.amplitude.percentile_limits``.
+
+    Raises:
+        ValueError: another ``percent``, or no two samples that differ.
+    """
+    samples = []
+    for image in images:
+        with contextlib.suppress(ImageError):  # reported when it is predicted
+            samples.append(live(read_amplitudes(image.load(), image.name), MOST_SAMPLES // len(images)))
+    return percentile_limits(samples, percent)
 
 
 def foreign_files(jobs: Sequence[PredictionJob], skip_existing: bool, encode: bool) -> list[Path]:
@@ -329,7 +356,7 @@ def _read(
     for job in chunk:
         try:
             content = job.image.load()
-            reading = read_image(content, job.image.name)
+            reading = read_image(content, job.image.name, limits=settings.limits)
         except ImageError as error:
             fail(job, error)
             continue

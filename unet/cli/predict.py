@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 import os
 import time
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from typing import Annotated
 from tyro.conf import Positional, arg
 
 from unet import prediction
+from unet.amplitude import Limits
 from unet.cli.checks import check_replaceable, check_writable, load_segmenter, make_folder
 from unet.cli.console import progress_bar, say
 from unet.cli.options import Flag, OptionalFile, UsageError, WeightsFile
@@ -46,6 +48,11 @@ class Options:
     """Average with the mirrored image: a little better, twice the time."""
     fast: Flag = False
     """Compute in bfloat16 where the processor does, which is faster; probabilities change a little."""
+    amplitude_limits: Annotated[tuple[float, float] | None, arg(metavar="LOW HIGH", help_behavior_hint="")] = None
+    """The numbers that become black and white, for amplitudes and for images that do not use the range of their type;
+    HIGH before LOW reverses the polarity."""
+    clip_percentile: Annotated[float | None, arg(metavar="P", help_behavior_hint="")] = None
+    """Limits that leave out P per cent of the samples at each end, for example 0.5, taken over all inputs together."""
     probability: Flag = False
     """Also write the probability of salt: DIR/<stem>.npy, float32."""
     csv: OptionalFile = None
@@ -88,6 +95,10 @@ def run(options: Options) -> int:
     begin = time.perf_counter()
     if options.threshold is not None and not 0 < options.threshold < 1:
         raise UsageError(f"expected --threshold to be between 0 and 1, got {options.threshold:g}")
+    if options.clip_percentile is not None and not 0 <= options.clip_percentile < 50:
+        raise UsageError(f"expected --clip-percentile from 0 to 50, 50 left out, got {options.clip_percentile:g}")
+    if options.amplitude_limits is not None and options.clip_percentile is not None:
+        raise UsageError("expected --amplitude-limits or --clip-percentile, got both; leave one out")
     found = _find_images(options.inputs)
     jobs = prediction.plan(found.images, options.out, options.probability)
     segmenter = load_segmenter(options.weights, options.fast)
@@ -97,11 +108,12 @@ def run(options: Options) -> int:
         say(problem)
 
     threshold = segmenter.threshold if options.threshold is None else options.threshold
+    limits = _choose_limits(options, found.images)
     with progress_bar() as bar:
         task = bar.add_task("predict", total=len(jobs))
         summary = prediction.predict(
             jobs,
-            prediction.PredictionSettings(segmenter, threshold, options.tta),
+            prediction.PredictionSettings(segmenter, threshold, options.tta, limits),
             report=lambda sentence: bar.console.out(sentence, highlight=False),
             advance=lambda count: bar.advance(task, count),
             skip_existing=options.skip_existing,
@@ -148,6 +160,27 @@ def _find_images(inputs: Sequence[Path]) -> _FoundImages:
         raise UsageError("; ".join(empty))
     found.problems[:0] = empty
     return found
+
+
+def _choose_limits(options: Options, images: Sequence[ImageFile]) -> Limits | None:
+    """The limits that the options ask for; says those that it takes from the images."""
+    if options.amplitude_limits is not None:
+        limits = Limits(*options.amplitude_limits)
+        if limits.black == limits.white or not all(map(math.isfinite, limits)):
+            given = " ".join(f"{limit:g}" for limit in limits)
+            raise UsageError(f"expected --amplitude-limits to be two different numbers, got {given}")
+        return limits
+    if options.clip_percentile is None:
+        return None
+    try:
+        limits = prediction.common_limits(images, options.clip_percentile)
+    except ValueError as error:
+        raise UsageError(f"--clip-percentile: {error}") from None
+    say(
+        f"{limits.black:.6g} is black and {limits.white:.6g} white, {options.clip_percentile:g} % of the samples lie "
+        f"beyond each; for other images of this survey --amplitude-limits {limits.black:.6g} {limits.white:.6g}"
+    )
+    return limits
 
 
 def _check_outputs(options: Options, images: Sequence[ImageFile], jobs: Sequence[prediction.PredictionJob]) -> None:
