@@ -106,16 +106,19 @@ def choose(found: Sequence[Run]) -> list[Run]:
     by_name = {run.name: run for run in found}
     first = [run.name for run in found if run.state == "learning"] or [found[0].name]
     remembered = [name for name in st.session_state.get("compared_runs", first) if name in by_name]
-    names = st.multiselect(
+    names = st.pills(
         "Compare",
         list(by_name),
-        default=remembered[: len(COLORS)],
-        max_selections=len(COLORS),
+        selection_mode="multi",
+        default=remembered,
+        format_func=literal,
         key="compare",
-        placeholder="Choose a run",
     )
-    st.session_state.compared_runs = names  # the box itself forgets when another page is opened
-    return [by_name[name] for name in names if name in by_name]
+    st.session_state.compared_runs = names  # the pills themselves forget when another page is opened
+    chosen = [by_name[name] for name in names if name in by_name]
+    if len(chosen) > len(COLORS):
+        st.caption(f"{len(COLORS)} runs at most are shown, those that were chosen first.")
+    return chosen[: len(COLORS)]
 
 
 def show_position(run: Run) -> None:
@@ -216,10 +219,11 @@ def follow(polling: bool) -> None:
 
 
 st.header("Training")
-# Streamlit fades what is being run anew, and says that it runs: here both would flicker every two seconds.
+# Streamlit fades what is being run anew, and says that it runs: here both would flicker every two seconds.  Captions
+# are paler than everybody can read.
 st.html(
     '<style>[data-testid="stElementContainer"][data-stale="true"] { opacity: 1 !important; } '
-    '[data-testid="stStatusWidget"] { display: none; }</style>'
+    '[data-testid="stStatusWidget"] { display: none; } [data-testid="stCaptionContainer"] { opacity: 0.75; }</style>'
 )
 st.session_state.pop("charted_runs", None)  # of a run of the page before this one
 learning = any(run.state == "learning" for run in runs.find_runs(time.time()))

@@ -206,13 +206,13 @@ def test_the_page_lists_every_run_and_compares_those_that_are_chosen(started, tr
         ["b", "stopped", "2.5 of 8", ""],
     ]
     assert rows[0][4:] == [0.4, 0.5]
-    assert app.multiselect[0].value == ["a"]
+    assert app.pills[0].value == ["a"]
     points, layout = traces(app, "Loss")
     assert points == {"a": [(1, 0.7), (2, 0.5), (4, 0.9)]}
     assert [(shape["x0"], shape["x1"]) for shape in layout["shapes"]] == [(3, 3)]
     assert "Lovász" in layout["annotations"][0]["text"]
 
-    run(app.multiselect[0].set_value(["b", "tiny"]))
+    run(app.pills[0].set_value(["b", "tiny"]))
     assert traces(app, "mAP")[0]["b"] == [(1, 0.1), (2, 0.5)]
     assert traces(app, "Tiles per second")[0]["tiny"] == [
         (line["epoch"], line["tiles_per_second"]) for line in trained[1]
@@ -223,5 +223,5 @@ def test_the_page_lists_every_run_and_compares_those_that_are_chosen(started, tr
 
     write(started / "b", LINES, PROGRESS | {"time": time.time()})  # it goes on
     run(app)
-    assert app.multiselect[0].value == ["b", "tiny"]
+    assert app.pills[0].value == ["b", "tiny"]
     assert traces(app, "mAP")[0]["b"] == [(1, 0.1), (2, 0.5), (4, 0.4)]
