@@ -8,6 +8,7 @@ Start it with ``python -m unet demo``.  Pages find what is shared in ``st.sessio
 import gc
 import sys
 from pathlib import Path
+from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -22,6 +23,7 @@ process.prepare()  # before PyTorch is loaded
 from demo.images import SurveyTile, survey_stamp, survey_tiles
 from demo.limits import LARGEST_UPLOAD, LARGEST_ZIP, MOST_FILES
 from demo.markdown import literal
+from demo.missing import SESSION_NOTE
 from demo.places import HERE
 from demo.state import PageState, SelectBox
 from demo.weights import Weights, WeightsError, WeightsKey, find_weights, open_weights
@@ -67,6 +69,9 @@ def draw_uploads() -> None:
         help=f"One or many, up to {MOST_FILES}, of {LARGEST_UPLOAD} MB each and at least 16 x 16 pixels; or a ZIP of "
         "images, or of a session you exported. They stay in this session.",
     )
+    # In place of Streamlit's line, which gives the limit of a ZIP as that of every file.
+    st.html('<style>.st-key-uploads [data-testid="stFileUploaderDropzoneInstructions"] { display: none; }</style>')
+    st.caption(f"Images of up to {LARGEST_UPLOAD} MB each, a ZIP of up to {LARGEST_ZIP} MB")
     masks = st.file_uploader(
         "Their ground-truth masks",
         type=IMAGES,
@@ -112,7 +117,7 @@ def draw_images(tiles: list[SurveyTile], stamp: object) -> None:
     state.choose_image(tiles, stamp)
     draw_box("Image", state.image_box, list(state.sources), "Yours, then samples, then survey tiles.")
     if state.link["sample"] is None:
-        st.caption("A link cannot carry an upload: *Export* packs the session into a ZIP that opens it again.")
+        st.caption(f"{SESSION_NOTE} *Export* packs the session into a ZIP that opens it again.")
     state.open_image()
 
 
@@ -158,7 +163,9 @@ if page.url_path != EXPLORE or state.image is None:
     address = {**state.link, "threshold": f"{state.threshold:.2f}"}
     known = {name: value for name, value in address.items() if value is not None}
     if st.query_params.to_dict() != known:
-        st.query_params.from_dict(known)
+        # Written by st.query_params it would be another step back.
+        script = f"history.replaceState(history.state, '', '?{urlencode(known)}') // {page.url_path}"  # page by page
+        st.sidebar.html(f"<script>{script}</script>", unsafe_allow_javascript=True)
 spare_the_libraries()
 page.run()
 state.end_run()

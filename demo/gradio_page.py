@@ -10,6 +10,7 @@ from demo.detection import PROBABILITY_NOTE
 from demo.gradio_files import result, upload
 from demo.gradio_result import FIRST_SAMPLE
 from demo.images import SAMPLES
+from demo.limits import LARGEST_UPLOAD
 from demo.markdown import markdown
 from demo.weights import WeightsError
 
@@ -48,6 +49,8 @@ def open_link(request: gr.Request) -> tuple[str, str, float | None, int, str]:
     notices = []
     if sample is not None and sample not in SAMPLES:
         notices.append(missing.image(missing.LINK, sample[: explorer.LONGEST_WORD]))
+    if "upload" in request.query_params:
+        notices.append(missing.upload(request.query_params["upload"][: explorer.LONGEST_WORD]))
     found = gradio_inputs.list_weights()
     label = next((label for label, weights in found.items() if weights.name == name), None)
     if name is not None and label is None:
@@ -103,7 +106,10 @@ def build() -> gr.Blocks:
             with gr.Column(min_width=280):
                 sample = gr.Dropdown(list(SAMPLES), label="Sample", value=FIRST_SAMPLE)
                 weights = gr.Dropdown(list(found), label="Weights", value=next(iter(found)))
-            image, mask = upload("Your image"), upload("Its ground-truth mask")
+            with gr.Column(scale=2):
+                with gr.Row():
+                    image, mask = upload("Your image"), upload("Its ground-truth mask")
+                gr.Markdown(f"One image of up to {LARGEST_UPLOAD} MB and its mask. {missing.SESSION_NOTE}")
         notice, caption = (gr.HTML(apply_default_css=False, container=False) for _ in range(2))
         host, load = '<div class="viewer-host"></div>', f"const [script, styles] = {sources};{LOAD_VIEWER}"
         viewer = gr.HTML(None, html_template=host, js_on_load=load, apply_default_css=False, container=False)

@@ -132,7 +132,7 @@ def open_message(
         segmenter,
         threshold=gradio_inputs.check_threshold(threshold, segmenter),
         revision=revision,
-        link={"sample": sample if path is None else None, "weights": weights.name},
+        link={"sample": None if path else sample, "upload": Path(path).name if path else None, "weights": weights.name},
         response=response,
         with_image=request is None,
     )

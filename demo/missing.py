@@ -4,11 +4,17 @@
 """
 
 LINK, SESSION = "The link", "The session"
+SESSION_NOTE = "A link cannot carry an upload, and loading the page anew drops it."
 
 
 def image(asker: str, name: str) -> str:
     """An image that is not here: a link cannot carry an upload, and a session none that could not be used."""
     return f"{asker}: expected an image that is here, got {name}; drop it in, a link cannot carry an upload"
+
+
+def upload(name: str) -> str:
+    """An upload of a session that has ended, as every session does when its page is loaded anew."""
+    return f"{LINK}: expected the upload {name}, got a new session, in which no upload lives on; drop it again"
 
 
 def weights(asker: str, name: str) -> str:

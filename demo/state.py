@@ -132,6 +132,8 @@ class PageState:
         state._wanted.image = query.get("sample")
         if "weights" in query:
             state._wanted.weights = WantedWeights(query["weights"], None)
+        if "upload" in query:
+            state.say(missing.upload(literal(query["upload"][:LONGEST_TEXT])))
         if "threshold" in query:
             try:
                 threshold = float(query["threshold"])
@@ -264,10 +266,11 @@ class PageState:
 
     @property
     def link(self) -> dict[str, str | None]:
-        """What a link says: the ``sample``, None for an upload, which cannot travel, and the ``weights``."""
+        """What a link says: the ``sample``, or the name of the ``upload``, which cannot travel; and the ``weights``."""
         label = self.image_box.value
         own = label in self.uploads.sources or label in self.uploads.refused
-        return {"sample": None if own else label, "weights": self.weights.name}
+        names = {"sample": None, "upload": label} if own else {"sample": label, "upload": None}
+        return {**names, "weights": self.weights.name}
 
     # --- Threshold and view ---
 

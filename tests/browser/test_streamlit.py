@@ -73,6 +73,10 @@ def test_uploads_survive_other_pages_and_a_session_file_opens_them_again(browser
         expect(page.locator(".salt-gallery .name")).to_have_text([MARKUP, "lens.png"])
         assert not page.locator("img[src=x]").count()
         pages.expect_accessible(page, ".salt-gallery")
+        expect(page.get_by_role("alert").last).to_contain_text(
+            "the network without skip3 (zero in their place). All files are"
+        )
+        expect(page.locator(".st-key-export-zip")).to_have_text(re.compile(r"Session \(ZIP\)"))
         download(page, "Session (ZIP)", tmp_path / "session.zip")
         go_to(page, "Explore")
         expect(readout).to_have_text(cut.sentence)
@@ -83,6 +87,30 @@ def test_uploads_survive_other_pages_and_a_session_file_opens_them_again(browser
         expect_image(page, "lens.png")
         expect(page.get_by_test_id("salt-readout")).to_have_text(cut.sentence)
         pages.expect_cut_and_layer(page, "skip3", "encoder3")
+
+
+def test_back_is_one_press_and_a_page_loaded_anew_says_that_uploads_are_gone(browser, streamlit):
+    with visited(browser, streamlit.address, "sample=Salt+sheet&threshold=0.4") as page:
+        for name in ("Export", "Evaluation"):
+            go_to(page, name)
+            pages.expect_link(page, "sample", "Salt sheet")
+            pages.expect_link(page, "threshold", "0.40")
+        for name in ("Export", "Explore"):
+            page.go_back()
+            expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible()
+            pages.expect_link(page, "sample", "Salt sheet")
+        sidebar = page.get_by_test_id("stSidebar")
+        expect(sidebar).to_contain_text("Images of up to 20 MB each, a ZIP of up to 200 MB")
+        expect(page.get_by_text("200MB per file")).to_be_hidden()
+
+        upload(page, ("lens.png", png(LENS.pixels)))
+        expect(sidebar).to_contain_text("loading the page anew drops it")
+        pages.expect_link(page, "upload", "lens.png")
+        page.reload()
+        expect(page.get_by_role("alert")).to_contain_text("expected the upload lens.png, got a new session")
+        expect_image(page, "Salt stock")
+        pages.expect_link(page, "sample", "Salt stock")
+        assert "upload" not in pages.link(page.url)
 
 
 def test_while_an_image_is_computed_no_result_stands_under_its_name(browser, streamlit):
@@ -104,7 +132,7 @@ def test_the_gallery_is_sorted_without_the_server_and_a_click_opens_an_image(bro
         expect(page.locator(".salt-gallery .name")).to_have_text(sorted(SAMPLES))
         wait_for_silence(page)
         page.sent.clear()
-        for order, word in (("highest", "highest"), ("iou", "IoU"), ("competition", "score"), ("share", "salt")):
+        for order, word in (("highest", "highest"), ("iou", "IoU"), ("competition", "mAP"), ("share", "salt")):
             page.get_by_label("Sort by").select_option(order)
             assert figures(page, word) == sorted(figures(page, word), reverse=True)
         page.get_by_role("button", name="Reverse").click()

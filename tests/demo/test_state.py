@@ -3,6 +3,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from demo import missing
 from demo.images import open_sample
 from demo.markdown import literal
 from demo.session_file import SessionState, WeightsName
@@ -77,7 +78,7 @@ def test_the_first_sample_is_open_at_the_cards_threshold():
     state = run(PageState())
     assert state.image.name == state.image_box.value == "Salt stock"
     assert (state.threshold, state.view, state.messages) == (0.45, None, [])
-    assert state.link == {"sample": "Salt stock", "weights": "first"}
+    assert state.link == {"sample": "Salt stock", "upload": None, "weights": "first"}
     # A run in which nothing moved leaves viewer and box alone.
     revision, image, key = state.revision, state.image, state.image_box.key
     run(state)
@@ -101,7 +102,11 @@ def test_other_weights_bring_their_threshold_and_those_written_anew_do_not():
 
 def test_an_upload_is_opened_when_it_arrives_and_a_sample_when_it_is_gone():
     state = run(PageState(), *FILES)
-    assert (state.image.name, state.image.truth, state.link["sample"]) == ("a.png", None, None)
+    assert (state.image.name, state.image.truth) == ("a.png", None)
+    assert state.link == {"sample": None, "upload": "a.png", "weights": "first"}
+    anew = run(PageState.from_link(state.link))  # the page is loaded anew
+    assert (anew.image.name, anew.link["upload"]) == ("Salt stock", None)
+    assert anew.messages == [missing.upload("`a.png`")]
     run(state, *FILES, masks=[file("a.png", identity="mask")])
     assert state.image.truth is not None
     run(state)
