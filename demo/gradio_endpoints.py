@@ -11,13 +11,18 @@ from demo.cache import find_probability
 from demo.detection import detect
 from demo.explorer import MOST_SAMPLES
 from demo.gradio_files import cached
-from demo.gradio_inputs import check_threshold, choose_network, choose_segmenter, open_image, sentences
+from demo.gradio_inputs import check_threshold, choose_limits, choose_network, choose_segmenter, open_image, sentences
 from unet import explain, render
 
 
 @sentences()
 def predict(
-    picture: str | None, threshold: float | None = None, weights: str | None = None, sample: str | None = None
+    picture: str | None,
+    threshold: float | None = None,
+    weights: str | None = None,
+    sample: str | None = None,
+    clip_percentile: float | None = None,
+    reverse_polarity: bool = False,
 ) -> tuple[NDArray[np.uint8], dict[str, Any]]:
     """The mask of one image.
 
@@ -26,13 +31,17 @@ def predict(
         threshold: salt is where the probability lies above it, 0 to 1; by default the card's.
         weights: a label as the page lists them; by default the shipped ones.
         sample: which synthetic section to take where there is no image.
+        clip_percentile: of an image of amplitudes, how many per cent of the samples at each end become black or white,
+            0 to 50 (by default 0.5); an image far below its white is stretched where this is given.
+        reverse_polarity: whether black and white change places in such an image.
 
     Returns:
         An image, 255 where there is salt, of the given image's size, and what was found: threshold, salt_share (0 to
         1, of the image without its margin), salt_pixels, highest_probability, and guessed, sentences about what of the
         image was guessed or left out.
     """
-    image, (key, segmenter) = open_image(picture, sample), choose_network(weights)
+    image = open_image(picture, sample, choose_limits(clip_percentile, reverse_polarity))
+    key, segmenter = choose_network(weights)
     probability = find_probability(image, segmenter, key)
     detection = detect(probability, check_threshold(threshold, segmenter), margin=image.margin)
     report = {
@@ -50,6 +59,8 @@ def trace(
     left: int = 0,
     weights: str | None = None,
     sample: str | None = None,
+    clip_percentile: float | None = None,
+    reverse_polarity: bool = False,
 ) -> tuple[str, dict[str, Any]]:
     """The maps of a place in the network for one image.
 
@@ -60,13 +71,17 @@ def trace(
         left: the same for columns.
         weights: a label as the page lists them; by default the shipped ones.
         sample: which synthetic section to take where there is no image.
+        clip_percentile: of an image of amplitudes, how many per cent of the samples at each end become black or white,
+            0 to 50 (by default 0.5); an image far below its white is stretched where this is given.
+        reverse_polarity: whether black and white change places in such an image.
 
     Returns:
         An NPY file of (C, h, w) float32 maps at 1/stride of the window's size, and what they are: site, channels,
         height, width, stride, window (top, left, height, width), lowest, highest, mean, and silent, how many
         channels are zero everywhere.
     """
-    image, segmenter = open_image(picture, sample), choose_segmenter(weights)
+    image = open_image(picture, sample, choose_limits(clip_percentile, reverse_polarity))
+    segmenter = choose_segmenter(weights)
     part = explorer.window(image.grey, top, left)
     strides = {known.name: known.stride for known in segmenter.model.sites()}
     maps = segmenter.trace(part).crop(explorer.one_of(site, strides))
@@ -91,6 +106,8 @@ def ablate(
     top: int = 0,
     left: int = 0,
     sample: str | None = None,
+    clip_percentile: float | None = None,
+    reverse_polarity: bool = False,
 ) -> tuple[NDArray[np.uint8], dict[str, Any]]:
     """The mask without some of the network's skips, or without the bottleneck.
 
@@ -105,13 +122,17 @@ def ablate(
         top: of an image larger than 128 pixels a side, the first row of the window that is opened.
         left: the same for columns.
         sample: which synthetic section to take where there is no image.
+        clip_percentile: of an image of amplitudes, how many per cent of the samples at each end become black or white,
+            0 to 50 (by default 0.5); an image far below its white is stretched where this is given.
+        reverse_polarity: whether black and white change places in such an image.
 
     Returns:
         An image of the window, 255 where there is salt without those parts, and what changed: cuts, fill, threshold,
         window (top, left, height, width), salt_share and salt_pixels before and after, mean_change and
         largest_change of the probability.
     """
-    image, segmenter = open_image(picture, sample), choose_segmenter(weights)
+    image = open_image(picture, sample, choose_limits(clip_percentile, reverse_polarity))
+    segmenter = choose_segmenter(weights)
     part, threshold = explorer.window(image.grey, top, left), check_threshold(threshold, segmenter)
     names = explorer.known_cuts(cuts or [], segmenter)
     instead = explain.replacements(segmenter, part, explorer.find_fill(fill, part.shape))
@@ -142,6 +163,8 @@ def explain_pixel(
     top: int = 0,
     left: int = 0,
     sample: str | None = None,
+    clip_percentile: float | None = None,
+    reverse_polarity: bool = False,
 ) -> tuple[NDArray[np.uint8], dict[str, Any]]:
     """Which pixels the probability of a pixel or a box depends on.
 
@@ -156,13 +179,17 @@ def explain_pixel(
         top: of an image larger than 128 pixels a side, the first row of the window that is opened.
         left: the same for columns.
         sample: which synthetic section to take where there is no image.
+        clip_percentile: of an image of amplitudes, how many per cent of the samples at each end become black or white,
+            0 to 50 (by default 0.5); an image far below its white is stretched where this is given.
+        reverse_polarity: whether black and white change places in such an image.
 
     Returns:
         An image of the window, from dark blue (no influence) to yellow (the most), and the numbers: sentence; boxes,
         the smallest rectangles (top, left, height, width) around the pixel that hold 50 and 90 % of the influence;
         receptive_field, how many pixels a side could have any at all; logit, probability, samples, window.
     """
-    image, segmenter = open_image(picture, sample), choose_segmenter(weights)
+    image = open_image(picture, sample, choose_limits(clip_percentile, reverse_polarity))
+    segmenter = choose_segmenter(weights)
     part, box = explorer.window(image.grey, top, left), (row, column, height, width)
     request = explorer.read_request({"kind": "pixel", "window": [top, left], "box": box, "samples": samples})
     assert isinstance(request, explorer.PixelRequest)

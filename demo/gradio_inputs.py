@@ -7,6 +7,7 @@ from pathlib import Path
 
 import gradio as gr
 
+from demo.amplitudes import UNCHANGED, LimitsChoice
 from demo.explorer import RequestError, one_of
 from demo.images import SAMPLES, SeismicImage, doubt, open_sample, open_upload, with_truth
 from demo.process import give_memory_back
@@ -54,18 +55,20 @@ def choose_segmenter(label: str | None) -> Segmenter:
     return choose_network(label)[1]
 
 
-def open_image(path: str | None, sample: str | None) -> SeismicImage:
-    """The uploaded image, without a truth; without an upload the sample."""
+def open_image(path: str | None, sample: str | None, choice: LimitsChoice = UNCHANGED) -> SeismicImage:
+    """The uploaded image, without a truth, its limits as chosen; without an upload the sample."""
     if path is None:
         if sample not in SAMPLES:
             raise RequestError(f"expected an image, or one of the samples {', '.join(SAMPLES)}")
         return open_sample(sample)
-    return open_upload(Path(path).name, Path(path).read_bytes())
+    return open_upload(Path(path).name, Path(path).read_bytes(), choice)
 
 
-def open_with_mask(path: str | None, mask: str | None, sample: str | None) -> tuple[SeismicImage, str]:
+def open_with_mask(
+    path: str | None, mask: str | None, sample: str | None, choice: LimitsChoice = UNCHANGED
+) -> tuple[SeismicImage, str]:
     """The same with the uploaded mask as its truth, and why one of them cannot be what it was given as, if so."""
-    image = open_image(path, sample)
+    image = open_image(path, sample, choice)
     if mask is None:
         return image, doubt(image) if path else ""
     if path is None:
@@ -74,6 +77,13 @@ def open_with_mask(path: str | None, mask: str | None, sample: str | None) -> tu
         return with_truth(image, Path(mask).name, Path(mask).read_bytes()), ""
     except ImageError as error:
         return image, str(error)
+
+
+def choose_limits(clip: float | None, reverse: bool | None) -> LimitsChoice:
+    """The limits of amplitudes, and of an image far below its white."""
+    if clip is not None and not 0 <= clip < 50:
+        raise RequestError(f"expected a percentage from 0 to 50, 50 left out, got {clip:g}")
+    return LimitsChoice(clip, bool(reverse))
 
 
 def check_threshold(threshold: float | None, segmenter: Segmenter) -> float:

@@ -6,6 +6,7 @@ from typing import Any
 import gradio as gr
 
 from demo import bundle, evaluation, explorer, gradio_endpoints, gradio_inputs, gradio_result, missing
+from demo.amplitudes import CLIP_STEP, HIGHEST_CLIP
 from demo.detection import PROBABILITY_NOTE
 from demo.gradio_files import result, upload
 from demo.gradio_result import FIRST_SAMPLE
@@ -13,6 +14,7 @@ from demo.images import SAMPLES
 from demo.limits import LARGEST_UPLOAD
 from demo.markdown import markdown
 from demo.weights import WeightsError
+from unet.amplitude import CLIP
 
 # The viewer is a module; gr.HTML runs a function body.  A blob's address is how the one imports the other.  Of a style
 # sheet given to launch() Gradio drops the container queries, so the viewer brings its own.
@@ -111,6 +113,16 @@ def build() -> gr.Blocks:
                     image, mask = upload("Your image"), upload("Its ground-truth mask")
                 gr.Markdown(f"One image of up to {LARGEST_UPLOAD} MB and its mask. {missing.SESSION_NOTE}")
         notice, caption = (gr.HTML(apply_default_css=False, container=False) for _ in range(2))
+        with gr.Column(visible=False) as limits_place:
+            stretch = gr.Checkbox(label="Stretch what is used to black and white")
+            with gr.Row() as stretched:
+                with gr.Column(min_width=280):
+                    drawing = gr.HTML(apply_default_css=False, container=False)
+                with gr.Column(scale=2, min_width=280):
+                    words = "Samples beyond each limit, in per cent"
+                    share = gr.Slider(0, HIGHEST_CLIP, CLIP, step=CLIP_STEP, label=words)
+                    reverse = gr.Checkbox(label="Reverse polarity")
+        clip = gr.Number(visible=False)  # the share, or none where the file's own black and white are taken
         host, load = '<div class="viewer-host"></div>', f"const [script, styles] = {sources};{LOAD_VIEWER}"
         viewer = gr.HTML(None, html_template=host, js_on_load=load, apply_default_css=False, container=False)
         gr.Markdown(PROBABILITY_NOTE)
@@ -148,12 +160,13 @@ def build() -> gr.Blocks:
 
         revision = gr.State(0)  # raised whenever Python moves the viewer's threshold
         turns = gr.State(gradio_result.Turns())
-        seen = [image, mask, sample, weights, threshold, revision]
+        seen = [image, mask, sample, weights, threshold, revision, clip, reverse]
         network: dict[str, Any] = {"concurrency_id": "network", "concurrency_limit": 2}
         private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+        limits, chosen = [limits_place, stretch, stretched, drawing], [clip, share, reverse]
         # Many at a time: what is asked for last has to be shown, however long what was asked for before it takes.
         shown: dict[str, Any] = {
-            "fn": gradio_result.show, "inputs": [turns, *seen], "outputs": [caption, viewer],
+            "fn": gradio_result.show, "inputs": [turns, *seen], "outputs": [caption, viewer, *limits],
             "trigger_mode": "multiple", **private, **network,
         }  # fmt: skip
         place = [caption, viewer, notice, *predicted, *traced, *ablated, *explained]
@@ -162,15 +175,20 @@ def build() -> gr.Blocks:
         page.load(open_link, None, [sample, weights, threshold, revision, notice], **private).then(**shown)
         for taken, function, given, moved in (
             (weights.input, gradio_result.take_weights, [image, sample, weights, revision], [threshold, revision]),
-            (sample.input, gradio_result.take_sample, [sample], [image, mask]),
-            (image.upload, gradio_result.take_upload, [image, mask], [sample, mask]),
-            (image.clear, gradio_result.drop_upload, [], [sample, mask]),
+            (sample.input, gradio_result.take_sample, [sample], [image, mask, *chosen]),
+            (image.upload, gradio_result.take_upload, [image, mask], [sample, mask, *chosen]),
+            (image.clear, gradio_result.drop_upload, [], [sample, mask, *chosen]),
         ):
             waiting = taken(function, [turns, *given], [*moved, *place], trigger_mode="multiple", **private)
             waiting.then(**shown)
         raised = threshold.input(lambda number: number + 1, revision, revision, trigger_mode="always_last", **private)
-        for changed in (raised.then, mask.upload, mask.clear):
+        for changed in (raised.then, mask.upload, mask.clear, reverse.input):
             changed(**shown)
+        for changed in (stretch.input, share.input):
+            clipped = changed(
+                lambda on, share: share if on else None, [stretch, share], clip, trigger_mode="always_last", **private
+            )
+            clipped.then(**shown)
         viewer.request(gradio_result.respond, seen, viewer, trigger_mode="multiple", **private, **network)
         viewer.settled(gradio_result.follow, None, threshold, trigger_mode="always_last", **private)
         for start in (page.load, weights.change):
@@ -183,5 +201,5 @@ def build() -> gr.Blocks:
             (ablate_button, gradio_endpoints.ablate, [cuts, fill, threshold, weights, top, left, sample], ablated),
             (explain_button, gradio_endpoints.explain_pixel, [*box, samples, weights, top, left, sample], explained),
         ):
-            button.click(endpoint, [image, *inputs], outputs, api_name=endpoint.__name__, **network)
+            button.click(endpoint, [image, *inputs, clip, reverse], outputs, api_name=endpoint.__name__, **network)
     return page

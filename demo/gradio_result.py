@@ -11,13 +11,16 @@ from typing import Any
 import gradio as gr
 
 from demo import explorer, gradio_inputs, messages
+from demo.amplitudes import AmplitudeRange, histogram
 from demo.cache import find_probability
 from demo.images import SAMPLES
 from demo.process import give_memory_back
 from demo.weights import open_weights
+from unet.amplitude import CLIP
 from unet.data import pairing
 
 FIRST_SAMPLE = next(iter(SAMPLES))
+NO_LIMITS = [None, CLIP, False]  # what is chosen of the limits of another image: no share of samples, slider, polarity
 RESULTS = 8  # parts of the page with what an endpoint found
 # What the viewer is without a result: "waiting" leaves its place empty, "refused" takes that away.
 STYLE = """
@@ -60,22 +63,22 @@ def wait(turns: Turns, name: str, notice: str = "") -> list[Any]:
 
 
 def take_sample(turns: Turns, sample: str) -> list[Any]:
-    """A sample takes the place of an upload: no image, no mask, and ``wait``."""
-    return [None, None, *wait(turns, sample)]
+    """A sample takes the place of an upload: no image, no mask, ``NO_LIMITS``, and ``wait``."""
+    return [None, None, *NO_LIMITS, *wait(turns, sample)]
 
 
 def take_upload(turns: Turns, path: str, mask: str | None) -> list[Any]:
-    """An upload takes the place of the sample: no sample, the mask where it has its name, and ``wait``."""
+    """An upload takes the place of the sample: no sample, the mask if named alike, ``NO_LIMITS``, and ``wait``."""
     name, notice = Path(path).name, ""
     if mask is not None and pairing.pair([PurePosixPath(name)], [PurePosixPath(Path(mask).name)]).unpaired:
         notice = f"{Path(mask).name}: expected a mask named as {name}, got another; drop it again if it is its truth"
         mask = None
-    return [None, mask, *wait(turns, name, notice)]
+    return [None, mask, *NO_LIMITS, *wait(turns, name, notice)]
 
 
 def drop_upload(turns: Turns) -> list[Any]:
-    """The upload was taken back: the first sample, no mask, and ``wait``."""
-    return [FIRST_SAMPLE, None, *wait(turns, FIRST_SAMPLE)]
+    """The upload was taken back: the first sample, no mask, ``NO_LIMITS``, and ``wait``."""
+    return [FIRST_SAMPLE, None, *NO_LIMITS, *wait(turns, FIRST_SAMPLE)]
 
 
 def take_weights(turns: Turns, path: str | None, sample: str | None, label: str, revision: int) -> list[Any]:
@@ -87,8 +90,21 @@ def take_weights(turns: Turns, path: str | None, sample: str | None, label: str,
     return [threshold, revision + 1, *wait(turns, Path(path).name if path else sample or FIRST_SAMPLE)]
 
 
-def show(turns: Turns, *inputs: Any) -> tuple[Any, Any]:
-    """What was asked for: a caption and the viewer's message, or why there is no result.
+def offer_limits(found: AmplitudeRange | None) -> list[Any]:
+    """What of an upload's limits can be chosen: updates of the place for that, its switch, the rest, the histogram."""
+    if found is None:
+        return [gr.update(visible=False), gr.skip(), gr.skip(), gr.skip()]
+    stretched = found.limits is not None
+    return [
+        gr.update(visible=True),
+        gr.update(visible=not found.needed, value=stretched),
+        gr.update(visible=stretched),
+        histogram(found),
+    ]
+
+
+def show(turns: Turns, *inputs: Any) -> list[Any]:
+    """What was asked for: a caption, the viewer's message and ``offer_limits``, or why there is no result.
 
     Args:
         turns: of this user.
@@ -96,13 +112,13 @@ def show(turns: Turns, *inputs: Any) -> tuple[Any, Any]:
     """
     turn = turns.take()
     try:
-        caption, message = open_message(*inputs)
-        shown = caption, gr.update(value=message, elem_classes=[])
+        caption, message, found = open_message(*inputs)
+        shown = [caption, gr.update(value=message, elem_classes=[]), *offer_limits(found)]
     except gradio_inputs.REFUSED as error:
-        shown = said(f"No result. {error}", "alert"), gr.update(elem_classes="refused")
+        shown = [said(f"No result. {error}", "alert"), gr.update(elem_classes="refused"), *offer_limits(None)]
     finally:
         give_memory_back()
-    return shown if turn == turns.latest else (gr.skip(), gr.skip())
+    return shown if turn == turns.latest else [gr.skip()] * len(shown)
 
 
 def open_message(
@@ -112,15 +128,19 @@ def open_message(
     label: str | None,
     threshold: float | None,
     revision: int,
+    clip: float | None,
+    reverse: bool,
     request: dict[str, Any] | None = None,
-) -> tuple[str, str]:
-    """The caption of an image, and a packed message for the viewer: the image, or the response to a request about it.
+) -> tuple[str, str, AmplitudeRange | None]:
+    """The caption of an image, a packed message for the viewer, and its amplitudes.
+
+    The message holds the image, or the response to a request about it.
 
     Raises:
         ImageError, RequestError, WeightsError: something of it cannot be used.
     """
     weights = gradio_inputs.choose_weights(label)
-    image, fault = gradio_inputs.open_with_mask(path, mask, sample)
+    image, fault = gradio_inputs.open_with_mask(path, mask, sample, gradio_inputs.choose_limits(clip, reverse))
     key, segmenter = open_weights(weights)
     probability = find_probability(image, segmenter, key)
     response = None
@@ -137,7 +157,7 @@ def open_message(
         with_image=request is None,
     )
     caption = said(image.caption) + said(fault, "alert")
-    return caption, base64.b64encode(messages.pack(message)).decode("ascii")
+    return caption, base64.b64encode(messages.pack(message)).decode("ascii"), image.amplitudes
 
 
 @gradio_inputs.sentences()

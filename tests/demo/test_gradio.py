@@ -23,7 +23,7 @@ from demo.images import open_sample
 from demo.weights import find_weights
 from tests.browser.pages import expect_link, expect_readout, set_threshold, upload
 from tests.demo import test_evaluation
-from tests.demo.files import png
+from tests.demo.files import npy, png
 from tests.servers import free_port, visited
 from unet import explain, render
 from unet.tiling import window
@@ -64,17 +64,18 @@ def call(app, tmp_path_factory):
 # --- For programs -------------------------------------------------------------------------------------------
 
 
-def test_programs_see_four_endpoints_with_the_parameters_they_always_had(call):
+def test_programs_see_four_endpoints_with_their_parameters(call):
     endpoints = call.client.view_api(return_format="dict", print_info=False)["named_endpoints"]
+    limits = "clip_percentile reverse_polarity"
     given = {name: [one["parameter_name"] for one in found["parameters"]] for name, found in endpoints.items()}
     assert {name: " ".join(names) for name, names in given.items()} == {
-        "/predict": "picture threshold weights sample",
-        "/trace": "picture site top left weights sample",
-        "/ablate": "picture cuts fill threshold weights top left sample",
-        "/explain_pixel": "picture row column height width samples weights top left sample",
+        "/predict": f"picture threshold weights sample {limits}",
+        "/trace": f"picture site top left weights sample {limits}",
+        "/ablate": f"picture cuts fill threshold weights top left sample {limits}",
+        "/explain_pixel": f"picture row column height width samples weights top left sample {limits}",
     }
     defaults = [one["parameter_default"] for one in endpoints["/explain_pixel"]["parameters"]]
-    assert defaults == [None, 50, 50, 1, 1, 16, find_weights()[0].label, 0, 0, "Salt stock"]
+    assert defaults == [None, 50, 50, 1, 1, 16, find_weights()[0].label, 0, 0, "Salt stock", None, False]
 
 
 @pytest.mark.parametrize("threshold", [None, 0.2])
@@ -88,6 +89,19 @@ def test_predict_gives_the_segmenters_mask(call, segmenter, threshold):
     }  # fmt: skip
     sample, _ = call(None, threshold, sample="Small lens", api_name="/predict")  # without an image
     np.testing.assert_array_equal(sample == 255, segmenter.mask(LENS.grey, threshold))
+
+
+def test_amplitudes_have_limits_that_can_be_chosen(call, segmenter):
+    amplitudes = IMAGE * 90.0 - 9000
+    for given, percent, sign in (({}, 0.5, 1), ({"clip_percentile": 5, "reverse_polarity": True}, 5, -1)):
+        low, high = np.percentile(amplitudes, [percent, 100 - percent])
+        grey = np.clip((amplitudes - low) / (high - low), 0, 1)
+        mask, report = call(amplitudes, 0.3, api_name="/predict", **given)
+        expected = segmenter.mask(grey if sign == 1 else 1 - grey, 0.3)
+        assert np.count_nonzero((mask == 255) != expected) <= 2  # of 1e-6 beside the threshold
+        assert f"leaves {percent:g} % of the samples beyond each" in report["guessed"][0]
+    with pytest.raises(AppError, match="from 0 to 50, 50 left out, got 50"):
+        call(amplitudes, api_name="/predict", clip_percentile=50)
 
 
 @pytest.mark.parametrize("site", ["encoder1", "bottleneck", "up2", "logits"])
@@ -288,21 +302,21 @@ def test_a_mask_that_cannot_be_used_is_named_and_the_image_is_shown_without_it(t
     (tmp_path / "mask.png").write_bytes(png(LENS.truth[:50]))
     (tmp_path / "good.png").write_bytes(png(LENS.truth))
     image, good, bad = (str(tmp_path / name) for name in ("lens.png", "good.png", "mask.png"))
-    caption, _ = gradio_result.open_message(image, bad, None, None, 0.5, 1)
+    caption = gradio_result.open_message(image, bad, None, None, 0.5, 1, None, False)[0]
     assert "lens.png · 101 × 101 pixels · your image" in caption
     assert 'role="alert">mask.png: expected a mask of its image&#x27;s size 101 x 101, got 50 x 101' in caption
-    assert "alert" not in gradio_result.open_message(image, good, None, None, 0.5, 1)[0]
+    assert "alert" not in gradio_result.open_message(image, good, None, None, 0.5, 1, None, False)[0]
     assert (
         "good.png: expected an image, got no more than two values"
-        in (gradio_result.open_message(good, None, None, None, 0.5, 1)[0])
+        in (gradio_result.open_message(good, None, None, None, 0.5, 1, None, False)[0])
     )
-    alone, _ = gradio_result.open_message(None, good, "Salt stock", None, 0.5, 1)
+    alone = gradio_result.open_message(None, good, "Salt stock", None, 0.5, 1, None, False)[0]
     assert "good.png: expected the image of this mask, got none" in alone
 
 
 @pytest.mark.parametrize(("mask", "kept"), [("lens.png", True), ("lens_mask.png", True), ("other.png", False)])
 def test_another_image_keeps_a_mask_of_its_name_only(mask, kept):
-    sample, left, *_, notice = gradio_result.take_upload(gradio_result.Turns(), "/x/lens.png", f"/y/{mask}")[:5]
+    sample, left, *_, notice = gradio_result.take_upload(gradio_result.Turns(), "/x/lens.png", f"/y/{mask}")[:8]
     assert (sample, left) == (None, f"/y/{mask}" if kept else None)
     assert ("other.png: expected a mask named as lens.png" in notice) == (not kept)
 
@@ -312,7 +326,7 @@ def test_weights_that_cannot_be_used_show_their_reason_and_no_result(two_weights
     label = find_weights()[1].label
     turns = gradio_result.Turns()
     gradio_result.take_weights(turns, None, "Salt stock", label, 1)
-    caption, viewer = gradio_result.show(turns, None, None, "Salt stock", label, None, 1)
+    caption, viewer, *_ = gradio_result.show(turns, None, None, "Salt stock", label, None, 1, None, False)
     assert "No result. second: expected the tensors its card was written for" in caption
     assert (viewer["elem_classes"], "value" in viewer) == ("refused", False)
     assert str(two_weights) not in caption
@@ -331,3 +345,17 @@ def test_the_evaluation_is_summed_up(checkout):
     assert meaning(read_evaluation(path, weights.card), weights.card) in said
     test_evaluation.write(path, "{")
     assert gradio_page.summarise_evaluation(weights.label).startswith("`small.evaluation.json`: ")
+
+
+def test_the_page_offers_limits_where_there_are_any_to_choose(tmp_path):
+    def offered(name, array, *chosen):
+        (path := tmp_path / name).write_bytes(npy(array) if name.endswith("npy") else png(array))
+        shown = gradio_result.show(gradio_result.Turns(), str(path), None, None, None, None, 1, *chosen)
+        assert shown[1]["elem_classes"] == []
+        place, stretch, rest, histogram = shown[2:]
+        return place["visible"], stretch.get("value"), stretch.get("visible"), rest.get("visible"), "<div" in histogram
+
+    assert offered("a.npy", IMAGE * 90.0 - 9000, None, False) == (True, True, False, True, True)
+    assert offered("b.png", IMAGE.astype(np.uint16) * 16, None, False) == (True, False, True, False, True)
+    assert offered("b.png", IMAGE.astype(np.uint16) * 16, 0.5, False) == (True, True, True, True, True)
+    assert offered("c.png", IMAGE, 0.5, True)[0] is False
