@@ -135,7 +135,7 @@ def headline(found: Evaluation, card: Card, size: int) -> dict[str, str]:
         "Flip TTA adds": f"{tta.mAP - plain.mAP:+.3f}",
         f"IoU{way}": f"{claimed.iou:.3f}",
         f"Dice{way}": f"{claimed.dice:.3f}",
-        "Calibration error": f"{claimed.calibration_error:.3f}",
+        f"Calibration error{way}": f"{claimed.calibration_error:.3f}",
         "Tiles": f"{found.count:,}",
         "Threshold": f"{found.threshold:.2f}",
         "Parameters": f"{found.parameters / 1e6:.2f} M",
@@ -168,12 +168,18 @@ def threshold_choice(found: Evaluation, card: Card) -> str:
     return " ".join([*sentences, "The curve does not say which threshold suits another survey."])
 
 
+def basis(found: Evaluation, card: Card) -> str:
+    """What every view of a report is of, as Markdown."""
+    way = "with flip TTA (this app computes without it)" if card.claims_tta else "without flip TTA"
+    return f"On the {found.count:,} tiles of split {literal(found.split)}, at threshold {found.threshold:.2f}, {way}"
+
+
 def meaning(found: Evaluation, card: Card) -> str:
     """What the headline says and how far it can be trusted, as Markdown."""
     split, parted = found.split, card.split.by if card.split else ""
     sentences = [
-        f"mAP is the competition's: the mean over tiles and over IoU 0.50 to 0.95, empty masks included. "
-        f"Split {literal(split)}, {found.count:,} tiles"
+        f"mAP is the mean over tiles and over the IoU thresholds 0.50 to 0.95, empty masks included, as the TGS "
+        f"competition scored; IoU and Dice are over all pixels together. Split {literal(split)}, {found.count:,} tiles"
         + (f"; {found.missing:,} more of it were not there." if found.missing else ".")
     ]
     if found.intervals is not None:
@@ -182,6 +188,9 @@ def meaning(found: Evaluation, card: Card) -> str:
             f"The ranges are 95 % intervals by the bootstrap over {units:,} seismic sections, a tile in no known one "
             "counted as one: for other tiles like these, not for another survey."
         )
+    if found.sections:
+        groups = (f"{one.name} ({one.count:,} tiles) mAP {one.mAP:.3f} and IoU {one.iou:.3f}" for one in found.sections)
+        sentences.append(f"{basis(found, card)}: {', '.join(groups)}.")
     if split == "train":
         sentences.append("The network was trained on these tiles: they say nothing of new ones.")
     elif split == "all":

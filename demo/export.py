@@ -18,7 +18,7 @@ from unet.image import Mask, Probability
 
 COLUMNS = (
     "id", "rle_mask", "name", "rows", "columns", "threshold", "salt_percent", "salt_pixels", "highest_probability",
-    "iou", "dice", "competition_score",
+    "iou", "dice", "mAP",
 )  # fmt: skip
 
 
@@ -121,7 +121,7 @@ def result(stem: str, name: str, detection: Detection) -> dict[str, str | int]:
         detection: at some threshold.
     """
     rows, columns = detection.mask.shape
-    scores = {"iou": detection.iou, "dice": detection.dice, "competition_score": detection.competition}
+    scores = {"iou": detection.iou, "dice": detection.dice, "mAP": detection.competition}
     return {
         "id": stem,
         "rle_mask": rle.encode(detection.mask),

@@ -38,7 +38,7 @@ class Weights:
             parts.append(f"{self.card.parameters / 1e6:.2f} M parameters")
         claim = self.card.claim
         if claim:
-            parts.append(f"{claim.split} {claim.metric} {claim.value:.3f}")
+            parts.append(f"{claim.split} {claim.metric} {claim.value:.3f}{', flip TTA' if claim.tta else ''}")
         return " · ".join(parts)
 
     @property
@@ -47,7 +47,12 @@ class Weights:
         claim = self.card.claim
         if not claim:
             return ""
-        tta = ", averaged with the mirrored image" if claim.tta else ""
+        tta = ""
+        if claim.tta:
+            tta = ", with flip TTA: averaged with the mirrored image"
+            scores = self.card.metrics.get(claim.split, {})
+            if claim.metric in scores:
+                tta += f"; without it, as this app computes, {scores[claim.metric]:.3f}"
         error = f" (95 % interval {claim.interval.low:.3f} to {claim.interval.high:.3f})" if claim.interval else ""
         return (
             f"{claim.metric} {claim.value:.3f}{error} on {claim.count} {claim.split} tiles "

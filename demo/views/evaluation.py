@@ -177,20 +177,22 @@ def show_worst(tiles: list[TileScore]) -> None:
     rows = [
         {
             "Tile": tile.id,
-            "Score": tile.score,
+            "mAP": tile.score,
             "IoU": tile.iou,
             "Is salt": 100 * tile.salt_share,
             "Called salt": 100 * tile.predicted_share,
         }
         for tile in tiles
     ]
-    table(rows, {"Score": "%.1f", "IoU": "%.3f", "Is salt": "%.2f %%", "Called salt": "%.2f %%"}, height=380)
-    st.caption("The worst first, by the competition's score. It shows where the network fails, not why.")
+    table(rows, {"mAP": "%.1f", "IoU": "%.3f", "Is salt": "%.2f %%", "Called salt": "%.2f %%"}, height=380)
+    st.caption("The worst first, by the mAP of the tile alone. It shows where the network fails, not why.")
 
 
 def show_report(found: evaluation.Evaluation) -> None:
     """Every view of a report."""
     chosen, temperature = found.threshold, found.temperature
+    of = evaluation.basis(found, segmenter.card)
+    st.caption(f"{of}: all that follows, where nothing else is said.")
     with next(places):
         show_groups(
             "By how much of a tile is salt",
@@ -224,8 +226,8 @@ def show_report(found: evaluation.Evaluation) -> None:
         chart(
             "Calibration",
             draw_calibration(found.calibration, found.calibration_uncorrected if corrected else None),
-            "How many of the pixels given a probability are salt: on the dashed line, as many as it says. Below, the "
-            f"pixels behind each point.{corrected} It does not say how that is on another survey.",
+            f"{of}: how many of the pixels given a probability are salt; on the dashed line, as many as it says. Below "
+            f"are the pixels behind each point.{corrected} It does not say how that is on another survey.",
         )
     with next(places):
         show_worst(found.worst)
@@ -249,7 +251,7 @@ if found is not None:
     ranges = evaluation.intervals(found, segmenter.card)
     with st.container(horizontal=True):
         for label, value in evaluation.headline(found, segmenter.card, weights.stat().st_size).items():
-            st.metric(label, value, ranges.get(label), delta_color="off", delta_arrow="off", width=118)
+            st.metric(label, value, ranges.get(label), delta_color="off", delta_arrow="off", width=152)
     st.markdown(evaluation.meaning(found, segmenter.card))
     show_report(found)
 

@@ -141,7 +141,7 @@ if state.image is not None:
 
 st.subheader("Side by side")
 st.caption(
-    "Orange is what the network calls salt at this threshold; a click opens the image. IoU and the competition's "
-    "score need a truth: without one, nothing here says how good a mask is."
+    "Orange is what the network calls salt at this threshold; a click opens the image. IoU and mAP (the share of the "
+    "IoU thresholds 0.50 to 0.95 that the IoU exceeds) need a truth: without one, nothing here says how good a mask is."
 )
 show_gallery(key="gallery", data=gallery_data(find_rows(state.threshold)), on_open_change=open_image)

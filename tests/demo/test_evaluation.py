@@ -156,7 +156,7 @@ def test_the_command_can_be_copied_and_names_no_path_of_the_machine(path, shown)
 def test_the_headline_holds_both_ways_and_the_claim_s_own():
     assert evaluation.headline(found(), card(), 7_269_628) == {
         "mAP": "0.750", "mAP, flip TTA": "0.760", "Flip TTA adds": "+0.010", "IoU, flip TTA": "0.820",
-        "Dice, flip TTA": "0.901", "Calibration error": "0.012", "Tiles": "6", "Threshold": "0.42",
+        "Dice, flip TTA": "0.901", "Calibration error, flip TTA": "0.012", "Tiles": "6", "Threshold": "0.42",
         "Parameters": "1.23 M", "File": "7.3 MB",
     }  # fmt: skip
     plain = evaluation.headline(found(), card(claim=None), 1)
@@ -204,6 +204,18 @@ def test_the_meaning_says_what_the_tiles_have_seen(report, changes, said):
     if report["split"] != "val":  # what does not hold is not said
         assert "chose" not in meaning
         assert "No known seismic section" not in meaning
+
+
+def test_every_number_says_what_it_is_of():
+    assert evaluation.basis(found(), card()) == (
+        "On the 6 tiles of split `val`, at threshold 0.42, with flip TTA (this app computes without it)"
+    )
+    assert evaluation.basis(found(), card(claim=None)).endswith("at threshold 0.42, without flip TTA")
+    known, rest = found().sections
+    assert (
+        f"in a known section (2 tiles) mAP {known.mAP:.3f} and IoU {known.iou:.3f}, "
+        f"in no known section (4 tiles) mAP {rest.mAP:.3f} and IoU {rest.iou:.3f}."
+    ) in evaluation.meaning(found(), card())
 
 
 # --- Training and size

@@ -44,7 +44,7 @@ def test_a_result_holds_what_its_columns_say():
         f"{found.competition:.6f}",
     ]  # fmt: skip
     bare = export.result("a", "a.png", detect(PROBABILITY, 0.35))
-    assert (bare["iou"], bare["dice"], bare["competition_score"]) == ("", "", "")
+    assert (bare["iou"], bare["dice"], bare["mAP"]) == ("", "", "")
 
 
 @pytest.mark.parametrize(("name", "shown"), [("=1+1", "'=1+1"), ("@x", "'@x"), ("-x", "'-x"), ("a,b\n", "a,b\n")])
