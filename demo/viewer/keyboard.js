@@ -8,7 +8,7 @@ import { h } from "./lib/dom.js";
 const KEYS = [
   ["← ↑ → ↓", "move the pixel (on the image)"], ["[ and ]", "lower and raise the threshold"], ["O", "opacity"],
   ["C", "contour or fill"], ["H", "heat map or fill"], ["G", "compare with the ground truth"],
-  ["S", "swipe against the plain image"], ["1 to 6", "cut a skip, or put it back"], ["Esc", "leave what was opened last: a map over the image, the swipe, the pixel, the map, the block, the cuts"],
+  ["S", "swipe against the plain image"], ["1 to 6", "cut a skip, or put it back"], ["Esc", "leave, one at a time: a map over the image, the swipe, the pixel, the map, the block, the cuts"],
   ["?", "this list"],
 ];
 const TYPED_IN = "input:not([type=range],[type=radio],[type=checkbox]), textarea, select";

@@ -77,6 +77,21 @@ def test_what_needs_the_network_shows_what_python_computes(page, segmenter):
     pages.expect_link(page, "pixel", "30,40")
 
 
+def test_a_reader_scrolls_past_the_image_and_nothing_hides_it(browser, address):
+    with visited(browser, address) as page:
+        pages.wait_for_network(page)
+        canvas = page.get_by_test_id("salt-viewer")
+        canvas.hover()
+        page.mouse.wheel(0, 300)
+        expect(page.get_by_test_id("salt-wheel")).to_contain_text("wheel zooms")
+        page.mouse.wheel(0, 900)
+        page.wait_for_timeout(500)
+        header = page.locator("[data-testid=stHeader]")  # Gradio has none
+        bottom = sum(one.bounding_box()["y"] + one.bounding_box()["height"] for one in header.all())
+        box = canvas.bounding_box()
+        assert bottom <= box["y"] <= page.viewport_size["height"] - box["height"]
+
+
 def test_by_keyboard_alone(browser, address):
     """Tab reaches everything from the top of the page, and keys work it."""
 
@@ -110,7 +125,8 @@ def test_by_keyboard_alone(browser, address):
             page.keyboard.press(key)
             expect(place).to_have_attribute(attribute, value)
         page.keyboard.press("?")
-        expect(page.get_by_role("dialog")).to_be_visible()
+        expect(page.get_by_role("dialog")).to_contain_text("move the pixel (on the image)")
+        expect(page.get_by_role("dialog")).not_to_contain_text("[object")
 
 
 def test_a_link_brings_everything_back_and_shuts_nobody_out(browser, address):

@@ -160,6 +160,19 @@ def test_one_pixel_is_one_pixel(page):
     expect(page.locator(".cut-map .note")).to_contain_text("Salt no more: 0 pixels; salt now: 1 pixel.")
 
 
+def test_a_small_difference_is_drawn_on_a_small_scale(page):
+    case = Case(page)
+    case.tables[1] = case.tables[0]
+    case.tables[1, 3, 4] += np.float32(0.04)
+    start(page, ["cuts"], case.grey, case.tables[0], network={"parts": ["skip1", "bottleneck"]}, tables=case.tables)
+    page.evaluate("setCuts(true)")
+    change(page, cuts=["skip1"])
+    assert page.locator(".cut-legend").all_inner_texts() == ["−0.05 less salt\n+0.05 more salt"]
+    shown = pixels(page.get_by_test_id("cut-difference"))[..., :3]
+    np.testing.assert_allclose(shown[3, 4], render.DIVERGING[127 + round(127 * 0.8)], atol=4)
+    assert (np.delete(shown.reshape(-1, 3), 3 * shown.shape[1] + 4, axis=0) == render.DIVERGING[127]).all()
+
+
 def signed(value, digits):
     text = f"{abs(value):.{digits}f}"
     return text if float(text) == 0 else ("+" if value > 0 else "−") + text

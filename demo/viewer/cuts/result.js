@@ -1,6 +1,6 @@
 // The chosen cut against the whole network: numbers, and where the probability changed.
 
-import { confusion, iou, meanOf, shareOf } from "../lib/statistics.js";
+import { confusion, iou, largestOf, meanOf, shareOf } from "../lib/statistics.js";
 import { checkbox, h } from "../lib/dom.js";
 import { overlayOf } from "../lib/overlay.js";
 import { paintTransparent, paintValues, paletteRamp } from "../lib/color.js";
@@ -9,6 +9,8 @@ import { plural, signed } from "../lib/format.js";
 
 /** @import { CutTable, Explorer } from "../types.js" */
 /** @import { Ground } from "./combinations.js" */
+
+const SCALES = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1];
 
 /** @param {Explorer} explorer @param {() => CutTable | null} ready */
 export function cutResult(explorer, ready) {
@@ -26,11 +28,10 @@ export function cutResult(explorer, ready) {
   const legend = h("span", { class: "cut-legend" });
   const map = h("div", { class: "cut-map" }, difference, legend, words);
 
+  const less = h("span"), more = h("span"); // what the ends of the colours stand for
+
   /** For other colours. */
-  function build() {
-    const ramp = paletteRamp(explorer.palette.diverging);
-    legend.replaceChildren(h("span", {}, "−1 less salt"), ramp, h("span", {}, "+1 more salt"));
-  }
+  function build() { legend.replaceChildren(less, paletteRamp(explorer.palette.diverging), more); }
 
   /** @param {string} name @param {string[]} cells */
   const line = (name, ...cells) => h("tr", {}, h("th", { scope: "row" }, name), ...cells.map((text) => h("td", {}, text)));
@@ -92,8 +93,12 @@ export function cutResult(explorer, ready) {
     if (!known) return overlay.stepAside();
     const whole = known.probability(0);
     const change = known.probability(explorer.cutIndex()).map((value, i) => value - whole[i]);
-    paintValues(difference, change, known, explorer.palette, 1, true);
-    paintTransparent(transparent, change, known, explorer.palette, 1);
+    const largest = largestOf(change.map(Math.abs));
+    const limit = SCALES.find((scale) => largest <= scale) ?? 1; // a small change would be white on a scale to 1
+    less.textContent = `−${limit} less salt`;
+    more.textContent = `+${limit} more salt`;
+    paintValues(difference, change, known, explorer.palette, limit, true);
+    paintTransparent(transparent, change, known, explorer.palette, limit);
     if (overlay.wanted()) lay();
   }
 

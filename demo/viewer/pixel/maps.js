@@ -33,14 +33,14 @@ function makeLayer(name, onclick) {
   return { button, thumbnail, title, strength, canvas, smooth: name !== GRADIENT, label: "" };
 }
 
-/** @param {Explorer} explorer */
-export function pixelMaps(explorer) {
+/** @param {Explorer} explorer @param {HTMLElement} copies what the noisy copies made of the gradient */
+export function pixelMaps(explorer, copies) {
   const gradientHost = h("div", { class: "why-gradient" });
   const strip = h("div", { class: "why-strip" });
   const signs = h("p", { class: "note why-legend" }), sizes = h("p", { class: "note why-legend" });
   const sanity = h("p", { class: "note", "data-testid": "why-sanity" });
   const box = h("div", { role: "group", "aria-label": "Maps; choose one to lay it over the image" },
-    h("div", { class: "why-first" }, gradientHost, signs), sizes, strip);
+    h("div", { class: "why-first" }, gradientHost, signs), copies, sizes, strip);
   const overlay = overlayOf(explorer, "why");
   /** @type {Map<string, Layer>} */
   const layers = new Map();

@@ -97,9 +97,9 @@ export function pixelPanel(host, explorer) {
   const more = checkbox("why-frames", (checked) => { everyFrame = checked; draw(); });
   const random = checkbox("why-random", (checked) => explorer.set({ random: checked }));
   const inputs = pixelInputs(explorer);
-  const maps = pixelMaps(explorer);
+  const maps = pixelMaps(explorer, copies);
   const content = h("div", { class: "why-content", hidden: true }, sentence, field,
-    h("label", {}, more, h("span", {}, "Frame the 50 % and the receptive field too")), maps.box, copies,
+    h("label", {}, more, h("span", {}, "Frame the 50 % and the receptive field too")), maps.box,
     h("label", {}, random, h("span", {}, "with random weights")), maps.sanity);
   const findingsBox = h("div", { "data-testid": "pixel-why" }, value, problem, again, move, content,
     h("button", { "data-testid": "why-forget", onclick: forget }, "forget the pixel"));
