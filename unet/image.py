@@ -206,8 +206,8 @@ def from_amplitude(amplitudes: NDArray[np.generic], low: float, high: float) -> 
 
     Args:
         amplitudes: (H, W) real numbers, as recorded.
-        low: the amplitude drawn black, the same for a whole survey; its 1st percentile is a good choice.
-        high: the amplitude drawn white; the survey's 99th percentile is a good choice.
+        low: the amplitude drawn black, the same for a whole survey; ``unet.amplitude.percentile_limits`` finds both.
+        high: the amplitude drawn white.
 
     Returns:
         (H, W) float32 in [0, 1].
