@@ -2,14 +2,17 @@
 
 import re
 
+import numpy as np
 import pytest
 from playwright.sync_api import expect
 
 from demo.detection import detect
 from demo.images import open_sample
 from tests.browser import pages
+from tests.demo.files import npy
 from tests.servers import PHONE, visited
 from unet import explain
+from unet.margin import margin
 
 pytestmark = pytest.mark.browser
 STOCK = open_sample("Salt stock")
@@ -143,6 +146,25 @@ def test_a_link_brings_everything_back_and_shuts_nobody_out(browser, address):
             pages.expect_why(page)
             assert pages.link(page.url).items() >= pages.link(f"?{query}").items()
             pages.expect_accessible(page, ".salt-viewer")
+
+
+def test_limits_of_amplitudes_are_moved_by_hand(browser, address, segmenter):
+    amplitudes = STOCK.pixels * 90.0 - 9000
+    low, high = np.percentile(amplitudes, [0.5, 99.5])
+    grey = np.clip((amplitudes - low) / (high - low), 0, 1).astype(np.float32)
+    with visited(browser, address) as page:
+        pages.wait_for_network(page)
+        pages.upload(page, ("a.npy", npy(amplitudes)))
+        expect(page.get_by_test_id("salt-guessed")).to_contain_text("0.5 % of the samples beyond each")
+        for shown in (grey, 1 - grey):
+            found = detect(segmenter.probability(shown), segmenter.threshold, margin=margin(shown))
+            pages.expect_readout(page, f"salt {100 * found.share:.1f} %")
+            if shown is grey:
+                page.get_by_text("Reverse polarity").click()
+                expect(page.get_by_test_id("salt-guessed")).to_contain_text("polarity reversed")
+        for label in ("Histogram of the amplitudes", "Samples beyond each limit"):
+            expect(page.get_by_label(re.compile(label)).first).to_be_visible()
+        pages.expect_no_scrolling(page)
 
 
 def test_on_a_phone_it_is_one_column_and_every_gesture_works(browser, address):
