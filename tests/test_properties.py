@@ -19,6 +19,7 @@ from unet.checkpoint import CheckpointError
 from unet.data.sections import split_tiles
 from unet.image import RULE, Padding, from_amplitude, grey, salt
 from unet.model import UNet, UNetConfig
+from unet.runtime import PLAIN
 from unet.segmenter import Segmenter
 from unet.tiling import STEP, TILE, windows
 
@@ -111,7 +112,7 @@ def test_blended_tiles_give_the_function_itself(height, width, slope, offset, se
     image = np.random.default_rng(seed).integers(0, 256, (height, width), np.uint8)
     expected = torch.sigmoid(torch.from_numpy((image / 255 - 0.47) / 0.16 * slope + offset)).numpy()
     for tta in (False, True):
-        found = Segmenter(model, Card(threshold=0.5, input=RULE)).probability(image, tta)
+        found = Segmenter(model, Card(threshold=0.5, input=RULE), runtime=PLAIN).probability(image, tta)
         np.testing.assert_allclose(found, expected, atol=2e-6)
 
 
