@@ -26,7 +26,10 @@ const callbacks = {
   settled: (state) => trigger("settled", { threshold: state.threshold }),
 };
 import(URL.createObjectURL(source)).then(({ view }) => {
-  const receive = () => props.value && view(element.querySelector(".viewer-host"), props.value, callbacks);
+  const receive = () => {
+    if (props.value) view(element.querySelector(".viewer-host"), props.value, callbacks);
+    else if (props.value === "") history.replaceState(history.state, "", location.pathname); // no result, no link to it
+  };
   watch("value", receive);
   receive();
 });

@@ -115,7 +115,7 @@ def show(turns: Turns, *inputs: Any) -> list[Any]:
         caption, message, found = open_message(*inputs)
         shown = [caption, gr.update(value=message, elem_classes=[]), *offer_limits(found)]
     except gradio_inputs.REFUSED as error:
-        shown = [said(f"No result. {error}", "alert"), gr.update(elem_classes="refused"), *offer_limits(None)]
+        shown = [said(f"No result. {error}", "alert"), gr.update(value="", elem_classes="refused"), *offer_limits(None)]
     finally:
         give_memory_back()
     return shown if turn == turns.latest else [gr.skip()] * len(shown)
