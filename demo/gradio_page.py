@@ -26,9 +26,12 @@ const callbacks = {
   settled: (state) => trigger("settled", { threshold: state.threshold }),
 };
 import(URL.createObjectURL(source)).then(({ view }) => {
+  let shown = false;
   const receive = () => {
     if (props.value) view(element.querySelector(".viewer-host"), props.value, callbacks);
-    else if (props.value === "") history.replaceState(history.state, "", location.pathname); // no result, no link to it
+    // No result, no link to it; before the first one the address is a link that is still to be followed.
+    else if (props.value === "" && shown) history.replaceState(history.state, "", location.pathname);
+    shown ||= Boolean(props.value);
   };
   watch("value", receive);
   receive();
