@@ -123,7 +123,7 @@ def by_python(segmenter: Segmenter, path: Path, number: int) -> Texts:
     image, box = read(path), (*pixel(number), 1, 1)
     detections = [detect(one, segmenter.threshold) for one in explain.cut_table(segmenter, image)]
     table = [f"salt {100 * detection.share:.1f} %" for detection in detections[: len(detections) // 2]]
-    found = explain.explain_pixel(segmenter, image, box, samples=16)
+    found = explain.explain_pixel(segmenter, image, box)
     _, _, height, width = explain.influence_box(found.influence, box, 0.9)
     whole = detect(segmenter.probability(image), segmenter.threshold).sentence
     return Texts(whole, table, detections[1 << number % 4].sentence, f"comes from {height} x {width} pixels")
