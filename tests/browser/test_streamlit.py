@@ -55,6 +55,7 @@ def test_uploads_survive_other_pages_and_a_session_file_opens_them_again(browser
 
         upload(page, (MARKUP, png(KEEL.pixels)))
         expect_image(page, MARKUP)
+        wait_for_silence(page)  # a person does not move the threshold before the maps are there
         pages.set_threshold(page, threshold)
         expect(readout).to_have_text(detect(probability, threshold).sentence)
         expect(page.get_by_text(re.compile("link cannot carry"))).to_be_visible()
@@ -92,6 +93,7 @@ def test_uploads_survive_other_pages_and_a_session_file_opens_them_again(browser
 def test_back_is_one_press_and_a_page_loaded_anew_says_that_uploads_are_gone(browser, streamlit):
     with visited(browser, streamlit.address, "sample=Salt+sheet&threshold=0.4") as page:
         for name in ("Export", "Evaluation"):
+            wait_for_silence(page)
             go_to(page, name)
             pages.expect_link(page, "sample", "Salt sheet")
             pages.expect_link(page, "threshold", "0.40")

@@ -3,6 +3,7 @@
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,8 +52,12 @@ def result(status, said, place):
 
 
 def contents(place):
-    folder = place / "out"
-    return {path.name: path.read_bytes() for path in folder.iterdir()} if folder.exists() else {}
+    """Name -> bytes of what was written so far; a file gets its name while it is looked at."""
+    found, folder = {}, place / "out"
+    for path in folder.iterdir() if folder.exists() else ():
+        with suppress(FileNotFoundError):
+            found[path.name] = path.read_bytes()
+    return found
 
 
 @pytest.fixture(scope="module")
