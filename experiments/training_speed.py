@@ -26,7 +26,7 @@ from unet.files.listing import find_images
 from unet.image import Padding, normalise
 from unet.model import UNet, UNetConfig
 from unet.runtime import channels_last, computes_bfloat16
-from unet.training.average import MovingAverage
+from unet.training.moving_average import MovingAverage
 from unet.training.losses import segmentation_loss
 
 BATCH, ROUNDS = 16, 9

@@ -142,6 +142,12 @@ def test_a_survey_that_changes_nothing():
     assert torch.equal(target, SALT)
 
 
+def test_a_tile_lower_than_the_filter_is_varied_too():
+    low = GREY[:, :4]
+    grey, _ = vary(low, SALT[:, :4], unvaried())
+    torch.testing.assert_close(grey, low)
+
+
 def test_polarity_gamma_and_gain():
     torch.testing.assert_close(varied(polarity=-torch.ones(1))[0], 1 - GREY)
     torch.testing.assert_close(varied(gamma=torch.tensor([2.0]))[0], GREY**2)

@@ -86,3 +86,15 @@ def test_the_command_says_what_is_wrong_before_it_begins(words, sentence, capsys
     assert main(["average", *weights, *words]) == 2
     assert sentence in capsys.readouterr().err
     assert not Path("new.safetensors").exists()
+
+
+def test_networks_are_not_evaluated_on_other_tiles_than_their_own(capsys, tgs):
+    """Without the tiles of the split the mean is refused, and not scored on synthetic sections without a word."""
+    assert main(["average", str(saved("a")), str(saved("b", 1)), "--out", "mean.safetensors"]) == 2
+    assert "expected the labelled tiles of the networks' split, got none" in capsys.readouterr().err
+    synthetic = [str(saved(name, split=None)) for name in "cd"]
+    assert main(["average", *synthetic, "--data", str(tgs), "--out", "mean.safetensors"]) == 2
+    assert "expected no tiles for networks of synthetic sections alone" in capsys.readouterr().err
+    assert not Path("mean.safetensors").exists()
+    assert main(["average", *synthetic, "--out", "mean.safetensors"]) == 0
+    assert checkpoint.read_card(Path("mean.safetensors")).claim.split == "synthetic"

@@ -34,7 +34,7 @@ from unet.model import UNet, UNetConfig
 from unet.runtime import computes_bfloat16
 from unet.synthetic import sections
 from unet.training import loop, resume
-from unet.training.average import MovingAverage
+from unet.training.moving_average import MovingAverage
 from unet.training.config import TrainingConfig, learning_rate, unused_options
 from unet.training.data_record import TeacherRecord
 from unet.training.distillation import CACHE, CHUNK, Teacher, TeacherError, join_shares, label_share

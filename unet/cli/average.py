@@ -6,11 +6,12 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
+from unet.card import Split
 from unet.checkpoint import CheckpointError
 from unet.cli.checks import check_replaceable, check_writable
 from unet.cli.console import say
 from unet.cli.options import Flag, UsageError
-from unet.data.dataset import load_dataset
+from unet.data.dataset import Dataset, load_dataset, make_dataset
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,7 @@ def run(options: Options) -> int:
             check_replaceable([path])
     try:
         networks = averaging.load_networks(options.weights)
-        split = networks[0][1].split
-        dataset = load_dataset(options.data, 0.0, 0, split, say)
+        dataset = _dataset_of(networks[0][1].split, options.data)
     except (CheckpointError, TrainingError, ValueError) as error:  # DataError and ImageError among them
         raise UsageError(error) from None
     card = averaging.save_average(networks, dataset, options.out)
@@ -67,3 +67,15 @@ def run(options: Options) -> int:
         f"(flip TTA, threshold {card.claim.threshold:.2f})"
     )
     return 0
+
+
+def _dataset_of(split: Split | None, data: Path | None) -> Dataset:
+    """The tiles of a split, or synthetic sections for networks that learned from nothing else."""
+    if split is None:
+        if data is not None:
+            raise UsageError(f"{data}: expected no tiles for networks of synthetic sections alone; leave out --data")
+        return make_dataset(None, None)
+    dataset = load_dataset(data, 0.0, 0, split, say)
+    if dataset.split is None:
+        raise UsageError("expected the labelled tiles of the networks' split, got none; name their folder with --data")
+    return dataset

@@ -123,9 +123,10 @@ def vary(grey: Tensor, target: Tensor, variants: SurveyVariants) -> tuple[Tensor
     tiles, height, width = grey.shape
     middle = grey.mean(dim=(1, 2), keepdim=True)
     # Each tile is a channel with a filter of its own; mirrored beyond top and bottom, as tiles are padded.
-    half = TAPS // 2
+    half = min(TAPS // 2, height - 1)  # a lower tile has no more to mirror
+    kernel = variants.kernel[:, TAPS // 2 - half : TAPS // 2 + half + 1]
     mirrored = functional.pad((grey - middle)[None], (0, 0, half, half), mode="reflect")
-    deviation = functional.conv2d(mirrored, variants.kernel[:, None, :, None], groups=tiles)[0]
+    deviation = functional.conv2d(mirrored, kernel[:, None, :, None], groups=tiles)[0]
     rows = torch.linspace(-0.5, 0.5, height, device=grey.device, dtype=grey.dtype)
     gain = variants.polarity * variants.contrast
     deviation = deviation * gain[:, None, None] * torch.exp(variants.ramp[:, None] * rows)[:, :, None]

@@ -29,7 +29,7 @@ from unet.data.dataset import TrainingSet
 from unet.evaluation import evaluate_network, scores, validation_split
 from unet.image import RULE, Padding
 from unet.segmenter import Segmenter
-from unet.training.average import MovingAverage
+from unet.training.moving_average import MovingAverage
 from unet.training.config import TrainingConfig, learning_rate
 from unet.training.distillation import CACHE, pseudo_label
 from unet.training.errors import TrainingError
@@ -170,10 +170,8 @@ class Run:
         config, fabric = self.config, self.fabric
         height, width = tiles.images.shape[1:]
         padding = Padding.to_multiple(round(size * height), round(size * width), self.model.config.stride)
-        generator, processes = (
-            np.random.default_rng([config.seed, self.epochs]),
-            (fabric.world_size, fabric.global_rank),
-        )
+        generator = np.random.default_rng([config.seed, self.epochs])
+        processes = fabric.world_size, fabric.global_rank
         variants = draw_variants(order.shape, config.survey_share, (height, width), padding, generator, *processes)
         return batches(tiles, order, variants, padding)
 
