@@ -26,8 +26,8 @@ from unet.files.listing import find_images
 from unet.image import Padding, normalise
 from unet.model import UNet, UNetConfig
 from unet.runtime import channels_last, computes_bfloat16
-from unet.training.moving_average import MovingAverage
 from unet.training.losses import segmentation_loss
+from unet.training.moving_average import MovingAverage
 
 BATCH, ROUNDS = 16, 9
 LOOP_BATCH, LOOP_STEPS = {"cpu": 32, "cuda": 192}, {"cpu": 6, "cuda": 200}

@@ -34,12 +34,12 @@ from unet.model import UNet, UNetConfig
 from unet.runtime import computes_bfloat16
 from unet.synthetic import sections
 from unet.training import loop, resume
-from unet.training.moving_average import MovingAverage
 from unet.training.config import TrainingConfig, learning_rate, unused_options
 from unet.training.data_record import TeacherRecord
 from unet.training.distillation import CACHE, CHUNK, Teacher, TeacherError, join_shares, label_share
 from unet.training.errors import TrainingError
 from unet.training.loop import Run, train
+from unet.training.moving_average import MovingAverage
 
 TINY = {"epochs": 3, "batch_size": 8, "sections_per_epoch": 16, "model": UNetConfig(width=2, depth=2)}
 ONE = TINY | {"epochs": 1}

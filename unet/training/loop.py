@@ -29,13 +29,13 @@ from unet.data.dataset import TrainingSet
 from unet.evaluation import evaluate_network, scores, validation_split
 from unet.image import RULE, Padding
 from unet.segmenter import Segmenter
-from unet.training.moving_average import MovingAverage
 from unet.training.config import TrainingConfig, learning_rate
 from unet.training.distillation import CACHE, pseudo_label
 from unet.training.errors import TrainingError
 from unet.training.inputs import RunInputs, new_inputs, resumed_inputs
 from unet.training.launch import is_lost_process, launch
 from unet.training.losses import segmentation_loss
+from unet.training.moving_average import MovingAverage
 from unet.training.progress import Position, Reporter
 from unet.training.provenance import with_provenance
 from unet.training.resume import HistoryEntry, ResumeState, find_start, write_state, writing_to
