@@ -26,6 +26,7 @@ from demo.markdown import literal
 from demo.missing import SESSION_NOTE
 from demo.places import HERE
 from demo.state import PageState, SelectBox
+from demo.words import SENTENCE, TITLE
 from demo.weights import Weights, WeightsError, WeightsKey, find_weights, open_weights
 from unet.files.images import SUFFIXES, quiet_decoders
 
@@ -33,6 +34,16 @@ quiet_decoders()
 
 IMAGES = [suffix.removeprefix(".") for suffix in SUFFIXES]
 EXPLORE = ""  # the path of the default page
+# What this is, on every page; below it the pages begin, with less air than Streamlit leaves for a header.
+BRAND = f"""
+<style>
+  .stMainBlockContainer {{ padding: 3.9rem 1.5rem 1.5rem; max-width: 110rem; }}
+  .stMain .stVerticalBlock {{ gap: 0.6rem; }}
+  .brand {{ display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 0.8rem; }}
+  .brand h1 {{ padding: 0; font-size: 1.35rem; }}
+  .brand p {{ margin: 0; }}
+</style>
+<header class="brand"><h1>{TITLE}</h1><p>{SENTENCE}</p></header>"""
 
 
 @st.cache_resource(max_entries=4, show_spinner="Looking for survey tiles")
@@ -157,6 +168,7 @@ except WeightsError as error:  # said where a phone shows it too, which closes t
 if problems := [one for one in state.uploads.problems + state.messages if one != state.fault]:
     st.warning("\n".join(f"- {problem}" for problem in problems))
 
+st.html(BRAND)
 state.show_page(page.url_path, st.session_state)
 # The explorer writes its address itself, because most of what it says never reaches Python.
 if page.url_path != EXPLORE or state.image is None:

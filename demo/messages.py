@@ -51,6 +51,8 @@ class SentNetwork(Struct, frozen=True, kw_only=True):
     parameters: int
     samples: list[str]
     window: int
+    calibration: dict[str, list[dict[str, float]]]
+    others: list[dict[str, str]]
 
 
 class Palette(Struct, frozen=True, kw_only=True):
@@ -127,6 +129,7 @@ def make_message(
     )  # fmt: skip
     network = SentNetwork(
         sites=segmenter.model.sites(), parts=explain.parts(segmenter), samples=list(SAMPLES), window=TILE,
+        calibration={"plain": [], "tta": []}, others=[],
         field=explain.receptive_field(segmenter.model.config),
         parameters=sum(p.numel() for p in segmenter.model.parameters()),
     )  # fmt: skip

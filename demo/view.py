@@ -22,6 +22,9 @@ class ViewState(Struct, frozen=True):
         pixel: the row and the column of the pixel to explain, or None.
         box: the top, the left, the height and the width of the box to explain, or None.
         random: whether the network with random weights responds.
+        tta: whether the image's probability is averaged with that of the mirrored image.
+        other: the name of the weights beside the chosen ones, or None.
+        tab: the panel below the network that is open.
         window: the top and the left of the part that is opened up, or None.
     """
 
@@ -32,6 +35,9 @@ class ViewState(Struct, frozen=True):
     pixel: tuple[Whole, Whole] | None = None
     box: tuple[Whole, Whole, Whole, Whole] | None = None
     random: bool = False
+    tta: bool = False
+    other: Text | None = None
+    tab: Text = "maps"
     window: tuple[Whole, Whole] | None = None
 
 

@@ -33,9 +33,10 @@ function cutTable({ parts, high, low, height, width }) {
  * @param {Explorer} explorer
  * @returns {Shown}
  */
-export function shownNow({ image, cuts, state, window, cutIndex }) {
+export function shownNow({ image, cuts, tta: averaged, state, window, cutIndex }) {
   const altered = cuts !== null && (state.random || cutIndex() > 0);
-  let { probability } = image;
+  const tta = averaged !== null && !altered;
+  let probability = tta ? averaged : image.probability;
   if (altered && isWhole(image, window)) probability = cuts.probability(cutIndex());
   else if (altered) {
     const values = cuts.probability(cutIndex());
@@ -45,7 +46,7 @@ export function shownNow({ image, cuts, state, window, cutIndex }) {
       probability.set(part, (window.top + row) * image.width + window.left);
     }
   }
-  return { probability, highest: largestOf(probability), altered };
+  return { probability, highest: largestOf(probability), altered, tta };
 }
 
 /** @param {Explorer} explorer @param {(name: string) => void} touch says what has come */
@@ -93,5 +94,35 @@ export function networkValues(explorer, touch) {
     touch("cuts");
   }
 
-  return { fetchMaps, fetchCuts };
+  async function fetchTta() {
+    explorer.tta = null;
+    if (!explorer.state.tta) return;
+    const found = await whileWanted(explorer.request({ kind: "tta" }), () => explorer.state.tta);
+    if (!found?.response) return;
+    explorer.tta = found.response.probability;
+    touch("tta-values");
+  }
+
+  async function fetchUncertainty() {
+    explorer.uncertainty = null;
+    if (explorer.state.look !== "uncertainty") return;
+    const wanted = () => [explorer.state.look, explorer.state.random, explorer.state.window];
+    const found = await whileWanted(explorer.request({ kind: "uncertainty" }), wanted);
+    if (!found?.response) return;
+    explorer.uncertainty = found.response;
+    touch("uncertainty");
+  }
+
+  async function fetchOther() {
+    explorer.other = explorer.otherError = null;
+    const { other } = explorer.state;
+    if (!other) return;
+    const found = await whileWanted(explorer.request({ kind: "other", weights: other }), () => explorer.state.other);
+    if (!found) return;
+    explorer.otherError = found.error ?? null;
+    explorer.other = found.response ?? null;
+    touch("otherWeights");
+  }
+
+  return { fetchMaps, fetchCuts, fetchTta, fetchUncertainty, fetchOther };
 }

@@ -1,5 +1,7 @@
 // The view state: what it starts with, what a link says of it, and what of it fits an image and a network.
 
+import { TABS } from "./tabs.js";
+
 /** @import { Box, Explorer, Place, ViewState } from "./types.js" */
 
 /** @type {ViewState} */
@@ -7,7 +9,8 @@ export const START = {
   threshold: 0.5, look: "fill", opacity: 0.45, truth: false, swipe: null,
   hover: null, pixel: null, box: null,
   layer: null, channel: null, sort: "number", shared: false,
-  cuts: [], fill: "zero", random: false, window: null,
+  cuts: [], fill: "zero", random: false, tta: false, other: null, window: null,
+  tab: "maps", wide: false, answer: "",
   overlay: null, frames: [],
 };
 
@@ -26,7 +29,8 @@ export function stateOfLink() {
     layer: values.get("layer"), channel: numbers("channel", 1)?.[0] ?? null,
     cuts: (values.get("cuts") ?? "").split(",").filter(Boolean), fill: values.get("fill") ?? "zero",
     pixel: numbers("pixel", 2), box: numbers("box", 4), window: numbers("window", 2),
-    random: values.get("random") === "1",
+    random: values.get("random") === "1", tta: values.get("tta") === "1",
+    other: values.get("other"), tab: values.get("tab") ?? START.tab,
   };
 }
 
@@ -43,7 +47,8 @@ export function writeLink(state, link, isPart) {
     layer: state.layer, channel: state.channel,
     cuts: state.cuts.join(","), fill: state.fill === "zero" ? null : state.fill,
     pixel: state.pixel?.join(","), box: state.box?.join(","),
-    random: state.random ? 1 : null, window: isPart ? state.window?.join(",") : null,
+    random: state.random ? 1 : null, tta: state.tta ? 1 : null, other: state.other,
+    tab: state.tab === START.tab ? null : state.tab, window: isPart ? state.window?.join(",") : null,
   };
   const address = new URL(location.href);
   for (const [name, value] of Object.entries(values)) {
@@ -54,8 +59,8 @@ export function writeLink(state, link, isPart) {
 }
 
 /** The part of the state that a link and a session file keep, as JSON. @param {ViewState} state */
-export function keptState({ threshold, layer, channel, cuts, fill, pixel, box, random, window }) {
-  return JSON.stringify({ threshold, layer, channel, cuts, fill, pixel, box, random, window });
+export function keptState({ threshold, layer, channel, cuts, fill, pixel, box, random, tta, other, tab, window }) {
+  return JSON.stringify({ threshold, layer, channel, cuts, fill, pixel, box, random, tta, other, tab, window });
 }
 
 /**
@@ -63,7 +68,7 @@ export function keptState({ threshold, layer, channel, cuts, fill, pixel, box, r
  * @param {Explorer} explorer
  * @returns {Partial<ViewState>}
  */
-export function fittingState({ state, image, network: { sites, parts, samples, window: side } }) {
+export function fittingState({ state, image, network: { sites, parts, samples, others, window: side } }) {
   const lengths = [image.height, image.width];
   const site = sites.find(({ name }) => name === state.layer);
   const inside = (/** @type {Place} */ place) => place.every((at, axis) => at >= 0 && at < lengths[axis]);
@@ -81,6 +86,8 @@ export function fittingState({ state, image, network: { sites, parts, samples, w
     box: state.box && isBoxInside(state.box) ? state.box : null,
     window: fits ? state.window : [last[0] >> 1, last[1] >> 1],
     truth: state.truth && Boolean(image.truth),
-    hover: null, overlay: null, frames: [],
+    other: others.some(({ name }) => name === state.other) ? state.other : null,
+    tab: TABS.some(({ name }) => name === state.tab) ? state.tab : START.tab,
+    hover: null, overlay: null, frames: [], answer: "",
   };
 }

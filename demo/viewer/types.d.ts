@@ -70,6 +70,18 @@ export interface Network {
   samples: string[];
   /** Largest side of the opened window. */
   window: number;
+  /** What of the validation pixels with a probability was salt, for both ways to predict; empty where nobody counted. */
+  calibration: { plain: CalibrationBin[]; tta: CalibrationBin[] };
+  /** Weights that can be put beside these. */
+  others: { name: string; label: string }[];
+}
+
+/** Of the validation pixels with a probability from `low` to `high`, so many, this share was salt. */
+export interface CalibrationBin {
+  low: number;
+  high: number;
+  share: number;
+  pixels: number;
 }
 
 /** Colours as red, green, blue, red, ...; `salt` is one. */
@@ -87,7 +99,10 @@ export type Request =
   | { kind: "cuts"; fill: string }
   | { kind: "effects"; site: string; first: number; count: number }
   | { kind: "pixel"; box: Box; random?: boolean }
-  | { kind: "smooth"; box: Box; samples: number; seed: number; random?: boolean };
+  | { kind: "smooth"; box: Box; samples: number; seed: number; random?: boolean }
+  | { kind: "tta" }
+  | { kind: "uncertainty" }
+  | { kind: "other"; weights: string };
 
 /** What every request says besides. */
 export type SentRequest = Request & { id: number; key: string | null; window: Place; random: boolean };
@@ -120,6 +135,19 @@ export interface PixelResponse {
   probability: number;
 }
 
+/** How far the probability of every pixel of the window moves under flips and small shifts: its standard deviation. */
+export interface Uncertainty extends Size {
+  spread: Float32Array;
+}
+
+/** What other weights say of the whole image. */
+export interface OtherWeights {
+  name: string;
+  label: string;
+  threshold: number;
+  probability: Float32Array;
+}
+
 export interface Responses {
   image: object;
   maps: { sites: Record<string, Maps> };
@@ -127,12 +155,18 @@ export interface Responses {
   effects: { site: string; effect: Float32Array };
   pixel: PixelResponse;
   smooth: { gradient: Float32Array };
+  /** Of the whole image, averaged with the mirrored image. */
+  tta: { probability: Float32Array };
+  uncertainty: Uncertainty;
+  other: OtherWeights;
 }
 
 // --- The explorer --------------------------------------------------------------------------------------------
 
 /** What a user chose; a link and a session file keep a part of it, see state.js. */
 export interface ViewState {
+  /** The panel below the network that is open. */
+  tab: string;
   threshold: number;
   look: string;
   opacity: number;
@@ -155,6 +189,14 @@ export interface ViewState {
   /** What stands in place of what is cut. */
   fill: string;
   random: boolean;
+  /** Whether the image's probability is averaged with that of the mirrored image (test-time augmentation). */
+  tta: boolean;
+  /** The name of the weights beside the chosen ones. */
+  other: string | null;
+  /** Whether the image takes the width of the page. */
+  wide: boolean;
+  /** What the last gesture found, in one sentence. */
+  answer: string;
   /** First row and column of the opened window. */
   window: Place | null;
   overlay: Overlay | null;
@@ -186,6 +228,8 @@ export interface Shown {
   probability: Float32Array;
   highest: number;
   altered: boolean;
+  /** Whether it is averaged with the mirrored image. */
+  tta: boolean;
 }
 
 export interface CutTable extends Size {
@@ -206,17 +250,24 @@ export interface Explorer {
   maps: { sites: Record<string, Maps>; cuts: string } | null;
   cuts: CutTable | null;
   cutsError: string | null;
+  /** null while it is computed or not wanted. */
+  tta: Float32Array | null;
+  uncertainty: Uncertainty | null;
+  other: OtherWeights | null;
+  otherError: string | null;
   /** settled: false while a hand is still moving. */
   set(changes: Partial<ViewState>, options?: { settled?: boolean }): void;
   request<R extends Request>(request: R): Promise<Responses[R["kind"]]>;
   /** In the live region. */
   say(sentence: string): void;
   cutIndex(): number;
+  /** Opens a panel and brings it into sight: what a gesture asked for is seen. */
+  open(tab: string): void;
   /** Cuts a part of the network, or puts it back. */
   toggleCut(part: string): void;
 }
 
-/** Whether one of these changed: names of the state, and image, shown, maps, cuts, window. */
+/** Whether one of these changed: names of the state, and image, shown, maps, cuts, uncertainty, otherWeights, window. */
 export type Changed = (...names: string[]) => boolean;
 
 /** Brings a panel up to date. */

@@ -14,8 +14,10 @@ import { keyboard } from "./keyboard.js";
 import { mapsPanel } from "./maps/maps.js";
 import { networkPanel } from "./network/network.js";
 import { networkValues, shownNow, wiresOf } from "./network_values.js";
+import { TABS, panelTabs } from "./tabs.js";
 import { pixelPanel } from "./pixel/pixel.js";
 import { sectionOf } from "./lib/statistics.js";
+import { valuesPanel } from "./maps/core_sample.js";
 
 /** @import { Callbacks, Explorer, Message, Update, ViewState } from "./types.js" */
 
@@ -81,23 +83,26 @@ function build(root) {
   const explorer = {
     get state() { return state; },
     image: absent, network: absent, palette: absent, window: absent, shown: absent,
-    maps: null, cuts: null, cutsError: null,
-    set, say, cutIndex,
+    maps: null, cuts: null, cutsError: null, tta: null, uncertainty: null, other: null, otherError: null,
+    set, say, cutIndex, open: openTab,
     toggleCut(part) {
+      openTab("cut");
       set({ cuts: explorer.network.parts.filter((name) => state.cuts.includes(name) !== (name === part)) });
     },
     request: (request) => requests.request(request),
   };
 
   const section = (/** @type {string} */ name) => [name, h("section", { class: name })];
-  const hosts = Object.fromEntries(["image", "curves", "network", "maps", "cuts", "why"].map(section));
+  const hosts = Object.fromEntries(["image", "curves", "network"].map(section));
+  const panelHosts = Object.fromEntries(TABS.map(({ name }) => section(name)));
+  const tabs = panelTabs(explorer, panelHosts);
   const spoken = h("p", { class: "spoken", role: "status" });
   const keys = keyboard(explorer);
   const box = h(
     "div", { class: "salt-viewer" },
     h("div", { class: "columns" },
       h("div", { class: "left" }, hosts.image, hosts.curves, keys.button),
-      h("div", { class: "right" }, hosts.network, hosts.maps, hosts.cuts, hosts.why)),
+      h("div", { class: "right" }, hosts.network, tabs.box)),
     spoken, keys.dialog,
   );
   root.append(box);
@@ -107,7 +112,7 @@ function build(root) {
   // A page that takes long to come leaves this one standing; a request from it would blank the new one.
   const isGone = () => leaving || !box.isConnected || location.pathname !== home;
   const requests = networkRequests(explorer, () => callbacks, isGone, tell);
-  const { fetchMaps, fetchCuts } = networkValues(explorer, touch);
+  const { fetchMaps, fetchCuts, fetchTta, fetchUncertainty, fetchOther } = networkValues(explorer, touch);
 
   // --- State ---
 
@@ -141,7 +146,10 @@ function build(root) {
       fetchMaps();
       fetchCuts();
     } else if (has("cuts") && explorer.maps?.cuts !== wiresOf(explorer)) fetchMaps();
-    if (has("cuts", "random", "window", "image")) {
+    if (has("tta", "image")) fetchTta();
+    if (has("look", "random", "window", "image")) fetchUncertainty();
+    if (has("other", "image")) { fetchOther(); changed.add("otherWeights"); }
+    if (has("cuts", "random", "window", "image", "tta", "tta-values")) {
       explorer.shown = shownNow(explorer);
       changed.add("shown");
     }
@@ -149,9 +157,18 @@ function build(root) {
     changed = new Set();
     panels ??= [
       imagePanel(hosts.image, explorer), curvesPanel(hosts.curves, explorer), networkPanel(hosts.network, explorer),
-      mapsPanel(hosts.maps, explorer), cutsPanel(hosts.cuts, explorer), pixelPanel(hosts.why, explorer),
+      tabs.update, mapsPanel(panelHosts.maps, explorer), cutsPanel(panelHosts.cut, explorer),
+      pixelPanel(panelHosts.why, explorer), valuesPanel(panelHosts.values, explorer),
     ];
     for (const update of panels) update((...names) => names.some((name) => before.has(name)));
+  }
+
+  /** Beside the image a panel is in sight; on a narrow page, or below a wide image, it is brought there. @param {string} tab */
+  function openTab(tab) {
+    set({ tab });
+    const image = hosts.image.querySelector(".stage")?.getBoundingClientRect(), panel = tabs.box.getBoundingClientRect();
+    const isBeside = image && panel.left >= image.right;
+    if (!isBeside) requestAnimationFrame(() => tabs.box.scrollIntoView({ block: "start" }));
   }
 
   function cutIndex() {
@@ -228,12 +245,14 @@ function build(root) {
 
   const showLink = () => writeLink(state, link, !isWhole(explorer.image, explorer.window));
 
-  /** What stays in sight has to stay below a header that covers the top of the page. */
+  /** What stays in sight has to stay below a header that covers the top of the page, and has the room that is left. */
   function placeBelowHeader() {
     const header = document.querySelector("header");
     const isCovering = header && getComputedStyle(header).position !== "static";
     const bottom = isCovering ? Math.max(0, header.getBoundingClientRect().bottom) : 0;
     box.style.setProperty("--covered", `${bottom}px`);
+    const scrolled = box.closest("section.stMain")?.scrollTop ?? scrollY;
+    box.style.setProperty("--above", `${Math.max(0, box.getBoundingClientRect().top + scrolled)}px`);
   }
 
   /** @param {string} sentence */

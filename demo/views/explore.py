@@ -78,7 +78,6 @@ def explore(image: SeismicImage) -> None:
     give_memory_back()  # the response is on its way
 
 
-st.header("Explore")
 # Streamlit fades what is being run anew; here everything stays right while the network is asked.
 st.html('<style>[data-testid="stElementContainer"][data-stale="true"] { opacity: 1 !important; }</style>')
 image, waiting = state.image, st.empty()

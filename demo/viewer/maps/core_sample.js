@@ -3,10 +3,10 @@
 import { contains, siteGrid } from "../lib/region.js";
 import { h } from "../lib/dom.js";
 import { mapScale, paintValues } from "../lib/color.js";
+import { mapValues } from "./values.js";
 import { significant } from "../lib/format.js";
 
-/** @import { Explorer } from "../types.js" */
-/** @import { MapValues } from "./values.js" */
+/** @import { Explorer, Update } from "../types.js" */
 
 /**
  * Row and column in the window, and whose they are; the middle where neither mouse nor pixel is in it.
@@ -21,11 +21,11 @@ export function windowPosition({ state: { hover, pixel }, window }) {
   return { row: place[0] - window.top, column: place[1] - window.left, whose };
 }
 
-/** @param {Explorer} explorer @param {MapValues} values */
-export function coreSample(explorer, values) {
+/** @param {HTMLElement} host @param {Explorer} explorer @returns {Update} */
+export function valuesPanel(host, explorer) {
+  const values = mapValues(explorer);
   const where = h("p", { class: "note", "data-testid": "core-where" }), rows = h("ol");
-  const box = h(
-    "div", { class: "core" }, h("h3", {}, "Core sample"),
+  host.append(
     h("p", { class: "note" },
       "One position through every block: a bar's stripes are its maps, from 0 on; beside it the strongest. " +
       "Each block has its own scale, so colours do not compare between blocks."),
@@ -80,5 +80,8 @@ export function coreSample(explorer, values) {
     });
   }
 
-  return { box, build, draw };
+  return function update(has) {
+    if (has("image")) build();
+    if (has("hover", "pixel", "maps", "shown", "image", "window")) draw();
+  };
 }

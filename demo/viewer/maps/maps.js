@@ -1,7 +1,6 @@
-// All maps of the opened block: sorted, scaled, one of them enlarged; and one position through every level.
+// All maps of the opened block: sorted, scaled, one of them enlarged.
 
 import { chosenMap } from "./chosen.js";
-import { coreSample } from "./core_sample.js";
 import { decoderSources } from "./sources.js";
 import { checkbox, h, setCurrent } from "../lib/dom.js";
 import { mapNumbers, mapOrder, mapValues } from "./values.js";
@@ -41,7 +40,6 @@ export function mapsPanel(host, explorer) {
   const tiles = mapTiles(explorer, sortText, describe);
   const chosen = chosenMap(explorer, values);
   const sources = decoderSources(explorer, values);
-  const core = coreSample(explorer, values);
 
   const invitation = h("p", { class: "note" }, "Click a block of the network: all its maps of this image open here.");
   const title = h("h3");
@@ -68,7 +66,7 @@ export function mapsPanel(host, explorer) {
     "div", { class: "opened" }, h("div", { class: "head" }, title, close), what, level, controls, status, measuring, tiles.parts,
     chosen.box, sources.box,
   );
-  host.append(invitation, opened, core.box);
+  host.append(invitation, opened);
 
   /** @type {string | null} */
   let drawn = null; // the site whose maps stand there
@@ -209,19 +207,18 @@ export function mapsPanel(host, explorer) {
 
   return function update(has) {
     const { layer, sort: by } = explorer.state;
-    if (has("image")) { values.forgetEffects(); core.build(); }
+    if (has("image")) values.forgetEffects();
     if (has("image", "layer", "sort", "random", "window")) trouble = "";
     if (has("maps", "shown", "window", "image")) values.forgetAgreements();
     if (has("threshold") && !has("image")) settleThreshold();
     if (has("layer", "maps", "image", "window", "random", "sort", "shared") ||
       (has("shown") && (layer === "logits" || by === "agreement"))) {
       drawSite();
-      if (has("layer") && layer && !has("image")) title.scrollIntoView({ block: "nearest" });
     } else if (layer && has("channel", "shown") && values.mapOf(layer)) {
       if (has("channel")) tiles.mark();
       chosen.draw();
     }
     chosen.update(has);
-    if (has("hover", "pixel", "maps", "shown", "image", "window")) { core.draw(); chosen.drawSpot(); }
+    if (has("hover", "pixel", "maps", "shown", "image", "window")) chosen.drawSpot();
   };
 }

@@ -1,0 +1,4 @@
+"""What both front ends say of themselves."""
+
+TITLE = "Salt U-Net"
+SENTENCE = "Drop a seismic image, see where the network finds salt, and open the network up."
