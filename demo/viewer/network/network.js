@@ -1,7 +1,7 @@
 // The network drawn as a U.  Every block is a button with what it makes of this image; the wires behind are a drawing.
 
 import { SCISSORS, networkWires } from "./wires.js";
-import { contains, crop, setSpot, setSpotGrid, siteGrid, windowProbability } from "../lib/region.js";
+import { clamp, contains, crop, setSpot, setSpotGrid, siteGrid, windowProbability } from "../lib/region.js";
 import { checkbox, h, setCurrent, svg } from "../lib/dom.js";
 import { mapScale, paintPixels, paintValues } from "../lib/color.js";
 import { networkPlan } from "./plan.js";
@@ -9,6 +9,9 @@ import { plural } from "../lib/format.js";
 
 /** @import { Explorer, Maps, Site, Update } from "../types.js" */
 /** @import { Plan, Rectangle } from "./plan.js" */
+
+const SHARE = 0.37; // of the window's height that the drawing takes, in CSS pixels at least and at most
+const LEAST_HEIGHT = 345, MOST_HEIGHT = 520;
 
 const isSkip = (/** @type {string} */ name) => name.startsWith("skip");
 
@@ -35,16 +38,13 @@ export function networkPanel(host, explorer) {
   const badge = h("p", { class: "badge", hidden: true }, "random weights");
   const wires = svg("svg", { "aria-hidden": "true" });
   const board = h("div", { class: "board", role: "group", "aria-label": "The network as a U" });
-  const purpose = h("p", { class: "note" });
+  const purpose = h("p", { class: "purpose note" });
   const knife = h("button", {
     class: "knife", "data-testid": "cut-bottleneck", "aria-label": "Cut the bottleneck", title: "Cut the bottleneck",
     onclick: () => explorer.toggleCut("bottleneck"), ...pointing("cut-bottleneck"),
   }, svg("svg", { viewBox: "-10 -10 20 20", "aria-hidden": "true" }, svg("path", { d: SCISSORS })));
-  host.append(
-    h("h3", {}, "The network"), purpose, board,
-    h("div", { class: "switch" }, h("label", {}, random, "Random weights"),
-      h("span", { class: "note" }, "The same network before it learned anything; what differs is what training changed.")),
-  );
+  host.append(purpose, board, h("label", { class: "switch" }, random, "Random weights",
+    h("span", { class: "note" }, "the same network before it learned anything")));
 
   let drawn = ""; // the sites that the buttons stand for
   /** @type {Record<string, ReturnType<typeof makeNode>>} */
@@ -62,10 +62,9 @@ export function networkPanel(host, explorer) {
     for (const site of sites) nodes[site.name] = makeNode(site, "button");
     board.replaceChildren(wires, badge, ...Object.values(nodes).map(({ button }) => button));
     nodes.bottleneck.button.after(knife);
-    purpose.textContent =
-      `${parameters.toLocaleString("en")} weights, ${plural(sites.filter(({ name }) => isSkip(name)).length, "level")}: ` +
-      "every block shows the mean of its maps of this image, what it responds to and not why. " +
-      "Click a block to open its maps, a skip to cut it.";
+    const levels = plural(sites.filter(({ name }) => isSkip(name)).length, "level");
+    purpose.textContent = `${levels}, ${parameters.toLocaleString("en")} weights. Each block shows the mean of its maps: `
+      + "click one to open them, a skip to cut it.";
     laid = "";
   }
 
@@ -94,21 +93,25 @@ export function networkPanel(host, explorer) {
   /** @param {string} name */
   function press(name) {
     if (isSkip(name)) explorer.toggleCut(name);
-    else if (explorer.state.layer !== name) explorer.set({ layer: name, channel: null });
+    else {
+      if (explorer.state.layer !== name) explorer.set({ layer: name, channel: null });
+      explorer.open("maps");
+    }
   }
 
   /** Buttons to their places; the text says what the maps of this window measure. */
   function place() {
-    const width = Math.min(680, board.clientWidth || 480);
+    const width = board.clientWidth || 480;
+    const tall = clamp(SHARE * innerHeight, LEAST_HEIGHT, MOST_HEIGHT);
     const { height, width: across } = explorer.window;
     const em = parseFloat(getComputedStyle(document.documentElement).fontSize);
-    const key = `${width} ${height} ${across} ${em} ${coarse.matches}`;
+    const key = `${width} ${tall} ${height} ${across} ${em} ${coarse.matches}`;
     if (key === laid) return;
     laid = key;
-    plan = networkPlan(explorer.network.sites, width, explorer.window, em, coarse.matches);
+    plan = networkPlan(explorer.network.sites, width, tall, explorer.window, em, coarse.matches);
     board.style.setProperty("--width", `${width}px`);
     board.style.height = `${plan.height}px`;
-    board.classList.toggle("tight", plan.tight);
+    for (const one of [board, purpose]) one.classList.toggle("tight", plan.tight);
     for (const [name, { button, thumb, site, count, size }] of Object.entries(nodes)) {
       const own = plan.places[name], grid = siteGrid(explorer, site);
       setPlace(button, own);
@@ -120,7 +123,10 @@ export function networkPanel(host, explorer) {
       size.textContent = `${grid.height} × ${grid.width}`;
     }
     setPlace(knife, plan.knife);
-    badge.style.top = `${plan.places.image.h / 2}px`;
+    const { image, logits } = plan.places;
+    badge.style.top = `${plan.tight ? image.h / 2 : image.y + image.h}px`;
+    const left = board.offsetLeft + image.x + image.w; // between the two, where there is room
+    Object.assign(purpose.style, plan.tight ? { left: "", width: "" } : { left: `${left}px`, width: `${logits.x - image.x - image.w}px` });
     label();
     drawWires();
   }
@@ -185,6 +191,7 @@ export function networkPanel(host, explorer) {
   }
 
   new ResizeObserver(() => { if (plan) place(); }).observe(board);
+  addEventListener("resize", () => { if (plan && board.isConnected) place(); });
 
   return function update(has) {
     const key = JSON.stringify(explorer.network.sites);

@@ -20,7 +20,7 @@ const below = ({ y, h: tall }) => y + tall + 1;
  * @param {string | null} pointed block under the mouse or with the focus; so do its
  * @returns {SVGElement[]}
  */
-export function networkWires({ places, depth }, sites, cuts, layer, pointed) {
+export function networkWires({ places, depth, tight }, sites, cuts, layer, pointed) {
   const lit = new Set([layer, pointed]);
   /** @type {SVGElement[]} */
   const parts = [];
@@ -51,8 +51,26 @@ export function networkWires({ places, depth }, sites, cuts, layer, pointed) {
     const goesDown = other.y > one.y;
     const [y1, y2] = goesDown ? [below(one), other.y - 3] : [one.y - 1, below(other) + 2];
     const bend = (y1 + y2) / 2;
-    wire(kind, `M${one.cx} ${y1}C${one.cx} ${bend} ${other.cx} ${bend} ${other.cx} ${y2 + (goesDown ? -4 : 4)}`,
-      from, to, other.cx, y2, goesDown ? 90 : -90);
+    const end = y2 + (goesDown ? -4 : 4);
+    // Between rows so near to each other a curve would be all arrowhead.
+    const curve = tight ? `M${one.cx} ${y1}C${one.cx} ${bend} ${other.cx} ${bend} ${other.cx} ${end}` : `M${other.cx} ${y1}V${end}`;
+    wire(kind, curve, from, to, other.cx, y2, goesDown ? 90 : -90);
+  }
+
+  /** From a decoder up and to the right, between two rows. @param {number} level that it comes to */
+  function upBeside(level) {
+    const [one, other] = [places[`decoder${level + 1}`], places[`up${level}`]];
+    const [x, y1, y2] = [one.x + one.w - 14, one.y - 1, below(other) + 2];
+    const bend = (y1 + y2 + 6) / 2, round = Math.max(0, Math.min(5, y1 - bend));
+    wire("up", `M${x} ${y1}V${bend + round}q0 ${-round} ${round} ${-round}H${other.cx - round}q${round} 0 ${round} ${-round}V${y2 + 4}`,
+      `decoder${level + 1}`, `up${level}`, other.cx, y2, -90);
+  }
+
+  /** From what comes from below into the decoder to its left. @param {number} level */
+  function intoDecoder(level) {
+    const [one, other] = [places[`up${level}`], places[`decoder${level}`]];
+    const y = other.y + other.h / 2, x = other.x + other.w + 3;
+    wire("up", `M${one.x} ${y}H${x + 4}`, `up${level}`, `decoder${level}`, x, y, 180);
   }
 
   /** Around the two corners at the bottom. */
@@ -90,9 +108,13 @@ export function networkWires({ places, depth }, sites, cuts, layer, pointed) {
   vertical("down", "image", "encoder1");
   for (let level = 1; level < depth; level++) {
     vertical("down", `encoder${level}`, `encoder${level + 1}`);
-    vertical("up", `decoder${level + 1}`, `up${level}`);
+    if (tight) vertical("up", `decoder${level + 1}`, `up${level}`);
+    else upBeside(level);
   }
-  for (let level = 1; level <= depth; level++) vertical("up", `up${level}`, `decoder${level}`);
+  for (let level = 1; level <= depth; level++) {
+    if (tight) vertical("up", `up${level}`, `decoder${level}`);
+    else intoDecoder(level);
+  }
   vertical("up", "decoder1", "logits");
   throughBottleneck();
   for (let level = 1; level <= depth; level++) across(level);
