@@ -117,7 +117,8 @@ def test_until_the_response_is_there_it_says_so(page):
     expect(page.get_by_test_id("cut-result")).to_be_hidden()
     cell(page, 1).click()  # works already
     assert state(page, "cuts") == ["skip1"]
-    expect_lay(page, "The difference is computed…")
+    expect(page.get_by_test_id("cut-overlay")).to_be_hidden()
+    assert state(page, "answer") == ""
     page.evaluate("setCuts(true)")
     expect(page.get_by_test_id("cut-result")).to_be_visible()
     case.expect_cell(page, 1, 0.5)
@@ -125,28 +126,20 @@ def test_until_the_response_is_there_it_says_so(page):
         expect(page.get_by_test_id(part)).not_to_contain_text("IoU")
 
 
-def expect_lay(page, reason):
-    """The difference can be laid over the image, or it says why not."""
-    box = page.get_by_test_id("cut-overlay")
-    expect(box).to_be_enabled(enabled=not reason)
-    expect(page.locator("label", has=box)).to_have_attribute("title", reason)
-
-
 def test_of_no_difference_nothing_is_drawn_and_none_can_be_laid(page):
     Case(page)
-    shown = [page.get_by_test_id(name) for name in ("cut-result", "cut-difference")]
+    shown = [page.get_by_test_id(f"cut-{name}") for name in ("result", "difference", "overlay")]
     invitation = page.get_by_test_id("cut-invite")
     for cuts in ([], ["skip1"], []):
         change(page, cuts=cuts)
         for one in shown:
             expect(one).to_be_visible(visible=bool(cuts))
         expect(invitation).to_be_visible(visible=not cuts)
-        expect_lay(page, "" if cuts else "Nothing is cut, so there is no difference to lay")
         expect(page.get_by_test_id("cut-overlay")).not_to_be_checked()
         assert state(page, "overlay") is None  # with it the fill would be gone
         if cuts:
             page.get_by_test_id("cut-overlay").check()
-            assert state(page, "overlay")["owner"] == "cuts"
+            assert state(page, "overlay")["owner"] == "cut"
 
 
 def test_one_pixel_is_one_pixel(page):
@@ -157,7 +150,7 @@ def test_one_pixel_is_one_pixel(page):
           tables=case.tables)  # fmt: skip
     page.evaluate("setCuts(true)")
     change(page, cuts=["skip1"])
-    expect(page.locator(".cut-map .note")).to_contain_text("Salt no more: 0 pixels; salt now: 1 pixel.")
+    expect(page.locator(".difference .note")).to_contain_text("Salt no more: 0 pixels; salt now: 1 pixel.")
 
 
 def test_a_small_difference_is_drawn_on_a_small_scale(page):
@@ -167,7 +160,7 @@ def test_a_small_difference_is_drawn_on_a_small_scale(page):
     start(page, ["cuts"], case.grey, case.tables[0], network={"parts": ["skip1", "bottleneck"]}, tables=case.tables)
     page.evaluate("setCuts(true)")
     change(page, cuts=["skip1"])
-    assert page.locator(".cut-legend").all_inner_texts() == ["−0.05 less salt\n+0.05 more salt"]
+    assert page.locator(".difference-legend").all_inner_texts() == ["−0.05 less salt\n+0.05 more salt"]
     shown = pixels(page.get_by_test_id("cut-difference"))[..., :3]
     np.testing.assert_allclose(shown[3, 4], render.DIVERGING[127 + round(127 * 0.8)], atol=4)
     assert (np.delete(shown.reshape(-1, 3), 3 * shown.shape[1] + 4, axis=0) == render.DIVERGING[127]).all()
@@ -193,8 +186,8 @@ def test_the_result_with_and_without_the_cut(page, part):
         ["Mean change of a pixel, up or down", "", "", f"{np.abs(cut - whole).mean():.3f}"],
     ]
     lost, won = np.count_nonzero(masks[0] & ~masks[1]), np.count_nonzero(~masks[0] & masks[1])
-    words = f"Probability with the cut minus without. Salt no more: {lost} pixels; salt now: {won} pixels."
-    expect(page.locator(".cut-map .note")).to_have_text(words)
+    words = f"Salt no more: {lost} pixels; salt now: {won} pixels."
+    expect(page.locator(".difference .note")).to_have_text(words)
     where = " in the opened part (rows 7 to 29, columns 5 to 25)" if part else ""
     caption = f"skip2, bottleneck cut, zero in their place{where}"
     expect(page.get_by_test_id("cut-result").locator("caption")).to_have_text(caption)
@@ -208,7 +201,7 @@ def test_thumbnails_and_the_difference_have_colours_and_it_lies_over_the_image_u
     change(page, cuts=["skip1"])
     box.check()
     laid = page.evaluate("{ const { canvas, label, ...rest } = explorer.state.overlay; rest }")
-    assert laid == {"owner": "cuts", **PART, "smooth": False}
+    assert laid == {"owner": "cut", **PART, "smooth": False}
     for index in (1, 2):
         change(page, cuts=[f"skip{index}"])
         moved = case.tables[index] - case.tables[0]
@@ -217,7 +210,7 @@ def test_thumbnails_and_the_difference_have_colours_and_it_lies_over_the_image_u
         # The more a pixel changed, the less of the image shows through.
         np.testing.assert_allclose(overlay_pixels(page)[..., 3], 255 * np.minimum(1, 2 * np.abs(moved)), atol=1)
 
-    for given, owner in (("null", "undefined"), ("true", "'cuts'")):  # another window or fill: the old one goes
+    for given, owner in (("null", "undefined"), ("true", "'cut'")):  # another window or fill: the old one goes
         page.evaluate(f"setCuts({given})")
         page.wait_for_function(f"explorer.state.overlay?.owner === {owner}")
     change(page, overlay={"owner": "maps"})

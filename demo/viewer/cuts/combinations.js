@@ -38,14 +38,14 @@ export function windowGround({ image, window, palette }) {
  * @param {() => CutTable | null} ready
  */
 export function cutCombinations(explorer, ready) {
-  const heading = h("h4");
+  const heading = h("p", { class: "cut-heading" });
   const grid = h("div", { class: "cut-grid", role: "group", "data-testid": "cut-grid" });
   /** @type {ReturnType<typeof makeCell>[]} */
   let cells = [];
   let bottleneck = 0; // its bit in an index, 0 without one
   /** @type {Ground | null} */
   let ground = null;
-  let visible = false, dirty = false, timer = 0;
+  let open = false, visible = false, dirty = false, timer = 0;
   let costs = [0, 0]; // ms the thumbnails took the last two times: one slow frame may be another program's
 
   // Thumbnails out of sight take nothing of a frame: they are painted when they come into sight or the hand rests.
@@ -62,7 +62,6 @@ export function cutCombinations(explorer, ready) {
     ground = null;
     cells = Array.from({ length: 1 << skips.length }, (_, number) => makeCell(number, skips));
     grid.replaceChildren(...cells.map((cell) => cell.button));
-    grid.style.setProperty("--columns", String(Math.min(4, cells.length)));
   }
 
   /** @param {number} number @param {{ name: string, bit: number }[]} skips bit i of the number: skip i is cut */
@@ -76,11 +75,11 @@ export function cutCombinations(explorer, ready) {
     // It stays in memory, where it is written.
     const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d", { willReadFrequently: true }));
     const words = h("span", { class: "cut-words" }); // for those who do not see the marks
-    const salt = h("span", { class: "cut-salt" }), score = h("span", { class: "cut-score" });
+    const salt = h("span", { class: "cut-salt" });
     const button = h("button", {
       class: "cut-cell", "data-testid": `cut-cell-${number}`, onclick: () => choose(index),
-    }, canvas, h("span", { class: "cut-marks", "aria-hidden": "true" }, ...marks), words, salt, score);
-    return { index, names: gone.map((skip) => skip.name), button, canvas, context, words, salt, score };
+    }, canvas, h("span", { class: "cut-marks", "aria-hidden": "true" }, ...marks), words, salt);
+    return { index, names: gone.map((skip) => skip.name), button, canvas, context, words, salt };
   }
 
   /** The bottleneck stays as it is. @param {number} index */
@@ -107,7 +106,7 @@ export function cutCombinations(explorer, ready) {
     const { grey, truth, plain, tinted, bitmap, section, salt: saltPixels } = currentGround();
     const target = new Uint32Array(bitmap.data.buffer);
     const below = explorer.cutIndex() & bottleneck;
-    for (const { index, context, salt, score } of cells) {
+    for (const { index, button, context, salt } of cells) {
       let count = 0, hits = 0;
       if (known) {
         const probability = known.probability(index | below);
@@ -121,17 +120,26 @@ export function cutCombinations(explorer, ready) {
       } else for (let i = 0; i < target.length; i++) target[i] = plain[grey[i]];
       context.putImageData(bitmap, 0, 0);
       const share = known ? `salt ${(100 * shareOf(count, section)).toFixed(1)} %` : "salt …";
-      const value = known && truth ? `IoU ${iou({ tp: hits, fp: count - hits, fn: saltPixels - hits }).toFixed(2)}` : "";
+      const score = known && truth ? `IoU ${iou({ tp: hits, fp: count - hits, fn: saltPixels - hits }).toFixed(2)}` : "";
       if (salt.textContent !== share) salt.textContent = share;
-      if (score.textContent !== value) score.textContent = value;
+      if (button.title !== score) button.title = score;
     }
     costs = [costs[1], performance.now() - start];
   }
 
-  function paintSoon() {
-    dirty = true;
+  /**
+   * In a closed panel nothing is painted; it is brought up to date when it opens.
+   * @param {boolean} isOpen
+   * @param {boolean} changed
+   */
+  function follow(isOpen, changed) {
+    const opens = isOpen && !open;
+    open = isOpen;
+    dirty ||= changed;
+    if (!dirty || !(changed || opens)) return;
     clearTimeout(timer);
-    if (visible && Math.min(...costs) <= CELLS_FRAME) paint();
+    if (!open) return;
+    if (opens || (visible && Math.min(...costs) <= CELLS_FRAME)) paint();
     else timer = setTimeout(paint, CELLS_PAUSE);
   }
 
@@ -147,5 +155,5 @@ export function cutCombinations(explorer, ready) {
     grid.setAttribute("aria-label", heading.textContent);
   }
 
-  return { parts: [heading, grid], build, label, paintSoon, currentGround };
+  return { parts: [heading, grid], build, label, follow, currentGround };
 }

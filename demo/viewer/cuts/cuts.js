@@ -5,6 +5,7 @@
 import { cutCombinations } from "./combinations.js";
 import { cutResult } from "./result.js";
 import { h } from "../lib/dom.js";
+import { panelAnswer } from "../lib/answer.js";
 
 /** @import { Explorer, Update } from "../types.js" */
 
@@ -17,19 +18,22 @@ export function cutsPanel(host, explorer) {
   const toggles = h("div", { class: "cut-buttons", role: "group", "aria-label": "Cut" });
   const fill = h("select", { "data-testid": "cut-fill", onchange: () => explorer.set({ fill: fill.value }) });
   const pending = h("p", { class: "note", "data-testid": "cut-pending" });
+  const invitation = h("p", { class: "note", "data-testid": "cut-invite" },
+    "Cut a part above, or choose a combination below, to see what changes.");
   const result = cutResult(explorer, ready);
   const combinations = cutCombinations(explorer, ready);
+  const answer = panelAnswer(explorer);
 
   host.append(
-    h("h3", {}, "Cut the wire"),
-    h("p", { class: "note" }, "What the network says without a skip or without its bottleneck. This shows what this "
-      + "network relies on, not what one trained without skips would learn."),
     toggles,
-    h("label", { class: "cut-field" }, h("span", {}, "In place of what is cut"), fill),
-    pending, ...result.parts, ...combinations.parts,
+    h("div", { class: "cut-options" },
+      h("label", { class: "cut-field" }, h("span", {}, "In place of what is cut"), fill), result.over),
+    invitation, pending, result.box, ...combinations.parts,
+    h("p", { class: "note" }, "This shows what this network relies on, not what one trained without skips would learn."),
   );
 
   let built = ""; // the network and the samples that buttons and cells were made for
+  let sentence = ""; // the result
 
   function build() {
     const { parts, samples } = explorer.network;
@@ -48,7 +52,6 @@ export function cutsPanel(host, explorer) {
       h("optgroup", { label: "what another image has there" },
         ...samples.map((name) => h("option", { value: name }, name))),
     );
-    result.build();
     combinations.build();
   }
 
@@ -59,9 +62,15 @@ export function cutsPanel(host, explorer) {
     }
     fill.value = explorer.state.fill;
     combinations.label();
+    invitation.hidden = cuts.length > 0;
     pending.hidden = Boolean(ready());
     pending.textContent = explorer.cutsError ?? "What every combination gives is computed…";
-    result.drawDifference();
+    result.draw();
+  }
+
+  function question() {
+    const { cuts, fill: instead } = explorer.state;
+    return cuts.length ? `${cuts}; ${instead}` : "";
   }
 
   return function update(has) {
@@ -72,10 +81,11 @@ export function cutsPanel(host, explorer) {
       built = network;
       build();
     }
-    const fresh = rebuilt || has("image", "window", "cuts", "fill", "random");
-    if (!fresh && !has("threshold")) return;
+    const fresh = rebuilt || has("image", "window", "cuts", "fill", "random", "tta");
     if (fresh) show();
-    result.report(combinations.currentGround());
-    combinations.paintSoon();
+    const changed = fresh || has("threshold");
+    if (changed) sentence = result.report(combinations.currentGround());
+    if (changed || has("answer")) answer.give(question(), sentence);
+    combinations.follow(!host.hidden, changed);
   };
 }
