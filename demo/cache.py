@@ -52,30 +52,31 @@ class ByteCache:
 CACHE = ByteCache(128_000_000)  # probabilities and thumbnails, of both front ends
 
 
-def cached_probability(image: SeismicImage, weights: WeightsKey) -> Probability | None:
+def cached_probability(image: SeismicImage, weights: WeightsKey, tta: bool = False) -> Probability | None:
     """What ``find_probability`` returns, where that needs no network."""
-    probability: Probability | None = CACHE.get(_probability_key(image, weights))
+    probability: Probability | None = CACHE.get(_probability_key(image, weights, tta))
     return probability
 
 
-def find_probability(image: SeismicImage, segmenter: Segmenter, weights: WeightsKey) -> Probability:
+def find_probability(image: SeismicImage, segmenter: Segmenter, weights: WeightsKey, tta: bool = False) -> Probability:
     """(H, W) float32 of an image, through the network only where the cache does not have it.
 
     Args:
         image: the image.
         segmenter: the network.
         weights: the key of its weights.
+        tta: whether to average with the prediction for the mirrored image.
 
     Returns:
         An array that several users share, so it cannot be written to.
     """
-    probability = cached_probability(image, weights)
+    probability = cached_probability(image, weights, tta)
     if probability is None:
-        probability = segmenter.probability(image.grey)
+        probability = segmenter.probability(image.grey, tta)
         probability.setflags(write=False)
-        CACHE.put(_probability_key(image, weights), probability, probability.nbytes)
+        CACHE.put(_probability_key(image, weights, tta), probability, probability.nbytes)
     return probability
 
 
-def _probability_key(image: SeismicImage, weights: WeightsKey) -> Hashable:
-    return "probability", weights, image.digest
+def _probability_key(image: SeismicImage, weights: WeightsKey, tta: bool) -> Hashable:
+    return "probability", weights, image.digest, tta

@@ -13,11 +13,13 @@ import numpy as np
 from msgspec import Meta, Struct
 from numpy.typing import NDArray
 
+from demo.cache import find_probability
 from demo.images import SAMPLES, SeismicImage, open_sample
 from demo.messages import Bytes, ImageResponse, Response
-from demo.view import Whole
+from demo.view import Text, Whole
+from demo.weights import WeightsError, WeightsKey, find_weights, open_weights
 from unet import explain, tiling, typed
-from unet.image import Grey
+from unet.image import Grey, Probability
 from unet.segmenter import Segmenter
 
 AT_ONCE = threading.Semaphore(2)  # requests: every one uses all cores, and a gradient takes 200 MB
@@ -91,7 +93,31 @@ class SmoothRequest(_Request, frozen=True, tag="smooth"):
     seed: Whole = 0
 
 
-Request: TypeAlias = ImageRequest | MapsRequest | CutsRequest | EffectsRequest | PixelRequest | SmoothRequest
+class TtaRequest(_Request, frozen=True, tag="tta"):
+    """The whole image with flip TTA, by the trained network whatever ``random`` says."""
+
+
+class UncertaintyRequest(_Request, frozen=True, tag="uncertainty"):
+    """How far the probability of every pixel of the window moves under flips and small shifts."""
+
+
+class OtherRequest(_Request, frozen=True, tag="other"):
+    """What other weights say of the whole image; ``weights`` is their name."""
+
+    weights: Text
+
+
+Request: TypeAlias = (
+    ImageRequest
+    | MapsRequest
+    | CutsRequest
+    | EffectsRequest
+    | PixelRequest
+    | SmoothRequest
+    | TtaRequest
+    | UncertaintyRequest
+    | OtherRequest
+)
 
 
 def read_request(content: object) -> Request:
@@ -170,7 +196,30 @@ class SmoothResponse(Response, frozen=True):
     gradient: Floats
 
 
-def respond(content: object, image: SeismicImage, segmenter: Segmenter, key: str) -> Response:
+class TtaResponse(Response, frozen=True):
+    """The mean of the probability with that of the mirrored image, (H, W) of the whole image."""
+
+    probability: Probability
+
+
+class UncertaintyResponse(Response, frozen=True):
+    """The standard deviation of the probability, (H, W) of the window; see ``unet.explain.uncertainty``."""
+
+    height: int
+    width: int
+    spread: Floats
+
+
+class OtherResponse(Response, frozen=True):
+    """The probability by other weights, (H, W) of the whole image, and how a page names and thresholds them."""
+
+    name: str
+    label: str
+    threshold: float
+    probability: Probability
+
+
+def respond(content: object, image: SeismicImage, segmenter: Segmenter, key: str, weights: WeightsKey) -> Response:
     """What the network computes for a request from the browser.
 
     Args:
@@ -178,6 +227,7 @@ def respond(content: object, image: SeismicImage, segmenter: Segmenter, key: str
         image: the image that is open.
         segmenter: the chosen network.
         key: of the message about the two; a request about another image is refused.
+        weights: the key of the network's weights, by which probabilities are cached.
 
     Returns:
         The response with the request's ``id``, or a ``Refusal``.
@@ -190,13 +240,18 @@ def respond(content: object, image: SeismicImage, segmenter: Segmenter, key: str
         if request.key != key:
             raise RequestError("another image was opened")
         part = window(image.grey, *request.window)
+        outside = window(image.margin, *request.window)
         with AT_ONCE:
+            if isinstance(request, TtaRequest):
+                return TtaResponse(id=request.id, probability=find_probability(image, segmenter, weights, tta=True))
+            if isinstance(request, OtherRequest):
+                return _other(request, image)
             network = random_twin(segmenter) if request.random else segmenter
             match request:
                 case MapsRequest():
                     return _maps(request, part, network)
                 case CutsRequest():
-                    return _cuts(request, part, network, outside=window(image.margin, *request.window))
+                    return _cuts(request, part, network, outside)
                 case EffectsRequest():
                     return _effects(request, part, network)
                 case PixelRequest():
@@ -205,6 +260,8 @@ def respond(content: object, image: SeismicImage, segmenter: Segmenter, key: str
                     box = _box_in_window(request, part)
                     smooth = explain.smooth_gradient(network, part, box, request.samples, seed=request.seed)
                     return SmoothResponse(id=request.id, gradient=smooth)
+                case UncertaintyRequest():
+                    return _uncertainty(request, part, network, outside)
     except RequestError as error:
         return Refusal(id=number if isinstance(number, int) else None, error=str(error))
 
@@ -275,6 +332,27 @@ def _effects(request: EffectsRequest, part: Grey, segmenter: Segmenter) -> Effec
         raise RequestError(f"expected channels of {site} from 0 to {known.channels - 1}, got {request.first} to {last}")
     channels = range(request.first, last + 1)
     return EffectsResponse(id=request.id, site=site, effect=explain.channel_effects(segmenter, part, site, channels))
+
+
+def _uncertainty(
+    request: UncertaintyRequest, part: Grey, segmenter: Segmenter, outside: NDArray[np.bool_]
+) -> UncertaintyResponse:
+    spread = explain.uncertainty(segmenter, part)
+    spread[outside] = 0  # as for cuts
+    return UncertaintyResponse(id=request.id, height=part.shape[0], width=part.shape[1], spread=spread)
+
+
+def _other(request: OtherRequest, image: SeismicImage) -> OtherResponse:
+    found = {weights.name: weights for weights in find_weights()}
+    weights = found[one_of(request.weights, found)]
+    try:
+        key, segmenter = open_weights(weights)
+    except WeightsError as error:
+        raise RequestError(str(error)) from None
+    return OtherResponse(
+        id=request.id, name=weights.name, label=weights.label, threshold=segmenter.threshold,
+        probability=find_probability(image, segmenter, key),
+    )  # fmt: skip
 
 
 def explain_pixel(request: PixelRequest, part: Grey, segmenter: Segmenter) -> PixelResponse:

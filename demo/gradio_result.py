@@ -145,11 +145,13 @@ def open_message(
     probability = find_probability(image, segmenter, key)
     response = None
     if request is not None:
-        response = explorer.respond(request, image, segmenter, messages.key(image, probability, segmenter))
+        shown = messages.key(image, probability, segmenter)
+        response = explorer.respond(request, image, segmenter, shown, key)
     message = messages.make_message(
         image,
         probability,
         segmenter,
+        key,
         threshold=gradio_inputs.check_threshold(threshold, segmenter),
         revision=revision,
         link={"sample": None if path else sample, "upload": Path(path).name if path else None, "weights": weights.name},

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from demo.images import SAMPLES, SeismicImage
 from demo.view import ViewState
+from demo.weights import WeightsKey, find_weights
 from unet import explain, render
 from unet.model import Site
 from unet.segmenter import Probability, Segmenter
@@ -39,10 +40,18 @@ class SentImage(Struct, frozen=True, kw_only=True):
     guessed: tuple[str, ...]
 
 
+class OtherWeights(Struct, frozen=True, kw_only=True):
+    """Weights that can be put beside the chosen ones, as ``Weights`` names them."""
+
+    name: str
+    label: str
+
+
 class SentNetwork(Struct, frozen=True, kw_only=True):
     """What the browser knows of the network: its sites, what can be cut and what can stand in for that.
 
-    ``field`` is the side of the receptive field, ``window`` the largest side of the window, both in pixels.
+    ``field`` is the side of the receptive field, ``window`` the largest side of the window, both in pixels; ``others``
+    are all weights but these.
     """
 
     sites: list[Site]
@@ -52,7 +61,7 @@ class SentNetwork(Struct, frozen=True, kw_only=True):
     samples: list[str]
     window: int
     calibration: dict[str, list[dict[str, float]]]
-    others: list[dict[str, str]]
+    others: list[OtherWeights]
 
 
 class Palette(Struct, frozen=True, kw_only=True):
@@ -92,6 +101,7 @@ def make_message(
     image: SeismicImage,
     probability: Probability,
     segmenter: Segmenter,
+    weights: WeightsKey,
     *,
     threshold: float,
     revision: int,
@@ -106,6 +116,7 @@ def make_message(
         image: the image.
         probability: (H, W) float32 of it.
         segmenter: the network.
+        weights: the key of its weights.
         threshold: where the handle is to stand.
         revision: changes when Python moves the threshold or the view; while it stays, the browser keeps its own.
         link: what a link to this page says of the image and the weights.
@@ -129,11 +140,15 @@ def make_message(
     )  # fmt: skip
     network = SentNetwork(
         sites=segmenter.model.sites(), parts=explain.parts(segmenter), samples=list(SAMPLES), window=TILE,
-        calibration={"plain": [], "tta": []}, others=[],
+        calibration={"plain": [], "tta": []}, others=_others(weights),
         field=explain.receptive_field(segmenter.model.config),
         parameters=sum(p.numel() for p in segmenter.model.parameters()),
     )  # fmt: skip
     return msgspec.structs.replace(sent, image=shown, network=network, palette=Palette())
+
+
+def _others(weights: WeightsKey) -> list[OtherWeights]:
+    return [OtherWeights(name=one.name, label=one.label) for one in find_weights() if str(one.path) != weights[0]]
 
 
 def key(image: SeismicImage, probability: Probability, segmenter: Segmenter) -> str:

@@ -1,5 +1,6 @@
 import copy
 import itertools
+import statistics
 from concurrent.futures import ThreadPoolExecutor
 
 import captum.attr
@@ -10,7 +11,8 @@ from torch import nn
 
 from unet import Segmenter, explain, pretrained
 from unet.card import Card
-from unet.image import MEAN, RULE, SPREAD
+from unet.image import MEAN, RULE, SPREAD, grey
+from unet.margin import margin
 from unet.model import UNet, UNetConfig
 from unet.synthetic import sections
 
@@ -288,6 +290,69 @@ def test_the_box_is_the_smallest_of_all(seed):
         found = explain.influence_box(influence, (int(top), int(left), rows, columns), share)
         assert enough[found] == min(enough.values())
     assert explain.influence_box(np.zeros((6, 7), np.float32), (4, 4, 2, 2), 0.9) == (4, 4, 2, 2)
+
+
+# --- Uncertainty --------------------------------------------------------------------------------------------
+
+
+class Stub:
+    """A network that answers every image alike, whatever is in it."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def probabilities(self, images):
+        assert {image.shape for image in images} == {self.answer.shape}
+        return [self.answer] * len(images)
+
+
+def test_the_spread_by_hand(image):
+    """A network that sees only where it is: its answer rises by 0.01 a column, or by 0.005 a row."""
+    rows, columns = np.mgrid[:101, :101]
+    across = explain.uncertainty(Stub((columns / 100).astype(np.float32)), image)
+    # The middle column: six answers of 0.50, and 0.47 and 0.53, plain and mirrored.
+    np.testing.assert_allclose(across[3:-3, 50], np.sqrt(4 * 0.03**2 / 10), rtol=1e-5)
+    # Column 0: 0.00, 0.00, 0.00, 0.03 (the copy moved left has lost it), and mirrored 1.00, 1.00, 1.00, 0.97.
+    np.testing.assert_allclose(across[3:-3, 0], np.std([0, 0, 0, 0.03, 1, 1, 1, 0.97]), rtol=1e-5)
+    down = explain.uncertainty(Stub((rows / 200).astype(np.float32)), image)
+    np.testing.assert_allclose(down[3:-3, 3:-3], np.sqrt(4 * 0.015**2 / 10), rtol=1e-5)
+    assert (down.shape, down.dtype) == (image.shape, np.float32)
+
+
+def test_a_network_that_is_always_as_sure_has_no_spread(image):
+    for probability in (0.0, 0.1, 1 / 3, 1.0):
+        assert not explain.uncertainty(Stub(np.full((101, 101), probability, np.float32)), image).any()
+
+
+def test_the_spread_is_that_of_copies_made_pixel_by_pixel(segmenter):
+    image = np.random.default_rng(0).random((40, 33), np.float32)
+    height, width = image.shape
+    answers = {place: [] for place in itertools.product((0, 2, 3, 20, 39), (0, 1, 16, 30, 32))}
+    for (down, right), mirrored in itertools.product(((0, 0), (3, 0), (-3, 0), (0, 3), (0, -3)), (False, True)):
+        # Beyond the last row comes the one before it, and before the first the one after it.
+        rows = [height - 1 - abs(height - 1 - abs(row - down)) for row in range(height)]
+        columns = [width - 1 - abs(width - 1 - abs(column - right)) for column in range(width)]
+        moved = image[rows][:, columns]
+        found = segmenter.probability(moved[:, ::-1])[:, ::-1] if mirrored else segmenter.probability(moved)
+        for (row, column), of in answers.items():
+            if 0 <= row + down < height and 0 <= column + right < width:
+                of.append(float(found[row + down, column + right]))
+    spread = explain.uncertainty(segmenter, image)
+    for place, of in answers.items():
+        assert spread[place] == pytest.approx(statistics.pstdev(of), rel=1e-4), place
+    assert {len(of) for of in answers.values()} == {6, 8, 10}
+
+
+def test_a_margin_has_no_spread_and_no_part_in_that_of_the_section(segmenter, image):
+    image = np.maximum(image, 40)
+    framed = np.zeros((105, 110), np.uint8)
+    framed[:101, 2:103] = image
+    spread = explain.uncertainty(segmenter, framed)
+    assert margin(grey(framed)).sum() == framed.size - image.size
+    np.testing.assert_array_equal(spread[:101, 2:103], explain.uncertainty(segmenter, image))
+    spread[:101, 2:103] = 0
+    assert not spread.any()
+    assert not explain.uncertainty(segmenter, np.full((50, 40), 7, np.uint8)).any()
 
 
 # --- The receptive field ------------------------------------------------------------------------------------

@@ -66,11 +66,12 @@ def explore(image: SeismicImage) -> None:
         image,
         probability,
         segmenter,
+        state.weights_key,
         threshold=state.threshold,
         revision=state.revision,
         link=state.link,
         view=state.view,
-        response=None if request is None else respond(request, image, segmenter, key),
+        response=None if request is None else respond(request, image, segmenter, key, state.weights_key),
         with_image=state.sent != key,
     )
     state.sent = key

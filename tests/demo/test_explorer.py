@@ -13,13 +13,15 @@ import msgspec
 import numpy as np
 import pytest
 
-from demo import bundle, explorer, messages
+from demo import bundle, cache, explorer, messages
 from demo.images import SeismicImage, open_sample
 from demo.process import give_memory_back
+from demo.weights import find_weights
 from unet import Segmenter, explain
 from unet.tiling import window
 
 STOCK = open_sample("Salt stock")
+WEIGHTS = ("chosen.safetensors", 0, "")
 LARGE = SeismicImage("large.png", np.random.default_rng(0).random((150, 140), np.float32))
 
 
@@ -38,7 +40,7 @@ def unpacked(content):
 
 
 def respond(segmenter, image=STOCK, **request):
-    return explorer.respond({"id": 7, "key": "k", "window": [0, 0], **request}, image, segmenter, "k")
+    return explorer.respond({"id": 7, "key": "k", "window": [0, 0], **request}, image, segmenter, "k", WEIGHTS)
 
 
 # --- Messages -----------------------------------------------------------------------------------------------
@@ -56,7 +58,7 @@ def test_a_message_holds_every_value():
 def test_the_image_travels_exactly_and_only_when_wanted(segmenter):
     probability = segmenter.probability(STOCK.grey)
     options = {"threshold": 0.4, "revision": 3, "link": {"sample": "Salt stock", "weights": "w"}}
-    found = unpacked(messages.pack(messages.make_message(STOCK, probability, segmenter, **options)))
+    found = unpacked(messages.pack(messages.make_message(STOCK, probability, segmenter, WEIGHTS, **options)))
 
     for name, values in (("probability", probability), ("truth", STOCK.truth), ("grey", STOCK.pixels)):
         np.testing.assert_array_equal(found["image"][name], values.ravel())
@@ -64,7 +66,9 @@ def test_the_image_travels_exactly_and_only_when_wanted(segmenter):
     assert (found["threshold"], found["chosen"]) == (0.4, segmenter.threshold)
     for kind, wanted in (("image", True), ("maps", False)):
         response = respond(segmenter, kind=kind)
-        message = messages.make_message(STOCK, probability, segmenter, **options, response=response, with_image=False)
+        message = messages.make_message(
+            STOCK, probability, segmenter, WEIGHTS, **options, response=response, with_image=False
+        )
         assert (message.image is not None, message.key) == (wanted, found["key"])
         assert message.response.id == 7
 
@@ -138,6 +142,46 @@ def test_a_pixel_of_a_large_image_is_explained_in_its_window(segmenter):
     assert set(found.cams) == set(alone.cams)
 
 
+def test_flip_tta_is_of_the_whole_image_by_the_trained_network(segmenter):
+    wanted = segmenter.probability(LARGE.grey, tta=True)
+    for random in (False, True):
+        found = respond(segmenter, LARGE, kind="tta", window=[22, 12], random=random)
+        np.testing.assert_array_equal(found.probability, wanted)
+    plain = cache.find_probability(LARGE, segmenter, WEIGHTS)
+    assert cache.cached_probability(LARGE, WEIGHTS, tta=True) is found.probability is not plain
+    np.testing.assert_array_equal(plain, segmenter.probability(LARGE.grey))
+
+
+@pytest.mark.parametrize("random", [False, True])
+def test_uncertainty_is_of_the_opened_window_and_0_in_a_margin(segmenter, random):
+    grey = np.where(np.arange(140) < 30, 0, LARGE.grey).astype(np.float32)
+    image = SeismicImage("margin.png", grey)
+    found = respond(segmenter, image, kind="uncertainty", window=[22, 12], random=random)
+    outside = image.margin[22:, 12:]
+    network = explorer.random_twin(segmenter) if random else segmenter
+    wanted = explain.uncertainty(network, grey[22:, 12:])
+    assert (found.height, found.width) == wanted.shape == (128, 128)
+    np.testing.assert_array_equal(found.spread, np.where(outside, 0, wanted))
+    assert (found.spread[~outside] > 0).all()
+
+
+def test_other_weights_are_asked_for_by_their_name(segmenter, two_weights):
+    (first, second), found = find_weights(), respond(segmenter, kind="other", weights="second")
+    network = Segmenter.load(two_weights / "second.safetensors")
+    assert (found.name, found.label, found.threshold) == ("second", second.label, network.threshold)
+    np.testing.assert_array_equal(found.probability, network.probability(STOCK.grey))
+    assert cache.cached_probability(STOCK, second.key) is found.probability
+
+    options = {"threshold": 0.4, "revision": 3, "link": {}}
+    message = messages.make_message(STOCK, found.probability, network, second.key, **options)
+    assert msgspec.to_builtins(message.network.others) == [{"name": "first", "label": first.label}]
+
+    first.path.write_bytes(b"other tensors")
+    assert "first: expected the tensors its card" in respond(segmenter, kind="other", weights="first").error
+    path = str(two_weights / "second")
+    assert respond(segmenter, kind="other", weights=path).error.startswith("expected one of first, second, got /")
+
+
 def test_another_size_gets_a_sample_stretched_to_it():
     assert explorer.find_fill("Salt stock", (40, 60)).shape == (40, 60)
     np.testing.assert_array_equal(explorer.find_fill("Salt stock", (101, 101)), STOCK.grey)
@@ -181,6 +225,12 @@ def test_two_requests_at_a_time_go_through_the_network(segmenter, monkeypatch):
         ({"kind": "effects", "site": "encoder1", "first": 9, "count": 8}, "of encoder1 from 0 to 15, got 9 to 16"),
         ({"kind": "effects", "site": "encoder1", "first": 0, "count": 17}, "count to be a whole number up to 16"),
         ({"kind": "smooth", "box": [100, 0, 2, 1], "samples": 1}, "inside the opened window"),
+        ({"kind": "tta", "window": [1, 0]}, "inside 101 x 101"),
+        ({"kind": "uncertainty", "window": [0, 1]}, "inside 101 x 101"),
+        ({"kind": "other"}, "expected weights"),
+        ({"kind": "other", "weights": 1}, "expected weights to be text, got 1"),
+        ({"kind": "other", "weights": "w" * 1001}, "expected weights to be text"),
+        ({"kind": "other", "weights": "../salt-unet"}, "expected one of salt-unet, "),
         ({"kind": "pixel", "box": [0, 0, 1]}, "expected box to be a list of length 4"),
         ({"kind": "pixel", "box": [0, 0, 0, 1]}, "inside the opened window"),
         ({"kind": "pixel", "box": [100, 0, 2, 1]}, "inside the opened window"),
@@ -191,7 +241,7 @@ def test_two_requests_at_a_time_go_through_the_network(segmenter, monkeypatch):
 def test_a_request_that_makes_no_sense_gets_a_sentence(segmenter, request_, sentence):
     if isinstance(request_, dict):
         request_ = {"id": 7, "key": "k", "window": [0, 0], **request_}
-    found = msgspec.to_builtins(explorer.respond(request_, STOCK, segmenter, "k"))
+    found = msgspec.to_builtins(explorer.respond(request_, STOCK, segmenter, "k", WEIGHTS))
     assert found == {"id": 7 if request_ else None, "error": found["error"]}
     assert sentence in found["error"]
 

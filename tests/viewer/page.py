@@ -67,10 +67,11 @@ def viewer_page(browser: Browser, image: SeismicImage, segmenter: Segmenter, **o
         image, segmenter, threshold = page.shown
         probability = segmenter.probability(image.grey)
         key = messages.key(image, probability, segmenter)
+        weights = key, 0, ""  # no two networks of a test share what is cached
         message = messages.make_message(
-            image, probability, segmenter, threshold=threshold, revision=1, with_image=request is None,
+            image, probability, segmenter, weights, threshold=threshold, revision=1, with_image=request is None,
             link={"sample": image.name, "weights": "salt-unet"},
-            response=request and explorer.respond(request, image, segmenter, key),
+            response=request and explorer.respond(request, image, segmenter, key, weights),
         )  # fmt: skip
         return base64.b64encode(messages.pack(message)).decode()
 
