@@ -19,8 +19,8 @@ export { averagePrecision, confusion, countAbove, iou, sectionOf, thresholdCurve
 export { gaussianBlur, resolveMap };"""
 STATE = {
     "threshold": 0.5, "look": "fill", "opacity": 0.45, "truth": False, "swipe": None, "hover": None, "pixel": None,
-    "box": None, "cuts": [], "fill": "zero", "random": False, "tta": False, "window": [0, 0], "overlay": None, "frames": [],
-    "answer": "",
+    "box": None, "cuts": [], "fill": "zero", "random": False, "tta": False, "window": [0, 0],
+    "overlay": None, "frames": [], "answer": "",
 }  # fmt: skip
 NETWORK = {"sites": [], "parts": ["skip1", "bottleneck"], "field": 200, "samples": [], "parameters": 1}
 PALETTE = {"sequential": render.SEQUENTIAL, "diverging": render.DIVERGING, "salt": list(render.SALT)}
