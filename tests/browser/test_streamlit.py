@@ -77,7 +77,9 @@ def test_uploads_survive_other_pages_and_a_session_file_opens_them_again(browser
         expect(page.get_by_role("alert").last).to_contain_text(
             "the network without skip3 (zero in their place). All files are"
         )
-        expect(page.locator(".st-key-export-zip")).to_have_text(re.compile(r"Session \(ZIP\)"))
+        expect(page.locator(".st-key-export-zip").get_by_test_id("export-zip")).to_have_text(
+            re.compile(r"Session \(ZIP\)")
+        )
         download(page, "Session (ZIP)", tmp_path / "session.zip")
         go_to(page, "Explore")
         expect(readout).to_have_text(cut.sentence)
