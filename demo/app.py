@@ -16,7 +16,7 @@ import streamlit as st
 if "demo" not in sys.modules:
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from demo import process
+from demo import process, testids
 
 process.prepare()  # before PyTorch is loaded
 
@@ -42,6 +42,9 @@ BRAND = f"""
   .brand {{ display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 0.8rem; }}
   .brand h1 {{ padding: 0; font-size: 1.35rem; }}
   .brand p {{ margin: 0; }}
+  [data-testid="stCaptionContainer"] {{ opacity: 0.8; }} /* Streamlit's 60 % are too pale to read */
+  [data-testid="stCaptionContainer"] code {{ color: inherit; }}
+  button[kind="primary"] {{ color: light-dark(#fff, #12171c); }} /* on the primary colour of either theme */
 </style>
 <header class="brand"><h1>{TITLE}</h1><p>{SENTENCE}</p></header>"""
 
@@ -168,7 +171,7 @@ except WeightsError as error:  # said where a phone shows it too, which closes t
 if problems := [one for one in state.uploads.problems + state.messages if one != state.fault]:
     st.warning("\n".join(f"- {problem}" for problem in problems))
 
-st.html(BRAND)
+st.html(BRAND + testids.SCRIPT, unsafe_allow_javascript=True)
 state.show_page(page.url_path, st.session_state)
 # The explorer writes its address itself, because most of what it says never reaches Python.
 if page.url_path != EXPLORE or state.image is None:
