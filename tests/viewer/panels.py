@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 EXPORTS = """
 export { imagePanel, curvesPanel, cutsPanel, pixelPanel };
 export { averagePrecision, confusion, countAbove, iou, sectionOf, thresholdCurves };
-export { gaussianBlur, resolveMap };"""
+export { comparePredictions, gaussianBlur, resolveMap };"""
 STATE = {
     "threshold": 0.5, "look": "fill", "opacity": 0.45, "truth": False, "swipe": None, "hover": None, "pixel": None,
     "box": None, "cuts": [], "fill": "zero", "random": False, "tta": False, "window": [0, 0],
