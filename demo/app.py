@@ -20,14 +20,14 @@ from demo import process, testids
 
 process.prepare()  # before PyTorch is loaded
 
-from demo.images import SurveyTile, survey_stamp, survey_tiles
+from demo.images import Survey, find_survey, survey_stamp
 from demo.limits import LARGEST_UPLOAD, LARGEST_ZIP, MOST_FILES
 from demo.markdown import literal
 from demo.missing import SESSION_NOTE
 from demo.places import HERE
 from demo.state import PageState, SelectBox
-from demo.words import SENTENCE, TITLE
 from demo.weights import Weights, WeightsError, WeightsKey, find_weights, open_weights
+from demo.words import SENTENCE, TITLE
 from unet.files.images import SUFFIXES, quiet_decoders
 
 quiet_decoders()
@@ -50,12 +50,12 @@ BRAND = f"""
 
 
 @st.cache_resource(max_entries=4, show_spinner="Looking for survey tiles")
-def load_tiles(key: WeightsKey, stamp: tuple[str, int] | None, _weights: Weights) -> tuple[list[SurveyTile], str]:
-    """Real tiles the chosen weights were not trained on, where the data are there, or why they cannot be used."""
+def load_survey(key: WeightsKey, stamp: tuple[str, int] | None, _weights: Weights) -> tuple[Survey, str]:
+    """Real tiles, where the data are there, or why they cannot be used."""
     try:
-        return survey_tiles(_weights.card), ""
+        return find_survey(_weights.card), ""
     except ValueError as error:  # DataError or ImageError
-        return [], str(error)
+        return Survey({}, []), str(error)
 
 
 @st.cache_resource(show_spinner=False)
@@ -126,10 +126,10 @@ def draw_weights() -> None:
         st.caption(weights.claim)
 
 
-def draw_images(tiles: list[SurveyTile], stamp: object) -> None:
+def draw_images(survey: Survey, stamp: object) -> None:
     """Which image to open."""
-    state.choose_image(tiles, stamp)
-    draw_box("Image", state.image_box, list(state.sources), "Yours, then samples, then survey tiles.")
+    state.choose_image(survey, stamp)
+    draw_box("Image", state.image_box, list(state.sources), "Yours, then survey tiles, then samples.")
     if state.link["sample"] is None:
         st.caption(f"{SESSION_NOTE} *Export* packs the session into a ZIP that opens it again.")
     state.open_image()
@@ -160,11 +160,11 @@ try:
         with weights_place:
             draw_weights()
             stamp = survey_stamp()
-            tiles, fault = load_tiles(state.weights_key, stamp, state.weights)
+            survey, fault = load_survey(state.weights_key, stamp, state.weights)
             if fault:
                 st.caption(f"No survey tiles: {literal(fault)}")
         with image_place:
-            draw_images(tiles, stamp)
+            draw_images(survey, stamp)
 except WeightsError as error:  # said where a phone shows it too, which closes the sidebar
     st.error(f"No result. {literal(str(error))}")
     st.stop()

@@ -10,7 +10,7 @@ import streamlit as st
 
 from demo import predictions, runs
 from demo.charts import IOU, MAP, OTHER, QUIET, halves, laid_out, live_chart
-from demo.images import SeismicImage, open_tile, survey_stamp, survey_tiles
+from demo.images import SeismicImage, find_survey, open_tile, survey_stamp
 from demo.markdown import literal
 from demo.runs import Run
 from demo.state import PageState
@@ -22,7 +22,6 @@ EVERY = 2.0  # seconds, as often as a run says where it is
 COLORS = (IOU, MAP, "#009e73", OTHER, "#cc79a7")  # of the runs that are compared, in this order
 WIDTHS = {"Run": 130, "State": 75, "Epoch": 95, "Time left": 85}  # pixels that a column has at least
 TILES = 4  # from the survey, among the images with predictions
-LEGEND = "Green: network and truth say salt. Gold: only the network. Blue: only the truth."
 
 state: PageState = st.session_state.page
 
@@ -39,7 +38,8 @@ def load_images(
         _card: of a run.
     """
     try:
-        tiles = [open_tile(tile) for tile in survey_tiles(_card, count=TILES)]
+        survey = find_survey(_card, count=TILES)
+        tiles = [open_tile(survey.tiles[name]) for name in survey.offered]
         tiles = [replace(tile, name=f"Survey tile {tile.name}") for tile in tiles]
     except ValueError as error:  # DataError or ImageError
         return predictions.fixed_images([]), f"No survey tiles: {literal(str(error))}"
@@ -211,7 +211,7 @@ def follow(polling: bool) -> None:
         show_charts(chosen, polling)
         if any(run.weights.exists() for run in chosen):
             st.subheader("Predictions")
-            st.caption(f"Of the newest weights, on images that stay the same. {LEGEND}")
+            st.caption(f"Of the newest weights, on images that stay the same. {predictions.LEGEND}")
             for run in chosen:
                 show_predictions(run)
     if not polling:
