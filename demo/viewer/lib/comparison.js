@@ -17,6 +17,7 @@ import { signed } from "./format.js";
  * @property {Pair | null} scores IoU with the truth; null without one
  * @property {Pair} means mean probability
  * @property {number} distance mean absolute difference of a pixel's two probabilities
+ * @property {number} overlap IoU of the two masks
  * @property {Pair} alone how many pixels are salt in the one only, and in the other only
  */
 
@@ -46,6 +47,7 @@ export function comparePredictions(one, other, { section, truth }) {
     scores: truth && [score(one, truth), score(other, truth)],
     means: [meanOf(one.probability), meanOf(other.probability)],
     distance: shareOf(sum, length),
+    overlap: iou({ tp: both, fp: otherAlone, fn: oneAlone }),
     alone: [oneAlone, otherAlone],
   };
 }
@@ -61,8 +63,9 @@ export function comparisonTable(testid, columns) {
 
   /** @param {string} name @param {Pair} pair @param {number} digits */
   function line(name, [one, other], digits, unit = "", differenceUnit = unit) {
-    const values = [one.toFixed(digits) + unit, other.toFixed(digits) + unit, signed(other - one, digits) + differenceUnit];
-    return h("tr", {}, h("th", { scope: "row" }, name), values.map((text) => h("td", {}, text)));
+    const values = [one, other].map((value) => value.toFixed(digits) + unit);
+    const cells = [...values, signed(other - one, digits) + differenceUnit].map((text) => h("td", {}, text));
+    return h("tr", {}, h("th", { scope: "row" }, name), cells);
   }
 
   return {
