@@ -6,6 +6,7 @@ viewer/types.d.ts says the same to the browser.  Nothing here knows Streamlit or
 import hashlib
 import struct
 import zlib
+from pathlib import Path
 from typing import TypeAlias
 
 import msgspec
@@ -13,11 +14,13 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from demo.evaluation import ReportError, read_evaluation
 from demo.images import SAMPLES, SeismicImage
 from demo.view import ViewState
 from demo.weights import WeightsKey, find_weights
 from unet import explain, render
 from unet.model import Site
+from unet.report import CalibrationBothWays
 from unet.segmenter import Probability, Segmenter
 from unet.tiling import TILE
 
@@ -50,7 +53,8 @@ class OtherWeights(Struct, frozen=True, kw_only=True):
 class SentNetwork(Struct, frozen=True, kw_only=True):
     """What the browser knows of the network: its sites, what can be cut and what can stand in for that.
 
-    ``field`` is the side of the receptive field, ``window`` the largest side of the window, both in pixels; ``others``
+    ``field`` is the side of the receptive field, ``window`` the largest side of the window, both in pixels.
+    ``calibration`` is what its probabilities have meant on validation tiles, empty where nobody counted, and ``others``
     are all weights but these.
     """
 
@@ -60,7 +64,7 @@ class SentNetwork(Struct, frozen=True, kw_only=True):
     parameters: int
     samples: list[str]
     window: int
-    calibration: dict[str, list[dict[str, float]]]
+    calibration: CalibrationBothWays
     others: list[OtherWeights]
 
 
@@ -140,11 +144,20 @@ def make_message(
     )  # fmt: skip
     network = SentNetwork(
         sites=segmenter.model.sites(), parts=explain.parts(segmenter), samples=list(SAMPLES), window=TILE,
-        calibration={"plain": [], "tta": []}, others=_others(weights),
+        calibration=_calibration(segmenter, weights), others=_others(weights),
         field=explain.receptive_field(segmenter.model.config),
         parameters=sum(p.numel() for p in segmenter.model.parameters()),
     )  # fmt: skip
     return msgspec.structs.replace(sent, image=shown, network=network, palette=Palette())
+
+
+def _calibration(segmenter: Segmenter, weights: WeightsKey) -> CalibrationBothWays:
+    """From the report beside the weights, where that is of these tensors and of validation tiles."""
+    try:
+        found = read_evaluation(Path(weights[0]), segmenter.card)
+    except ReportError:  # the page Evaluation says why
+        found = None
+    return found.calibration_tenths if found is not None and found.split == "val" else CalibrationBothWays()
 
 
 def _others(weights: WeightsKey) -> list[OtherWeights]:
