@@ -49,7 +49,7 @@ class Weights:
             return ""
         tta = ""
         if claim.tta:
-            tta = ", with flip TTA (averaged with the mirrored image)"
+            tta = ", with flip TTA (mean with the mirrored image)"
             scores = self.card.metrics.get(claim.split, {})
             if claim.metric in scores:
                 tta += f"; without it {scores[claim.metric]:.3f}"
