@@ -92,6 +92,7 @@ class Message(Struct, frozen=True, kw_only=True):
     key: str
     threshold: float
     revision: int
+    drawn: int
     link: dict[str, str | None]
     view: ViewState | None
     chosen: float
@@ -110,6 +111,7 @@ def make_message(
     threshold: float,
     revision: int,
     link: dict[str, str | None],
+    drawn: int = 0,
     view: ViewState | None = None,
     response: Response | None = None,
     with_image: bool = True,
@@ -124,6 +126,7 @@ def make_message(
         threshold: where the handle is to stand.
         revision: changes when Python moves the threshold or the view; while it stays, the browser keeps its own.
         link: what a link to this page says of the image and the weights.
+        drawn: how often the page around the viewer was drawn; what the browser says comes with the last it heard of.
         view: the viewer's own state, to be restored with the revision.
         response: to the last request, see ``respond``.
         with_image: False where the browser has it already; it requests it if it has not.
@@ -132,8 +135,8 @@ def make_message(
         A message with the image, the network and the palette where the image is wanted or requested.
     """
     sent = Message(
-        key=key(image, probability, segmenter), threshold=threshold, revision=revision, link=link, view=view,
-        chosen=segmenter.threshold, response=response,
+        key=key(image, probability, segmenter), threshold=threshold, revision=revision, drawn=drawn, link=link,
+        view=view, chosen=segmenter.threshold, response=response,
     )  # fmt: skip
     if not (with_image or isinstance(response, ImageResponse)):
         return sent

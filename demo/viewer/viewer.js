@@ -44,8 +44,8 @@ export function view(root, packed, callbacks) {
  */
 export default function ({ parentElement, data, setStateValue, setTriggerValue }) {
   view(parentElement, data, {
-    request: (request) => setTriggerValue("request", request),
-    settled: (state) => setStateValue("view", state),
+    request: (request, drawn) => setTriggerValue("request", { ...request, drawn }),
+    settled: (state, drawn) => setStateValue("view", { ...state, drawn }),
     confirms: true,
   });
   return () => explorers.get(parentElement)?.close();
@@ -65,6 +65,7 @@ function build(root) {
   let revision = null;
   /** @type {Message["link"]} */
   let link = {};
+  let drawn = 0; // which drawing of the page the last message belongs to
   /** @type {Callbacks | null} */
   let callbacks = null;
   /** @type {Set<string>} */
@@ -111,7 +112,7 @@ function build(root) {
 
   // A page that takes long to come leaves this one standing; a request from it would blank the new one.
   const isGone = () => leaving || !box.isConnected || location.pathname !== home;
-  const requests = networkRequests(explorer, () => callbacks, isGone, tell);
+  const requests = networkRequests(explorer, (request) => callbacks?.request(request, drawn), isGone, tell);
   const { fetchMaps, fetchCuts, fetchTta, fetchUncertainty, fetchOther } = networkValues(explorer, touch);
 
   // --- State ---
@@ -199,7 +200,7 @@ function build(root) {
   /** @param {Message} message */
   function open(message) {
     const { image, network, palette, key, chosen, threshold } = message;
-    link = message.link;
+    ({ link, drawn } = message);
     if (image && network && palette && key !== explorer.image?.key) {
       explorer.image = { ...image, section: sectionOf(image.margin, image.probability.length), key, chosen };
       Object.assign(explorer, { network, palette });
@@ -240,7 +241,7 @@ function build(root) {
     const text = keptState(state);
     if ((requests.isWaiting() && !atOnce) || isGone() || text === told) return;
     told = text;
-    callbacks?.settled(JSON.parse(text));
+    callbacks?.settled(JSON.parse(text), drawn);
   }
 
   const showLink = () => writeLink(state, link, !isWhole(explorer.image, explorer.window));
