@@ -27,7 +27,7 @@ from demo.missing import SESSION_NOTE
 from demo.places import HERE
 from demo.state import PageState, SelectBox
 from demo.weights import Weights, WeightsError, WeightsKey, find_weights, open_weights
-from demo.words import SENTENCE, TITLE
+from demo.words import IMAGE_HELP, SENTENCE, TITLE, WEIGHTS_HELP
 from unet.files.images import SUFFIXES, quiet_decoders
 
 quiet_decoders()
@@ -42,11 +42,30 @@ BRAND = f"""
   .brand {{ display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 0.8rem; }}
   .brand h1 {{ padding: 0; font-size: 1.35rem; }}
   .brand p {{ margin: 0; }}
+  .unseen {{ position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }}
   [data-testid="stCaptionContainer"] {{ opacity: 0.8; }} /* Streamlit's 60 % are too pale to read */
   [data-testid="stCaptionContainer"] code {{ color: inherit; }}
   button[kind="primary"] {{ color: light-dark(#fff, #12171c); }} /* on the primary colour of either theme */
 </style>
 <header class="brand"><h1>{TITLE}</h1><p>{SENTENCE}</p></header>"""
+# On a phone Streamlit puts the pages into the sidebar, two taps away: there they stand in its header, at any place of
+# a page.  Its tools for a table would lie over the words above that.
+PHONE = """
+<style>
+  .st-key-pages { display: none; }
+  @media (max-width: 767px) {
+    .st-key-pages {
+      display: flex; flex-flow: row; justify-content: space-between; gap: 0; overflow-x: auto;
+      position: fixed; z-index: 999990; inset: 0 3rem auto; width: auto; height: 3.75rem; align-items: center;
+    }
+    .st-key-pages > * { width: auto; }
+    .st-key-pages a { min-height: 44px; padding: 0 0.35rem; }
+    .st-key-pages a span { padding: 0; }
+    .st-key-pages [data-testid="stIconMaterial"] { display: none; }
+    [data-testid="stSidebarNav"], [data-testid="stStatusWidget"] { display: none; }
+  }
+  @media (pointer: coarse) { [data-testid="stDataFrame"] { margin-top: 2.4rem; } }
+</style>"""
 
 
 @st.cache_resource(max_entries=4, show_spinner="Looking for survey tiles")
@@ -119,7 +138,7 @@ def draw_weights() -> None:
             "expected weights in weights/ or runs/, got none; run python train.py, then reload this page"
         )
     state.choose_weights(found)
-    draw_box("Weights", state.weights_box, list(found), "From weights/ and runs/; newest runs first.")
+    draw_box("Weights", state.weights_box, list(found), WEIGHTS_HELP)
     weights = found[state.weights_box.value]
     state.use_weights(weights, *open_weights(weights))
     if weights.claim:
@@ -129,7 +148,7 @@ def draw_weights() -> None:
 def draw_images(survey: Survey, stamp: object) -> None:
     """Which image to open."""
     state.choose_image(survey, stamp)
-    draw_box("Image", state.image_box, list(state.sources), "Yours, then survey tiles, then samples.")
+    draw_box("Image", state.image_box, list(state.sources), IMAGE_HELP)
     if state.link["sample"] is None:
         st.caption(f"{SESSION_NOTE} *Export* packs the session into a ZIP that opens it again.")
     state.open_image()
@@ -138,15 +157,13 @@ def draw_images(survey: Survey, stamp: object) -> None:
 # An icon from a file: Streamlit would fetch an emoji or a symbol from the network.
 st.set_page_config("Salt U-Net", page_icon=HERE / "viewer" / "icon.svg", layout="wide")
 # Not in a folder named pages: next to its main script Streamlit would start those files by themselves.
-page = st.navigation(
-    [
-        st.Page("views/explore.py", title="Explore", icon=":material/search:", default=True),
-        st.Page("views/export.py", title="Export", icon=":material/download:", url_path="take_it_away"),
-        st.Page("views/evaluation.py", title="Evaluation", icon=":material/query_stats:", url_path="how_good_is_it"),
-        st.Page("views/training.py", title="Training", icon=":material/monitoring:", url_path="training"),
-    ],
-    position="top",
-)
+pages = [
+    st.Page("views/explore.py", title="Explore", icon=":material/search:", default=True),
+    st.Page("views/export.py", title="Export", icon=":material/download:", url_path="take_it_away"),
+    st.Page("views/evaluation.py", title="Evaluation", icon=":material/query_stats:", url_path="how_good_is_it"),
+    st.Page("views/training.py", title="Training", icon=":material/monitoring:", url_path="training"),
+]
+page = st.navigation(pages, position="top")
 if "page" not in st.session_state:
     st.session_state.page = PageState.from_link(st.query_params)
 state: PageState = st.session_state.page
@@ -171,7 +188,10 @@ except WeightsError as error:  # said where a phone shows it too, which closes t
 if problems := [one for one in state.uploads.problems + state.messages if one != state.fault]:
     st.warning("\n".join(f"- {problem}" for problem in problems))
 
-st.html(BRAND + testids.SCRIPT, unsafe_allow_javascript=True)
+st.html(BRAND + PHONE + testids.SCRIPT, unsafe_allow_javascript=True)
+with st.container(key="pages"):
+    for one in pages:
+        st.page_link(one)
 state.show_page(page.url_path, st.session_state)
 # The explorer writes its address itself, because most of what it says never reaches Python.
 if page.url_path != EXPLORE or state.image is None:

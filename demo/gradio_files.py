@@ -14,9 +14,13 @@ from demo.export import png
 from unet.files.images import SUFFIXES
 
 
-def upload(label: str) -> gr.File:
-    """Where a user drops a file; a listener gets its path in Gradio's cache, which Gradio has checked."""
-    place = gr.File(label=label, file_types=list(SUFFIXES), height=150, min_width=200)
+def upload(label: str) -> gr.UploadButton:
+    """Where a user gives a file; a listener gets its path in Gradio's cache, which Gradio has checked.
+
+    A button and not Gradio's own place for files, which takes none while it holds one: the viewer hands over what is
+    dropped on it.
+    """
+    place = gr.UploadButton(label, file_types=list(SUFFIXES), size="md")
     # Its own way to that path leaves an empty temporary file behind at every request.
     place.preprocess = _path  # type: ignore[method-assign, assignment]
     return place

@@ -62,32 +62,39 @@ def wait(turns: Turns, name: str, notice: str = "") -> list[Any]:
     ]
 
 
-def take_sample(turns: Turns, sample: str) -> list[Any]:
-    """A sample takes the place of an upload: no image, no mask, ``NO_LIMITS``, and ``wait``."""
-    return [None, None, *NO_LIMITS, *wait(turns, sample)]
+def offer_images(name: str, label: str | None) -> Any:
+    """The box with the images to choose from, ``name`` chosen: an upload's comes first, then those that are there."""
+    listed = gradio_inputs.list_images(label)
+    return gr.update(choices=listed if name in listed else [name, *listed], value=name)
 
 
-def take_upload(turns: Turns, path: str, mask: str | None) -> list[Any]:
-    """An upload takes the place of the sample: no sample, the mask if named alike, ``NO_LIMITS``, and ``wait``."""
+def take_image(turns: Turns, path: str | None, name: str, label: str | None) -> list[Any]:
+    """An image of the list takes the place of an upload.
+
+    Returns:
+        No upload, no mask, ``offer_images``, ``NO_LIMITS``, and ``wait``.
+    """
+    if path is not None and name == Path(path).name:  # the upload itself: all stays as it is
+        return [gr.skip()] * (3 + len(NO_LIMITS)) + wait(turns, name)
+    return [None, None, offer_images(name, label), *NO_LIMITS, *wait(turns, name)]
+
+
+def take_upload(turns: Turns, path: str, mask: str | None, label: str | None) -> list[Any]:
+    """An upload takes the place of what was chosen: ``offer_images``, the mask if named alike, and as above."""
     name, notice = Path(path).name, ""
     if mask is not None and pairing.pair([PurePosixPath(name)], [PurePosixPath(Path(mask).name)]).unpaired:
         notice = f"{Path(mask).name}: expected a mask named as {name}, got another; drop it again if it is its truth"
         mask = None
-    return [None, mask, *NO_LIMITS, *wait(turns, name, notice)]
+    return [offer_images(name, label), mask, *NO_LIMITS, *wait(turns, name, notice)]
 
 
-def drop_upload(turns: Turns) -> list[Any]:
-    """The upload was taken back: the first sample, no mask, ``NO_LIMITS``, and ``wait``."""
-    return [FIRST_SAMPLE, None, *NO_LIMITS, *wait(turns, FIRST_SAMPLE)]
-
-
-def take_weights(turns: Turns, path: str | None, sample: str | None, label: str, revision: int) -> list[Any]:
-    """Other weights bring their threshold: that, the next revision, and ``wait``."""
+def take_weights(turns: Turns, name: str, label: str, revision: int) -> list[Any]:
+    """Other weights bring their threshold and other survey tiles: that, the next revision, those, and ``wait``."""
     try:
         threshold: Any = gradio_inputs.choose_segmenter(label).threshold
     except gradio_inputs.REFUSED:  # said instead of a result
         threshold = gr.skip()
-    return [threshold, revision + 1, *wait(turns, Path(path).name if path else sample or FIRST_SAMPLE)]
+    return [threshold, revision + 1, offer_images(name, label), *wait(turns, name)]
 
 
 def offer_limits(found: AmplitudeRange | None) -> list[Any]:
@@ -140,7 +147,7 @@ def open_message(
         ImageError, RequestError, WeightsError: something of it cannot be used.
     """
     weights = gradio_inputs.choose_weights(label)
-    image, fault = gradio_inputs.open_with_mask(path, mask, sample, gradio_inputs.choose_limits(clip, reverse))
+    image, fault = gradio_inputs.open_with_mask(path, mask, sample, label, gradio_inputs.choose_limits(clip, reverse))
     key, segmenter = open_weights(weights)
     probability = find_probability(image, segmenter, key)
     response = None

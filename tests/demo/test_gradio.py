@@ -30,7 +30,7 @@ from unet.tiling import window
 
 STOCK, LENS = open_sample("Salt stock"), open_sample("Small lens")
 IMAGE, LARGE = STOCK.pixels, np.random.default_rng(0).integers(0, 256, (150, 140), dtype=np.uint8)
-WINDOWS = pytest.mark.parametrize(("image", "top", "left"), [(IMAGE, 0, 0), (LARGE, 22, 12)], ids=["whole", "window"])
+WHOLE, WINDOW = (IMAGE, 0, 0), (LARGE, 22, 12)  # an image, top and left of what is opened of it
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def app(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("gradio")))
         app = gradio_page.build()
-        app.queue().launch(server_port=free_port(), prevent_thread_lock=True, quiet=True)
+        app.queue().launch(server_port=free_port(), prevent_thread_lock=True, quiet=True, **gradio_page.look())
         yield app
         app.close()
 
@@ -104,9 +104,11 @@ def test_amplitudes_have_limits_that_can_be_chosen(call, segmenter):
         call(amplitudes, api_name="/predict", clip_percentile=50)
 
 
-@pytest.mark.parametrize("site", ["encoder1", "bottleneck", "up2", "logits"])
-@WINDOWS
-def test_trace_gives_the_maps_themselves(call, segmenter, image, top, left, site):
+@pytest.mark.parametrize(
+    ("opened", "site"), [(WHOLE, "encoder1"), (WINDOW, "bottleneck"), (WHOLE, "up2"), (WINDOW, "logits")]
+)
+def test_trace_gives_the_maps_themselves(call, segmenter, opened, site):
+    image, top, left = opened
     maps, report = call(image, site, top, left, api_name="/trace")
     part = window(image, top, left)
     np.testing.assert_array_equal(maps, segmenter.trace(part).crop(site))
@@ -119,9 +121,12 @@ def test_trace_gives_the_maps_themselves(call, segmenter, image, top, left, site
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(("cuts", "fill"), [(["skip2", "bottleneck"], "mean"), (["skip1"], "Small lens"), ([], "zero")])
-@WINDOWS
-def test_ablate_cuts_as_explain_does(call, segmenter, image, top, left, cuts, fill):
+@pytest.mark.parametrize(
+    ("opened", "cuts", "fill"),
+    [(WHOLE, ["skip2", "bottleneck"], "mean"), (WINDOW, ["skip1"], "Small lens"), (WHOLE, [], "zero")],
+)
+def test_ablate_cuts_as_explain_does(call, segmenter, opened, cuts, fill):
+    image, top, left = opened
     mask, report = call(image, cuts[::-1], fill, 0.3, top=top, left=left, api_name="/ablate")
     part = window(image, top, left)
     table = explain.cut_table(segmenter, part, find_fill(fill, part.shape))
@@ -137,9 +142,9 @@ def test_ablate_cuts_as_explain_does(call, segmenter, image, top, left, cuts, fi
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("samples", [0, 3])
-@WINDOWS
-def test_explain_pixel_gives_the_influence_and_its_boxes(call, segmenter, image, top, left, samples):
+@pytest.mark.parametrize(("opened", "samples"), [(WHOLE, 0), (WINDOW, 3)])
+def test_explain_pixel_gives_the_influence_and_its_boxes(call, segmenter, opened, samples):
+    image, top, left = opened
     heat, report = call(image, 40 + top, 52 + left, 2, 3, samples, top=top, left=left, api_name="/explain_pixel")
     part, box = window(image, top, left), (40, 52, 2, 3)
     found = explain.explain_pixel(segmenter, part, box, samples)
@@ -200,10 +205,25 @@ def test_every_file_is_in_gradios_cache_and_will_be_deleted(call, app):
 # --- The page -----------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def page(app, browser):
-    with visited(browser, app.local_url) as page:
+@pytest.fixture(scope="module")
+def shared_page(app, browser):
+    with visited(browser, app.local_url, "sample=Salt+stock") as page:
         yield page
+
+
+@pytest.fixture
+def page(shared_page, segmenter):
+    """The page with the sample Salt stock, whatever the tests before did."""
+    choose(shared_page, "Salt stock")
+    expect_readout(shared_page, "salt")
+    set_threshold(shared_page, segmenter.threshold)
+    expect_readout(shared_page, says(segmenter, STOCK))
+    return shared_page
+
+
+def choose(page, name):
+    page.get_by_role("combobox", name="Image").click()
+    page.get_by_test_id("dropdown-option").get_by_text(name).click()
 
 
 def says(segmenter, image):
@@ -212,7 +232,6 @@ def says(segmenter, image):
 
 @pytest.mark.browser
 def test_the_page_shows_the_evaluation_and_the_image_stays_in_sight(page, segmenter):
-    expect_readout(page, says(segmenter, STOCK))
     weights = find_weights()[0]
     evaluated = read_evaluation(weights.path, weights.card)
     expect(page.get_by_text("Flip TTA adds" if evaluated else "Nobody has evaluated")).to_be_visible()
@@ -244,25 +263,24 @@ def test_an_upload_with_its_mask_and_a_sample_after_it(page, segmenter):
     expect_readout(page, says(segmenter, LENS))
     expect(page.get_by_test_id("salt-scores")).to_be_hidden()
     page.wait_for_url(lambda url: "sample=" not in url)  # an upload cannot travel
-    upload(page, ("mask.png", png(LENS.truth)), which=-1)
+    upload(page, ("mask.png", png(LENS.truth)), which=1)
     expect(page.get_by_test_id("salt-scores")).to_contain_text("IoU")
-    page.get_by_role("combobox", name="Sample").click()
-    page.get_by_test_id("dropdown-option").get_by_text("Salt stock").click()
+    choose(page, "Salt stock")
     expect_readout(page, says(segmenter, STOCK))
     expect(page.get_by_text("lens.png")).to_have_count(0)
     expect_link(page, "sample", "Salt stock")
-    upload(page, ("lens.png", png(LENS.pixels)))
-    expect_readout(page, says(segmenter, LENS))
-    page.get_by_role("button", name="Clear").first.click()
-    expect_readout(page, says(segmenter, STOCK))
-    expect(page.get_by_role("combobox", name="Sample")).to_have_value("Salt stock")
+    for name, image in (("lens.png", LENS), ("stock.png", STOCK)):  # one after the other, as they are dropped
+        upload(page, (name, png(image.pixels)))
+        expect_readout(page, says(segmenter, image))
+        expect(page.get_by_role("combobox", name="Image")).to_have_value(name)
 
 
 @pytest.mark.browser
 def test_a_refused_image_shows_its_reason_and_no_result(page, segmenter):
-    expect_readout(page, says(segmenter, STOCK))
-    page.get_by_text("Files to download").click()
-    page.get_by_role("button", name="Mask of this image").click()
+    button = page.get_by_role("button", name="Mask of this image")
+    if not button.is_visible():
+        page.get_by_text("Files to download").click()
+    button.click()
     mask = page.get_by_role("img", name="Mask").or_(page.locator("img[src*='image.png']"))
     expect(mask.first).to_be_visible()
     upload(page, ("<b>broken.png", b"no image"))
@@ -271,7 +289,7 @@ def test_a_refused_image_shows_its_reason_and_no_result(page, segmenter):
     expect(page.get_by_test_id("salt-readout")).to_be_hidden()
     expect(mask).to_have_count(0)  # it is of the image before
     page.wait_for_url(lambda url: "sample=" not in url)
-    page.get_by_role("button", name="Clear").first.click()
+    choose(page, "Salt stock")
     expect_readout(page, says(segmenter, STOCK))
     expect(page.get_by_text("No result.")).to_have_count(0)
     expect_link(page, "sample", "Salt stock")
@@ -290,8 +308,7 @@ def test_what_was_chosen_last_is_shown_however_long_the_one_before_takes(page, s
     upload(page, ("large.png", png(LARGE)))
     expect(page.get_by_text("Looking for salt in large.png")).to_be_visible()
     expect(page.get_by_test_id("salt-readout")).to_be_hidden()
-    page.get_by_role("combobox", name="Sample").click()
-    page.get_by_test_id("dropdown-option").get_by_text("Small lens").click()
+    choose(page, "Small lens")
     expect_readout(page, says(segmenter, LENS))
     goes_on.set()
     page.wait_for_timeout(2000)
@@ -318,8 +335,9 @@ def test_a_mask_that_cannot_be_used_is_named_and_the_image_is_shown_without_it(t
 
 @pytest.mark.parametrize(("mask", "kept"), [("lens.png", True), ("lens_mask.png", True), ("other.png", False)])
 def test_another_image_keeps_a_mask_of_its_name_only(mask, kept):
-    sample, left, *_, notice = gradio_result.take_upload(gradio_result.Turns(), "/x/lens.png", f"/y/{mask}")[:8]
-    assert (sample, left) == (None, f"/y/{mask}" if kept else None)
+    box, left, *_, notice = gradio_result.take_upload(gradio_result.Turns(), "/x/lens.png", f"/y/{mask}", None)[:8]
+    assert (box["value"], box["choices"][0]) == ("lens.png", "lens.png")
+    assert left == (f"/y/{mask}" if kept else None)
     assert ("other.png: expected a mask named as lens.png" in notice) == (not kept)
 
 
@@ -327,7 +345,7 @@ def test_weights_that_cannot_be_used_show_their_reason_and_no_result(two_weights
     (two_weights / "second.safetensors").write_bytes(b"other tensors")
     label = find_weights()[1].label
     turns = gradio_result.Turns()
-    gradio_result.take_weights(turns, None, "Salt stock", label, 1)
+    gradio_result.take_weights(turns, "Salt stock", label, 1)
     caption, viewer, *_ = gradio_result.show(turns, None, None, "Salt stock", label, None, 1, None, False)
     assert "No result. second: expected the tensors its card was written for" in caption
     assert (viewer["elem_classes"], viewer["value"]) == ("refused", "")
