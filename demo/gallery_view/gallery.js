@@ -89,7 +89,8 @@ function build(root) {
     // What a second network was chosen for.
     if (other !== data.other && data.other !== null) [order, reversed] = ["disagreement", false];
     other = data.other;
-    const names = Object.keys(ORDERS).filter((name) => data.rows.some((row) => /** @type {any} */ (row)[name] !== null));
+    const isKnown = (/** @type {string} */ name) => data.rows.some((row) => /** @type {any} */ (row)[name] !== null);
+    const names = Object.keys(ORDERS).filter(isKnown);
     if (!names.includes(order)) order = "name";
     select.replaceChildren(...names.map((name) => new Option(ORDERS[name], name, false, name === order)));
     list.replaceChildren();

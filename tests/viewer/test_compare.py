@@ -137,3 +137,20 @@ def test_the_difference_lies_over_the_image_until_no_second_network_is_chosen(pa
     page.evaluate("explorer.other = null; explorer.set({ other: null }); touch('otherWeights')")
     page.wait_for_function("explorer.state.overlay === null")
     assert state(page, "answer") == ""
+
+
+def test_an_answer_is_of_the_threshold_of_now_or_goes(page):
+    show(page)
+    choose(page)
+    change(page, threshold=0.3)
+    area = 100 * metrics.mask(FIRST, 0.3).mean()
+    assert state(page, "answer").startswith(f"salt-unet calls {area:.1f} % salt")
+    page.evaluate("document.querySelector('.compare').hidden = true")
+    change(page, threshold=0.6)
+    assert state(page, "answer") == ""
+    page.evaluate("document.querySelector('.compare').hidden = false")
+    change(page, tab="compare")
+    area = 100 * metrics.mask(FIRST, 0.6).mean()
+    assert state(page, "answer").startswith(f"salt-unet calls {area:.1f} % salt")
+    change(page, answer="Another panel's.", threshold=0.7)
+    assert state(page, "answer") == "Another panel's."

@@ -78,7 +78,7 @@ export function comparePanel(host, explorer) {
   function draw() {
     clearTimeout(timer);
     const { image, other, palette, weights, state: { threshold } } = explorer;
-    if (!other || host.hidden) return;
+    if (!other || host.hidden) return; // it may have been closed while a hand rested
     const start = performance.now();
     const predictions = [
       { probability: image.probability, threshold },
@@ -91,12 +91,13 @@ export function comparePanel(host, explorer) {
     table.show(comparison, words(comparison));
     if (drawn !== other) {
       drawn = other;
-      difference.show(image.probability, other.probability, { top: 0, left: 0, height: image.height, width: image.width });
+      const { height, width } = image;
+      difference.show(image.probability, other.probability, { top: 0, left: 0, height, width });
     }
     const [first, second] = comparison.alone.map((count) => plural(count, "pixel"));
     difference.describe(`Salt only for the first: ${first}; only for the second: ${second}.`);
     sentence = answerWords(comparison, other);
-    answer.give(other.name, sentence);
+    answer.give(question(), sentence);
     cost = performance.now() - start;
   }
 
@@ -106,6 +107,8 @@ export function comparePanel(host, explorer) {
     if (cost <= COMPARE_FRAME) draw();
     else timer = setTimeout(draw, COMPARE_PAUSE);
   }
+
+  const question = () => (explorer.state.other ? `${explorer.state.other} ${own.checked}` : "");
 
   /** How much of the section the two masks share: all of it only where no pixel differs. @param {Comparison} comparison */
   function agreement({ alone: [first, second] }) {
@@ -127,11 +130,12 @@ export function comparePanel(host, explorer) {
   return function update(has) {
     difference.follow();
     if (has("image")) offer();
-    const fresh = has("image", "otherWeights", "tab");
-    if (fresh || has("threshold", "tta", "cuts", "random")) show();
-    if (fresh) draw();
-    else if (has("threshold")) drawSoon();
-    if (!explorer.other) sentence = "";
-    if (has("answer", "otherWeights", "image")) answer.give(explorer.state.other ?? "", sentence);
+    const isNew = has("image", "other", "otherWeights");
+    if (isNew || has("threshold", "tta", "cuts", "random")) show();
+    const isSeen = !host.hidden && explorer.other;
+    if (!isSeen && (isNew || has("threshold"))) sentence = "";
+    if (isSeen && (isNew || has("tab"))) draw();
+    else if (isSeen && has("threshold")) drawSoon();
+    if (isNew || has("answer", "threshold")) answer.give(question(), sentence);
   };
 }
