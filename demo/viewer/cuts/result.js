@@ -1,5 +1,6 @@
 // The chosen cut against the whole network: numbers, and where the probability changed.
 
+import { conditionWords } from "../lib/answer.js";
 import { comparePredictions, comparisonTable } from "../lib/comparison.js";
 import { differenceMap } from "../lib/difference.js";
 import { fixed, plural } from "../lib/format.js";
@@ -24,17 +25,11 @@ export function cutResult(explorer, ready) {
 
   const gone = () => explorer.network.parts.filter((name) => explorer.state.cuts.includes(name));
 
-  /** How the compared probabilities are not those of the image. */
-  function conditions() {
-    const { random, tta } = explorer.state;
-    return (random ? ", with random weights" : "") + (tta ? ", without flip TTA" : "");
-  }
-
   function cutWords() {
-    const { state: { fill }, image, window } = explorer, names = gone();
+    const { state, state: { fill }, image, window } = explorer, names = gone();
     const instead = { zero: "zero", mean: "the mean of each channel" }[fill] ?? `what ${fill} has`;
     return `${names.join(", ")} cut, ${instead} in ${names.length > 1 ? "their" : "its"} place`
-      + partWords(image, window) + conditions();
+      + partWords(image, window) + conditionWords(state);
   }
 
   /** @param {Comparison} comparison */
@@ -42,7 +37,8 @@ export function cutResult(explorer, ready) {
     const [whole, cut] = areas.map((area) => 100 * area), change = fixed(Math.abs(cut - whole), 1);
     const size = Number(change) === 0 ? "no change" : `${change} points ${cut < whole ? "less" : "more"}`;
     const where = isWhole(explorer.image, explorer.window) ? "" : " in the opened part";
-    return `Without ${gone().join(", ")}${conditions()}: salt ${cut.toFixed(1)} % instead of ${whole.toFixed(1)} %${where}, ${size}.`;
+    const what = `Without ${gone().join(", ")}${conditionWords(explorer.state)}`;
+    return `${what}: salt ${cut.toFixed(1)} % instead of ${whole.toFixed(1)} %${where}, ${size}.`;
   }
 
   return {
