@@ -243,6 +243,8 @@ export interface CutTable extends Size {
 /** What all panels share.  Image, network, palette, window and shown are there before a panel is built. */
 export interface Explorer {
   readonly state: ViewState;
+  /** The name of the chosen weights. */
+  readonly weights: string;
   image: OpenImage;
   network: Network;
   palette: Palette;

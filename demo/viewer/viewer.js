@@ -5,6 +5,7 @@
 import { PATIENCE, networkRequests } from "./requests.js";
 import { START, fittingState, keptState, stateOfLink, writeLink } from "./state.js";
 import { clamp, isWhole } from "./lib/region.js";
+import { comparePanel } from "./compare/compare.js";
 import { curvesPanel } from "./image/curves.js";
 import { cutsPanel } from "./cuts/cuts.js";
 import { fromBase64, unpack } from "./lib/pack.js";
@@ -83,6 +84,7 @@ function build(root) {
   /** @type {Explorer} */
   const explorer = {
     get state() { return state; },
+    get weights() { return link.weights ?? ""; },
     image: absent, network: absent, palette: absent, window: absent, shown: absent,
     maps: null, cuts: null, cutsError: null, tta: null, uncertainty: null, other: null, otherError: null,
     set, say, cutIndex, open: openTab,
@@ -160,6 +162,7 @@ function build(root) {
       imagePanel(hosts.image, explorer), curvesPanel(hosts.curves, explorer), networkPanel(hosts.network, explorer),
       tabs.update, mapsPanel(panelHosts.maps, explorer), cutsPanel(panelHosts.cut, explorer),
       pixelPanel(panelHosts.why, explorer), valuesPanel(panelHosts.values, explorer),
+      comparePanel(panelHosts.compare, explorer),
     ];
     for (const update of panels) update((...names) => names.some((name) => before.has(name)));
   }
