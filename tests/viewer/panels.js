@@ -21,7 +21,7 @@ window.start = (text) => {
     for (const key of keys) changed.add(key);
   };
   const explorer = window.explorer = {
-    state, image, network, palette, window: part, maps: null, cuts: null, cutsError: null,
+    state, weights: "salt-unet", image, network, palette, window: part, maps: null, cuts: null, cutsError: null,
     set(changes, { settled = true } = {}) {
       calls.push({ ...changes, settled });
       explorer.state = { ...explorer.state, ...changes };

@@ -14,7 +14,7 @@ from unet import render
 
 HERE = Path(__file__).parent
 EXPORTS = """
-export { imagePanel, curvesPanel, cutsPanel, pixelPanel };
+export { imagePanel, comparePanel, curvesPanel, cutsPanel, pixelPanel };
 export { averagePrecision, confusion, countAbove, iou, sectionOf, thresholdCurves };
 export { comparePredictions, gaussianBlur, resolveMap };"""
 STATE = {
