@@ -269,3 +269,15 @@ def test_what_changed_beside_a_page_is_seen():
     boxes = ({state.image_box.key: "b"}, {state.weights_box.key: "v"})
     for change in (*boxes, {"uploads": FILES[:1]}, {"masks": FILES[:1]}):
         assert state.has_changed_beside_page(before | change)
+
+
+def test_a_viewer_that_does_not_know_the_page_shows_that_it_may_be_incomplete():
+    state = run(PageState())
+    state.show_page("", {})
+    for hear in (state.take_request, state.follow_viewer):
+        hear({"drawn": state.drawn})
+        assert not state.may_be_incomplete()
+        hear({"drawn": state.drawn - 1})
+        assert state.may_be_incomplete()
+        state.show_page("", {})  # which draws it again
+        assert not state.may_be_incomplete()

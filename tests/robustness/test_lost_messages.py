@@ -43,11 +43,12 @@ def test_a_page_is_drawn_again_where_the_viewer_has_not_heard_of_it(
     path, wire = tmp_path / "dome.png", LossyWire()
     cv2.imwrite(str(path), section(3_200_000_000)[0])
     page = browser.new_context(viewport=WIDE).new_page()
+    expect.set_options(timeout=1000 * PATIENCE)
     page.set_default_timeout(1000 * PATIENCE)
     page.route_web_socket("**/_stcore/stream", wire.connect)
     page.goto(streamlit.address)
     block = page.get_by_test_id("site-decoder1")
-    expect(block).not_to_have_attribute("aria-busy", "true", timeout=1000 * PATIENCE)
+    expect(block).not_to_have_attribute("aria-busy", "true")
     wire.loses = True
     page.locator(".st-key-uploads input[type=file]").set_input_files(path)
     while not wire.lost_page.is_set():
@@ -55,5 +56,5 @@ def test_a_page_is_drawn_again_where_the_viewer_has_not_heard_of_it(
     wire.loses = False
     block.click()
     expect(page.get_by_text("dome.png · 101 × 101 pixels")).to_be_visible()
-    expect(page.get_by_test_id("salt-viewer")).to_have_attribute("aria-label", re.compile("^dome.png,"), timeout=1000 * PATIENCE)
+    expect(page.get_by_test_id("salt-viewer")).to_have_attribute("aria-label", re.compile("^dome.png,"))
     page.context.close()
