@@ -45,6 +45,7 @@ BRAND = f"""
   .unseen {{ position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }}
   [data-testid="stCaptionContainer"] {{ opacity: 0.8; }} /* Streamlit's 60 % are too pale to read */
   [data-testid="stCaptionContainer"] code {{ color: inherit; }}
+  [data-testid="stMarkdownContainer"] code {{ font-size: 0.87em; }} /* never below 11 px */
   button[kind="primary"] {{ color: light-dark(#fff, #12171c); }} /* on the primary colour of either theme */
 </style>
 <header class="brand"><h1>{TITLE}</h1><p>{SENTENCE}</p></header>"""
@@ -60,8 +61,7 @@ PHONE = """
     }
     .st-key-pages > * { width: auto; }
     .st-key-pages a { min-height: 44px; padding: 0 0.35rem; }
-    .st-key-pages a span { padding: 0; }
-    .st-key-pages [data-testid="stIconMaterial"] { display: none; }
+    .st-key-pages a > span:first-child { display: none; } /* the icon */
     [data-testid="stSidebarNav"], [data-testid="stStatusWidget"] { display: none; }
   }
   @media (pointer: coarse) { [data-testid="stDataFrame"] { margin-top: 2.4rem; } }
@@ -188,7 +188,9 @@ except WeightsError as error:  # said where a phone shows it too, which closes t
 if problems := [one for one in state.uploads.problems + state.messages if one != state.fault]:
     st.warning("\n".join(f"- {problem}" for problem in problems))
 
-st.html(BRAND + PHONE + testids.SCRIPT, unsafe_allow_javascript=True)
+# The explorer has no room for its name, which a screen reader looks for all the same.
+name = f'<h2 class="unseen">{page.title}</h2>' if page.url_path == EXPLORE else ""
+st.html(BRAND + name + PHONE + testids.SCRIPT, unsafe_allow_javascript=True)
 with st.container(key="pages"):
     for one in pages:
         st.page_link(one)
