@@ -100,9 +100,9 @@ def served(front: Literal["streamlit", "gradio"], checkout: Path = ROOT) -> Iter
 
 @contextmanager
 def visited(
-    browser: Browser, address: str, query: str = "", viewport: dict[str, int] = WIDE, **context: Any
+    browser: Browser, address: str, query: str = "sample=Salt+stock", viewport: dict[str, int] = WIDE, **context: Any
 ) -> Iterator[Page]:
-    """A new page that shows an image; a script error fails the test.
+    """A new page that shows an image, by default the first sample also where survey tiles are; a script error fails.
 
     ``page.sent`` holds when it sent something to the server, in seconds of ``time.monotonic``.
     """
