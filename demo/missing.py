@@ -24,7 +24,7 @@ def weights(asker: str, name: str) -> str:
 
 def other_weights(name: str) -> str:
     """Second weights, to compare with, that are not here."""
-    return f"Second weights: expected weights that are here, got {name}; no disagreement is shown or exported"
+    return f"Second weights: expected weights that are here, got {name}; nothing is compared"
 
 
 def same_weights(name: str) -> str:

@@ -69,12 +69,14 @@ class Wanted:
         image: the name of an image, which comes before ``upload``.
         asker: who asks for it.
         weights: the weights.
+        other: the name of the weights beside them.
     """
 
     upload: str | None = None
     image: str | None = None
     asker: str = missing.LINK
     weights: WantedWeights | None = None
+    other: str | None = None
 
 
 def refuse(label: str) -> SeismicImage:
@@ -139,7 +141,7 @@ class PageState:
     def from_link(cls, query: Mapping[str, str]) -> "PageState":
         """The memory of a new session, which a link may ask for a sample, weights and a threshold."""
         state = cls()
-        state._wanted.image = query.get("sample")
+        state._wanted.image, state._wanted.other = query.get("sample"), query.get("other")
         if "weights" in query:
             state._wanted.weights = WantedWeights(query["weights"], None)
         if "upload" in query:
@@ -178,6 +180,7 @@ class PageState:
         if changed := changes(session.view):
             self.say(missing.whole_network(literal(changed)))
         self._wanted.weights = WantedWeights(session.weights.name, session.weights.sha256)
+        self._wanted.other = None if session.view is None else session.view.other
         self._wanted_threshold, self.view = session.threshold, session.view
         self.revision += 1
 
@@ -202,6 +205,9 @@ class PageState:
             self.weights_box.value = label
         if self.weights_box.value not in found:
             self.weights_box.value = next(iter(found))
+        other = self._wanted.other
+        if other is not None and all(weights.name != other for weights in found.values()):
+            self.say(missing.other_weights(literal(other[:LONGEST_TEXT])))
 
     def _find_weights(self, found: Mapping[str, Weights], wanted: WantedWeights) -> str | None:
         """The label of the wanted weights, those of the same tensors first."""

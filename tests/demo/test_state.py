@@ -111,6 +111,17 @@ def test_other_weights_bring_their_threshold_and_those_written_anew_do_not():
     assert (state.weights.name, state.threshold) == ("first", 0.45)
 
 
+def test_second_weights_that_are_not_here_are_said_where_a_link_or_a_session_names_them():
+    said = missing.other_weights("`gone`")
+    assert run(PageState.from_link({"other": "gone"})).messages == [said]
+    assert run(PageState.from_link({"other": "second"})).messages == []
+    state = PageState()
+    state.reopen_session(msgspec.structs.replace(session(), view=ViewState(other="gone")), {})
+    assert said in run(state).messages
+    state.choose()
+    assert said not in run(state).messages
+
+
 def test_an_upload_is_opened_when_it_arrives_and_a_sample_when_it_is_gone():
     state = run(PageState(), *FILES)
     assert (state.image.name, state.image.truth) == ("a.png", None)
