@@ -61,6 +61,9 @@ def open_link(request: gr.Request) -> tuple[Any, str, float | None, int, str]:
     label = next((label for label, weights in found.items() if weights.name == name), None)
     if name is not None and label is None:
         notices.append(missing.weights(missing.LINK, name[: explorer.LONGEST_WORD]))
+    other = request.query_params.get("other")
+    if other is not None and all(weights.name != other for weights in found.values()):
+        notices.append(missing.other_weights(other[: explorer.LONGEST_WORD]))
     label = label or next(iter(found))
     if sample is None or not (sample in SAMPLES or gradio_inputs.find_tile(sample, label)):
         if sample is not None:
