@@ -29,9 +29,16 @@ STYLE = """
   font-size: var(--text-sm);
 }
 .gradio-container .sidebar input { padding-right: 1.75rem; text-overflow: ellipsis; } /* before the arrow */
-.gradio-container :is(button, input, textarea):focus-visible {
+.gradio-container .sidebar button.md::before { content: "↥"; margin-right: 0.5rem; }
+.gradio-container :is(button, input:not([role="combobox"]), textarea):focus-visible {
   outline: 2px solid var(--color-accent);
   outline-offset: 1px;
+}
+.gradio-container footer .divider { display: none; } /* between one thing and nothing */
+@media (pointer: coarse) { /* a finger's width */
+  .gradio-container.gradio-container .sidebar .toggle-button { width: 2.75rem; height: 2.75rem; }
+  .gradio-container .sidebar:not(.open) ~ .block .brand { padding-left: 2.75rem; }
+  .gradio-container :is(button.md, button.lg, .tab-container button) { min-height: 2.75rem; }
 }
 @media (max-width: 768px) {
   .gradio-container .main.fillable { padding: 12px; }
@@ -57,10 +64,14 @@ def theme() -> gr.themes.ThemeClass:
         block_title_text_size="*text_sm",
         block_title_text_weight="400",
         button_border_width="1px",
+        button_large_text_size="*text_md",
         button_large_text_weight="400",
+        button_medium_text_size="*text_sm",
         button_medium_text_weight="400",
+        checkbox_border_radius="3px",
         input_border_width="1px",
         input_padding="6px 10px",
+        input_text_size="*text_sm",
         layout_gap="0.9rem",
         prose_header_text_weight="700",
     )

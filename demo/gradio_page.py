@@ -131,9 +131,9 @@ def build() -> gr.Blocks:
     with (page := gr.Blocks(title=TITLE, fill_width=True, analytics_enabled=False, delete_cache=(3600, 86_400))):
         with gr.Sidebar(width=280):
             sample = gr.Dropdown(list(SAMPLES), label="Image", info=IMAGE_HELP, value=FIRST_SAMPLE)
-            image = upload("Your image")
+            image_button, image = upload("Your image")
             gr.Markdown(f"Up to {LARGEST_UPLOAD} MB. {missing.SESSION_NOTE}", elem_classes="caption")
-            mask = upload("Its ground-truth mask")
+            mask_button, mask = upload("Its ground-truth mask")
             gr.Markdown("Every value but 0 is salt.", elem_classes="caption")
             weights = gr.Dropdown(list(found), label="Weights", info=WEIGHTS_HELP, value=next(iter(found)))
             claim = gr.Markdown(elem_classes="caption")
@@ -156,9 +156,7 @@ def build() -> gr.Blocks:
         host, load = '<div class="viewer-host"></div>', f"const script = {json.dumps(bundle.script())};{LOAD_VIEWER}"
         viewer = gr.HTML(None, html_template=host, js_on_load=load, apply_default_css=False, container=False)
         gr.Markdown(PROBABILITY_NOTE)
-        gr.Markdown("## Evaluation")
-        summary = gr.Markdown()
-        with gr.Accordion("Files to download; the same for programs", open=False):
+        with gr.Accordion("Export: files to download, the same for programs", open=False):
             gr.Markdown(
                 "Every button is an endpoint as well: *Use via API* below shows how to call it. An image larger than "
                 "128 pixels a side is opened in a window from *Top* and *Left* on."
@@ -173,7 +171,10 @@ def build() -> gr.Blocks:
                 site = gr.Dropdown(sites, value="bottleneck", label="Place in the network", allow_custom_value=True)
                 trace_button = gr.Button("Maps of this place", variant="primary")
                 with gr.Row():
-                    traced = [gr.File(label="Maps", interactive=False), gr.JSON(label="What was found")]
+                    traced = [
+                        gr.File(label="Maps", interactive=False, min_width=280),
+                        gr.JSON(label="What was found", min_width=280),
+                    ]
             with gr.Tab("Cuts"):
                 cuts = gr.CheckboxGroup([*sorted({site.name for site in cuttable}), "bottleneck"], label="Cut")
                 fill = gr.Dropdown(["zero", "mean", *SAMPLES], value="zero", label="In their place")
@@ -187,6 +188,8 @@ def build() -> gr.Blocks:
                     samples = gr.Number(most, label="Noisy copies", precision=0, minimum=0, maximum=most)
                 explain_button = gr.Button("What this pixel depends on", variant="primary")
                 explained = result("Influence")
+        gr.Markdown("## Evaluation")
+        summary = gr.Markdown()
 
         revision = gr.State(0)  # raised whenever Python moves the viewer's threshold
         turns = gr.State(gradio_result.Turns())
@@ -206,12 +209,18 @@ def build() -> gr.Blocks:
         for taken, function, given, moved in (
             (weights.input, gradio_result.take_weights, [sample, weights, revision], [threshold, revision, sample]),
             (sample.input, gradio_result.take_image, [image, sample, weights], [image, mask, sample, *chosen]),
-            (image.upload, gradio_result.take_upload, [image, mask, weights], [sample, mask, *chosen]),
+            (
+                image_button.upload,
+                gradio_result.take_uploads,
+                [image_button, mask, weights],
+                [image, mask, sample, *chosen],
+            ),
         ):
             waiting = taken(function, [turns, *given], [*moved, *place], trigger_mode="multiple", **private)
             waiting.then(**shown)
         raised = threshold.input(lambda number: number + 1, revision, revision, trigger_mode="always_last", **private)
-        for changed in (raised.then, mask.upload, reverse.input):
+        masked = mask_button.upload(lambda paths: paths[0], mask_button, mask, trigger_mode="always_last", **private)
+        for changed in (raised.then, masked.then, reverse.input):
             changed(**shown)
         for changed in (stretch.input, share.input):
             clipped = changed(

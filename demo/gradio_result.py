@@ -18,6 +18,7 @@ from demo.process import give_memory_back
 from demo.weights import open_weights
 from unet.amplitude import CLIP
 from unet.data import pairing
+from unet.files.images import ImageError
 
 FIRST_SAMPLE = next(iter(SAMPLES))
 NO_LIMITS = [None, CLIP, False]  # what is chosen of the limits of another image: no share of samples, slider, polarity
@@ -79,13 +80,44 @@ def take_image(turns: Turns, path: str | None, name: str, label: str | None) -> 
     return [None, None, offer_images(name, label), *NO_LIMITS, *wait(turns, name)]
 
 
-def take_upload(turns: Turns, path: str, mask: str | None, label: str | None) -> list[Any]:
-    """An upload takes the place of what was chosen: ``offer_images``, the mask if named alike, and as above."""
+def take_uploads(turns: Turns, paths: list[str], mask: str | None, label: str | None) -> list[Any]:
+    """An upload takes the place of what was chosen, alone or with its mask.
+
+    Returns:
+        The upload, the mask that came with it or ``mask`` if that is named alike, and all else as above.
+    """
+    path, own_mask, others = choose_pair(paths)
     name, notice = Path(path).name, ""
-    if mask is not None and pairing.pair([PurePosixPath(name)], [PurePosixPath(Path(mask).name)]).unpaired:
+    if others:
+        notice = f"expected one image and its mask, got {len(paths)} files; {name} is open, give the others one by one"
+    if own_mask is None and mask is not None and not _are_named_alike(path, mask):
         notice = f"{Path(mask).name}: expected a mask named as {name}, got another; drop it again if it is its truth"
         mask = None
-    return [offer_images(name, label), mask, *NO_LIMITS, *wait(turns, name, notice)]
+    return [path, own_mask or mask, offer_images(name, label), *NO_LIMITS, *wait(turns, name, notice)]
+
+
+def choose_pair(paths: list[str]) -> tuple[str, str | None, list[str]]:
+    """Of files that came at once an image, its mask where that is among them, and the others.
+
+    The mask of ``x.png`` is ``x_mask.png``, or another file of its name that has no more than two values.
+    """
+    beside = pairing.masks_beside([PurePosixPath(Path(path).name) for path in paths])  # each is in a folder of its own
+    named_masks = {paths[index] for index in beside}
+    masks = [path for path in paths if len(paths) > 1 and (path in named_masks or _is_like_mask(path))]
+    first = next((path for path in paths if path not in masks), paths[0])
+    mask = next((path for path in masks if path != first and _are_named_alike(first, path)), None)
+    return first, mask, [path for path in paths if path not in (first, mask)]
+
+
+def _are_named_alike(image: str, mask: str) -> bool:
+    return not pairing.pair([PurePosixPath(Path(image).name)], [PurePosixPath(Path(mask).name)]).unpaired
+
+
+def _is_like_mask(path: str) -> bool:
+    try:
+        return gradio_inputs.open_image(path, None, None).is_like_mask
+    except ImageError:
+        return False
 
 
 def take_weights(turns: Turns, name: str, label: str, revision: int) -> list[Any]:

@@ -243,7 +243,7 @@ def test_the_page_shows_the_evaluation_and_the_image_stays_in_sight(page, segmen
     expect(page.get_by_test_id("salt-viewer")).to_be_in_viewport()
     # The form follows the viewer's threshold, and moves nothing back.
     set_threshold(page, 0.59)
-    page.get_by_text("Files to download").click()
+    page.get_by_text("files to download").click()
     expect(page.get_by_role("spinbutton", name="Threshold", exact=True).last).to_have_value("0.59")
     expect_readout(page, "threshold 0.59")
 
@@ -279,7 +279,7 @@ def test_an_upload_with_its_mask_and_a_sample_after_it(page, segmenter):
 def test_a_refused_image_shows_its_reason_and_no_result(page, segmenter):
     button = page.get_by_role("button", name="Mask of this image")
     if not button.is_visible():
-        page.get_by_text("Files to download").click()
+        page.get_by_text("files to download").click()
     button.click()
     mask = page.get_by_role("img", name="Mask").or_(page.locator("img[src*='image.png']"))
     expect(mask.first).to_be_visible()
@@ -335,10 +335,34 @@ def test_a_mask_that_cannot_be_used_is_named_and_the_image_is_shown_without_it(t
 
 @pytest.mark.parametrize(("mask", "kept"), [("lens.png", True), ("lens_mask.png", True), ("other.png", False)])
 def test_another_image_keeps_a_mask_of_its_name_only(mask, kept):
-    box, left, *_, notice = gradio_result.take_upload(gradio_result.Turns(), "/x/lens.png", f"/y/{mask}", None)[:8]
-    assert (box["value"], box["choices"][0]) == ("lens.png", "lens.png")
+    taken = gradio_result.take_uploads(gradio_result.Turns(), ["/x/lens.png"], f"/y/{mask}", None)
+    image, left, box, *_, notice = taken[:9]
+    assert (image, box["value"], box["choices"][0]) == ("/x/lens.png", "lens.png", "lens.png")
     assert left == (f"/y/{mask}" if kept else None)
     assert ("other.png: expected a mask named as lens.png" in notice) == (not kept)
+
+
+@pytest.mark.parametrize(
+    ("given", "image", "mask", "others"),
+    [
+        (["a.png"], "a.png", None, []),
+        (["a_mask.png", "a.png"], "a.png", "a_mask.png", []),
+        (["truth/b.png", "b.png"], "b.png", "truth/b.png", []),  # of one name; the first has two values
+        (["truth/b.png", "a.png"], "a.png", None, ["truth/b.png"]),
+        (["a.png", "b.png"], "a.png", None, ["b.png"]),
+        (["truth/b.png"], "truth/b.png", None, []),
+    ],
+)
+def test_of_files_given_at_once_an_image_and_its_mask_are_taken(tmp_path, given, image, mask, others):
+    (tmp_path / "truth").mkdir()
+    for name, array in (("a.png", LENS.pixels), ("a_mask.png", LENS.truth), ("b.png", STOCK.pixels)):
+        (tmp_path / name).write_bytes(png(array))
+    (tmp_path / "truth" / "b.png").write_bytes(png(STOCK.truth))
+    found = gradio_result.choose_pair([str(tmp_path / name) for name in given])
+    expected = str(tmp_path / image), mask and str(tmp_path / mask), [str(tmp_path / name) for name in others]
+    assert found == expected
+    notice = gradio_result.take_uploads(gradio_result.Turns(), [str(tmp_path / name) for name in given], None, None)[8]
+    assert ("expected one image and its mask, got 2 files" in notice) == bool(others)
 
 
 def test_weights_that_cannot_be_used_show_their_reason_and_no_result(two_weights):
