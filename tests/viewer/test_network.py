@@ -398,10 +398,12 @@ def test_cuts_and_pixels_are_what_the_network_says(page, segmenter):
             cell.to_contain_text(f"salt {100 * mask.mean():.1f} %")
             cell.to_have_attribute("title", f"IoU {metrics.iou(metrics.confusion(mask, stock.truth)):.2f}")
     found = explain.explain_pixel(segmenter, stock.grey, box)
-    words = [f"{h} × {w}" for *_, h, w in (explain.influence_box(found.influence, box, share) for share in (0.9, 0.5))]
+    (*_, rows, columns), (*_, height, width) = (
+        explain.influence_box(found.influence, box, share) for share in (0.9, 0.5)
+    )
     for text in (
         f"Row 50, column 40: probability {found.probability:.2f}",
-        f"90 % of the influence comes from {words[0]} pixels (rows × columns), 50 % from {words[1]}.",
+        f"90 % of the influence comes from {rows} rows × {columns} columns, 50 % from {height} × {width}.",
     ):
         expect(page.get_by_test_id("pixel-why")).to_contain_text(text)
 
