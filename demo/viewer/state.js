@@ -85,7 +85,8 @@ export function fittingState({ state, image, network: { sites, parts, samples, o
     fill: ["zero", "mean", ...samples].includes(state.fill) ? state.fill : "zero",
     pixel: state.pixel && inside(state.pixel) ? state.pixel : null,
     box: state.box && isBoxInside(state.box) ? state.box : null,
-    window: fits ? state.window : [last[0] >> 1, last[1] >> 1],
+    // Of an image that is opened whole nothing is kept: its 0 and 0 would be the corner of a larger one.
+    window: !last.some(Boolean) ? null : fits ? state.window : [last[0] >> 1, last[1] >> 1],
     truth: state.truth && Boolean(image.truth),
     other: others.some(({ name }) => name === state.other) ? state.other : null,
     tab: TABS.some(({ name }) => name === state.tab) ? state.tab : START.tab,

@@ -137,12 +137,18 @@ def test_escape_leaves_one_thing_after_the_other(page):
     expect(page.get_by_test_id("why-value")).to_contain_text("probability")
     page.get_by_test_id("over-image").check()
     page.keyboard.press("s")
+
+    def is_seen(tab, testid):
+        page.get_by_test_id(f"tab-{tab}").click()
+        settle(page)
+        return page.get_by_test_id(testid).is_visible()
+
     is_open = {
         "overlay": lambda: page.get_by_test_id("salt-overlay").is_visible(),
         "swipe": lambda: page.get_by_test_id("salt-swipe").is_visible(),
-        "pixel": lambda: page.get_by_test_id("pixel-why").is_visible(),
-        "map": lambda: page.get_by_test_id("chosen-map").is_visible(),
-        "block": lambda: page.get_by_test_id("tiles").is_visible(),
+        "pixel": lambda: is_seen("why", "pixel-why"),
+        "map": lambda: is_seen("maps", "chosen-map"),
+        "block": lambda: is_seen("maps", "tiles"),
         "cut": lambda: page.get_by_test_id("site-skip1").get_attribute("aria-pressed") == "true",
     }
     for number in range(len(is_open) + 1):
@@ -200,6 +206,7 @@ def test_a_large_image_opens_with_a_window(page):
     probability, part = segmenter.probability(large.grey), (slice(21, 149), slice(11, 139))
     probability[part] = segmenter.trace(large.grey[part], {"skip1": 0.0}).probability
     expect_texts(page, "salt", readout=f"salt {100 * np.mean(probability > 0.4):.1f} %")
+    page.get_by_text("The opened part of this large image").click()
     page.get_by_test_id("salt-window-row").fill("42")
     page.keyboard.press("Enter")
     page.wait_for_function("requests.at(-1).window[0] === 42")

@@ -10,6 +10,7 @@ import { MARK_COLOR, imageMarks } from "./marks.js";
 /** @import { Sight } from "./sight.js" */
 
 const HATCH = 11; // CSS pixels from one line to the next along a row
+const SQUARE = 8; // CSS pixels a side from which on a pixel of a large image is drawn as a square
 
 /**
  * @param {HTMLCanvasElement} canvas
@@ -33,8 +34,11 @@ export function imageDrawing(canvas, explorer, sight, painting, opened) {
     context.drawImage(source, (left - sight.column) * scale, (top - sight.row) * scale, width * scale, height * scale);
   }
 
-  /** @param {OffscreenCanvas} source */
-  const drawWhole = (source) => drawRegion(source, { ...explorer.image, top: 0, left: 0 }, sight.scale() < 1);
+  /** Of a large image one sees what it shows, of a tile its pixels. @param {OffscreenCanvas} source */
+  function drawWhole(source) {
+    const smooth = sight.scale() < (opened.isPart() ? SQUARE * sight.unit : 1);
+    drawRegion(source, { ...explorer.image, top: 0, left: 0 }, smooth);
+  }
 
   /** Lines over the pixels of a class. @param {number} kind */
   function hatch(kind) {
