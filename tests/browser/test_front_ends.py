@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 
 from demo.detection import detect
 from demo.images import open_sample
+from demo.words import SENTENCE, TITLE
 from tests.browser import pages
 from tests.demo.files import npy
 from tests.servers import PHONE, visited
@@ -16,6 +17,20 @@ from unet.margin import margin
 
 pytestmark = pytest.mark.browser
 STOCK = open_sample("Salt stock")
+# What is drawn at a hundred pixels says which typeface it is, whatever its files are called.
+LOOK = """sentence => {
+  const parts = [...document.querySelectorAll("*")]
+    .flatMap((one) => [one, ...one.shadowRoot?.querySelectorAll("*") ?? []]);
+  const find = (selector) => parts.find((part) => part.matches(selector));
+  const shown = ["header.brand h1", "header.brand p", ".salt-viewer", "[role=combobox]"];
+  const pen = document.createElement("canvas").getContext("2d");
+  return shown.map((selector) => {
+    const part = find(selector), { color, fontFamily, fontSize, fontWeight } = getComputedStyle(part);
+    pen.font = `${fontWeight} 100px ${fontFamily}`;
+    const accent = getComputedStyle(find(".salt-viewer")).getPropertyValue("--accent");
+    return { selector, color, fontSize, fontWeight, accent, width: Math.round(pen.measureText(sentence).width / 50) };
+  });
+}"""
 
 
 @pytest.fixture(scope="module", params=["streamlit", "gradio"])
@@ -93,6 +108,27 @@ def test_a_reader_scrolls_past_the_image_and_nothing_hides_it(browser, address):
         bottom = sum(one.bounding_box()["y"] + one.bounding_box()["height"] for one in header.all())
         box = canvas.bounding_box()
         assert bottom <= box["y"] <= page.viewport_size["height"] - box["height"]
+
+
+def test_both_front_ends_look_alike(browser, streamlit, gradio):
+    """The same names in the same order, in the same typeface and colours, light and dark."""
+    found = {}
+    for scheme in ("light", "dark"):
+        for server in (streamlit, gradio):
+            with visited(browser, server.address, "sample=Salt+stock", color_scheme=scheme) as page:
+                looks = page.evaluate(LOOK, SENTENCE)
+                text = page.inner_text("body")
+            names = (
+                "Image",
+                r"Your images?",
+                r"(?:Its|Their) ground-truth masks?",
+                "Weights",
+                TITLE,
+                re.escape(SENTENCE),
+            )
+            assert re.search(".*?".join(names), text, re.DOTALL)
+            assert looks == found.setdefault(scheme, looks)
+    assert found["light"] != found["dark"]
 
 
 def test_by_keyboard_alone(browser, address):
