@@ -47,7 +47,7 @@ export function mapsPanel(host, explorer) {
   const close = h("button", {
     class: "quiet close", "aria-label": "Close", title: "Close", onclick: () => explorer.set({ layer: null, channel: null }),
   }, "×");
-  const what = h("p", { class: "note" });
+  const what = h("p", { class: "note what" });
   const level = h("div", { class: "row level", role: "group", "aria-label": "Blocks of this level" });
   const sort = h(
     "select", { "data-testid": "sort", onchange: () => explorer.set({ sort: sort.value }) },
@@ -56,12 +56,12 @@ export function mapsPanel(host, explorer) {
   const shared = checkbox("shared", (checked) => explorer.set({ shared: checked }));
   const ramp = h("canvas", { "aria-hidden": "true" });
   const lowest = h("span"), highest = h("span");
-  const controls = h("div", { class: "row" }, h("label", {}, "Sort", sort), h("label", {}, shared, "One scale"));
+  const controls = h("div", { class: "row controls" }, h("label", {}, "Sort", sort), h("label", {}, shared, "One scale"));
   const legend = h("span", { class: "legend" }, lowest, ramp, highest);
   const status = h("p", { class: "note status", "data-testid": "maps-status" });
   const progress = h("progress", { "aria-label": "Effects measured", "data-testid": "effects-progress" });
   const stop = h("button", { "data-testid": "effects-stop", onclick: () => explorer.set({ sort: "number" }) }, "Stop");
-  const measuring = h("div", { class: "row", hidden: true }, progress, stop);
+  const measuring = h("div", { class: "row measuring", hidden: true }, progress, stop);
   const sight = h("div", { class: "sight" }, tiles.box, chosen.box);
   const opened = h(
     "div", { class: "opened" }, h("div", { class: "row head" }, title, controls, close),
