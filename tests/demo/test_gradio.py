@@ -250,9 +250,10 @@ def test_the_page_shows_the_evaluation_and_the_image_stays_in_sight(page, segmen
 
 @pytest.mark.browser
 def test_a_link_that_says_nothing_here_gets_a_sentence(app, browser, segmenter):
-    with visited(browser, app.local_url, "sample=%3Cb%3Emine.png&weights=gone&threshold=much") as page:
+    with visited(browser, app.local_url, "sample=%3Cb%3Emine.png&weights=gone&other=lost&threshold=much") as page:
         expect_readout(page, f"threshold {segmenter.threshold:.2f}")
-        for said in (missing.image("The link", "<b>mine.png"), missing.weights("The link", "gone")):
+        gone = missing.weights("The link", "gone"), missing.other_weights("lost")
+        for said in (missing.image("The link", "<b>mine.png"), *gone):
             expect(page.get_by_text(said)).to_be_visible()
         expect(page.get_by_text("The link: expected a threshold from 0 to 1, got much;")).to_be_visible()
 
