@@ -78,7 +78,7 @@ def explore(image: SeismicImage) -> None:
     )
     state.sent = key
     viewer(key="viewer", data=messages.pack(message), on_request_change=take_request, on_view_change=take_view)
-    give_memory_back()  # the response is on its way
+    give_memory_back()
 
 
 # Streamlit fades what is being run anew; here everything stays right while the network is asked.
