@@ -197,6 +197,8 @@ def test_the_answer_is_of_this_cut_at_this_threshold(page):
     assert state(page, "answer") == sentence(2, "skip2", 0.5)
     change(page, threshold=0.83)
     assert state(page, "answer") == sentence(2, "skip2", 0.83)
+    change(page, threshold=1)
+    assert state(page, "answer") == "Without skip2: salt stays 0.0 %."
     change(page, answer="decoder2 is open.")  # of another panel, to another question
     change(page, threshold=0.5)
     assert state(page, "answer") == "decoder2 is open."

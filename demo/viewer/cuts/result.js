@@ -3,7 +3,7 @@
 import { conditionWords } from "../lib/answer.js";
 import { comparePredictions, comparisonTable } from "../lib/comparison.js";
 import { differenceMap } from "../lib/difference.js";
-import { fixed, plural } from "../lib/format.js";
+import { plural } from "../lib/format.js";
 import { h } from "../lib/dom.js";
 import { isWhole, partWords } from "../lib/region.js";
 
@@ -34,11 +34,13 @@ export function cutResult(explorer, ready) {
 
   /** @param {Comparison} comparison */
   function answer({ areas }) {
-    const [whole, cut] = areas.map((area) => 100 * area), change = fixed(Math.abs(cut - whole), 1);
-    const size = Number(change) === 0 ? "no change" : `${change} points ${cut < whole ? "less" : "more"}`;
-    const where = isWhole(explorer.image, explorer.window) ? "" : " in the opened part";
+    const [whole, cut] = areas.map((area) => (100 * area).toFixed(1));
     const what = `Without ${gone().join(", ")}${conditionWords(explorer.state)}`;
-    return `${what}: salt ${cut.toFixed(1)} % instead of ${whole.toFixed(1)} %${where}, ${size}.`;
+    const where = isWhole(explorer.image, explorer.window) ? "" : " in the opened part";
+    if (whole === cut) return `${what}: salt stays ${whole} %${where}.`;
+    const points = 100 * Math.abs(areas[1] - areas[0]), change = points < 0.05 ? "under 0.1" : points.toFixed(1);
+    const direction = areas[1] < areas[0] ? "less" : "more";
+    return `${what}: salt ${cut} % instead of ${whole} %${where}, ${change} points ${direction}.`;
   }
 
   return {
