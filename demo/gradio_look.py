@@ -34,11 +34,12 @@ STYLE = """
   outline: 2px solid var(--color-accent);
   outline-offset: 1px;
 }
+.gradio-container .block:not(.gr-accordion):has(.empty):has(> .wrap.hide) { display: none; } /* nothing is asked for */
 .gradio-container footer .divider { display: none; } /* between one thing and nothing */
-@media (pointer: coarse) { /* a finger's width */
-  .gradio-container.gradio-container .sidebar .toggle-button { width: 2.75rem; height: 2.75rem; }
-  .gradio-container .sidebar:not(.open) ~ .block .brand { padding-left: 2.75rem; }
-  .gradio-container :is(button.md, button.lg, .tab-container button) { min-height: 2.75rem; }
+@media (pointer: coarse) { /* 44 pixels: a finger's width */
+  .gradio-container.gradio-container .sidebar .toggle-button { width: 44px; height: 44px; }
+  .gradio-container .sidebar:not(.open) ~ .block .brand { padding-left: 44px; }
+  .gradio-container :is(button.md, button.lg, .tab-container button) { min-height: 44px; }
 }
 @media (max-width: 768px) {
   .gradio-container .main.fillable { padding: 12px; }
