@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Request
 
 ROOT = Path(__file__).parents[1]
 START = 180  # seconds until a server must answer: a first start on a busy machine
@@ -109,8 +109,13 @@ def visited(
     page = browser.new_context(viewport=viewport, **context).new_page()
     page.set_default_timeout(1000 * PATIENCE)
     page.sent = []
+
+    def requested(request: Request) -> None:
+        if request.resource_type in ("fetch", "xhr"):  # not a script or a font that the page loads for itself
+            page.sent.append(time.monotonic())
+
     page.on("websocket", lambda socket: socket.on("framesent", lambda _: page.sent.append(time.monotonic())))
-    page.on("request", lambda _: page.sent.append(time.monotonic()))
+    page.on("request", requested)
     errors = []
     page.on("pageerror", lambda error: errors.append(error))
     try:

@@ -22,8 +22,9 @@ def wait_for_network(page):
 
 
 def wait_for_silence(page, seconds=1):
-    """Waits until the page has nothing more to tell the server."""
-    while not page.sent or time.monotonic() - page.sent[-1] < seconds:
+    """Waits until the page has nothing more to tell the server, which has answered all."""
+    answering = page.locator("[data-test-script-state=running]")  # of Streamlit
+    while not page.sent or time.monotonic() - page.sent[-1] < seconds or answering.count():
         page.wait_for_timeout(100)
 
 
