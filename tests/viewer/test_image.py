@@ -204,7 +204,7 @@ def test_the_uncertainty_is_the_spread_on_a_scale_of_a_round_end(page):
     grey, probability, _ = panel.QUARTERS
     panel.show(page, grey, probability, state={"opacity": 1})
     chip = page.get_by_test_id("salt-chip")
-    expect(page.get_by_text("what the network calls salt")).to_be_visible()
+    expect(chip.get_by_text("what the network calls salt")).to_be_visible()
     expect(page.get_by_text("probability of salt")).to_be_hidden()
     page.get_by_test_id("uncertainty").check(force=True)
     expect(chip).to_contain_text("The spread of the probability is computed")

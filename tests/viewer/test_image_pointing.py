@@ -133,6 +133,11 @@ def test_the_window_of_a_large_image_is_moved_by_hand_and_by_number(page):
     grey, probability = rng.integers(0, 90, (200, 300), np.uint8), rng.random((200, 300), np.float32)
     panel.show(page, grey, probability, state={"window": [10, 20], "threshold": 1})
     page.get_by_text("The opened part of this large image").click()
+    wide, viewer = page.get_by_test_id("salt-wide"), page.locator(".salt-viewer")
+    for is_wide in (True, False):
+        wide.click()
+        expect(wide).to_have_attribute("aria-pressed", str(is_wide).lower())
+        expect(viewer).to_have_class("salt-viewer wide" if is_wide else "salt-viewer")
     rows, columns = (page.get_by_role("spinbutton", name=f"First {name} of the window") for name in ("row", "column"))
     expect(rows).to_have_value("10")
     expect(columns).to_have_attribute("max", "172")
@@ -155,6 +160,7 @@ def test_the_window_of_a_large_image_is_moved_by_hand_and_by_number(page):
     assert state(page, "window") == [0, 0]
     panel.show(page, grey[:100, :100], probability[:100, :100])
     expect(page.get_by_role("spinbutton", name="First row of the window")).to_be_hidden()
+    expect(wide).to_be_hidden()
 
 
 def test_a_click_asks_why_and_opens_the_part_around_it(page):
@@ -255,3 +261,11 @@ def test_a_phone_taps_pinches_and_scrolls_past(browser):
         fingers("End")
         assert page.evaluate("scrollY") > 100
         assert state(page, "box") is None
+
+        # The page passes under the image, and what is brought into sight knows how much of it is covered.
+        page.evaluate("scrollTo(0, document.querySelector('.toolbar').getBoundingClientRect().bottom + scrollY + 60)")
+        stage = page.locator(".stage").bounding_box()
+        assert stage["y"] == pytest.approx(0, abs=0.5)
+        assert stage["height"] <= 0.43 * 844
+        covered = page.locator(".salt-viewer").evaluate("(viewer) => viewer.style.getPropertyValue('--stage')")
+        assert float(covered.removesuffix("px")) == pytest.approx(stage["height"], abs=1)

@@ -3,71 +3,55 @@
 /** @import { Explorer } from "../types.js" */
 /** @import { ImageElements } from "./elements.js" */
 
-const UNFOLDING = 3000; // ms until an uploader that was folded away is there
-const TAKER = ":scope > input[type=file]:not([data-testid$=upload-button])"; // Gradio's buttons are no place to drop on
-const FOLDED_AWAY = "[data-testid=stExpandSidebarButton]"; // on a phone Streamlit has its uploaders behind this button
-const FOLD_AWAY = "[data-testid=stSidebarCollapseButton] button";
-
 /** @param {ImageElements} elements @param {Explorer} explorer */
 export function fileDropping({ host, browse, dropping }, explorer) {
   const listening = new AbortController();
 
-  /** @returns {HTMLInputElement | undefined} */
+  /**
+   * The first of the page; it is in the document also while it is folded away, as on a phone.
+   * @returns {HTMLInputElement | undefined}
+   */
   function uploader() {
     /** @type {NodeListOf<HTMLInputElement>} */
     const inputs = document.querySelectorAll("input[type=file]");
     return [...inputs].find((input) => !input.closest(".salt-viewer"));
   }
 
-  /** @returns {Promise<HTMLInputElement | undefined>} */
-  async function unfoldedUploader() {
-    const button = document.querySelector(FOLDED_AWAY);
-    if (!(button instanceof HTMLElement)) return undefined;
-    button.click();
-    for (const end = Date.now() + UNFOLDING; !uploader() && Date.now() < end;) {
-      await new Promise((done) => setTimeout(done, 50));
-    }
-    return uploader();
-  }
-
   /** @param {FileList} files */
-  async function hand(files) {
+  function hand(files) {
     if (!files.length) return;
-    const transfer = new DataTransfer();
-    for (const file of files) transfer.items.add(file);
-    const atHand = uploader(), input = atHand ?? await unfoldedUploader();
+    const input = uploader();
     if (!input) {
       explorer.set({ answer: "Nothing on this page takes files." }, { settled: false });
       return;
     }
+    const transfer = new DataTransfer(); // a list of its own: what a drop or an input holds may be emptied
+    for (const file of files) transfer.items.add(file);
     input.files = transfer.files;
     for (const type of ["input", "change"]) input.dispatchEvent(new Event(type, { bubbles: true }));
-    const fold = document.querySelector(FOLD_AWAY);
-    if (!atHand && fold instanceof HTMLElement) fold.click(); // what was opened is what there is to see
   }
 
-  browse.addEventListener("change", async () => {
-    const { files } = browse;
-    if (files) await hand(files);
+  browse.addEventListener("change", () => {
+    if (browse.files) hand(browse.files);
     browse.value = ""; // the same file may be chosen again
   });
 
-  /** Whether a part of the page takes what is dropped on it. @param {DragEvent} event */
+  /** Whether a part of the page takes itself what is dropped on it. @param {DragEvent} event */
   const hasTaker = (event) => event.composedPath().some((part) =>
-    part instanceof Element && !host.contains(part) && part.querySelector(TAKER));
+    part instanceof Element && !host.contains(part) && part.querySelector(":scope > input[type=file]"));
 
   /** @param {DragEvent} event */
   function follow(event) {
-    if (!host.isConnected) listening.abort();
-    else if (event.dataTransfer?.types.includes("Files")) {
-      const { type } = event;
-      dropping.hidden = type === "drop" || hasTaker(event) || (type === "dragleave" && !event.relatedTarget);
-      if (type === "dragleave" || hasTaker(event)) return;
-      event.preventDefault(); // this, too, is a place to drop
-      if (type !== "drop") return;
-      event.stopImmediatePropagation();
-      hand(event.dataTransfer.files);
-    }
+    if (!host.isConnected) return listening.abort();
+    if (!event.dataTransfer?.types.includes("Files")) return;
+    const { type } = event, isElsewhere = hasTaker(event);
+    const hasLeft = type === "dragleave" && !event.relatedTarget; // the page, not one of its elements
+    dropping.hidden = type === "drop" || isElsewhere || hasLeft;
+    if (type === "dragleave" || isElsewhere) return;
+    event.preventDefault(); // this, too, is a place to drop
+    if (type !== "drop") return;
+    event.stopImmediatePropagation();
+    hand(event.dataTransfer.files);
   }
 
   const { signal } = listening;

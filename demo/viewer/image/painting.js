@@ -54,11 +54,12 @@ export function imagePainting(explorer) {
    * @param {number} alpha
    */
   function paintScale(values, { top, left, height, width }, limit, alpha) {
-    const { palette: { sequential }, image } = explorer, bytes = bitmap.data;
+    const { palette: { sequential }, image: { grey, width: step } } = explorer, bytes = bitmap.data;
+    const factor = 255 / limit;
     for (let row = 0, i = 0; row < height; row++) {
-      let pixel = (top + row) * image.width + left;
+      let pixel = (top + row) * step + left;
       for (const end = pixel + width; pixel < end; pixel++, i++) {
-        const j = 4 * pixel, k = 3 * Math.round((255 * values[i]) / limit), value = image.grey[pixel];
+        const j = 4 * pixel, k = 3 * Math.round(factor * values[i]), value = grey[pixel];
         bytes[j] = value + alpha * (sequential[k] - value);
         bytes[j + 1] = value + alpha * (sequential[k + 1] - value);
         bytes[j + 2] = value + alpha * (sequential[k + 2] - value);
