@@ -34,6 +34,7 @@ STYLE = """
   outline: 2px solid var(--color-accent);
   outline-offset: 1px;
 }
+.gradio-container input[type="range"] { --neutral-200: var(--border-color-primary); } /* the unfilled part */
 .gradio-container .block:not(.gr-accordion):has(.empty):has(> .wrap.hide) { display: none; } /* nothing is asked for */
 .gradio-container footer .divider { display: none; } /* between one thing and nothing */
 @media (pointer: coarse) { /* 44 pixels: a finger's width */

@@ -27,7 +27,7 @@ RESULTS = 8  # parts of the page with what an endpoint found
 STYLE = """
 .gradio-container .waiting { visibility: hidden; }
 .gradio-container .refused { display: none; }
-.gradio-container .html-container > [role="alert"] { border-left: 3px solid #d55e00; padding: 6px 12px; }
+.gradio-container .html-container [role="alert"] { border-left: 3px solid #d55e00; padding: 6px 12px; }
 """
 
 

@@ -3,6 +3,7 @@
 from functools import partial
 from pathlib import Path
 from threading import Event
+from types import SimpleNamespace
 
 import cv2
 import gradio as gr
@@ -14,12 +15,12 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from playwright.sync_api import expect
 
-from demo import gradio_page, gradio_result, missing
+from demo import gradio_inputs, gradio_page, gradio_result, missing
 from demo.detection import detect
 from demo.evaluation import how_to_evaluate, meaning, read_evaluation
 from demo.explorer import find_fill
 from demo.gradio_endpoints import ablate, explain_pixel, predict, trace
-from demo.images import open_sample
+from demo.images import SAMPLES, open_sample
 from demo.weights import find_weights
 from tests.browser.pages import expect_link, expect_readout, set_threshold, upload
 from tests.demo import test_evaluation
@@ -375,6 +376,24 @@ def test_weights_that_cannot_be_used_show_their_reason_and_no_result(two_weights
     assert "No result. second: expected the tensors its card was written for" in caption
     assert (viewer["elem_classes"], viewer["value"]) == ("refused", "")
     assert str(two_weights) not in caption
+
+
+def test_survey_tiles_come_before_the_samples_and_open_with_their_truth(checkout, tgs):
+    test_evaluation.save(checkout / "weights" / "small.safetensors")
+    (checkout / "data").mkdir()
+    tgs.rename(checkout / "data" / "tgs-salt")
+    listed = gradio_inputs.list_images(None)
+    assert (len(listed), listed[8:]) == (8 + len(SAMPLES), list(SAMPLES))
+    for name in (listed[0], "Survey tile 07"):  # a link may name one that is not listed
+        box, *_, notice = gradio_page.open_link(SimpleNamespace(query_params={"sample": name}))
+        assert (box["value"], notice) == (name, "")
+        assert {name, *listed} == set(box["choices"])
+        image = gradio_inputs.open_image(None, name, None)
+        mask = checkout / "data" / "tgs-salt" / "train" / "masks" / f"{image.name}.png"
+        np.testing.assert_array_equal(image.truth, cv2.imread(str(mask), cv2.IMREAD_GRAYSCALE) > 0)
+    box, *_, notice = gradio_page.open_link(SimpleNamespace(query_params={"sample": "Survey tile 99"}))
+    assert box["value"] == listed[0]
+    assert "got Survey tile 99" in notice
 
 
 def test_the_evaluation_is_summed_up(checkout):
