@@ -46,6 +46,9 @@ BRAND = f"""
   [data-testid="stCaptionContainer"] {{ opacity: 0.8; }} /* Streamlit's 60 % are too pale to read */
   [data-testid="stCaptionContainer"] code {{ color: inherit; }}
   [data-testid="stMarkdownContainer"] code {{ font-size: 0.87em; }} /* never below 11 px */
+  .js-plotly-plot :is(.xtick, .ytick, .x2tick, .y2tick) text, .js-plotly-plot [class*="title"] {{
+    fill: currentColor !important; fill-opacity: 0.8 !important; /* as pale otherwise */
+  }}
   button[kind="primary"] {{ color: light-dark(#fff, #12171c); }} /* on the primary colour of either theme */
 </style>
 <header class="brand"><h1>{TITLE}</h1><p>{SENTENCE}</p></header>"""
