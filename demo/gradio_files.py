@@ -33,8 +33,9 @@ def result(label: str) -> list[gr.Image | gr.JSON]:
     """Where an endpoint's image and its numbers are shown, side by side."""
     with gr.Row():
         # Not Gradio's third button, which sends the image to somebody else's server.
-        buttons = ["download", "fullscreen"]
-        image = gr.Image(label=label, format="png", interactive=False, buttons=buttons, min_width=280)
+        image = gr.Image(
+            label=label, format="png", interactive=False, buttons=["download", "fullscreen"], min_width=280
+        )
         image.postprocess = _send  # type: ignore[method-assign, assignment]
         return [image, gr.JSON(label="What was found", min_width=280)]
 

@@ -3,6 +3,9 @@
 /** @import { Explorer } from "../types.js" */
 /** @import { ImageElements } from "./elements.js" */
 
+// Gradio's buttons, too, have an input, but take nothing that is dropped on them.
+const TAKER = ":scope > input[type=file]:not([data-testid$=upload-button])";
+
 /** @param {ImageElements} elements @param {Explorer} explorer */
 export function fileDropping({ host, browse, dropping }, explorer) {
   const listening = new AbortController();
@@ -38,7 +41,7 @@ export function fileDropping({ host, browse, dropping }, explorer) {
 
   /** Whether a part of the page takes itself what is dropped on it. @param {DragEvent} event */
   const hasTaker = (event) => event.composedPath().some((part) =>
-    part instanceof Element && !host.contains(part) && part.querySelector(":scope > input[type=file]"));
+    part instanceof Element && !host.contains(part) && part.querySelector(TAKER));
 
   /** @param {DragEvent} event */
   function follow(event) {
