@@ -209,17 +209,17 @@ def test_the_uncertainty_is_the_spread_on_a_scale_of_a_round_end(page):
     page.get_by_test_id("uncertainty").check(force=True)
     expect(chip).to_contain_text("The spread of the probability is computed")
     spread = np.full((32, 32), 0.04, np.float32)
-    spread[20:, 20:] = 0.15  # the scale ends at 0.2
+    spread[20:, 20:] = 0.18  # the scale ends at 0.2
     page.evaluate(
         "(text) => { explorer.uncertainty = decode(text); touch('uncertainty'); }",
         encode({"height": 32, "width": 32, "spread": spread.ravel()}),
     )
-    wanted = render.SEQUENTIAL[np.rint(255 * np.array([0.04, 0.15]) / 0.2).astype(int)]
+    wanted = render.SEQUENTIAL[np.rint(255 * np.array([0.04, 0.18]) / 0.2).astype(int)]
     panel.expect_colors(page, [(4, 4), (28, 28)], grey.shape, wanted)
     expect(chip).to_contain_text(re.compile(r"what the network calls salt\s*0\s*0\.2\s*spread of the probability"))
     assert panel.has_color(page, list(render.SALT), 0.3, 0.49, 0.3, 0.02)  # salt as a contour
     change(page, hover=[28, 28])
-    expect_texts(page, "salt", cursor="probability 0.00, spread 0.150")
+    expect_texts(page, "salt", cursor="probability 0.00, spread 0.180")
     change(page, cuts=["skip1"])
     expect_texts(page, "salt", altered="The uncertainty is that of the network without cuts.")
     panel.pick(page, "Heat map")
