@@ -127,7 +127,7 @@ def by_python(segmenter: Segmenter, path: Path, number: int) -> Texts:
     found = explain.explain_pixel(segmenter, image, box)
     _, _, height, width = explain.influence_box(found.influence, box, 0.9)
     whole = detect(segmenter.probability(image), segmenter.threshold).sentence
-    return Texts(whole, table, detections[1 << number % 4].sentence, f"comes from {height} x {width} pixels")
+    return Texts(whole, table, detections[1 << number % 4].sentence, f"comes from {height} rows × {width} columns")
 
 
 async def visit(browser: Browser, address: str, images: Sequence[tuple[int, Path, Texts]]) -> None:
@@ -144,6 +144,7 @@ async def visit(browser: Browser, address: str, images: Sequence[tuple[int, Path
         await page.locator(UPLOADER).set_input_files(file)
         await expect(viewer).to_have_attribute("aria-label", re.compile(f"^{name},"))
         await expect(readout).to_have_text(texts.whole)
+        await page.get_by_test_id("tab-cut").click()
         await expect(page.locator(".cut-salt")).to_have_text(texts.table)
         await page.get_by_test_id(f"toggle-skip{1 + number % 4}").click()
         await expect(readout).to_have_text(texts.cut)
@@ -152,8 +153,9 @@ async def visit(browser: Browser, address: str, images: Sequence[tuple[int, Path
         await viewer.click(position={"x": (column + 0.5) * zoom, "y": (row + 0.5) * zoom})
         await expect(page.get_by_test_id("why-value")).to_contain_text(f"Row {row}, column {column}")
         await expect(page.get_by_test_id("why-sentence")).to_contain_text(texts.pixel)
-        await page.get_by_test_id("cut-none").click()
         await page.get_by_test_id("why-forget").click()
+        await page.get_by_test_id("tab-cut").click()
+        await page.get_by_test_id("cut-none").click()
     await page.context.close()
     assert errors == []
 
