@@ -37,10 +37,10 @@ EXPLORE = ""  # the path of the default page
 # What this is, on every page; below it the pages begin, with less air than Streamlit leaves for a header.
 BRAND = f"""
 <style>
-  .stMainBlockContainer {{ padding: 3.9rem 1.5rem 1.5rem; max-width: 110rem; }}
+  .stMainBlockContainer {{ padding: 4.2rem 1.5rem 1.5rem; max-width: 110rem; }}
   .stMain .stVerticalBlock {{ gap: 0.6rem; }}
   .brand {{ display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 0.8rem; }}
-  .brand h1 {{ padding: 0; font-size: 1.35rem; }}
+  .brand h1 {{ margin: 0; padding: 0; font-size: 1.35rem; line-height: 1.3; }}
   .brand p {{ margin: 0; }}
   .unseen {{ position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }}
   [data-testid="stCaptionContainer"] {{ opacity: 0.8; }} /* Streamlit's 60 % are too pale to read */
@@ -51,7 +51,7 @@ BRAND = f"""
   }}
   button[kind="primary"] {{ color: light-dark(#fff, #12171c); }} /* on the primary colour of either theme */
 </style>
-<header class="brand"><h1>{TITLE}</h1><p>{SENTENCE}</p></header>"""
+<div class="brand"><h1>{TITLE}</h1><p>{SENTENCE}</p></div>"""
 # On a phone Streamlit puts the pages into the sidebar, two taps away: there they stand in its header, at any place of
 # a page.  Its tools for a table would lie over the words above that.
 PHONE = """

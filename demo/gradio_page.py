@@ -138,7 +138,7 @@ def build() -> gr.Blocks:
             weights = gr.Dropdown(list(found), label="Weights", info=WEIGHTS_HELP, value=next(iter(found)))
             claim = gr.Markdown(elem_classes="caption")
         gr.HTML(
-            f'<header class="brand"><h1>{TITLE}</h1><p>{SENTENCE}</p></header>',
+            f'<div class="brand"><h1>{TITLE}</h1><p>{SENTENCE}</p></div>',
             apply_default_css=False,
             container=False,
         )
