@@ -22,7 +22,7 @@ LOOK = """sentence => {
   const parts = [...document.querySelectorAll("*")]
     .flatMap((one) => [one, ...one.shadowRoot?.querySelectorAll("*") ?? []]);
   const find = (selector) => parts.find((part) => part.matches(selector));
-  const shown = ["header.brand h1", "header.brand p", ".salt-viewer", "[role=combobox]"];
+  const shown = [".brand h1", ".brand p", ".salt-viewer", "[role=combobox]"];
   const pen = document.createElement("canvas").getContext("2d");
   return shown.map((selector) => {
     const part = find(selector), { color, fontFamily, fontSize, fontWeight } = getComputedStyle(part);
