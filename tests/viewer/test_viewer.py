@@ -160,23 +160,22 @@ def test_escape_leaves_one_thing_after_the_other(page):
     expect(page.get_by_role("dialog")).to_be_hidden()
 
 
-@pytest.mark.parametrize("height", [1000, 600])
-def test_under_a_header_that_stays_nothing_is_hidden(page, height):
+@pytest.mark.parametrize("width", [1400, 700])
+def test_under_a_header_that_stays_nothing_is_hidden(page, width):
     open_viewer(page)
-    page.set_viewport_size({"width": 1400, "height": height})
+    page.set_viewport_size({"width": width, "height": 1000})
     page.evaluate("document.body.prepend(Object.assign(document.createElement('header'), {style:"
                   "'position: fixed; z-index: 9; inset: 0 0 auto; height: 57px; background: #fff'}))")  # fmt: skip
-    page.evaluate("dispatchEvent(new Event('resize'))")
+    page.evaluate("document.body.style.paddingTop = '57px'; dispatchEvent(new Event('resize'))")
     page.evaluate("scrollTo(0, document.documentElement.scrollHeight / 2)")
     settle(page)
-    image, panel = page.get_by_test_id("salt-viewer"), page.locator(".salt-viewer .image")
-    assert image.bounding_box()["y"] >= 57
-    box = panel.bounding_box()
-    assert box["y"] + box["height"] <= height
+    image = page.get_by_test_id("salt-viewer")
+    box = image.bounding_box()
+    assert 57 <= box["y"] and box["y"] + box["height"] <= 1000
     image.hover()
     page.mouse.wheel(0, 150)
     page.wait_for_timeout(300)
-    assert panel.bounding_box() == box
+    assert image.bounding_box() == box  # in one column it stays where it is, beside the network the page ends here
 
 
 @pytest.mark.parametrize("rem", [15, 16])
