@@ -6,6 +6,7 @@ import { checkbox, h, setCurrent, svg } from "../lib/dom.js";
 import { mapScale, paintPixels, paintValues } from "../lib/color.js";
 import { networkPlan } from "./plan.js";
 import { plural } from "../lib/format.js";
+import { wiresOf } from "../network_values.js";
 
 /** @import { Explorer, Maps, Site, Update } from "../types.js" */
 /** @import { Plan, Rectangle } from "./plan.js" */
@@ -171,7 +172,7 @@ export function networkPanel(host, explorer) {
     for (const { name } of explorer.network.sites) {
       if (name === "logits") continue;
       const { button, canvas } = nodes[name];
-      button.setAttribute("aria-busy", String(!explorer.maps));
+      button.setAttribute("aria-busy", String(explorer.maps?.cuts !== wiresOf(explorer)));
       if (!explorer.maps) {
         if (fresh) canvas.width = canvas.height = 1;
         continue;
@@ -207,7 +208,7 @@ export function networkPanel(host, explorer) {
       badge.hidden = !explorer.state.random;
       board.classList.toggle("untrained", explorer.state.random);
     }
-    if (has("maps", "image")) drawThumbnails(has("image"));
+    if (has("maps", "image", "cuts", "fill")) drawThumbnails(has("image"));
     if (has("shown", "image", "window")) {
       paintValues(nodes.logits.canvas, windowProbability(explorer), explorer.window, explorer.palette, 1, false);
     }
