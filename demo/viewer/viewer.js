@@ -167,12 +167,17 @@ function build(root) {
     for (const update of panels) update((...names) => names.some((name) => before.has(name)));
   }
 
-  /** Beside the image a panel is in sight; on a narrow page, or below a wide image, it is brought there. @param {string} tab */
+  /**
+   * Beside the image a panel is in sight; on a narrow page, or below a wide image, it is brought there.  But who asks a
+   * wide image why goes on looking at it: the answer stands below it.
+   * @param {string} tab
+   */
   function openTab(tab) {
     set({ tab });
-    const image = hosts.image.querySelector(".stage")?.getBoundingClientRect(), panel = tabs.box.getBoundingClientRect();
-    const isBeside = image && panel.left >= image.right;
-    if (!isBeside) requestAnimationFrame(() => tabs.box.scrollIntoView({ block: "start" }));
+    const stage = hosts.image.querySelector(".stage");
+    const isBeside = stage && tabs.box.getBoundingClientRect().left >= stage.getBoundingClientRect().right;
+    const leavesSight = stage && getComputedStyle(stage).position !== "sticky"; // the image would, when the panel comes
+    if (!isBeside && !(leavesSight && tab === "why")) requestAnimationFrame(() => tabs.box.scrollIntoView({ block: "start" }));
   }
 
   function cutIndex() {
@@ -255,7 +260,7 @@ function build(root) {
     const isCovering = header && getComputedStyle(header).position !== "static";
     const bottom = isCovering ? Math.max(0, header.getBoundingClientRect().bottom) : 0;
     box.style.setProperty("--covered", `${bottom}px`);
-    const scrolled = box.closest("section.stMain")?.scrollTop ?? scrollY;
+    const scrolled = document.querySelector(".stMain")?.scrollTop ?? scrollY; // Streamlit's page scrolls in the window
     box.style.setProperty("--above", `${Math.max(0, box.getBoundingClientRect().top + scrolled)}px`);
   }
 

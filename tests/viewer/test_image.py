@@ -195,6 +195,10 @@ def test_overlay_and_frames_of_other_panels_are_drawn(page):
     change(page, frames=[{"top": 10, "left": 18, "height": 10, "width": 12, "label": "90 %", "dashed": False}])
     assert panel.has_color(page, panel.YELLOW, 0.4, 18 / 32 - 0.01, 0.1, 0.02)
     assert panel.has_color(page, panel.YELLOW, 0.2, 18 / 32, 10 / 32 - 0.22, 0.15)  # its label
+    # Where its first place is under the legend chip, a label goes elsewhere.
+    change(page, frames=[{"top": 0, "left": 0, "height": 29, "width": 30, "label": "90 %", "dashed": False}])
+    below = [panel.has_color(page, panel.YELLOW, 30 / 32, left, 0.06, 0.2) for left in (0, 0.75)]
+    assert below == [False, True]
     change(page, frames=[{"top": -50, "left": -50, "height": 200, "width": 200, "label": "all", "dashed": True}])
     assert panel.has_color(page, panel.YELLOW, 0.2, 0, 0.2, 0.02)  # at the image's own edge
     assert panel.has_color(page, panel.YELLOW, 0.98, 0.5, 0.02, 0.2)
@@ -358,8 +362,8 @@ def test_every_control_by_keyboard(page):
         ("checkbox", "Before / after", "Space", "swipe", 0.5),
         ("slider", "Line", "Home", "swipe", 0),
         ("slider", "Opacity", "End", "opacity", 1),
-        ("radio", "Select", "ArrowRight", "pixel", None),
         ("button", "Zoom in", "Enter", "pixel", None),
+        ("radio", "Select", "ArrowRight", "pixel", None),
     ):
         page.get_by_role(role, name=control).press(key)
         settle(page)
@@ -368,6 +372,7 @@ def test_every_control_by_keyboard(page):
     for key, action in (("Shift", "none"), ("Enter", "pan-y")):  # while it is enlarged a finger moves the image
         page.get_by_role("button", name="Whole").press(key)
         expect(panel.canvas_of(page)).to_have_css("touch-action", action)
+    expect(page.get_by_role("radio", name="Move")).to_be_hidden()  # at its whole size there is nothing to move
 
 
 # --- Curves -------------------------------------------------------------------------------------------------

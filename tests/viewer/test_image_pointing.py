@@ -131,7 +131,7 @@ def test_the_value_under_the_mouse(page):
 def test_the_window_of_a_large_image_is_moved_by_hand_and_by_number(page):
     rng = np.random.default_rng(1)
     grey, probability = rng.integers(0, 90, (200, 300), np.uint8), rng.random((200, 300), np.float32)
-    panel.show(page, grey, probability, state={"window": [10, 20], "threshold": 1})
+    panel.show(page, grey, probability, state={"window": [10, 20], "threshold": 1}, viewport=(1000, 800))
     page.get_by_text("The opened part of this large image").click()
     wide, viewer = page.get_by_test_id("salt-wide"), page.locator(".salt-viewer")
     for is_wide in (True, False):
@@ -252,7 +252,7 @@ def test_a_phone_taps_pinches_and_scrolls_past(browser):
         assert under(page, middle + 60, level) == here
         assert [state(page, name) for name in ("pixel", "box")] == [None, None]
         expect(page.get_by_role("radio", name="Move")).to_be_hidden()  # there is no such choice for a finger
-        page.get_by_role("button", name="Whole").tap()
+        page.get_by_role("button", name="Zoom out").tap()
         assert under(page, edge, level) == [before[0], 0]
 
         bottom = panel.at(page, 0, 0)[1] + 300

@@ -5,6 +5,7 @@ import { CLASS_COLORS, FALSE_NEGATIVE, FALSE_POSITIVE, isCompared } from "./pain
 import { MARK_COLOR, imageMarks } from "./marks.js";
 
 /** @import { Explorer, Region } from "../types.js" */
+/** @import { ImageElements } from "./elements.js" */
 /** @import { OpenedWindow } from "./window.js" */
 /** @import { Painting } from "./painting.js" */
 /** @import { Sight } from "./sight.js" */
@@ -13,16 +14,16 @@ const HATCH = 11; // CSS pixels from one line to the next along a row
 const SQUARE = 8; // CSS pixels a side from which on a pixel of a large image is drawn as a square
 
 /**
- * @param {HTMLCanvasElement} canvas
+ * @param {ImageElements} elements
  * @param {Explorer} explorer
  * @param {Sight} sight
  * @param {Painting} painting
  * @param {OpenedWindow} opened
  * @returns {() => void}
  */
-export function imageDrawing(canvas, explorer, sight, painting, opened) {
+export function imageDrawing({ canvas, chip, overview }, explorer, sight, painting, opened) {
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d", { alpha: false }));
-  const marks = imageMarks(context, explorer, sight);
+  const marks = imageMarks(context, explorer, sight, [chip, overview]);
   /** @type {(CanvasPattern | null)[]} */
   let patterns = [];
   let patternSide = 0;

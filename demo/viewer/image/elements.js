@@ -16,18 +16,19 @@ const IMAGE_MARKUP = `
     <div role="radiogroup" aria-label="Show salt as" class="segments looks">
       ${radio("fill", "Fill")} ${radio("contour", "Contour")} ${radio("heat", "Heat map")}
       ${radio("uncertainty", "Uncertainty", `title="${UNCERTAINTY_TITLE}"`, 'data-testid="uncertainty"')}</div>
+    <label class="browse" data-testid="drop-zone" title="Images, masks or a session ZIP, dropped anywhere on the page">
+      <input type="file" multiple aria-label="Open images, masks or a session ZIP"><span class="drop">Drop or open…</span>
+      <span class="tap">Open…</span></label>
     <span class="zoom" role="group" aria-label="Zoom">
       <button type="button" value="out" aria-label="Zoom out">−</button>
       <button type="button" value="in" aria-label="Zoom in">+</button> <button type="button" value="whole">Whole</button>
     </span>
-    <label class="browse" data-testid="drop-zone" title="Images, masks or a session ZIP, dropped anywhere on the page">
-      <input type="file" multiple><span>Drop or open…</span></label>
-    <label class="opacity">Opacity <input type="range" min="0" max="1" step="0.05" data-testid="salt-opacity"></label>
     <label class="truth" title="Compare with the truth"><input type="checkbox" data-testid="salt-truth">Truth</label>
     <label title="The plain image on the left of a line, its salt on the right">
       <input type="checkbox" data-testid="salt-plain">Before / after</label>
+    <label class="opacity">Opacity <input type="range" min="0" max="1" step="0.05" data-testid="salt-opacity"></label>
     <label class="swipe" hidden>Line <input type="range" min="0" max="1" step="0.01" data-testid="salt-swipe"></label>
-    <div role="radiogroup" aria-label="Dragging on the image" class="segments drags">
+    <div role="radiogroup" aria-label="Dragging on the image" class="segments drags" hidden>
       ${radio("select", "Select", 'title="Dragging marks a box"')}
       ${radio("move", "Move", 'title="Dragging moves the enlarged image"')}</div>
     <button type="button" class="widen" data-testid="salt-wide" hidden>Full width</button>
@@ -51,16 +52,16 @@ const IMAGE_MARKUP = `
       <output data-testid="salt-readout" aria-live="off"></output>
       <output class="scores" data-testid="salt-scores" aria-live="off"></output>
     </p>
-    <p class="cursor" data-testid="salt-cursor"></p>
-    <p class="answer" data-testid="salt-answer"></p>
-    <p class="altered" data-testid="salt-altered" hidden></p>
-    <p class="over" data-testid="salt-overlay" hidden><span></span> <button type="button">Take it off</button></p>
     <div class="threshold">
       <label>Threshold <span class="track">
         <input type="range" min="0" max="1" step="0.01" data-testid="salt-threshold"><span class="mark"></span></span></label>
       <input type="number" min="0" max="1" step="0.01" aria-label="Threshold, exact" data-testid="salt-threshold-exact">
       <label title="${TTA_TITLE}"><input type="checkbox" data-testid="tta">Flip TTA</label>
     </div>
+    <p class="cursor" data-testid="salt-cursor"></p>
+    <p class="answer" data-testid="salt-answer"></p>
+    <p class="altered" data-testid="salt-altered" hidden></p>
+    <p class="over" data-testid="salt-overlay" hidden><span></span> <button type="button">Take it off</button></p>
     <ul class="legend" data-testid="salt-legend" hidden></ul>
     <details class="window" hidden><summary>The opened part of this large image</summary>
       <p>Click outside it to open another, or drag its border.</p>
@@ -104,7 +105,7 @@ export function imageElements(host) {
     truth: input("salt-truth"), truthLabel: element(".truth"), plain: input("salt-plain"),
     swipe: input("salt-swipe"), swipeLabel: element(".swipe"), wide: named("wide"),
     zoomButtons: [...host.querySelectorAll("button")].filter((button) => button.value),
-    drags: radios("drags"),
+    drags: radios("drags"), dragsBox: element(".drags"),
     windowPlace: element("details.window"), windowInputs: [input("salt-window-row"), input("salt-window-column")],
   };
 }

@@ -20,7 +20,7 @@ export function imageGestures({ canvas, drags, zoomButtons, hint }, explorer, si
   const pointers = new Map(); // those that are down: where each is
   /** @type {any} */
   let gesture = null; // what they are doing
-  const drag = () => drags.find((radio) => radio.checked)?.value;
+  const drag = () => (sight.zoom > 1 ? drags.find((radio) => radio.checked)?.value : "select");
 
   /**
    * From one pixel to another, both of them in it; at least two pixels a side.

@@ -28,7 +28,7 @@ export function imagePanel(host, explorer) {
   const painting = imagePainting(explorer);
   const opened = openedWindow(elements, explorer, sight, redraw);
   const overview = imageOverview(elements, explorer, sight, painting, opened);
-  const drawCanvas = imageDrawing(canvas, explorer, sight, painting, opened);
+  const drawCanvas = imageDrawing(elements, explorer, sight, painting, opened);
   const gestures = imageGestures(elements, explorer, sight, opened);
   const showControls = imageControls(elements, explorer);
   const showChip = imageChip(elements, explorer, painting);
@@ -40,9 +40,10 @@ export function imagePanel(host, explorer) {
   function draw() {
     cancelAnimationFrame(frame);
     frame = 0;
+    elements.dragsBox.hidden = sight.zoom === 1; // nothing to move
+    overview.show();
     drawCanvas();
     opened.placeGrip();
-    overview.show();
   }
 
   function measure() { if (canvas.clientWidth) sight.unit = canvas.width / canvas.clientWidth; }

@@ -77,7 +77,9 @@ export function showCursor({ cursor }, explorer) {
   const { state, shown, image, window, uncertainty } = explorer;
   const place = state.hover ?? state.pixel;
   if (!place) {
-    cursor.textContent = "Point at a pixel for its value; click it, or drag a box, to ask why.";
+    cursor.textContent = matchMedia("(hover: none)").matches
+      ? "Tap a pixel, or drag a box sideways, to ask why."
+      : "Point at a pixel for its value; click it, or drag a box, to ask why.";
     return;
   }
   const [row, column] = place, i = row * image.width + column;
