@@ -105,8 +105,8 @@ def draw_uploads() -> None:
         help=f"One or many, up to {MOST_FILES}, of {LARGEST_UPLOAD} MB each and at least 16 x 16 pixels; or a ZIP of "
         "images, or of a session you exported. They stay in this session.",
     )
-    # In place of Streamlit's line, which gives the limit of a ZIP as that of every file.
-    st.html('<style>.st-key-uploads [data-testid="stFileUploaderDropzoneInstructions"] { display: none; }</style>')
+    # In place of Streamlit's lines, which give the limit of a ZIP as that of every file, and a cut list of types.
+    st.html('<style>[data-testid="stFileUploaderDropzoneInstructions"] { display: none; }</style>')
     st.caption(f"Images of up to {LARGEST_UPLOAD} MB each, a ZIP of up to {LARGEST_ZIP} MB")
     masks = st.file_uploader(
         "Their ground-truth masks",

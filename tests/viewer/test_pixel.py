@@ -253,7 +253,7 @@ def test_frames_show_where_the_influence_comes_from(page):
     text_of(page, "frames").check()
     page.wait_for_function("explorer.state.frames.length === 3")
     # 15 pixels around row 12 and column 20, as far as the window goes: rows 7 to 30, columns 5 to 24.
-    wanted = [(7, 13, 13, 12, "in theory", True), (8, 15, 9, 10, "90 %", False), (11, 19, 3, 3, "50 %", False)]
+    wanted = [(7, 13, 13, 12, "receptive field", True), (8, 15, 9, 10, "90 %", False), (11, 19, 3, 3, "50 %", False)]
     names = ("top", "left", "height", "width", "label", "dashed")
     assert [tuple(frame[name] for name in names) for frame in state(page, "frames")] == wanted
     says(page, field="up to 15 × 15 pixels around it: the dashed frame")

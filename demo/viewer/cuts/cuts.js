@@ -43,7 +43,7 @@ export function cutsPanel(host, explorer) {
       }, name)),
       h("button", {
         class: "cut-none", "data-testid": "cut-none", onclick: () => explorer.set({ cuts: [] }),
-      }, "put back"),
+      }, "Put back"),
     );
     fill.replaceChildren(
       h("option", { value: "zero" }, "zero"),

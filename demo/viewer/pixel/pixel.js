@@ -30,7 +30,7 @@ function theoreticalField({ network: { field }, window }, [top, left, height, wi
     top: first, left: start,
     height: Math.min(window.top + window.height, top - reach + field + height - 1) - first,
     width: Math.min(window.left + window.width, left - reach + field + width - 1) - start,
-    label: "in theory", dashed: true,
+    label: "receptive field", dashed: true,
   };
 }
 
@@ -88,8 +88,8 @@ export function pixelPanel(host, explorer) {
   const sentence = h("p", { class: "why-sentence", "data-testid": "why-sentence" });
   const field = h("p", { class: "note", "data-testid": "why-field" });
   const problem = h("p", { class: "why-problem", role: "alert", "data-testid": "why-problem" });
-  const again = h("button", { onclick: retry }, "ask again");
-  const move = h("button", { "data-testid": "why-window", onclick: moveWindow }, "open the part around it");
+  const again = h("button", { onclick: retry }, "Ask again");
+  const move = h("button", { "data-testid": "why-window", onclick: moveWindow }, "Open the part around it");
   const pending = h("span", { "data-testid": "why-state" });
   const progress = h("progress", { max: COPIES, "aria-label": "Noisy copies", "data-testid": "why-progress" });
   const stop = h("button", { "data-testid": "why-stop", onclick: stopCopies }, "Stop");
@@ -98,7 +98,7 @@ export function pixelPanel(host, explorer) {
   const more = checkbox("why-frames", (checked) => { everyFrame = checked; draw(); });
   const random = checkbox("why-random", (checked) => explorer.set({ random: checked }));
   const inputs = pixelInputs(explorer);
-  const leave = h("button", { class: "why-forget", "data-testid": "why-forget", onclick: forget }, "forget");
+  const leave = h("button", { class: "why-forget", "data-testid": "why-forget", onclick: forget }, "Forget");
   const maps = pixelMaps(explorer);
   const explanation = h("details", { class: "note" }, h("summary", {}, "How to read this"), field,
     h("p", {}, "The gradient shows which pixels would move this logit if they were a little brighter; the strongest "
@@ -108,7 +108,7 @@ export function pixelPanel(host, explorer) {
       + "network would say of another image."));
   const content = h("div", { class: "why-content", hidden: true }, sentence, maps.box, copies,
     h("div", { class: "row" },
-      h("label", {}, random, h("span", {}, "with random weights")),
+      h("label", {}, random, h("span", {}, "Random weights")),
       h("label", {}, more, h("span", {}, "Frame the 50 % and the receptive field too"))),
     maps.sanity, explanation);
   const findingsBox = h("div", { "data-testid": "pixel-why" }, value, problem, again, move, content);
@@ -220,8 +220,9 @@ export function pixelPanel(host, explorer) {
     const uncut = explorer.state.cuts.length ? " This is the answer of the whole network: nothing is cut for it." : "";
     const framed = everyFrame ? "the frames hold 90 % and 50 % of it" : "the frame holds 90 % of it";
     field.textContent = `Influence is the size of the input gradient in the opened part; ${framed}. `
-      + `In theory a logit depends on up to ${network.field} × ${network.field} pixels around it${covers}`
-      + `${everyFrame ? ": the dashed frame" : ""}. The logit is taken before the card's temperature.${uncut}`;
+      + `The receptive field, what a logit can depend on at all, is up to ${network.field} × ${network.field} pixels `
+      + `around it${covers}${everyFrame ? ": the dashed frame" : ""}. The logit is taken before the card's temperature.`
+      + uncut;
     const frame = (/** @type {Box} */ [top, left, height, width], /** @type {string} */ label) =>
       ({ top, left, height, width, label, dashed: false });
     frames = everyFrame ? [theory, frame(wide, "90 %"), frame(narrow, "50 %")] : [frame(wide, "90 % of the influence")];
