@@ -207,8 +207,8 @@ def build() -> gr.Blocks:
         # The page and other weights start at the card's threshold, or at a link's.
         page.load(open_link, None, [sample, weights, threshold, revision, notice], **private).then(**shown)
         for taken, function, given, moved in (
-            (weights.select, gradio_result.take_weights, [sample, weights, revision], [threshold, revision, sample]),
-            (sample.select, gradio_result.take_image, [image, sample, weights], [image, mask, sample, *chosen]),
+            (weights.input, gradio_result.take_weights, [sample, weights, revision], [threshold, revision, sample]),
+            (sample.input, gradio_result.take_image, [image, sample, weights], [image, mask, sample, *chosen]),
             (
                 image_button.upload,
                 gradio_result.take_uploads,

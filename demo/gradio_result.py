@@ -23,6 +23,7 @@ from unet.files.images import ImageError
 FIRST_SAMPLE = next(iter(SAMPLES))
 NO_LIMITS = [None, CLIP, False]  # what is chosen of the limits of another image: no share of samples, slider, polarity
 RESULTS = 8  # parts of the page with what an endpoint found
+WAITING = 3 + RESULTS  # parts that ``wait`` changes
 # What the viewer is without a result: "waiting" leaves its place empty, "refused" takes that away.
 STYLE = """
 .gradio-container .waiting { visibility: hidden; }
@@ -32,10 +33,16 @@ STYLE = """
 
 
 class Turns:
-    """Numbers what a user asked to see: where they asked for something else meanwhile, an answer comes too late."""
+    """Numbers what a user asked to see: where they asked for something else meanwhile, an answer comes too late.
+
+    Attributes:
+        latest: number of what was asked for last.
+        shown: name of the image and label of the weights whose result is on the page, or None.
+    """
 
     def __init__(self) -> None:
         self.latest = 0
+        self.shown: tuple[str | None, str | None] | None = None
 
     def take(self) -> int:
         """The next number."""
@@ -75,6 +82,8 @@ def take_image(turns: Turns, path: str | None, name: str, label: str | None) -> 
     Returns:
         No upload, no mask, ``offer_images``, ``NO_LIMITS``, and ``wait``.
     """
+    if turns.shown == (name, label):  # Gradio's list says so too when somebody only passes it by keyboard
+        return [gr.skip()] * (3 + len(NO_LIMITS) + WAITING)
     if path is not None and name == Path(path).name:  # the upload itself: all stays as it is
         return [gr.skip()] * (3 + len(NO_LIMITS)) + wait(turns, name)
     return [None, None, offer_images(name, label), *NO_LIMITS, *wait(turns, name)]
@@ -122,6 +131,8 @@ def _is_like_mask(path: str) -> bool:
 
 def take_weights(turns: Turns, name: str, label: str, revision: int) -> list[Any]:
     """Other weights bring their threshold and other survey tiles: that, the next revision, those, and ``wait``."""
+    if turns.shown == (name, label):
+        return [gr.skip()] * (3 + WAITING)
     try:
         threshold: Any = gradio_inputs.choose_segmenter(label).threshold
     except gradio_inputs.REFUSED:  # said instead of a result
@@ -150,6 +161,8 @@ def show(turns: Turns, *inputs: Any) -> list[Any]:
         inputs: as of ``open_message``.
     """
     turn = turns.take()
+    turns.shown = None
+    path, _, sample, label, *_ = inputs
     try:
         caption, message, found = open_message(*inputs)
         shown = [caption, gr.update(value=message, elem_classes=[]), *offer_limits(found)]
@@ -157,6 +170,8 @@ def show(turns: Turns, *inputs: Any) -> list[Any]:
         shown = [said(f"No result. {error}", "alert"), gr.update(value="", elem_classes="refused"), *offer_limits(None)]
     finally:
         give_memory_back()
+    if turn == turns.latest:
+        turns.shown = Path(path).name if path else sample, label
     return shown if turn == turns.latest else [gr.skip()] * len(shown)
 
 
