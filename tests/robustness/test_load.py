@@ -127,7 +127,7 @@ def by_python(segmenter: Segmenter, path: Path, number: int) -> Texts:
     found = explain.explain_pixel(segmenter, image, box)
     _, _, height, width = explain.influence_box(found.influence, box, 0.9)
     whole = detect(segmenter.probability(image), segmenter.threshold).sentence
-    return Texts(whole, table, detections[1 << number % 4].sentence, f"comes from {height} rows × {width} columns")
+    return Texts(whole, table, detections[1 << number % 4].sentence, f"comes from {height} x {width} pixels")
 
 
 async def visit(browser: Browser, address: str, images: Sequence[tuple[int, Path, Texts]]) -> None:

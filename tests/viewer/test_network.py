@@ -420,7 +420,7 @@ def test_cuts_and_pixels_are_what_the_network_says(page, segmenter):
     )
     for text in (
         f"Row 50, column 40: probability {found.probability:.2f}",
-        f"90 % of the influence comes from {rows} rows × {columns} columns, 50 % from {height} × {width}.",
+        f"90 % of the influence comes from {rows} x {columns} pixels (rows x columns), 50 % from {height} x {width}.",
     ):
         expect(page.get_by_test_id("pixel-why")).to_contain_text(text)
 

@@ -157,11 +157,11 @@ def test_a_pixel_is_shown_at_once_and_noisy_copies_draw_only_the_map(page):
     says(
         page,
         value="Row 9, column 8: probability 0.28, logit −1.25.",
-        sentence=shares(90, "12 rows × 9 columns", "5 × 4"),
+        sentence=shares(90, "12 x 9 pixels (rows x columns)", "5 x 4"),
     )
     says(page, state="SmoothGrad: 0 of 16 noisy copies…", field="Influence is the size of the input gradient")
     expect(text_of(page, "map-gradient")).to_have_text("input gradient")
-    assert "12 rows × 9 columns" in page.evaluate("said.at(-1)")
+    assert "12 x 9 pixels (rows x columns)" in page.evaluate("said.at(-1)")
     pieces = noisy(2)
     respond_copies(page, 1, pieces[:3])
     says(page, state="SmoothGrad: 12 of 16 noisy copies…")
@@ -172,7 +172,7 @@ def test_a_pixel_is_shown_at_once_and_noisy_copies_draw_only_the_map(page):
     says(page, state=f"16 noisy copies, smoothed over {sigma} pixels (σ)", map_gradient="SmoothGrad")
     says(page, state=f"reliability {reliability:.2f}.")
     expect(text_of(page, "progress")).to_be_hidden()
-    says(page, sentence=shares(90, "12 rows × 9 columns", "5 × 4"))  # the same measure as before
+    says(page, sentence=shares(90, "12 x 9 pixels (rows x columns)", "5 x 4"))  # the same measure as before
     limit = np.sort(np.abs(values), axis=None)[int(0.99 * (values.size - 1))]
     wanted = render.DIVERGING[127 + np.rint(127 * np.clip(values / limit, -1, 1)).astype(int)]
     np.testing.assert_allclose(pixels(text_of(page, "map-gradient").locator("canvas"))[..., :3], wanted, atol=6)
@@ -187,7 +187,7 @@ def test_the_answer_is_of_this_pixel_and_goes_with_it(page):
     change(page, pixel=[9, 8])
     assert state(page, "answer") == "Without skip1: less."  # until there is one
     respond(page, 0, response(1))
-    influence = "90 % of the influence comes from 12 × 9 pixels."
+    influence = "90 % of the influence comes from 12 x 9 pixels."
     wanted = f"Row 9, column 8: probability 0.28; {influence}"
     page.wait_for_function("(wanted) => explorer.state.answer === wanted", arg=wanted)
     change(page, cuts=["skip1"], tta=True)  # the image shows another network then

@@ -179,11 +179,11 @@ export function pixelPanel(host, explorer) {
     const probability = `probability ${findings.probability.toFixed(2)}`, conditions = conditionWords(explorer.state);
     value.textContent = `${where}: ${probability}, logit ${fixed(findings.logit, 2)}${conditions}.`;
     const [wide, narrow] = ["90", "50"].map((share) => findings.boxes[share]);
-    sentence.textContent = `90 % of the influence comes from ${wide[2]} rows × ${wide[3]} columns, `
-      + `50 % from ${narrow[2]} × ${narrow[3]}.`;
+    sentence.textContent = `90 % of the influence comes from ${wide[2]} x ${wide[3]} pixels (rows x columns), `
+      + `50 % from ${narrow[2]} x ${narrow[3]}.`;
     const uncut = explorer.state.cuts.length ? ", nothing cut" : "";
     answer.give(question(place), `${where}${uncut}${conditions}: ${probability}; `
-      + `90 % of the influence comes from ${wide[2]} × ${wide[3]} pixels.`);
+      + `90 % of the influence comes from ${wide[2]} x ${wide[3]} pixels.`);
     content.hidden = false;
     drawCopies(place, findings);
     drawField(place.box, wide, narrow);
