@@ -152,30 +152,53 @@ class SegyFile:
         with self.path.open("rb") as file:
             return decode_text(file.read(TEXT))
 
-    def copy(self, file: BinaryIO, samples: Callable[[int, int], Traces]) -> None:
-        """Writes a SEG-Y file with other samples and every header byte as it is.
+    def copied_header(self) -> bytes:
+        """Everything before the first trace, for a copy with other samples.
 
         IBM and IEEE floats stay what they are.  Other samples become IEEE floats, and bytes 3225 and 3226 say so.
-
-        Args:
-            file: where to write.
-            samples: the number of the first trace and how many -> (N, samples) float32.
         """
         with self.path.open("rb") as source:
             header = bytearray(source.read(self.start))
-        code = self.format if self.format in (IBM, IEEE) else IEEE
-        if self.written_format(header) != code:
-            header[3224:3226] = code.to_bytes(2, self.endian)
-        file.write(header)
-        for first, block in self.blocks():
-            values = np.ascontiguousarray(samples(first, len(block)), np.float32)
-            words = to_ibm(values) if code == IBM else values.view(np.uint32)
-            encoded = words.astype(f"{ORDER[self.endian]}u4").view(np.uint8).reshape(len(block), -1)
-            file.write(np.hstack([block[:, : self.header_size], encoded]).tobytes())
+        if self.written_format(header) != self._copied_format:
+            header[3224:3226] = self._copied_format.to_bytes(2, self.endian)
+        return bytes(header)
+
+    def copied_traces(self, first: int, samples: Traces) -> bytes:
+        """Traces of such a copy that stand one after another: their headers as they are, with other samples.
+
+        Args:
+            first: the number of the first one.
+            samples: (N, samples) finite float32.
+        """
+        values = np.ascontiguousarray(samples, np.float32)
+        words = to_ibm(values) if self._copied_format == IBM else values.view(np.uint32)
+        encoded = words.astype(f"{ORDER[self.endian]}u4").view(np.uint8).reshape(len(values), -1)
+        return np.hstack([self.raw(first, len(values))[:, : self.header_size], encoded]).tobytes()
+
+    @property
+    def copied_stride(self) -> int:
+        """Bytes from one trace of such a copy to the next."""
+        return self.header_size + 4 * self.samples
+
+    def copy(self, file: BinaryIO, samples: Callable[[int, int], Traces]) -> None:
+        """Writes such a copy in the order of the file.
+
+        Args:
+            file: where to write.
+            samples: the number of the first trace and how many -> (N, samples) finite float32.
+        """
+        file.write(self.copied_header())
+        step = max(1, BLOCK // self.stride)
+        for first in range(0, self.traces, step):
+            file.write(self.copied_traces(first, samples(first, min(step, self.traces - first))))
 
     def written_format(self, header: bytes | bytearray) -> int:
         """The code that a header of the file holds, which need not be what it was opened as."""
         return int.from_bytes(header[3224:3226], self.endian)
+
+    @property
+    def _copied_format(self) -> int:
+        return self.format if self.format in (IBM, IEEE) else IEEE
 
     @property
     def _type(self) -> np.dtype[np.generic]:

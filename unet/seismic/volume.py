@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unet.seismic.geometry import UNUSED, Geometry, find_geometry
-from unet.seismic.segy import Endian, SegyError, SegyFile
+from unet.seismic.segy import BLOCK, Endian, SegyError, SegyFile
 
 Cube = NDArray[np.float32]  # (inlines, crosslines, samples)
 
@@ -95,8 +95,11 @@ class SegyVolume(Volume):
         traces = index.ravel()[cells]
         if len(traces):
             starts = np.flatnonzero(np.diff(traces, prepend=traces[0] - 2) != 1)
+            step = max(1, BLOCK // self.file.stride)  # decoding takes several times the memory of what it decodes
             for start, end in zip(starts, [*starts[1:], len(traces)], strict=True):
-                flat[cells[start:end]] = self.file.read(int(traces[start]), int(end - start))
+                for first in range(start, end, step):
+                    last = min(first + step, end)
+                    flat[cells[first:last]] = self.file.read(int(traces[first]), int(last - first))
         return values
 
 
