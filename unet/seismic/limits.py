@@ -6,7 +6,7 @@ from unet.amplitude import Limits, live, percentile_limits
 from unet.seismic.fill import no_data
 from unet.seismic.volume import Volume
 
-SECTIONS = 24  # that are looked at, spread evenly
+SECTIONS = 24  # that are looked at, spread evenly over those that have traces
 SAMPLES = 200_000  # of each, at most
 
 
@@ -20,7 +20,8 @@ def volume_limits(volume: Volume, percent: float) -> Limits:
     Raises:
         ValueError: nothing was recorded, or amplitudes that do not differ.
     """
-    places = np.unique(np.linspace(0, len(volume.inlines) - 1, SECTIONS).round().astype(int))
+    there = np.flatnonzero(volume.present.any(axis=1))
+    places = there[np.unique(np.linspace(0, len(there) - 1, SECTIONS).round().astype(int))]
     samples = []
     for place in places:
         section = volume.read(slice(place, place + 1))[0].T

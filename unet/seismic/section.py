@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from unet.amplitude import Limits
 from unet.image import SMALLEST, Grey, from_amplitude
-from unet.seismic.fill import Section, filled, no_data
 from unet.segmenter import Segmenter
+from unet.seismic.fill import Missing, Section, filled, no_data
 
 Polarity = Literal["normal", "reversed", "both"]
+Scale = tuple[float, float]  # factors along time (or depth) and from trace to trace
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class SectionSettings:
     """
 
     limits: Limits
-    scales: tuple[tuple[float, float], ...] = ((1.0, 1.0),)
+    scales: tuple[Scale, ...] = ((1.0, 1.0),)
     polarity: Polarity = "normal"
     tta: bool = False
 
@@ -48,15 +49,16 @@ def predict_section(segmenter: Segmenter, section: Section, settings: SectionSet
     missing = no_data(section)
     if missing.all():
         return np.full(section.shape, np.nan, np.float32)
-    answers = [
-        resize(segmenter.probability(resize(image, *_size(section, scale)), settings.tta), *section.shape)
-        for image in images(section, missing, settings)
-        for scale in settings.scales
-    ]
-    return np.where(missing, np.float32(np.nan), np.mean(answers, axis=0, dtype=np.float32))
+    total, count = np.zeros(section.shape, np.float32), 0
+    for image in images(section, missing, settings):
+        for scale in settings.scales:
+            answer = segmenter.probability(resize(image, *scaled_size(section, scale)), settings.tta)
+            total += resize(answer, *section.shape)
+            count += 1
+    return np.where(missing, np.float32(np.nan), total / np.float32(count))
 
 
-def images(section: Section, missing: NDArray[np.bool_], settings: SectionSettings) -> Iterator[Grey]:
+def images(section: Section, missing: Missing, settings: SectionSettings) -> Iterator[Grey]:
     """The section as the network is shown it, once for each polarity, without gaps and at its own scale."""
     grey = from_amplitude(filled(section, missing), *settings.limits)
     if settings.polarity != "reversed":
@@ -66,16 +68,18 @@ def images(section: Section, missing: NDArray[np.bool_], settings: SectionSettin
 
 
 def resize(values: Grey, height: int, width: int) -> Grey:
-    """Resizes one axis after the other, by averaging where it shrinks, because sampling would alias."""
+    """An image or a probability, values in [0, 1], at another size.
+
+    One axis is resized after the other, by averaging where it shrinks, because sampling would alias.
+    """
     for size in ((values.shape[1], height), (width, height)):
-        if size == values.shape[::-1]:
-            continue
-        method = cv2.INTER_AREA if size[0] * size[1] < values.size else cv2.INTER_CUBIC
-        values = np.asarray(cv2.resize(values, size, interpolation=method), np.float32)
+        if size != values.shape[::-1]:
+            method = cv2.INTER_AREA if size[0] * size[1] < values.size else cv2.INTER_CUBIC
+            values = np.asarray(cv2.resize(values, size, interpolation=method), np.float32)
     return np.clip(values, 0.0, 1.0)  # cubic interpolation overshoots
 
 
-def _size(section: Section, scale: tuple[float, float]) -> tuple[int, int]:
-    """Rows and columns at a scale, no fewer than the network takes."""
+def scaled_size(section: Section, scale: Scale) -> tuple[int, int]:
+    """Rows and columns of a section at a scale, no fewer than the network takes."""
     rows, columns = (max(SMALLEST, round(length * factor)) for length, factor in zip(section.shape, scale, strict=True))
     return rows, columns
