@@ -1,21 +1,24 @@
 """Lines and cubes of amplitudes, whatever file holds them: SEG-Y, NumPy or Zarr, read a few sections at a time."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from unet.files.printable import reason
+from unet.seismic.floats import doubts
 from unet.seismic.geometry import UNUSED, Geometry, find_geometry
 from unet.seismic.segy import BLOCK, Endian, SegyError, SegyFile
+
+__all__ = ["ArrayVolume", "Cube", "SegyError", "SegyOptions", "SegyVolume", "Volume", "VolumeError", "open_volume"]
 
 Cube = NDArray[np.float32]  # (inlines, crosslines, samples)
 
 SEGY_SUFFIXES = (".sgy", ".segy", ".seg-y")
-SUFFIXES = (*SEGY_SUFFIXES, ".npy", ".zarr")
+MOST_TRACES = 200_000_000  # of an array; more are a shape that means something else
 
 
 class VolumeError(ValueError):
@@ -65,10 +68,11 @@ class Volume(ABC):
 
     @abstractmethod
     def read(self, inlines: slice, crosslines: slice = slice(None)) -> Cube:
-        """A part of it: (I, X, samples) float32, NaN where there is no trace.
+        """A part of it: a new array (I, X, samples) float32, NaN where there is no trace.
 
         Args:
-            inlines, crosslines: by position, not by number, with a step of 1.
+            inlines: by position, not by number, with a step of 1.
+            crosslines: likewise.
 
         Raises:
             SegyError: the file is shorter than it was.
@@ -104,29 +108,35 @@ class SegyVolume(Volume):
 
 
 class ArrayVolume(Volume):
-    """An array on disk as a volume: (samples, traces) is a line, (inlines, crosslines, samples) a cube."""
+    """An array on disk as a volume: (samples, traces) is a line, (inlines, crosslines, samples) a cube.
+
+    It has no gaps but NaN.
+    """
 
     def __init__(self, path: Path, array: Any, interval: float = 0.0) -> None:
-        if array.ndim not in (2, 3) or array.size == 0 or np.dtype(array.dtype).kind not in "fiu":
+        if array.ndim not in (2, 3) or 0 in array.shape or np.dtype(array.dtype).kind not in "fiu":
             raise VolumeError(
                 f"{path.name}: expected real numbers of 2 dimensions (samples, traces) or 3 (inlines, crosslines, "
                 f"samples), got {array.dtype} of shape {array.shape}"
             )
-        self.path, self.array, self.interval = path, array, interval
         inlines, crosslines, self.samples = array.shape if array.ndim == 3 else (1, array.shape[1], array.shape[0])
+        if inlines * crosslines > MOST_TRACES:
+            raise VolumeError(f"{path.name}: expected at most {MOST_TRACES:,} traces, got {inlines * crosslines:,}")
+        self.path, self.array, self.interval, self.notes = path, array, interval, ()
         self.inlines, self.crosslines = np.arange(inlines), np.arange(crosslines)
-        self.notes = ()
-
-    @cached_property
-    def present(self) -> NDArray[np.bool_]:  # type: ignore[override]  # computed, and so read-only
-        """Everywhere: an array has no gaps but NaN."""
-        return np.ones(self.shape[:2], np.bool_)
+        self.present = np.ones((inlines, crosslines), np.bool_)
 
     def read(self, inlines: slice, crosslines: slice = slice(None)) -> Cube:
         """See ``Volume``."""
-        if self.array.ndim == 2:
-            return np.ascontiguousarray(np.asarray(self.array[:, crosslines]).T[None][inlines], np.float32)
-        return np.ascontiguousarray(self.array[inlines, crosslines], np.float32)
+        try:
+            if self.array.ndim == 3:
+                values = self.array[inlines, crosslines]
+            else:
+                values = np.asarray(self.array[:, crosslines]).T[None][inlines]
+        except Exception as error:  # a damaged chunk of Zarr; its codecs raise many kinds
+            raise VolumeError(f"{self.path.name}: expected an array that can be read, got {reason(error)}") from None
+        with np.errstate(over="ignore"):  # of float64: what overflows is infinite, and found there
+            return np.array(values, np.float32, order="C")
 
 
 def open_volume(path: Path, options: SegyOptions = SegyOptions()) -> Volume:
@@ -138,33 +148,38 @@ def open_volume(path: Path, options: SegyOptions = SegyOptions()) -> Volume:
 
     Raises:
         VolumeError, SegyError: it cannot be read; one sentence says why.
-        OSError: it is not there.
+        OSError: it cannot be read either, says the system.
     """
-    suffix = path.suffix.lower()
     if not path.exists():
         raise VolumeError(f"{path}: expected a SEG-Y file, a .npy or a .zarr array, got nothing there")
     if path.is_dir():
         return _open_zarr(path)
-    if suffix == ".npy":
-        try:
-            return ArrayVolume(path, np.load(path, mmap_mode="r", allow_pickle=False))
-        except (ValueError, EOFError) as error:
-            if isinstance(error, VolumeError):
-                raise
-            raise VolumeError(f"{path.name}: expected a NumPy array, got {error}") from None
+    if path.suffix.lower() == ".npy":
+        return _open_npy(path)
     file = SegyFile.open(path, format=options.format, endian=options.endian, samples=options.samples)
+    file = replace(file, notes=(*file.notes, *doubts(file)))
     return SegyVolume(file, find_geometry(file, options.inline_byte, options.crossline_byte))
 
 
-def _open_zarr(path: Path) -> Volume:
-    import zarr
+def _open_npy(path: Path) -> Volume:
+    try:
+        with np.errstate(over="ignore"):  # of the product of a shape, which is then larger than the file
+            array = np.lib.format.open_memmap(path, mode="r")  # refuses Python objects
+    except OSError:
+        raise
+    except Exception as error:  # of a damaged header many kinds
+        raise VolumeError(f"{path.name}: expected a NumPy array of numbers, got {reason(error)}") from None
+    return ArrayVolume(path, array)
 
+
+def _open_zarr(path: Path) -> Volume:
+    try:
+        import zarr
+    except ImportError:
+        raise VolumeError(f"{path.name}: expected the package zarr; pip install 'salt-unet[seismic]'") from None
     try:
         array = zarr.open_array(path, mode="r")
-    except Exception as error:  # Zarr raises many kinds
-        raise VolumeError(f"{path.name}: expected a Zarr array, got {error}") from None
-    interval = array.attrs.get("sample_interval", 0.0)
+    except Exception as error:  # of damaged metadata many kinds
+        raise VolumeError(f"{path.name}: expected a Zarr array, got {reason(error)}") from None
+    interval = array.attrs.get("sample_interval")
     return ArrayVolume(path, array, float(interval) if isinstance(interval, int | float) else 0.0)
-
-
-__all__ = ["SUFFIXES", "ArrayVolume", "Cube", "SegyError", "SegyOptions", "SegyVolume", "Volume", "VolumeError", "open_volume"]
