@@ -113,9 +113,9 @@ def run(options: Options) -> int:
         place = options.zarr or _temporary_store(options.out)
         if options.overwrite and not options.resume and place.exists():
             store.remove(place)
-        target = predict.open_store(request, place, options.resume)
         with contextlib.ExitStack() as stack:
-            workers = _engine(stack, options, request)
+            workers = _engine(stack, options)
+            target = predict.open_store(request, place, options.resume)
             say(_plan(request, target, workers))
             _predict(request, target, workers)
         facts = _write(options, request, target)
@@ -153,7 +153,7 @@ def _check(options: Options) -> None:
     if options.zarr is not None:
         if not options.zarr.parent.is_dir():
             raise UsageError(
-                f"{options.zarr}: expected a folder in one that exists, got {options.zarr.parent}; make it"
+                f"{options.zarr}: expected a name in a folder that exists, got {options.zarr.parent}; make it first"
             )
         if os.path.realpath(options.zarr) == os.path.realpath(options.out):
             raise UsageError(f"{options.zarr}: expected another name than that of --out, got the same")
@@ -204,7 +204,7 @@ def _temporary_store(out: Path) -> Path:
     return out.with_name(out.name + ".part.zarr")
 
 
-def _engine(stack: contextlib.ExitStack, options: Options, request: "Request") -> "Engine":
+def _engine(stack: contextlib.ExitStack, options: Options) -> "Engine":
     from unet.seismic import engine
 
     if options.scheduler is not None:
@@ -222,8 +222,8 @@ def _plan(request: "Request", store: "Store", engine: "Engine") -> str:
     left = predict.sections_to_do(request, store)
     return (
         f"{inlines:,} inlines x {crosslines:,} crosslines x {samples:,} samples in {len(blocks):,} blocks of "
-        f"{blocks[0].sections:,} inlines, {left:,} sections to do; {engine.threads():,} workers of about "
-        f"{request.memory / 1e6:,.0f} MB each"
+        f"{blocks[0].sections:,}, {left:,} sections to do; workers: {engine.threads():,}, of about "
+        f"{request.memory / 1e6:,.0f} MB"
     )
 
 
