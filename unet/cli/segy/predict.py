@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 from tyro.conf import arg
 
+from unet.checkpoint import CheckpointError
 from unet.cli.checks import check_replaceable, check_writable, load_segmenter
 from unet.cli.console import progress_bar, say
 from unet.cli.options import Flag, UsageError, WeightsFile
@@ -87,43 +88,50 @@ def run(options: Options) -> int:
     """
     _check(options)
     check_packages()
-    from unet.seismic import engine, output, predict, store  # which need the packages of an extra
+    from unet.seismic.engine import ClusterError
+    from unet.seismic.output import OutputError
+    from unet.seismic.predict import DamageError
+    from unet.seismic.store import StoreError
+
+    try:
+        return _run(options)
+    except (OutputError, StoreError) as error:
+        raise UsageError(error) from None
+    except (ClusterError, DamageError, CheckpointError, SegyError, VolumeError) as error:
+        say(f"segy predict: {error}")
+    except OSError as error:
+        if error.filename is None or Path(error.filename).resolve() != options.file.resolve():
+            raise
+        say(f"segy predict: {options.file}: cannot be read ({error.strerror})")
+    return 1
+
+
+def _run(options: Options) -> int:
+    from unet.seismic import output, predict, store
 
     begin = time.perf_counter()
-    try:
-        volume = options.open()
-        output.check_name(volume, options.out)
-    except output.OutputError as error:
-        raise UsageError(error) from None
-    except (SegyError, VolumeError) as error:
-        say(f"segy predict: {error}")
-        return 1
+    volume = options.open()
+    output.check_name(volume, options.out)
     if volume.is_line and options.direction != "inline":
         raise UsageError(f"expected --direction inline for a 2-D line, got {options.direction}")
     for note in volume.notes:
         say(f"{volume.path.name}: {note}")
     segmenter = load_segmenter(options.weights)
-    try:
-        settings = _settings(options, segmenter, volume)
-        weights = options.weights or shipped_weights()
-        request = predict.Request(volume, weights, segmenter, settings, options.direction, options.tolerant)
-        if _is_done(options, request):
-            say(f"{options.out}: was there already, made in the same way")
-            return _status(output.read_provenance(options.out) or {})
-        place = options.zarr or _temporary_store(options.out)
-        if options.overwrite and not options.resume and place.exists():
-            store.remove(place)
-        with contextlib.ExitStack() as stack:
-            workers = _engine(stack, options)
-            target = predict.open_store(request, place, options.resume)
-            say(_plan(request, target, workers))
-            _predict(request, target, workers)
-        facts = _write(options, request, target)
-    except store.StoreError as error:
-        raise UsageError(error) from None
-    except (predict.DamageError, engine.ClusterError, SegyError, VolumeError) as error:
-        say(f"segy predict: {error}")
-        return 1
+    settings = _settings(options, segmenter, volume)
+    weights = options.weights or shipped_weights()
+    request = predict.Request(volume, weights, segmenter, settings, options.direction, options.tolerant)
+    if _is_done(options, request):
+        say(f"{options.out}: was there already, made in the same way")
+        return _status(output.read_provenance(options.out) or {})
+    place = options.zarr or _temporary_store(options.out)
+    if options.overwrite and place.exists():
+        store.remove(place)
+    with contextlib.ExitStack() as stack:
+        engine = _engine(stack, options)
+        target = predict.open_store(request, place, options.resume)
+        say(_plan(request, target, engine))
+        _predict(request, target, engine)
+    facts = _write(options, request, target)
     if options.zarr is None:
         store.remove(place)
     say(_describe(options, facts, time.perf_counter() - begin))
@@ -157,8 +165,9 @@ def _check(options: Options) -> None:
             )
         if os.path.realpath(options.zarr) == os.path.realpath(options.out):
             raise UsageError(f"{options.zarr}: expected another name than that of --out, got the same")
-    if options.out.exists() and not (options.overwrite or options.resume):
-        check_replaceable([options.out])
+    if not (options.overwrite or options.resume):
+        beside = (options.out, _page(options.out), options.out.with_name(options.out.name + ".json"))
+        check_replaceable([path for path in beside if path.exists()])
 
 
 def _settings(options: Options, segmenter: Segmenter, volume: Volume) -> SectionSettings:
@@ -209,7 +218,9 @@ def _engine(stack: contextlib.ExitStack, options: Options) -> "Engine":
 
     if options.scheduler is not None:
         return stack.enter_context(engine.cluster(options.scheduler))
-    count = options.workers or len(os.sched_getaffinity(0))
+    count = options.workers or (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
     return stack.enter_context(engine.this_process() if count == 1 else engine.processes(count))
 
 
