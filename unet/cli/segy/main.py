@@ -5,9 +5,13 @@ from typing import Annotated
 
 from tyro.conf import subcommand
 
-from unet.cli.segy import info, predict
+from unet.cli.segy import horizon, info, predict
 
-Command = Annotated[info.Options, subcommand("info")] | Annotated[predict.Options, subcommand("predict")]
+Command = (
+    Annotated[info.Options, subcommand("info")]
+    | Annotated[predict.Options, subcommand("predict")]
+    | Annotated[horizon.Options, subcommand("horizon")]
+)
 
 
 @dataclass(frozen=True)
@@ -29,3 +33,5 @@ def run(options: Options) -> int:
             return info.run(options.command)
         case predict.Options():
             return predict.run(options.command)
+        case horizon.Options():
+            return horizon.run(options.command)
