@@ -35,9 +35,9 @@ def doubts(file: SegyFile) -> Iterator[str]:
     zeros = float(((used & 0x00F00000) == 0).mean())
     spread = _spread(file.decode(content))
     if file.format == IEEE and zeros == 0 and spread < 1.3:
-        yield "the samples look like IBM floats, though the file says IEEE: compare with --format 1"
+        yield "the samples look like IBM floats, and are read as IEEE: compare with --format 1"
     elif file.format == IBM and zeros > 0.01 and spread > 2.5:
-        yield "the samples look like IEEE floats, though the file says IBM: compare with --format 5"
+        yield "the samples look like IEEE floats, and are read as IBM: compare with --format 5"
     elif spread > WIDE:
         yield f"the amplitudes spread over {spread:.0f} powers of two: another format or byte order is likely"
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from unet.seismic.segy import SegyError, SegyFile
+from unet.seismic.segy import OptionError, SegyError, SegyFile
 
 Numbers = NDArray[np.int64]
 Fields = dict[str, NDArray[np.int32]]  # what the headers of all traces hold
@@ -57,15 +57,16 @@ def find_geometry(file: SegyFile, inline_byte: int | None = None, crossline_byte
         order of the file.  A grid may be of one inline.
 
     Raises:
-        SegyError: traces of several lengths, bytes that are none, or several traces at one place (gathers).
+        SegyError: traces of several lengths, or several traces at one place (gathers).
+        OptionError: bytes that no header has, or one place without the other.
         OSError: the file cannot be read.
     """
     if inline_byte is None and crossline_byte is None:
         chosen = None
     elif inline_byte is None or crossline_byte is None:
-        raise SegyError("expected --inline-byte and --crossline-byte together, got one of them")
+        raise OptionError("expected --inline-byte and --crossline-byte together, got one of them")
     elif not (1 <= inline_byte <= 237 and 1 <= crossline_byte <= 237):
-        raise SegyError(f"expected bytes of a trace's header from 1 to 237, got {inline_byte} and {crossline_byte}")
+        raise OptionError(f"expected bytes of a trace's header from 1 to 237, got {inline_byte} and {crossline_byte}")
     else:
         chosen = (inline_byte, crossline_byte)
     fields = _read(file, chosen)

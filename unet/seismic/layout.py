@@ -33,6 +33,10 @@ class SegyError(ValueError):
     """A file that cannot be read as SEG-Y; the message says what was expected, what came and where."""
 
 
+class OptionError(SegyError):
+    """What the user says of a file cannot be so of any file."""
+
+
 @dataclass(frozen=True)
 class Layout:
     """Where the traces of a SEG-Y file are; they all have one length.
@@ -86,12 +90,13 @@ def find_layout(path: Path, format: int | None, endian: Endian | None, samples: 
 
     Raises:
         SegyError: it is no SEG-Y file, or one that cannot be read without being told how.
+        OptionError: no file has such a format or number of samples.
         OSError: it cannot be read.
     """
     if format is not None and format not in FORMATS:
-        raise SegyError(f"expected one of the sample formats {_codes()}, got {format}")
+        raise OptionError(f"expected one of the sample formats {_codes()}, got {format}")
     if samples is not None and samples < 1:
-        raise SegyError(f"expected at least 1 sample in a trace, got {samples}")
+        raise OptionError(f"expected at least 1 sample in a trace, got {samples}")
     size = path.stat().st_size
     if size < FILE_HEADER + TRACE_HEADER:
         raise SegyError(

@@ -8,9 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unet.seismic.encoding import decode_text, from_ibm, to_ibm
-from unet.seismic.layout import FILE_HEADER, FORMATS, IBM, IEEE, ORDER, TEXT, Endian, Layout, SegyError, find_layout
+from unet.seismic.layout import (
+    FILE_HEADER,
+    FORMATS,
+    IBM,
+    IEEE,
+    ORDER,
+    TEXT,
+    Endian,
+    Layout,
+    OptionError,
+    SegyError,
+    find_layout,
+)
 
-__all__ = ["BLOCK", "FORMATS", "Endian", "SegyError", "SegyFile", "Traces"]
+__all__ = ["BLOCK", "FORMATS", "Endian", "OptionError", "SegyError", "SegyFile", "Traces"]
 
 Traces = NDArray[np.float32]  # (N, samples)
 

@@ -1,6 +1,7 @@
 """What several commands of ``segy`` share: how a file is read, and how its sections are shown to the network."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,7 +12,7 @@ from tyro.conf import Positional, arg
 from unet.amplitude import CLIP, Limits
 from unet.cli.options import UsageError
 from unet.seismic.limits import volume_limits
-from unet.seismic.segy import Endian
+from unet.seismic.segy import Endian, OptionError
 from unet.seismic.volume import SegyOptions, Volume, VolumeError, open_volume
 
 Byte = Annotated[int | None, arg(metavar="BYTE", help_behavior_hint="")]
@@ -40,7 +41,7 @@ class Reading:
         """The volume.
 
         Raises:
-            UsageError: there is no such file.
+            UsageError: there is no such file, or it cannot be what the options say.
             VolumeError, SegyError: it cannot be read; one sentence says why.
         """
         if not self.file.exists():
@@ -48,6 +49,8 @@ class Reading:
         options = SegyOptions(self.inline_byte, self.crossline_byte, self.format, self.endian, self.samples)
         try:
             return open_volume(self.file, options)
+        except OptionError as error:
+            raise UsageError(error) from None
         except OSError as error:
             raise VolumeError(f"{self.file}: cannot be read ({error.strerror or error})") from None
 
@@ -93,3 +96,9 @@ def check_packages() -> None:
             f"expected the package{'s' * (len(missing) > 1)} {', '.join(missing)}, got none; "
             "pip install 'salt-unet[seismic]'"
         )
+
+
+def check_scales(factors: Iterable[float]) -> None:
+    """Raises ``UsageError`` for a factor by which no section can be resized."""
+    if wrong := [factor for factor in factors if not 0.02 <= factor <= 50]:
+        raise UsageError(f"expected scales from 0.02 to 50, got {wrong[0]:g}")
