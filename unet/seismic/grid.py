@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 Values = NDArray[np.float64]
 
+SLIMMEST = 1e-3  # of a cell: its shorter side by its longer one
 MOST_AWAY = 0.25  # of a grid's shorter step: a trace lies no further from its node; headers round to whole metres
 IRAP_UNDEFINED, CPS3_UNDEFINED = 9999900.0, 1e30
 IRAP_COLUMNS, CPS3_COLUMNS = 6, 5  # values on a line
@@ -58,10 +59,11 @@ def find_grid(coordinates: Values | None) -> RegularGrid:
     inlines, crosslines = np.nonzero(np.isfinite(coordinates).all(axis=-1))
     places = coordinates[inlines, crosslines] @ np.array([1, 1j])  # as complex numbers, turning is multiplying
     positions = np.stack([np.ones(len(places)), inlines, crosslines], axis=1)
-    (_, along, across), _, rank, _ = np.linalg.lstsq(positions, places, rcond=None)
-    if rank < 3:
-        raise GridError("expected several inlines and crosslines for a grid, got a line")
-    inline_first = bool((along.conjugate() * across).imag > 0)
+    (_, along, across), _, rank, _ = np.linalg.lstsq(positions, places - places[0], rcond=None)
+    area = (along.conjugate() * across).imag  # of a cell, negative where crosslines lie clockwise of inlines
+    if rank < 3 or abs(area) <= SLIMMEST * max(abs(along), abs(across)) ** 2:
+        raise GridError("expected several inlines and crosslines for a grid, got traces on one line or at one place")
+    inline_first = bool(area > 0)
     first, second = (along, across) if inline_first else (across, along)
     numbers = (inlines, crosslines) if inline_first else (crosslines, inlines)
     shape = coordinates.shape[:2] if inline_first else coordinates.shape[1::-1]
