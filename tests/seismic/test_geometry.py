@@ -150,6 +150,8 @@ FOLDS = np.tile([0, 1], 20)  # of 40 traces
 GATHERS = {
     "of a cube": ({189: np.repeat(EVERY, 2), 193: np.repeat(SOME, 2)}, "got up to 2 at one place"),
     "of a cube in bytes 9 and 21": ({9: np.repeat(EVERY, 2), 21: np.repeat(SOME, 2), 37: FOLDS}, "several offsets"),
+    "of an inline": ({193: np.repeat(np.arange(20), 2), 37: FOLDS}, "several offsets"),
+    "of a crossline": ({189: np.repeat(np.arange(20), 2), 37: FOLDS}, "several offsets"),
     "of a line": ({21: np.repeat(np.arange(20), 2), 37: FOLDS}, "several offsets"),
     "shots of a line": (
         {9: np.repeat(np.arange(8), 5), 13: np.tile(np.arange(5), 8), 17: np.repeat(np.arange(8), 5),

@@ -112,6 +112,9 @@ LAYOUTS = {
     "texts without an end": ({"file_fields": [(3505, -1, 2)]}, 0, 0, []),
     "more texts than anybody writes": ({"file_fields": [(3505, 30_000, 2)]}, 0, 0, []),
     "additional trace headers": ({"extra": 2, "file_fields": [*REVISION_2, (3507, 2, 4)]}, 0, 2, []),
+    "additional trace headers as of revision 2.1": (
+        {"extra": 1, "file_fields": [*REVISION_2, (3502, 1, 1), (3507, 1, 2), (3509, 7, 2)]}, 0, 1, []),
+    "a kind of survey as of revision 2.1": ({"file_fields": [*REVISION_2, (3502, 1, 1), (3509, 7, 2)]}, 0, 0, []),
     "trace headers that are not there": ({"file_fields": [*REVISION_2, (3507, 2, 4)]}, 0, 0, ["2 additional trace"]),
     "samples in revision 2": ({"file_fields": [*REVISION_2, (3269, 25, 4), (3221, 7, 2)]}, 0, 0, []),
     "too many samples": ({"file_fields": [(3221, 50, 2)]}, 0, 0, ["50 samples", "have 25"]),
@@ -176,7 +179,10 @@ def test_the_interval_of_revision_2_and_that_of_traces(written):
 def test_an_unknown_format_is_refused_until_one_is_named(code, written):
     traces = amplitudes(4, 25)
     path = written(segy(traces, file_fields=[(3225, code, 2)]))
-    assert f"bytes 3225 and 3226, one of 1, 2, 3, 5, 6, 8, 9, 10, 11, 12, 16, got {code}" in refusal(path)
+    words = f"bytes 3225 and 3226, one of 1, 2, 3, 5, 6, 8, 9, 10, 11, 12, 16, got {code}"
+    assert words in refusal(path)
+    assert words in refusal(written(segy(traces, order="<", file_fields=[(3225, code, 2)])))
+    path = written(segy(traces, file_fields=[(3225, code, 2)]))
     np.testing.assert_array_equal(SegyFile.open(path, format=5).read(0, 4), traces)
 
 

@@ -118,8 +118,11 @@ def _recognised(file: SegyFile, fields: Fields) -> Geometry:
 
 def _are_gathers(fields: Fields) -> bool:
     """Whether ensembles hold traces of several offsets, as before stacking."""
-    ensembles, offsets = fields[str(ENSEMBLE)], fields["37"]
-    return 1 < len(np.unique(ensembles)) < len(ensembles) and len(np.unique(offsets)) > 1
+    if not _varies(fields["37"]):
+        return False
+    places = [len(np.unique(fields[str(byte)])) for byte in (ENSEMBLE, *PLACES[0])]
+    count = len(fields["37"])
+    return count not in places and any(1 < several < count for several in places)
 
 
 def _grid(fields: Fields, pair: tuple[int, int]) -> _Grid | int:

@@ -120,13 +120,14 @@ def _find_endian(path: Path, content: bytes, format: int | None) -> Endian:
             if int.from_bytes(content[place], order) in valid:
                 return order
     if format is None:
-        _find_format(path, content, "big")  # raises
+        _find_format(path, content, None)  # raises
     big, little = (int.from_bytes(content[3220:3222], order) for order in ORDER)
     return "little" if little and (not big or little < big) else "big"  # as a rule a trace has few samples
 
 
-def _find_format(path: Path, content: bytes, endian: Endian) -> int:
-    code = int.from_bytes(content[3224:3226], endian)
+def _find_format(path: Path, content: bytes, endian: Endian | None) -> int:
+    """The code in a byte order; where that is unknown because no code is right, the sentence has the smaller number."""
+    code = min(int.from_bytes(content[3224:3226], order) for order in ([endian] if endian else ORDER))
     if code not in FORMATS:
         raise SegyError(
             f"{path.name}: expected a sample format code in bytes 3225 and 3226, one of {_codes()}, got {code}; if "
@@ -186,7 +187,7 @@ class _FileHeader:
         """What the headers say, and what files say that do not keep to the standard; likely ones first."""
         second = self._is_revision_2
         texts = dict.fromkeys([self._count_texts(), 0])
-        extras = dict.fromkeys([self._number(3507, 4) if second else 0, 0])
+        extras = dict.fromkeys([self._count_extras() if second else 0, 0])
         for extended in texts:
             counts = [self._number(3269, 4) * second, self._number(3221, 2), self._of_trace(extended, 115)]
             for samples in [wanted] if wanted else counts:
@@ -204,6 +205,10 @@ class _FileHeader:
                 if END_OF_TEXT in decode_text(file.read(TEXT)).upper().replace(" ", ""):
                     return count
         return 0
+
+    def _count_extras(self) -> int:
+        """Two bytes say it since revision 2.1, and are used before; in revision 2.0 four bytes should."""
+        return self._number(3507, 2) or (self._number(3507, 4) if self._number(3502, 1) == 0 else 0)
 
     def _of_trace(self, extended: int, byte: int, before: int = 0) -> int:
         """Two bytes from the header of a trace before which so many bytes of traces stand; 0 beyond the end."""
