@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import segyio
 
-from tests.robustness.checks import check_sentence
+from tests.robustness.checks import LONG, check_sentence
 from tests.seismic.segy_files import TEXT, TYPES, amplitudes, encoded, grid, segy, written_by_segyio
 from unet.seismic.encoding import decode_text, from_ibm, to_ibm
 from unet.seismic.floats import doubts
@@ -309,8 +309,9 @@ def test_a_lying_header_takes_no_memory(written):
     assert peak < 10_000_000
 
 
-def test_mutants_are_read_or_refused(written):
-    """400 files of which some bytes were replaced, cut out or put in."""
+@pytest.mark.parametrize("count", [400, pytest.param(20_000, marks=LONG)])
+def test_mutants_are_read_or_refused(count, written):
+    """Files of which some bytes were replaced, cut out or put in."""
     random = np.random.default_rng(0)
     seeds = [
         segy(
@@ -322,7 +323,7 @@ def test_mutants_are_read_or_refused(written):
         for format, order in ((1, ">"), (5, "<"), (8, ">"))
     ]
     read = 0
-    for number in range(400):
+    for number in range(count):
         content = bytearray(seeds[number % len(seeds)])
         for _ in range(random.integers(1, 5)):
             place = int(random.choice([random.integers(3200, 3600), random.integers(3600, len(content))]))
@@ -340,7 +341,7 @@ def test_mutants_are_read_or_refused(written):
         read += 1
         assert values.shape == (min(2, len(volume.inlines)), len(volume.crosslines), volume.samples)
         assert all(note.isprintable() for note in volume.notes)
-    assert read > 100
+    assert read > count / 4
 
 
 def test_geometry_holds_little_of_a_large_file(tmp_path):

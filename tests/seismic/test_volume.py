@@ -111,6 +111,7 @@ def test_bad_folders_are_refused_in_a_sentence(tmp_path):
     (tmp_path / "folder").mkdir()
     zarr.create_group(tmp_path / "group.zarr")
     zarr.create_array(tmp_path / "sparse.zarr", shape=(10**6, 10**6, 10), chunks=(1, 1, 10), dtype="f4")
+    zarr.create_array(tmp_path / "deep.zarr", shape=(2, 2, 10**9), chunks=(1, 1, 10), dtype="f4")
     zarr.create_array(tmp_path / "damaged.zarr", data=CUBE, chunks=(1, 6, 30))
     (tmp_path / "damaged.zarr" / "c" / "0" / "0" / "0").write_bytes(b"no chunk")
     (tmp_path / "metadata.zarr").mkdir()
@@ -120,6 +121,7 @@ def test_bad_folders_are_refused_in_a_sentence(tmp_path):
     refused("group.zarr", "Zarr array")
     refused("metadata.zarr", "Zarr array")
     refused("sparse.zarr", "at most", "traces")
+    refused("deep.zarr", "at most", "samples")
     refused("damaged.zarr", "can be read")
 
 

@@ -215,12 +215,11 @@ class _Sample:
     def _parts(self) -> Iterator[tuple[int, slice]]:
         """Rows of the sample, and which crosslines of each are read at once."""
         count, most = len(self._volume.crosslines), SAMPLE // (4 * self._volume.samples * len(self._bands))
-        starts = np.linspace(0, count - RUN, max(1, most // RUN)).round().astype(int)
+        run = max(1, min(RUN, most))
+        starts = np.linspace(0, count - run, max(1, most // run)).astype(int).tolist()
+        runs = [slice(0, count)] if count <= most else [slice(start, start + run) for start in starts]
         for row in range(len(self._bands)):
-            if count <= max(RUN, most):
-                yield row, slice(0, count)
-            else:
-                yield from ((row, slice(start, start + RUN)) for start in map(int, starts))
+            yield from ((row, crosslines) for crosslines in runs)
 
     def _look(self, row: int, crosslines: slice, most: int) -> None:
         inline = self._inlines[row]

@@ -18,7 +18,7 @@ __all__ = ["ArrayVolume", "Cube", "SegyError", "SegyOptions", "SegyVolume", "Vol
 Cube = NDArray[np.float32]  # (inlines, crosslines, samples)
 
 SEGY_SUFFIXES = (".sgy", ".segy", ".seg-y")
-MOST_TRACES = 200_000_000  # of an array; more are a shape that means something else
+MOST_TRACES, MOST_SAMPLES = 200_000_000, 1_000_000  # of an array; more are a shape that means something else
 
 
 class VolumeError(ValueError):
@@ -120,8 +120,11 @@ class ArrayVolume(Volume):
                 f"samples), got {array.dtype} of shape {array.shape}"
             )
         inlines, crosslines, self.samples = array.shape if array.ndim == 3 else (1, array.shape[1], array.shape[0])
-        if inlines * crosslines > MOST_TRACES:
-            raise VolumeError(f"{path.name}: expected at most {MOST_TRACES:,} traces, got {inlines * crosslines:,}")
+        if inlines * crosslines > MOST_TRACES or self.samples > MOST_SAMPLES:
+            raise VolumeError(
+                f"{path.name}: expected at most {MOST_TRACES:,} traces of {MOST_SAMPLES:,} samples, got "
+                f"{inlines * crosslines:,} of {self.samples:,}"
+            )
         self.path, self.array, self.interval, self.notes = path, array, interval, ()
         self.inlines, self.crosslines = np.arange(inlines), np.arange(crosslines)
         self.present = np.ones((inlines, crosslines), np.bool_)
