@@ -136,24 +136,32 @@ def outside(folder: Path, workers: int, options: Sequence[str]) -> tuple[int, fl
 
 def kill(folder: Path, options: Sequence[str]) -> None:
     """Kills a run at random moments and takes it up again; compares the end with a run that was left alone."""
-    begin = time.perf_counter()
     with running(words(folder, "whole.sgy", [*options, "--zarr", str(folder / "whole.zarr")])) as process:
         assert process.wait() == 0
-    length, rng = time.perf_counter() - begin, random.Random(SEED)
+    blocks, rng = len(finished(folder / "whole.zarr")), random.Random(SEED)
     command = words(folder, "killed.sgy", [*options, "--zarr", str(folder / "killed.zarr")])
     again = [word for word in command if word != "--overwrite"] + ["--resume"]
     shutil.rmtree(folder / "killed.zarr", ignore_errors=True)
     (folder / "killed.sgy").unlink(missing_ok=True)
     for number in range(KILLS):
+        enough = len(finished(folder / "killed.zarr")) + rng.randint(0, max(0, blocks // KILLS - 1))
         with running(again) as process:
-            time.sleep(length * rng.uniform(0.02, 0.15))
-            process.kill()
-        done = len(list((folder / "killed.zarr").glob("probability/done/*")))
-        CONSOLE.print(f"kill {number + 1}: {done} blocks are done")
+            while process.poll() is None and len(finished(folder / "killed.zarr")) < enough:
+                time.sleep(0.01)
+            time.sleep(rng.uniform(0, 2))
+            if process.poll() is None:
+                process.kill()
+        done = len(finished(folder / "killed.zarr"))
+        CONSOLE.print(f"kill {number + 1}: {done} of {blocks} blocks are done")
     with running(again) as process:
         assert process.wait() == 0
     same = filecmp.cmp(folder / "whole.sgy", folder / "killed.sgy", shallow=False)
     CONSOLE.print("the outputs are the same, byte for byte" if same else "the outputs differ")
+
+
+def finished(store: Path) -> list[Path]:
+    """The marks of the blocks that are done."""
+    return list(store.glob("probability/done/*.json"))
 
 
 def words(folder: Path, out: str, options: Sequence[str]) -> list[str]:

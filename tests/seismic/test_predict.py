@@ -20,6 +20,7 @@ from unet import Segmenter
 from unet.amplitude import Limits
 from unet.cli import main as cli
 from unet.seismic import blocks
+from unet.seismic.scales import find_scale
 from unet.seismic.section import SectionSettings, predict_section
 
 CUBE = amplitudes()
@@ -129,6 +130,14 @@ def test_several_scales_are_averaged(here):
     assert predict("cube.sgy", "out.npy", "--scale-time", "1", "2", "--scale-trace", "1", "0.9") == 0
     scales = ((1.0, 1.0), (1.0, 0.9), (2.0, 1.0), (2.0, 0.9))
     np.testing.assert_allclose(np.load("out.npy"), expected(scales=scales), atol=1e-5)
+
+
+def test_the_scale_that_a_rule_chooses_is_said_and_kept(here, capsys):
+    assert predict("cube.sgy", "out.sgy", "--zarr", "out.zarr", "--scale", "auto") == 0
+    scale, sentence = find_scale(Segmenter.load("small.safetensors"), CUBE[3].T, LIMITS)
+    assert f"inline 103: {sentence}" in capsys.readouterr().err
+    assert zarr.open_group("out.zarr", mode="r").attrs["scales"] == [list(scale)]
+    np.testing.assert_allclose(stored("out.zarr"), expected(scales=(scale,)), atol=1e-5)
 
 
 @pytest.mark.parametrize("array", [CUBE, CUBE[2].T], ids=["cube", "line"])

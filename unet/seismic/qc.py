@@ -25,7 +25,7 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 75rem; margin: 2rem auto
 body { color: #1a1a1a; background: #fff }
 table { border-collapse: collapse } th, td { text-align: left; vertical-align: top; padding: .2rem 1.5rem .2rem 0 }
 .pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(20rem, 1fr)); gap: 1rem }
-figure { margin: 0 } figure img { width: 100%; border: 1px solid #bbb } figcaption { color: #555 }
+figure { margin: 0 } figure img { width: 100%; height: 20rem; border: 1px solid #bbb } figcaption { color: #555 }
 svg { max-width: 40rem; width: 100% } code { background: #f2f2f2; padding: .1rem .3rem }
 """
 
@@ -105,7 +105,7 @@ class QualityPage:
             ("Time slices", slices, "inlines downwards, crosslines to the right"),
         ]
         pictures = "".join(
-            f"<h2>{name}</h2><p>{axes}; salt is orange, no data white.</p><div class=pictures>"
+            f"<h2>{name}</h2><p>{axes}; salt is orange, no data white; stretched to one size.</p><div class=pictures>"
             + "".join(_figure(caption, image) for caption, image in found)
             + "</div>"
             for name, found, axes in sections

@@ -82,7 +82,7 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         try:
-            group = zarr.open_group(path, mode="r+")
+            group = zarr.open_group(path, mode="r+" if os.access(path, os.W_OK) else "r")
             self.attributes: Mapping[str, Any] = group.attrs.asdict()
             if self.attributes.get("software") != SOFTWARE:
                 raise StoreError(f"{path}: expected predictions of this program, got another Zarr group")

@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 from tyro.conf import arg
 
+from unet.amplitude import Limits
 from unet.checkpoint import CheckpointError
 from unet.cli.checks import check_replaceable, check_writable, load_segmenter
 from unet.cli.console import progress_bar, say
 from unet.cli.options import Flag, UsageError, WeightsFile
-from unet.cli.segy.options import Amplitudes, Reading, check_packages
+from unet.cli.segy.options import Amplitudes, Reading, check_packages, check_scales
 from unet.files.atomic import write_atomically
 from unet.segmenter import Segmenter, shipped_weights
 from unet.seismic.damage import DamagedTrace
-from unet.seismic.section import Polarity, SectionSettings
+from unet.seismic.scales import SCALES, find_scale, middle_section
+from unet.seismic.section import Polarity, Scale, SectionSettings
 from unet.seismic.segy import SegyError
 from unet.seismic.volume import SegyVolume, Volume, VolumeError
 
@@ -55,6 +57,8 @@ class Options(Amplitudes, Reading):
     answers is taken."""
     scale_trace: Scales = ()
     """Resize them from trace to trace by A; segy sweep shows what scales give."""
+    scale: Annotated[Literal["auto"] | None, arg(help_behavior_hint="")] = None
+    """Let a rule choose both by the middle inline; it can be wrong."""
     polarity: Polarity = "normal"
     """Show sections as they are, black and white exchanged, or both and take the mean."""
     direction: Literal["inline", "crossline", "both"] = "inline"
@@ -149,8 +153,9 @@ def _check(options: Options) -> None:
         raise UsageError("expected --workers or --scheduler, got both; leave one out")
     if bool(options.scale_time) != bool(options.scale_trace):
         raise UsageError("expected --scale-time and --scale-trace together, got one of them")
-    if wrong := [factor for factor in (*options.scale_time, *options.scale_trace) if not 0.02 <= factor <= 50]:
-        raise UsageError(f"expected scales from 0.02 to 50, got {wrong[0]:g}")
+    if options.scale and options.scale_time:
+        raise UsageError("expected --scale auto or --scale-time and --scale-trace, got both; leave one out")
+    check_scales((*options.scale_time, *options.scale_trace))
     if options.resume and options.overwrite:
         raise UsageError("expected --resume or --overwrite, got both; leave one out")
     check_writable(options.out)
@@ -176,12 +181,27 @@ def _settings(options: Options, segmenter: Segmenter, volume: Volume) -> Section
     if options.amplitude_limits is None:
         say(f"{limits.black:.6g} is black and {limits.white:.6g} white, taken from the whole survey")
     scales = tuple(product(options.scale_time, options.scale_trace)) or ((1.0, 1.0),)
-    if not options.scale_time:
+    if options.scale == "auto":
+        scales = (_chosen_scale(segmenter, volume, limits),)
+    elif not options.scale_time:
         say(
             "the scale is 1 x 1, as nothing else was asked for; it decides what is found: look at several with "
             "python -m unet segy sweep, and choose with --scale-time and --scale-trace"
         )
     return SectionSettings(limits, scales, options.polarity, options.tta)
+
+
+def _chosen_scale(segmenter: Segmenter, volume: Volume, limits: Limits) -> Scale:
+    """What the rule chooses; says what it is and how far to trust it."""
+    name, section = middle_section(volume)
+    with progress_bar() as bar:
+        task = bar.add_task("scale", total=len(SCALES))
+        try:
+            scale, sentence = find_scale(segmenter, section, limits, advance=lambda: bar.advance(task))
+        except ValueError as error:
+            raise VolumeError(f"{volume.path.name}, {name}: {error}") from None
+    say(f"{name}: {sentence}")
+    return scale
 
 
 def _is_done(options: Options, request: "Request") -> bool:
