@@ -10,6 +10,8 @@ from unet.seismic.segy import SegyFile
 
 LOOKED_AT = 64  # traces, spread evenly
 ENOUGH = 500  # different samples, or nothing is said
+HALVED = (0.6, 1.3)  # powers of two, of IBM floats read as IEEE; below, all may lie between one and four times as much
+DOUBLED = 2.5  # of IEEE floats read as IBM, and more
 WIDE = 20.0  # powers of two; of seismic amplitudes the spread is 1.6 and more, seldom above 5
 
 
@@ -19,7 +21,7 @@ def doubts(file: SegyFile) -> Iterator[str]:
     The spread is the standard deviation of the binary logarithm of the amplitude.  Of amplitudes that are rightly read
     it is about 1.7; IBM floats that are read as IEEE have half of theirs, IEEE floats read as IBM twice theirs.  That
     alone depends on the data.  But the leading digit of an IBM fraction, base 16, is never 0, while these four bits of
-    IEEE floats are like any others.
+    IEEE floats are 0 for some between an amplitude and its fourfold.
 
     Raises:
         SegyError, OSError: the samples cannot be read.
@@ -34,9 +36,9 @@ def doubts(file: SegyFile) -> Iterator[str]:
         return
     zeros = float(((used & 0x00F00000) == 0).mean())
     spread = _spread(file.decode(content))
-    if file.format == IEEE and zeros == 0 and spread < 1.3:
+    if file.format == IEEE and zeros == 0 and HALVED[0] < spread < HALVED[1]:
         yield "the samples look like IBM floats, and are read as IEEE: compare with --format 1"
-    elif file.format == IBM and zeros > 0.01 and spread > 2.5:
+    elif file.format == IBM and zeros > 0.01 and spread > DOUBLED:
         yield "the samples look like IEEE floats, and are read as IBM: compare with --format 5"
     elif spread > WIDE:
         yield f"the amplitudes spread over {spread:.0f} powers of two: another format or byte order is likely"

@@ -6,7 +6,7 @@ data exchange format", 2017.  Bytes are numbered from 1, as there.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -232,7 +232,7 @@ class _FileHeader:
         traces = max(0, (self.size - layout.start) // layout.stride)
         if 0 < self._promised < traces and not self._is_trace(guess, self._promised * layout.stride):
             traces = self._promised  # and trailers
-        return Layout(**{**vars(layout), "traces": traces})
+        return replace(layout, traces=traces)
 
     def _rest(self, guess: _Guess) -> int:
         """Bytes after the last whole trace."""

@@ -75,7 +75,7 @@ class Volume(ABC):
             crosslines: likewise.
 
         Raises:
-            SegyError: the file is shorter than it was.
+            SegyError, VolumeError: the file is shorter than it was, or damaged.
             OSError: it cannot be read.
         """
 
