@@ -10,8 +10,10 @@ from PIL import Image
 from scipy import ndimage
 
 from tests.seismic.test_grid import check, read_cps3, read_irap_classic, survey
+from tests.servers import ROOT
+from unet import Segmenter
 from unet.cli import main as cli
-from unet.seismic.horizon import NONE, find_horizon, threshold
+from unet.seismic.horizon import MEASURED, NONE, find_horizon, threshold
 from unet.seismic.store import Store
 from unet.seismic.volume import ArrayVolume
 
@@ -37,11 +39,12 @@ def probability():
 CUBE = probability()
 
 
-def store(path, cube=CUBE, interval=4.0, coordinates=None, finished=True):
+def store(path, cube=CUBE, interval=4.0, coordinates=None, finished=True, sha256=None):
     """What ``segy predict`` writes."""
+    weights = {"name": "some.safetensors", "sha256": sha256 or next(iter(MEASURED))}
     volume = ArrayVolume(Path("cube.npy"), cube, interval)
     volume.inlines, volume.crosslines = INLINES[: len(cube)], CROSSLINES[: cube.shape[1]]
-    made = Store.create(path, volume, {"sample_interval": interval}, False)
+    made = Store.create(path, volume, {"sample_interval": interval, "weights": weights}, False)
     for block in made.blocks("inline")[: None if finished else -2]:
         made.write(block, cube[block.start : block.stop], [])
     if coordinates is not None:
@@ -132,6 +135,24 @@ def test_without_interval_and_coordinates_there_are_samples_and_no_places(tmp_pa
     tops = first_salt(CUBE, 0.5, 3)[find_horizon(lambda: [CUBE], (50,), 3).known]
     assert [int(row["top_p50_sample"] or NONE) for row in table] == tops.tolist()
     assert (tmp_path / "top.bodies.csv").exists()
+
+
+def test_the_interval_is_that_of_the_weights(tmp_path, capsys):
+    for name, weights, options, temperature in (
+        ("tiny", Segmenter.load(ROOT / "weights" / "salt-unet-tiny.safetensors").card.sha256, [], 1.6),
+        ("other", "0" * 64, [], 1.2),
+        ("given", "0" * 64, ["--temperature", 2], 2),
+    ):
+        path, out = store(tmp_path / f"{name}.zarr", sha256=weights), tmp_path / f"{name}.csv"
+        assert run(path, "--out", out, "--smallest", 3, *options) == 0
+        assert ("not measured for the weights some.safetensors" in capsys.readouterr().err) == (name == "other")
+        found = find_horizon(lambda: [CUBE], PERCENTILES, 3, 0.5, temperature)
+        tops = [int(row["top_p10_ms"] or -4) // 4 for row in rows(out)]
+        assert tops == found.tops[0][found.known].tolist()
+
+
+def test_the_interval_was_measured_for_what_is_shipped(segmenter):
+    assert segmenter.card.sha256 in MEASURED
 
 
 def test_grids_hold_the_tops_of_the_table(tmp_path):

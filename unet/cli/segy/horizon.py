@@ -1,6 +1,6 @@
 """``python -m unet segy horizon``: the top of salt of every trace, and the bodies of salt."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,7 +9,7 @@ import numpy as np
 from tyro.conf import Positional, arg
 
 from unet.cli.checks import check_replaceable, check_writable
-from unet.cli.console import say
+from unet.cli.console import progress_bar, say
 from unet.cli.options import Count, Flag, OptionalFile, UsageError
 from unet.cli.segy.options import check_packages
 from unet.files.atomic import replacing, write_atomically
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from unet.seismic.grid import RegularGrid
     from unet.seismic.horizon import Horizon
     from unet.seismic.store import Store
+    from unet.seismic.volume import Cube
 
 Percentiles = Annotated[tuple[float, ...], arg(metavar="P [P ...]")]
 
@@ -46,8 +47,8 @@ class Options:
     threshold: Annotated[float, arg(metavar="T")] = 0.5
     """Of the bodies in OUT.bodies.csv: salt where the probability is above T, between 0 and 1."""
     temperature: Annotated[float | None, arg(metavar="T", help_behavior_hint="")] = None
-    """Of the top, above 0: larger, and the interval is wider (default: as measured for the shipped weights; for others
-    experiments/horizon.py measures it)."""
+    """Of the top, above 0: the larger, the wider is the interval (default: as measured for the weights that predicted;
+    experiments/horizon.py measures it for others)."""
     overwrite: Flag = False
     """Replace files that are there already."""
 
@@ -73,14 +74,8 @@ def run(options: Options) -> int:
             grid.quarter_turns(regular)
     except (store.StoreError, grid.GridError) as error:
         raise UsageError(error) from None
-    temperature = horizon.TEMPERATURE if options.temperature is None else options.temperature
-    found = horizon.find_horizon(
-        lambda: map(source.read, source.blocks("inline")),
-        options.percentiles,
-        options.smallest,
-        options.threshold,
-        temperature,
-    )
+    temperature = _temperature(source) if options.temperature is None else options.temperature
+    found = _find(options, source, temperature)
     horizon_files.write_tops(options.out, source, found)
     horizon_files.write_bodies(_bodies(options.out), source, found, options.smallest)
     if regular is not None:
@@ -137,6 +132,35 @@ def _check_finished(source: "Store") -> None:
             f"{source.path}: expected a finished prediction, got one with {left:,} of {every:,} blocks to do; go "
             "on with segy predict --resume"
         )
+
+
+def _find(options: Options, source: "Store", temperature: float) -> "Horizon":
+    from unet.seismic.horizon import find_horizon
+
+    every = source.blocks("inline")
+    with progress_bar() as bar:
+        task = bar.add_task("horizon", total=2 * len(every))
+
+        def blocks() -> Iterator["Cube"]:
+            for block in every:
+                yield source.read(block)
+                bar.advance(task)
+
+        return find_horizon(blocks, options.percentiles, options.smallest, options.threshold, temperature)
+
+
+def _temperature(source: "Store") -> float:
+    """What was measured for the weights of a store; says so where nothing was."""
+    from unet.seismic.horizon import MEASURED, TEMPERATURE
+
+    weights = source.attributes.get("weights", {})
+    if weights.get("sha256") in MEASURED:
+        return MEASURED[weights["sha256"]]
+    say(
+        f"{source.path}: the interval of the top was not measured for the weights {weights.get('name', 'of it')}, "
+        f"temperature {TEMPERATURE:g} is taken; experiments/horizon.py measures it, and --temperature sets it"
+    )
+    return TEMPERATURE
 
 
 def _write_grids(options: Options, source: "Store", found: "Horizon", regular: "RegularGrid") -> None:
