@@ -21,7 +21,8 @@ CHARACTERS = 100  # of a line of text
 
 def draw_map(store: Store, horizon: Horizon) -> Image.Image:
     """The middle percentile, and the way from the lowest to the highest: two maps, or for a line one profile."""
-    kind, tops, percentiles = unit(store), depths(store, horizon.tops), horizon.percentiles
+    kind = {"sample": "samples"}.get(unit(store), unit(store))
+    tops, percentiles = depths(store, horizon.tops), horizon.percentiles
     middle, is_line = len(percentiles) // 2, len(store.inlines) == 1
     ends = f"P{percentiles[0]:g} to P{percentiles[-1]:g}"
     if is_line:
@@ -35,7 +36,7 @@ def draw_map(store: Store, horizon: Horizon) -> Image.Image:
     title = [
         f"Top of salt: {store.path.name}, {down} downwards, crosslines {store.crosslines[0]} to {store.crosslines[-1]} "
         "to the right.",
-        f"In {unit_in_words(kind)}; grey: the probability never gets so high; white: no data.",
+        f"In {unit_in_words(unit(store))}; grey: the probability never gets so high; white: no data.",
         MEANING,
     ]
     return sheet([line for sentence in title for line in textwrap.wrap(sentence, CHARACTERS)], [pictures])
@@ -74,5 +75,9 @@ def _profile(name: str, tops: NDArray[np.float64], middle: int, known: NDArray[n
     rows = (tops[:, traces] - low) / ((high - low) or 1.0) * (height - 2 * SPACE) + SPACE
     row = np.arange(height)[:, None]
     pixels[(row >= rows[0]) & ~(row > rows[-1])] = BAND  # a comparison with NaN, no top, is false
-    pixels[np.abs(row - rows[middle]) <= STROKE] = SALT
+    line = rows[middle]
+    neighbour = np.roll(line, 1)
+    neighbour[0] = np.nan
+    steep = np.fmin(line, neighbour), np.fmax(line, neighbour)  # from one column to the next
+    pixels[np.isfinite(line) & (row >= steep[0] - STROKE) & (row <= steep[1] + STROKE)] = SALT
     return Picture(pixels, f"{name}; {low:g} {kind} at the top, {high:g} {kind} at the bottom")

@@ -186,6 +186,6 @@ def _describe(options: Options, found: "Horizon") -> str:
     bodies = found.bodies
     largest = f", the largest of {bodies.voxels[0]:,} samples" if len(bodies.voxels) else ""
     return (
-        f"{options.out}: of {np.count_nonzero(found.known):,} traces with data, {shares}; {len(bodies.voxels):,} "
-        f"bodies above {bodies.threshold:g}{largest}, in {_bodies(options.out)}"
+        f"{options.out}: of {np.count_nonzero(found.known):,} traces with data, {shares}; {count:,} "
+        f"{'body' if count == 1 else 'bodies'} above {bodies.threshold:g}{largest}, in {_bodies(options.out)}"
     )
