@@ -183,8 +183,8 @@ def _describe(options: Options, found: "Horizon") -> str:
 
     tops = [(p, np.count_nonzero(values != NONE)) for p, values in zip(found.percentiles, found.tops, strict=True)]
     shares = ", ".join(f"P{percentile:g} in {count:,}" for percentile, count in tops)
-    bodies = found.bodies
-    largest = f", the largest of {bodies.voxels[0]:,} samples" if len(bodies.voxels) else ""
+    bodies, count = found.bodies, len(found.bodies.voxels)
+    largest = f", the largest of {bodies.voxels[0]:,} samples" if count else ""
     return (
         f"{options.out}: of {np.count_nonzero(found.known):,} traces with data, {shares}; {count:,} "
         f"{'body' if count == 1 else 'bodies'} above {bodies.threshold:g}{largest}, in {_bodies(options.out)}"
