@@ -111,16 +111,13 @@ def read_labels(path: Path) -> Pixels:
     return pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
-def drawing(panels: list[Pixels], labels: Pixels | None) -> Image.Image:
-    """Panels of the section two by two, and last the labels, as high as a panel."""
+def drawing(panels: list[Pixels]) -> Image.Image:
+    """Panels two by two, all stretched to one size."""
     height = round(WIDTH * SHAPE[0] / SHAPE[1])
-    cells = [Image.fromarray(panel).resize((WIDTH, height), Image.Resampling.LANCZOS) for panel in panels]
-    if labels is not None:
-        picture = Image.fromarray(labels)
-        cells.append(picture.resize((round(height * picture.width / picture.height), height), Image.Resampling.LANCZOS))
-    rows = -(-len(cells) // 2)
-    canvas = Image.new("RGB", (2 * WIDTH + GAP, rows * (height + GAP) - GAP), (255, 255, 255))
-    for place, cell in enumerate(cells):
+    rows = -(-len(panels) // 2)
+    canvas = Image.new("RGB", (2 * WIDTH + GAP, rows * (height + GAP) - GAP), (0, 0, 0))
+    for place, pixels in enumerate(panels):
+        cell = Image.fromarray(pixels).resize((WIDTH, height), Image.Resampling.LANCZOS)
         canvas.paste(cell, (place % 2 * (WIDTH + GAP), place // 2 * (height + GAP)))
     return canvas.quantize(palette=palette(), dither=Image.Dither.NONE)
 
@@ -153,7 +150,7 @@ def main() -> int:
         return 1
     try:
         segmenters = [(path.stem, Segmenter.load(path)) for path in arguments.weights]
-        neighbour = read_labels(labels) if labels.is_file() else None
+        neighbours = [read_labels(labels)] if labels.is_file() else []
     except (CheckpointError, ImageError) as error:
         fail.print(f"error: {error}")
         return 1
@@ -189,7 +186,7 @@ def main() -> int:
         say.print(f"\n{name}: {sentence}")
         automatic = Setting(scales=(scale,))
         say.print(f"{name} | {automatic} | {row(predict_section(segmenter, section, automatic.of(volume)), *parts)}")
-    drawing(drawn, neighbour).save(arguments.image, optimize=True)
+    drawing([*drawn, *neighbours]).save(arguments.image, optimize=True)
     return 0
 
 

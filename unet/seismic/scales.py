@@ -22,6 +22,7 @@ TRACE = (0.125, 0.18, 0.25, 0.35, 0.5, 0.7, 1.0)  # from trace to trace
 SCALES = tuple(product(TIME, TRACE))
 
 POSSIBLE, PROBABLE = 0.1, 0.5
+KNOWN = 0.9  # decisiveness on tiles of the survey that the network learned from
 FAILURES = (
     "This is a guess without labels: it was right for many sections and quite wrong for some, above all where there is "
     "little salt or none; look at segy sweep before you believe it"
@@ -156,7 +157,7 @@ def explained(answers: Sequence[Answer]) -> tuple[Scale, str]:
         )
     return found.scale, (
         f"the scale is {written(found.scale)}: of {len(answers)} tried, there most of what may be salt is probable "
-        f"({found.decisiveness:.0%}). {FAILURES}"
+        f"({found.decisiveness:.0%}; {KNOWN:.0%} on tiles at their own scale). {FAILURES}"
     )
 
 

@@ -14,7 +14,7 @@ from tyro.conf import arg
 from unet.cli.checks import check_replaceable, load_segmenter, make_folder
 from unet.cli.console import progress_bar, say
 from unet.cli.options import Flag, UsageError, WeightsFile
-from unet.cli.segy.options import Amplitudes, Reading, check_scales
+from unet.cli.segy.options import Amplitudes, Reading, check_packages, check_scales
 from unet.files.atomic import write_atomically
 from unet.image import from_amplitude
 from unet.render import Pixels
@@ -89,6 +89,7 @@ def run(options: Options) -> int:
         raise UsageError("expected at least one scale each for --scale-time and --scale-trace, got none")
     if options.inline is not None and options.crossline is not None:
         raise UsageError("expected --inline or --crossline, got both; leave one out")
+    check_packages()
     segmenter = load_segmenter(options.weights)
     try:
         volume = options.open()
