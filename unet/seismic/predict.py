@@ -16,7 +16,7 @@ from unet.seismic.store import Store, block_sizes
 from unet.seismic.volume import SegyVolume, Volume
 
 # Of a worker in bytes, measured: PyTorch, the network and what a section takes, and then copies of the block.
-WORKER, COPIES = 450_000_000, 4
+WORKER, COPIES = 540_000_000, 5
 
 
 class DamageError(ValueError):

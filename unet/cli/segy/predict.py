@@ -124,12 +124,13 @@ def _run(options: Options) -> int:
     settings = _settings(options, segmenter, volume)
     weights = options.weights or shipped_weights()
     request = predict.Request(volume, weights, segmenter, settings, options.direction, options.tolerant)
-    if _is_done(options, request):
+    place = options.zarr or _temporary_store(options.out)
+    done = _is_done(options, request)
+    if place.exists() and (options.overwrite or (done and options.zarr is None)):
+        store.remove(place)
+    if done:
         say(f"{options.out}: was there already, made in the same way")
         return _status(output.read_provenance(options.out) or {})
-    place = options.zarr or _temporary_store(options.out)
-    if options.overwrite and place.exists():
-        store.remove(place)
     with contextlib.ExitStack() as stack:
         engine = _engine(stack, options)
         target = predict.open_store(request, place, options.resume)
