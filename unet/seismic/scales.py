@@ -24,13 +24,13 @@ SCALES = tuple(product(TIME, TRACE))
 POSSIBLE, PROBABLE = 0.1, 0.5
 KNOWN = 0.9  # decisiveness on tiles of the survey that the network learned from
 FAILURES = (
-    "This is a guess without labels: it was right for many sections and quite wrong for some, above all where there is "
-    "little salt or none; look at segy sweep before you believe it"
+    "This is a guess without labels: on tiles stretched by known factors it lost 0.09 of IoU against the best scale on "
+    "the average, where 1 x 1 lost 0.19, and 0.79 at worst; where there is little salt or none it means nothing. Look "
+    "at segy sweep before you believe it"
 )
 LEAST = 0.002  # of the section is probable salt, or there is too little to judge by
 
 WINDOW = 101  # pixels a side, as the tiles of the competition
-TILE_PERIODS = 17.3, 20.4  # of the training tiles, down and along
 
 
 @dataclass(frozen=True)
