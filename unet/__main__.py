@@ -26,7 +26,10 @@ def main() -> int:
         return demo.main(sys.argv[2:], signals)
     from unet.cli.main import main as run
 
-    hint = "; --skip-existing goes on from here" if name == "predict" else ""
+    if name == "segy" and len(sys.argv) > 2:
+        name = f"segy {sys.argv[2]}"
+    option = {"predict": "--skip-existing", "segy predict": "--resume"}.get(name)
+    hint = f"; {option} goes on from here" if option else ""
     return signals.run(f"{name}: interrupted{hint}", run)
 
 

@@ -13,6 +13,7 @@ from tyro.conf import subcommand
 from unet.cli import average, bench, demo, evaluate, export, predict
 from unet.cli.console import say
 from unet.cli.options import UsageError, parse
+from unet.cli.segy import main as segy
 from unet.files.images import quiet_decoders
 from unet.prediction import ClashError
 
@@ -23,6 +24,7 @@ Command = (
     | Annotated[export.Options, subcommand("export")]
     | Annotated[bench.Options, subcommand("bench")]
     | Annotated[demo.Options, subcommand("demo")]
+    | Annotated[segy.Options, subcommand("segy")]
 )
 
 
@@ -40,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     quiet_decoders()
     options: object = parse(Command, argv)
-    name = type(options).__module__.rpartition(".")[2]
+    name = segy.name(options) if isinstance(options, segy.Options) else type(options).__module__.rpartition(".")[2]
     try:
         match options:
             case predict.Options():
@@ -53,6 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return export.run(options)
             case bench.Options():
                 return bench.run(options)
+            case segy.Options():
+                return segy.run(options)
         raise UsageError("expected a process of its own; start it with python -m unet demo")
     except (UsageError, ClashError) as error:
         say(f"{name}: {error}")

@@ -42,5 +42,10 @@ def parse(kind: Any, words: Sequence[str] | None, name: str = "") -> Any:
         prog=f"python -m unet {name}".strip(),
         description=None if name else "Find salt in seismic images; --version prints the version.",
         args=words,
-        config=(tyro.conf.FlagCreatePairsOff, tyro.conf.DisallowNone),
+        config=(
+            tyro.conf.FlagCreatePairsOff,
+            tyro.conf.DisallowNone,
+            tyro.conf.OmitArgPrefixes,  # of a command that is one of several under one name
+            tyro.conf.OmitSubcommandPrefixes,
+        ),
     )

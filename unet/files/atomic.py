@@ -1,13 +1,14 @@
 """Files written whole or not at all: the only module that writes files for a user."""
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 
 def write_atomically(path: Path, content: bytes | memoryview) -> None:
     """Writes a file so that a crash at any moment leaves either the old one or the new one, whole.
-
-    The temporary file is in the same folder, because only a rename within one file system is atomic.
 
     Args:
         path: of the file, in a folder that exists.
@@ -16,12 +17,28 @@ def write_atomically(path: Path, content: bytes | memoryview) -> None:
     Raises:
         OSError: it cannot be written; ``filename`` is ``path``, also where only the disk notices that it is full.
     """
+    with replacing(path) as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to be written piece by piece, which takes the place of ``path`` when the block ends without an error.
+
+    The temporary file is in the same folder, because only a rename within one file system is atomic.
+
+    Args:
+        path: of the file, in a folder that exists.
+
+    Raises:
+        OSError: as for ``write_atomically``.
+    """
     temporary = path.with_name(path.name + ".tmp")
     try:
         temporary.unlink(missing_ok=True)  # of a run that was killed; a link in its place is not followed
         try:
             with temporary.open("xb") as file:
-                file.write(content)
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)

@@ -1,0 +1,1 @@
+"""The commands of ``python -m unet segy``, for seismic lines and cubes."""
