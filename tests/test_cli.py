@@ -17,6 +17,7 @@ from tests.robustness.checks import check_refusal, run_here, untouched
 from unet import benchmark, checkpoint, evaluation, metrics, prediction, report, rle, runtime, synthetic
 from unet.card import Card, Claim, Split
 from unet.cli import main as cli
+from unet.files import amplitudes as files_amplitudes
 from unet.files.listing import find_images
 from unet.image import RULE
 from unet.segmenter import Segmenter
@@ -253,12 +254,12 @@ class TestPredict:
         assert "1 were there, but made of something else" in predict(*again, "-8000", "8001")
 
     def test_common_limits_of_many_images_are_of_a_share_of_each(self, monkeypatch):
-        monkeypatch.setattr(prediction, "MOST_SAMPLES", 400)
+        monkeypatch.setattr(files_amplitudes, "MOST_SAMPLES", 400)
         for name, first in {"a": 0, "b": 10_000}.items():
             np.save(f"{name}.npy", first + np.arange(2000.0).reshape(50, 40).T)  # trace after trace
         a, b = (find_images(Path(f"{name}.npy"))[0] for name in "ab")
-        limits = prediction.common_limits([a, b], 0)
-        assert limits == prediction.common_limits([b, a], 0) == (0, 11_990)  # every tenth of each
+        limits = files_amplitudes.common_limits([a, b], 0)
+        assert limits == files_amplitudes.common_limits([b, a], 0) == (0, 11_990)  # every tenth of each
 
     def test_a_full_disk_ends_with_one_sentence(self, monkeypatch):
         def full(path, _):

@@ -80,6 +80,28 @@ def live(amplitudes: Amplitudes, most: int | None = None) -> NDArray[np.float64]
     return np.asarray(samples, np.float64)
 
 
+def limits_asked_for(limits: tuple[float, float] | None, percent: float | None) -> "Limits | float | None":
+    """What two options of a command ask for: limits, the percentage of samples beyond each to find them by, or neither.
+
+    Args:
+        limits: of ``--amplitude-limits``.
+        percent: of ``--clip-percentile``.
+
+    Raises:
+        ValueError: both are given, or one that cannot be.
+    """
+    if percent is not None and not 0 <= percent < 50:
+        raise ValueError(f"expected --clip-percentile from 0 to 50, 50 left out, got {percent:g}")
+    if limits is None:
+        return percent
+    if percent is not None:
+        raise ValueError("expected --amplitude-limits or --clip-percentile, got both; leave one out")
+    if limits[0] == limits[1] or not all(map(math.isfinite, limits)):
+        given = " ".join(f"{limit:g}" for limit in limits)
+        raise ValueError(f"expected --amplitude-limits to be two different numbers, got {given}")
+    return Limits(*limits)
+
+
 def percentile_limits(samples: Sequence[NDArray[np.float64]], percent: float) -> Limits:
     """Limits that leave out a share of the samples at each end.
 

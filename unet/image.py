@@ -31,7 +31,7 @@ _RANGE = {np.dtype(np.uint8): (0.0, 255.0), np.dtype(np.uint16): (0.0, 65535.0),
 _FAR_BELOW = 0.25  # of white: an image with no brighter value probably has fewer bits than its type
 
 _LIMITS = (
-    "give seismic amplitudes limits: --amplitude-limits LOW HIGH or --clip-percentile P of predict, in Python "
+    "give seismic amplitudes limits: --amplitude-limits LOW HIGH or --clip-percentile P, in Python "
     "unet.image.from_amplitude(array, low, high)"
 )
 

@@ -8,7 +8,6 @@ program is never replaced unless the user says so, and one made of another image
 finished.
 """
 
-import contextlib
 import csv
 import hashlib
 import io
@@ -25,16 +24,15 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from unet import metrics, rle
-from unet.amplitude import Limits, live, percentile_limits
+from unet.amplitude import Limits
 from unet.files.atomic import write_atomically
-from unet.files.images import ImageError, read_amplitudes, read_image, read_mask
+from unet.files.images import ImageError, read_image, read_mask
 from unet.files.listing import ImageFile
 from unet.image import Grey
 from unet.segmenter import Probability, Segmenter
 
 CHUNK = 64  # images in memory at a time
 CHUNK_PIXELS = 8_000_000  # and their pixels, when they are large
-MOST_SAMPLES = 20_000_000  # of which common limits are taken, 160 MB
 WRITERS = 8  # files written at the same time
 LONGEST_STEM = 240  # bytes: file systems take 255, and ".png.tmp" comes on top
 
@@ -149,25 +147,6 @@ def plan(images: Sequence[ImageFile], out: Path, probability: bool) -> list[Pred
             )
         jobs.append(job)
     return jobs
-
-
-def common_limits(images: Sequence[ImageFile], percent: float) -> Limits:
-    """Limits of all images together, the same in whatever order they are named.
-
-    Of many images not every sample is held in memory: of each at most its share of ``MOST_SAMPLES``, evenly spaced.
-
-    Args:
-        images: of one survey.  Those that cannot be read, and those in colours, are left out.
-        percent: of the samples at each end that become black or white; see ``unet.amplitude.percentile_limits``.
-
-    Raises:
-        ValueError: another ``percent``, or no two samples that differ.
-    """
-    samples = []
-    for image in images:
-        with contextlib.suppress(ImageError):  # reported when it is predicted
-            samples.append(live(read_amplitudes(image.load(), image.name), MOST_SAMPLES // len(images)))
-    return percentile_limits(samples, percent)
 
 
 def foreign_files(jobs: Sequence[PredictionJob], skip_existing: bool, encode: bool) -> list[Path]:

@@ -213,6 +213,17 @@ def by_section(
     return _groups(names, [known, unknown], probabilities, truths, threshold)
 
 
+def by_image(
+    ids: Sequence[str],
+    probabilities: Sequence[Probability],
+    truths: Sequence[Mask],
+    threshold: float,
+    cut_from: Mapping[str, str],
+) -> list[Group]:
+    """Scores of the tiles of each image that tiles were cut from, by the name of the image."""
+    return _groups([cut_from[name] for name in ids], sorted(set(cut_from.values())), probabilities, truths, threshold)
+
+
 def worst(
     ids: Sequence[str],
     probabilities: Sequence[Probability],

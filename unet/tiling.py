@@ -28,12 +28,18 @@ def window(values: NDArray[Values], top: int, left: int) -> NDArray[Values]:
     return values[top : top + TILE, left : left + TILE]
 
 
-def windows(height: int, width: int) -> list[tuple[slice, slice]]:
-    """Rows and columns of the tiles that cover an image, all of one size; the last ones end exactly at its edge."""
+def windows(height: int, width: int, side: int = TILE) -> list[tuple[slice, slice]]:
+    """Rows and columns of the tiles that cover an image, all of one size; the last ones end exactly at its edge.
+
+    Args:
+        height: of the image.
+        width: of the image.
+        side: pixels of a tile, where the image is not smaller; from one to the next it is half of that.
+    """
     return [
-        (slice(top, min(top + TILE, height)), slice(left, min(left + TILE, width)))
-        for top in _starts(height)
-        for left in _starts(width)
+        (slice(top, min(top + side, height)), slice(left, min(left + side, width)))
+        for top in _starts(height, side)
+        for left in _starts(width, side)
     ]
 
 
@@ -67,9 +73,9 @@ def blend(
     return blended
 
 
-def _starts(length: int) -> list[int]:
-    last = max(length - TILE, 0)
-    return [*range(0, last, STEP), last]
+def _starts(length: int, side: int) -> list[int]:
+    last = max(length - side, 0)
+    return [*range(0, last, side // 2), last]
 
 
 def _hann(length: int) -> NDArray[np.float32]:

@@ -10,14 +10,15 @@ import msgspec
 from tyro.conf import Positional, arg
 
 from unet import bootstrap, metrics, report
+from unet.amplitude import limits_asked_for
 from unet.card import Card
 from unet.cli.checks import check_replaceable, check_writable, load_segmenter
 from unet.cli.console import progress_bar, say
 from unet.cli.options import Flag, OptionalFile, UsageError, WeightsFile
 from unet.cli.scores import print_comparison, print_report, print_synthetic
 from unet.data import pairing
-from unet.data.places import labelled_place, sections_file, shown
-from unet.data.sections import describe, match_sections, read_sections
+from unet.data.places import labelled_place, shown
+from unet.data.sections import describe, find_sections
 from unet.data.tiles import Tiles, read_tiles
 from unet.evaluation import synthetic_scores
 from unet.files.atomic import write_atomically
@@ -30,13 +31,18 @@ class Options:
     """Score the weights on labelled tiles, at the threshold in their card."""
 
     data: Annotated[Positional[Path], arg(metavar="DATA")]
-    """A folder or .zip with images/ and masks/, or the folder that holds train.zip or train/."""
+    """A folder or .zip with images/ and masks/, or the folder that holds train.zip or train/. Images larger than 128
+    pixels a side are sections, of any size: as in training, the tiles cut from them are scored."""
     weights: WeightsFile = None
     split: Literal["val", "train", "all"] = "val"
     """Which tiles: those held back from training (val) or trained on (train), as the card lists them, or every tile in
     DATA (all)."""
     against: OptionalFile = None
     """Also print how much better the weights are than those of FILE, on the tiles that neither was trained on."""
+    amplitude_limits: Annotated[tuple[float, float] | None, arg(metavar="LOW HIGH", help_behavior_hint="")] = None
+    """The numbers that become black and white, where DATA holds amplitudes; HIGH before LOW reverses the polarity."""
+    clip_percentile: Annotated[float | None, arg(metavar="P", help_behavior_hint="")] = None
+    """Limits that leave out P per cent of the samples at each end, for example 0.5, taken over all of DATA."""
     tta: Flag = False
     """Average with the mirrored image: a little better, twice the time."""
     json: OptionalFile = None
@@ -65,14 +71,14 @@ def run(options: Options) -> int:
         _check_report(options.json, [weights, options.against], options.overwrite)
     try:
         place = labelled_place(options.data)
-        labelled = read_tiles(place)
-        sections, notes = _known_sections(options.data, labelled.ids)
+        labelled = read_tiles(place, limits=limits_asked_for(options.amplitude_limits, options.clip_percentile))
+        sections, notes = _known_sections(options.data, labelled)
     except ValueError as error:  # DataError or ImageError
         raise UsageError(error) from None
     tiles, missing = _select(labelled, segmenter.card, options.split)
     other = options.against and _other_network(options.against, segmenter, tiles.ids, labelled.ids, sections or {})
     say(f"read {shown(place)}")
-    for note in (*(f"warning: {note}" for note in labelled.notes), *notes):
+    for note in (*labelled.made(), *(f"warning: {note}" for note in labelled.notes), *notes):
         say(note)
     if missing:
         say(f"{missing:,} tiles of split {options.split} are not in {options.data}, and are left out")
@@ -127,13 +133,10 @@ def _is_report(path: Path) -> bool:
         return False
 
 
-def _known_sections(root: Path, ids: list[str]) -> tuple[Mapping[str, str] | None, list[str]]:
+def _known_sections(root: Path, tiles: Tiles) -> tuple[Mapping[str, str] | None, list[str]]:
     """Tile -> seismic section where that is known, None where that is so of none, and what there is to say of it."""
-    table, file = read_sections(root), sections_file(root)
-    if table is None or file is None:
-        return None, []
-    matched = match_sections(ids, table)
-    return matched.of or None, describe(matched.summary(len(ids), shown(file)))
+    found = find_sections(root, tiles.ids, tiles.cut_from)
+    return found.of(tiles.ids) or None, [] if found.summary is None else describe(found.summary)
 
 
 def _select(tiles: Tiles, card: Card, split: str) -> tuple[Tiles, int]:

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import math
 import os
 import time
 from collections.abc import Sequence
@@ -13,11 +12,12 @@ from typing import Annotated
 from tyro.conf import Positional, arg
 
 from unet import prediction
-from unet.amplitude import Limits
+from unet.amplitude import Limits, limits_asked_for
 from unet.cli.checks import check_replaceable, check_writable, load_segmenter, make_folder
 from unet.cli.console import progress_bar, say
 from unet.cli.options import Flag, OptionalFile, UsageError, WeightsFile
 from unet.data.pairing import masks_beside
+from unet.files.amplitudes import common_limits
 from unet.files.atomic import write_atomically
 from unet.files.images import FORMATS, ImageError
 from unet.files.listing import ImageFile, MissingError, find_images, find_left_out
@@ -95,10 +95,10 @@ def run(options: Options) -> int:
     begin = time.perf_counter()
     if options.threshold is not None and not 0 < options.threshold < 1:
         raise UsageError(f"expected --threshold to be between 0 and 1, got {options.threshold:g}")
-    if options.clip_percentile is not None and not 0 <= options.clip_percentile < 50:
-        raise UsageError(f"expected --clip-percentile from 0 to 50, 50 left out, got {options.clip_percentile:g}")
-    if options.amplitude_limits is not None and options.clip_percentile is not None:
-        raise UsageError("expected --amplitude-limits or --clip-percentile, got both; leave one out")
+    try:
+        asked_for = limits_asked_for(options.amplitude_limits, options.clip_percentile)
+    except ValueError as error:
+        raise UsageError(error) from None
     found = _find_images(options.inputs)
     jobs = prediction.plan(found.images, options.out, options.probability)
     segmenter = load_segmenter(options.weights, options.fast)
@@ -108,7 +108,7 @@ def run(options: Options) -> int:
         say(problem)
 
     threshold = segmenter.threshold if options.threshold is None else options.threshold
-    limits = _choose_limits(options, found.images)
+    limits = _choose_limits(asked_for, found.images)
     with progress_bar() as bar:
         task = bar.add_task("predict", total=len(jobs))
         summary = prediction.predict(
@@ -162,22 +162,16 @@ def _find_images(inputs: Sequence[Path]) -> _FoundImages:
     return found
 
 
-def _choose_limits(options: Options, images: Sequence[ImageFile]) -> Limits | None:
+def _choose_limits(asked_for: Limits | float | None, images: Sequence[ImageFile]) -> Limits | None:
     """The limits that the options ask for; says those that it takes from the images."""
-    if options.amplitude_limits is not None:
-        limits = Limits(*options.amplitude_limits)
-        if limits.black == limits.white or not all(map(math.isfinite, limits)):
-            given = " ".join(f"{limit:g}" for limit in limits)
-            raise UsageError(f"expected --amplitude-limits to be two different numbers, got {given}")
-        return limits
-    if options.clip_percentile is None:
-        return None
+    if asked_for is None or isinstance(asked_for, Limits):
+        return asked_for
     try:
-        limits = prediction.common_limits(images, options.clip_percentile)
+        limits = common_limits(images, asked_for)
     except ValueError as error:
         raise UsageError(f"--clip-percentile: {error}") from None
     say(
-        f"{limits.black:.6g} is black and {limits.white:.6g} white, {options.clip_percentile:g} % of the samples lie "
+        f"{limits.black:.6g} is black and {limits.white:.6g} white, {asked_for:g} % of the samples lie "
         f"beyond each; for other images of this survey --amplitude-limits {limits.black:.6g} {limits.white:.6g}"
     )
     return limits

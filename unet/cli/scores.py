@@ -52,7 +52,9 @@ def print_report(
         error = f"95 % interval {interval.low:.3f} to {interval.high:.3f} over {interval.units:,} {of_units}"
         print(f"{name} {value:.4f} ({error})")
     _print_groups("By true share of salt", report.by_coverage(probabilities, masks, threshold))
-    if known := report.by_section(tiles.ids, probabilities, masks, threshold, sections):
+    if tiles.cut_from:
+        _print_groups("By section", report.by_image(tiles.ids, probabilities, masks, threshold, tiles.cut_from))
+    elif known := report.by_section(tiles.ids, probabilities, masks, threshold, sections):
         _print_groups("By sections.csv", known)
     _print_tiles("The worst tiles", report.worst(tiles.ids, probabilities, masks, threshold, count=5))
     if split == "all":

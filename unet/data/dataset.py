@@ -9,11 +9,12 @@ import torch
 from msgspec.structs import replace
 from torch import Tensor
 
+from unet.amplitude import Limits
 from unet.card import Split
 from unet.data import pairing
 from unet.data.augment import augment, draw_variants
-from unet.data.places import DEFAULT, DataError, labelled_place, sections_file, shown
-from unet.data.sections import describe, match_sections, read_sections, split_tiles
+from unet.data.places import DEFAULT, DataError, labelled_place, shown
+from unet.data.sections import describe, find_sections, read_sections, split_tiles
 from unet.data.tiles import Tiles, read_tiles
 from unet.files.printable import printable
 from unet.image import MEAN, SPREAD, Padding
@@ -22,6 +23,14 @@ from unet.synthetic import sections
 SYNTHETIC = "synthetic"  # the source of a run that has no other
 UNSEEN_SEED = 1_000_000_000  # synthetic sections from here on evaluate a network; training draws from 0 upwards
 UNSEEN_COUNT = 200
+
+NEIGHBOURING_TILES = (
+    "no sections.csv: split by tile; neighbouring tiles may stand on both sides, and scores may be too good"
+)
+NEIGHBOURING_LINES = (
+    "no sections.csv: split by section; neighbouring lines of a survey may stand on both sides, and scores may be too "
+    "good"
+)
 
 
 @dataclass(frozen=True)
@@ -72,7 +81,7 @@ class Dataset:
         val: the validation tiles; synthetic sections where everything is synthetic.
         split: None where everything is synthetic.
         source: the ZIP or the folder that was read; None where everything is synthetic.
-        notes: what was left out, guessed or looks wrong in the data, in plain sentences.
+        notes: how the tiles were made, what was left out, guessed or looks wrong in the data, in plain sentences.
     """
 
     train: TrainingSet | None
@@ -88,6 +97,7 @@ def load_dataset(
     seed: int,
     split: Split | None = None,
     log: Callable[[str], None] = lambda _: None,
+    limits: Limits | float | None = None,
 ) -> Dataset:
     """Loads and splits the data.
 
@@ -98,6 +108,7 @@ def load_dataset(
         split: one to repeat instead of drawing one; tiles it does not list are left out.
         log: called with a sentence for each thing a user should know: what is read, what replaces it where it is
             missing, and the notes.
+        limits: as for ``read_tiles``.
 
     Raises:
         DataError: ``root`` has no tiles, too few for both sides, none with salt or none without, not all that
@@ -110,7 +121,9 @@ def load_dataset(
     root = root or DEFAULT
     place = labelled_place(root)
     log(f"reading {shown(place)}")
-    tiles = read_tiles(place)
+    tiles = read_tiles(place, limits=limits)
+    for sentence in tiles.made():
+        log(sentence)
     for note in tiles.notes:
         log(f"warning: {note}")
     if tiles.masks.all() or not tiles.masks.any():
@@ -118,11 +131,11 @@ def load_dataset(
             f"{shown(place)}: expected masks with salt and without to learn from, got one kind: {tiles.notes[-1]}"
         )
     if split is None:
-        split, notes = _draw_split(root, tiles.ids, val_share, seed, log)
+        split, notes = _draw_split(root, tiles, val_share, seed, log)
     else:
         split, notes = _repeat_split(place, split, tiles.ids), ()
-    if (lines := read_sections(root)) is not None:
-        known = match_sections(tiles.ids, lines).of
+    if (found := find_sections(root, tiles.ids, tiles.cut_from)).table is not None:
+        known = found.of(tiles.ids)
         split = replace(split, val_sections={name: known[name] for name in split.val if name in known})
     unused = len(tiles.ids) - len(split.train) - len(split.val)
     if unused:
@@ -132,7 +145,7 @@ def load_dataset(
             f"{shown(root)}: expected tiles to train and to validate, got {len(split.train)} and {len(split.val)} of "
             f"{len(tiles.ids)}; give more tiles or another --val-share"
         )
-    return make_dataset(tiles, split, place.absolute(), (*tiles.notes, *notes))
+    return make_dataset(tiles, split, place.absolute(), (*tiles.made(), *tiles.notes, *notes))
 
 
 def make_dataset(
@@ -146,20 +159,21 @@ def make_dataset(
 
 
 def _draw_split(
-    root: Path, ids: list[str], val_share: float, seed: int, log: Callable[[str], None]
+    root: Path, tiles: Tiles, val_share: float, seed: int, log: Callable[[str], None]
 ) -> tuple[Split, tuple[str, ...]]:
-    """A new split, by section where ``root`` has a table of them, and notes on what is doubtful in it."""
-    lines, file = read_sections(root), sections_file(root)
-    split = split_tiles(ids, lines, val_share, seed)
-    if lines is None or file is None or split.sections is None:
-        note = "no sections.csv: split by tile; neighbouring tiles may stand on both sides, and scores may be too good"
+    """A new split, by section where those are known, and notes on what is doubtful in it."""
+    found = find_sections(root, tiles.ids, tiles.cut_from)
+    split, table = split_tiles(tiles.ids, found.table, val_share, seed), found.summary
+    if table is None:
+        note = NEIGHBOURING_LINES if tiles.cut_from else NEIGHBOURING_TILES
         log(f"warning: {note}")
-        return split, (note,)
-    table = replace(split.sections, file=shown(file))
+        return replace(split, sections=None), (note,)
     if not table.tiles_in_one:
+        lines = read_sections(root) or {}
         first = f", such as {printable(next(iter(lines)))}" if lines else ""
+        example = next(iter(tiles.cut_from.values()), tiles.ids[0])
         raise DataError(
-            f"{table.file}: expected names of tiles, such as {printable(ids[0])}, in the column id, got none in "
+            f"{table.file}: expected names of tiles, such as {printable(example)}, in the column id, got none in "
             f"{len(lines):,} lines{first}"
         )
     for sentence in describe(table):

@@ -3,13 +3,13 @@
 import csv
 import io
 import random
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from unet.card import SectionTable, Split
 from unet.data import pairing
-from unet.data.places import DataError, read_table, sections_file
+from unet.data.places import DataError, read_table, sections_file, shown
 from unet.files.printable import printable
 
 
@@ -86,6 +86,47 @@ def match_sections(ids: Collection[str], table: dict[str, str]) -> Sections:
         blank=sum(not section for section in table.values()),
         ambiguous=len(joined.ambiguous) + sum(tile not in clear for tile in joined.known.values()),
     )
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of the sections of tiles.
+
+    Attributes:
+        table: name -> section for ``split_tiles``: the lines of ``sections.csv``, and in place of those that name
+            images the tiles that were cut from them; None where nothing is known.
+        summary: of ``sections.csv``; None without one.
+    """
+
+    table: dict[str, str] | None
+    summary: SectionTable | None
+
+    def of(self, ids: Collection[str]) -> dict[str, str]:
+        """Tile -> section, of the tiles whose section is known."""
+        return match_sections(ids, self.table or {}).of
+
+
+def find_sections(root: Path, ids: Collection[str], cut_from: Mapping[str, str]) -> Known:
+    """Finds out which tiles are of one section.
+
+    Tiles that were cut from one image are, and so are those of images that ``sections.csv`` puts in one section, as
+    neighbouring lines of a survey may be.
+
+    Args:
+        root: where ``read_sections`` looks.
+        ids: the tiles.
+        cut_from: tile -> the image it was cut from; empty where the files are the tiles.
+
+    Raises:
+        DataError: as ``read_sections``.
+    """
+    lines, file = read_sections(root), sections_file(root)
+    images = sorted(set(cut_from.values())) or list(ids)
+    matched = match_sections(images, lines or {})
+    summary = None if lines is None or file is None else matched.summary(len(images), shown(file))
+    if cut_from:
+        lines = matched.others | {tile: matched.of.get(image, image) for tile, image in cut_from.items()}
+    return Known(lines, summary)
 
 
 def split_tiles(ids: list[str], sections: dict[str, str] | None, val_share: float = 0.12, seed: int = 0) -> Split:

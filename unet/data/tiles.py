@@ -1,14 +1,20 @@
-"""Labelled and unlabelled tiles, in Kaggle's layout of the TGS Salt Identification data or one like it."""
+"""Labelled and unlabelled tiles, in Kaggle's layout of the TGS Salt Identification data or one like it.
 
-from collections.abc import Collection, Sequence
+Labelled sections of any size are cut into tiles.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from unet.data import pairing
+from unet.amplitude import Limits
+from unet.data import cutting, pairing
 from unet.data.places import DataError, labelled_place, unlabelled_place
+from unet.files.amplitudes import common_limits
 from unet.files.images import FORMATS
 from unet.files.listing import ImageFile, find_images, find_left_out
 from unet.files.printable import printable
@@ -27,18 +33,39 @@ class Tiles:
         images: (N, H, W) uint8.
         masks: (N, H, W) bool, True = salt.
         notes: what was left out, guessed or looks wrong in their files, in plain sentences.
+        cut_from: tile -> the section it was cut from; empty where the files are the tiles.
+        limits: the amplitudes that are black and white in them; None for images.
     """
 
     ids: list[str]
     images: NDArray[np.uint8]
     masks: NDArray[np.bool_]
     notes: tuple[str, ...] = ()
+    cut_from: Mapping[str, str] = field(default_factory=dict)
+    limits: Limits | None = None
 
     def subset(self, ids: Sequence[str]) -> "Tiles":
         """The tiles with these ids, in this order; a ``KeyError`` names one that is missing."""
         index = {name: row for row, name in enumerate(self.ids)}
         rows = [index[name] for name in ids]
-        return Tiles(list(ids), self.images[rows], self.masks[rows], self.notes)
+        cut_from = {name: self.cut_from[name] for name in ids if name in self.cut_from}
+        return Tiles(list(ids), self.images[rows], self.masks[rows], self.notes, cut_from, self.limits)
+
+    def made(self) -> list[str]:
+        """How they were made of their files, in plain sentences; nothing of images that are tiles."""
+        sentences = []
+        if self.limits is not None:
+            words = f"{self.limits.black:.6g} {self.limits.white:.6g}"
+            sentences.append(
+                f"{self.limits.black:.6g} is black and {self.limits.white:.6g} white; for other images of this survey "
+                f"--amplitude-limits {words}"
+            )
+        if self.cut_from:
+            sentences.append(
+                f"{len(set(self.cut_from.values())):,} sections are cut into {len(self.ids):,} overlapping tiles of "
+                f"{cutting.SIDE} x {cutting.SIDE}"
+            )
+        return sentences
 
 
 @dataclass(frozen=True)
@@ -56,29 +83,34 @@ def load_tiles(root: Path) -> Tiles:
     Args:
         root: the folder that holds ``train.zip`` or ``train/``, or itself a ZIP or folder of images and masks: in
             ``images/`` and ``masks/``, of one survey or each of several, or ``x_mask.png`` beside ``x.png``.  Images
-            are grey or RGB; of a mask any value but 0 is salt.
+            are grey or RGB; of a mask any value but 0 is salt.  Images that are larger than what goes through the
+            network in one piece (``unet.tiling.TILE``) are sections, of any size: they are cut into tiles.
 
     Returns:
         The tiles, sorted by id, which is the name without the suffix in Unicode NFC, with the folder before it where
-        two folders hold one name.
+        two folders hold one name.  The tiles of a section follow one another, with their place behind its id:
+        ``SECTION_rROW_cCOLUMN``.
 
     Raises:
         DataError: no tiles, two places that could be meant, an image without a mask or with two, two of one name,
-            images of different sizes, or masks in which nothing is 0.
+            tiles of different sizes, a section smaller than a tile, or masks in which nothing is 0.
         ImageError: a file that cannot be read.
     """
     return read_tiles(labelled_place(root))
 
 
-def read_tiles(place: Path, only: Collection[str] | None = None) -> Tiles:
+def read_tiles(place: Path, only: Collection[str] | None = None, limits: Limits | float | None = None) -> Tiles:
     """Reads the labelled tiles of a ZIP or a folder; raises as ``load_tiles``.
 
     Args:
         place: from ``labelled_place``.
         only: ids of the tiles to read, None for all; a ``DataError`` says how many of them are missing.
+        limits: the amplitudes that become black and white, or the per cent of the samples of all images together that
+            lie beyond each; None where the files are images.
     """
     found = find_tiles(place)
-    ids = sorted(found.images if only is None else only)
+    names = sorted(found.images if only is None else only)
+    ids = sorted({_file_of(name, found.images) for name in names})
     _check_present(place, ids, found.images)
     missing = sorted(set(ids) - found.masks.keys())
     if missing:
@@ -86,10 +118,49 @@ def read_tiles(place: Path, only: Collection[str] | None = None) -> Tiles:
             f"{printable(place)}: expected a mask of the same name in masks/ or beside each image, got none for "
             f"{len(missing):,} of them, first {printable(missing[0])}"
         )
-    images, image_notes = _read_images(found.images, ids)
-    masks, mask_notes = _read_masks(place, found.masks, ids, images.shape)
+    if isinstance(limits, float | int):
+        try:
+            limits = common_limits(list(found.images.values()), limits)
+        except ValueError as error:
+            raise DataError(f"{printable(place)}: --clip-percentile: {error}") from None
+    greys, image_notes = _read_greys(found.images, ids, limits)
+    # A tile of a section is no file, and the sections of some tiles may all be small.
+    if not found.images.keys() >= set(names) or cutting.are_sections(grey.shape for grey in greys):
+        tile_names, cut_from = _name_tiles(ids, greys)
+        arrange: Callable[[Sequence[NDArray[Any]]], NDArray[Any]] = cutting.cut
+    else:
+        _check_alike(ids, greys)
+        tile_names, cut_from, arrange = ids, {}, np.stack
+    salt, values, mask_notes = _read_masks(found.masks, ids, greys)
+    images, masks = arrange(greys), arrange(salt)
+    try:
+        mask_notes += doubts(masks, values)
+    except DataError as error:
+        raise DataError(f"{printable(place)}: {error}") from None
     unused = _unused(len(found.images) - len(ids))
-    return Tiles(ids, images, masks, (*unused, *found.notes, *image_notes, *mask_notes))
+    tiles = Tiles(tile_names, images, masks, (*unused, *found.notes, *image_notes, *mask_notes), cut_from, limits)
+    if only is None or not cut_from:
+        return tiles
+    _check_present(place, names, tile_names)
+    return tiles.subset(names)
+
+
+def _file_of(tile: str, files: Collection[str]) -> str:
+    """The id of the image that holds a tile: its own, or that of the section it is cut from."""
+    section = cutting.section_name(tile)
+    return section if tile not in files and section in files else tile
+
+
+def _name_tiles(ids: list[str], sections: Sequence[NDArray[np.uint8]]) -> tuple[list[str], dict[str, str]]:
+    """The ids of the tiles of sections, and tile -> section."""
+    cut_from: dict[str, str] = {}
+    for name, section in zip(ids, sections, strict=True):
+        try:
+            places = cutting.places(*section.shape)
+        except ValueError as error:
+            raise DataError(f"{printable(name)}: {error}") from None
+        cut_from |= dict.fromkeys(cutting.tile_names(name, places), name)
+    return list(cut_from), cut_from
 
 
 @dataclass(frozen=True)
@@ -150,50 +221,65 @@ def _check_unambiguous(place: Path, ambiguous: list[str]) -> None:
         raise DataError(f"{printable(place)}: {printable(ambiguous[0])}{more}")
 
 
-def _read_images(files: dict[str, ImageFile], ids: list[str]) -> tuple[NDArray[np.uint8], list[str]]:
-    """Images of the size of the first one, (N, H, W) uint8, and notes on them."""
+def _read_greys(
+    files: dict[str, ImageFile], ids: list[str], limits: Limits | None = None
+) -> tuple[list[NDArray[np.uint8]], list[str]]:
+    """Images of any size, (H, W) uint8 each, and notes on them."""
     notes = _Notes("images")
-    images = np.empty((0, 0, 0), np.uint8)
-    for row, name in enumerate(ids):
-        reading = files[name].read_image()
+    images: list[NDArray[np.uint8]] = []
+    pixels = 0
+    for name in ids:
+        reading = files[name].read_image(limits)
         notes.add(reading.notes, name)
-        grey = reading.grey
-        if row == 0:
-            if len(ids) * grey.size > LARGEST_PIXELS:
-                raise DataError(
-                    f"expected at most {LARGEST_PIXELS:,} pixels in all, got {len(ids):,} images of "
-                    f"{_size(grey.shape)} as {printable(name)}; cut them into tiles, or take fewer"
-                )
-            images = np.empty((len(ids), *grey.shape), np.uint8)
-        if grey.shape != images.shape[1:]:
+        if not images and len(ids) * reading.grey.size > LARGEST_PIXELS:  # before all of them are read
             raise DataError(
-                f"{printable(name)}: expected an image of {_size(images.shape[1:])} as {printable(ids[0])}, "
-                f"got {_size(grey.shape)}"
+                f"expected at most {LARGEST_PIXELS:,} pixels in all, got {len(ids):,} images of "
+                f"{_size(reading.grey.shape)} as {printable(name)}; take fewer"
             )
-        images[row] = np.rint(grey * 255)
+        pixels += _pixels(reading.grey.shape)
+        if pixels > LARGEST_PIXELS:
+            raise DataError(
+                f"expected at most {LARGEST_PIXELS:,} pixels in all tiles, got more in the first {len(images) + 1:,} "
+                f"of {len(ids):,} images; take fewer"
+            )
+        images.append(np.rint(reading.grey * 255).astype(np.uint8))
     return images, notes.sentences()
 
 
+def _pixels(size: tuple[int, ...]) -> int:
+    """Of an image, or of all the tiles that it is cut into."""
+    if cutting.are_sections([size]) and min(size) >= cutting.SIDE:
+        return len(cutting.places(*size)) * cutting.SIDE**2
+    return size[0] * size[1]
+
+
+def _check_alike(ids: list[str], images: Sequence[NDArray[np.uint8]]) -> None:
+    """Raises ``DataError`` where an image has not the size of the first one."""
+    for name, image in zip(ids, images, strict=True):
+        if image.shape != images[0].shape:
+            raise DataError(
+                f"{printable(name)}: expected an image of {_size(images[0].shape)} as {printable(ids[0])}, "
+                f"got {_size(image.shape)}"
+            )
+
+
 def _read_masks(
-    place: Path, files: dict[str, ImageFile], ids: list[str], shape: tuple[int, ...]
-) -> tuple[NDArray[np.bool_], list[str]]:
-    """Masks of one size, (N, H, W) bool, and notes on them."""
+    files: dict[str, ImageFile], ids: list[str], images: Sequence[NDArray[np.uint8]]
+) -> tuple[list[NDArray[np.bool_]], set[float | tuple[int, ...]], list[str]]:
+    """Masks of the sizes of their images, (H, W) bool each, the values in their files, and notes on them."""
     notes = _Notes("masks")
-    masks = np.empty(shape, np.bool_)
+    masks: list[NDArray[np.bool_]] = []
     values: set[float | tuple[int, ...]] = set()
-    for row, name in enumerate(ids):
+    for name, image in zip(ids, images, strict=True):
         mask = files[name].read_mask()
         notes.add(mask.notes, name)
-        if mask.salt.shape != shape[1:]:
+        if mask.salt.shape != image.shape:
             raise DataError(
-                f"{printable(name)}: expected a mask of {_size(shape[1:])} as its image, got {_size(mask.salt.shape)}"
+                f"{printable(name)}: expected a mask of {_size(image.shape)} as its image, got {_size(mask.salt.shape)}"
             )
-        masks[row] = mask.salt
+        masks.append(mask.salt)
         values |= mask.values
-    try:
-        return masks, [*notes.sentences(), *doubts(masks, values)]
-    except DataError as error:
-        raise DataError(f"{printable(place)}: {error}") from None
+    return masks, values, notes.sentences()
 
 
 def doubts(masks: NDArray[np.bool_], values: set[float | tuple[int, ...]]) -> list[str]:
@@ -292,8 +378,9 @@ def read_unlabelled(place: Path, ids: list[str]) -> Unlabelled:
 
 
 def _read_unlabelled(files: dict[str, ImageFile], ids: list[str], notes: list[str]) -> Unlabelled:
-    images, image_notes = _read_images(files, ids)
-    return Unlabelled(ids, images, (*notes, *image_notes))
+    images, image_notes = _read_greys(files, ids)
+    _check_alike(ids, images)
+    return Unlabelled(ids, np.stack(images), (*notes, *image_notes))
 
 
 def _unlabelled_files(place: Path) -> dict[str, ImageFile]:

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
+from unet.amplitude import Limits as AmplitudeLimits
 from unet.files.archives import MEGABYTE, Archive, ArchiveError, Limits
 from unet.files.images import ImageError, Mask, read_image, read_mask
 from unet.files.printable import printable, reason
@@ -41,9 +42,9 @@ class ImageFile:
     path: Path | None = None
     inside: PurePosixPath = PurePosixPath()
 
-    def read_image(self) -> Reading:
+    def read_image(self, limits: AmplitudeLimits | None = None) -> Reading:
         """The image as (H, W) float32 in [0, 1], and notes; see ``images.read_image``."""
-        return read_image(self.load(), self.name)
+        return read_image(self.load(), self.name, limits=limits)
 
     def read_mask(self) -> Mask:
         """The mask in it; see ``images.read_mask``."""

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 from torch import Tensor
 
+from unet.amplitude import Limits, limits_asked_for
 from unet.model import UNetConfig
 
 
@@ -26,10 +27,16 @@ class TrainingConfig:
     data: Path | None = None
     """Folder with the TGS data (train.zip or train/, and sections.csv), or the zip or folder of tiles itself, with
     sections.csv in it or beside it. Default: data/tgs-salt below the current folder if it is there; otherwise the
-    network learns from synthetic sections alone, and the first line says so. With --resume: where the same tiles are
-    now."""
+    network learns from synthetic sections alone, and the first line says so. Images larger than 128 pixels a side are
+    sections, of any size, that are cut into tiles. With --resume: where the same tiles are now."""
     name: str = "salt-unet"
     """Name of the run: everything is written to runs/NAME."""
+    amplitude_limits: tuple[float, float] | None = None
+    """The numbers that become black and white (LOW HIGH), where --data holds amplitudes and not images; HIGH before LOW
+    reverses the polarity."""
+    clip_percentile: float | None = None
+    """Limits that leave out so many per cent of the samples at each end, for example 0.5, taken over all of --data
+    together; the card then has them as --amplitude-limits."""
     split: Path | None = None
     """A card (NAME.json) whose split of the tiles to repeat, instead of drawing one by --val-share and --seed."""
     teacher: tuple[Path, ...] = ()
@@ -112,10 +119,16 @@ class TrainingConfig:
             raise ValueError(f"expected a teacher_weight for each teacher, got {len(weights)} for {len(self.teacher)}")
         if not all(0 < weight < math.inf for weight in weights):
             raise ValueError(f"expected every teacher_weight to be a finite number above 0, got {weights}")
+        limits_asked_for(self.amplitude_limits, self.clip_percentile)
         if self.unlabelled is not None and not self.teacher and not self.resume:  # a resumed run has its teachers
             raise ValueError("expected a teacher for the unlabelled tiles, got none; name one with --teacher")
         if self.synthetic_share == 1:
             raise ValueError("expected synthetic_share below 1, got 1; leave out --data to learn from nothing else")
+
+    @property
+    def limits(self) -> Limits | float | None:
+        """The limits of amplitudes, or the percentage that finds them, for ``load_dataset``."""
+        return limits_asked_for(self.amplitude_limits, self.clip_percentile)
 
     @property
     def folder(self) -> Path:

@@ -15,6 +15,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 from torch import Tensor
 
+from unet.amplitude import Limits
 from unet.card import Card, Split
 from unet.data.dataset import SYNTHETIC, Dataset, make_dataset
 from unet.data.places import DataError, labelled_place, shown, unlabelled_place
@@ -121,13 +122,16 @@ def record_unlabelled(place: Path, tiles: Unlabelled) -> UnlabelledRecord:
     return UnlabelledRecord(source=str(place.absolute()), ids=tuple(tiles.ids), digests=digests(tiles.images))
 
 
-def reload_dataset(record: DataRecord, data: Path | None, say: Callable[[str], None]) -> tuple[Dataset, DataRecord]:
+def reload_dataset(
+    record: DataRecord, data: Path | None, say: Callable[[str], None], limits: Limits | float | None = None
+) -> tuple[Dataset, DataRecord]:
     """Reads the labelled tiles of a run again, from where they were or from ``data``.
 
     Args:
         record: what the run began with.
         data: where the tiles are now; None if they are where they were.
         say: called with a sentence for everything that somebody should know about it.
+        limits: of amplitudes, as for ``read_tiles``.
 
     Returns:
         The dataset, and the record with the place it was read from.
@@ -148,7 +152,7 @@ def reload_dataset(record: DataRecord, data: Path | None, say: Callable[[str], N
     ids = [*record.split.train, *record.split.val]
     say(f"reading {shown(place)}")
     try:
-        tiles = read_tiles(place, ids)
+        tiles = read_tiles(place, ids, limits)
     except DataError as error:
         raise DataError(f"{error}; {_remedy('data')}") from None
     tiles = tiles.subset(ids)

@@ -47,7 +47,7 @@ class RunInputs:
 def new_inputs(config: TrainingConfig, device: torch.device, say: Callable[[str], None]) -> RunInputs:
     """Reads the data, builds the network and loads the teachers, which label on ``device``; raises as ``train``."""
     split = None if config.split is None else _read_split(config.split)
-    dataset = load_dataset(config.data, config.val_share, config.seed, split, say)
+    dataset = load_dataset(config.data, config.val_share, config.seed, split, say, config.limits)
     model, start = _initial_model(config, dataset)
     teachers, unlabelled = [load_teacher(path, device) for path in config.teacher], None
     record = structs.replace(
@@ -68,8 +68,13 @@ def new_inputs(config: TrainingConfig, device: torch.device, say: Callable[[str]
         say(f"reading {shown(place)}")
         # The folder may also hold tiles that validate, or that have labels of their own.
         unlabelled = load_unlabelled(root, dataset.split.left_out, [*dataset.split.val, *dataset.split.train])
+        expected, got = (" x ".join(map(str, of.images.shape[1:])) for of in (dataset.val, unlabelled))
+        if got != expected:
+            raise TrainingError(f"{shown(place)}: expected tiles of {expected} as those with labels, got {got}")
         record = structs.replace(record, unlabelled=data_record.record_unlabelled(place, unlabelled))
     config = replace(config, model=model.config)  # weights to start from bring their own shape
+    if (limits := dataset.val.limits) is not None:  # as found now, whatever is added to the data later
+        config = replace(config, amplitude_limits=(limits.black, limits.white), clip_percentile=None)
     return RunInputs(config, dataset, model, teachers, unlabelled, record)
 
 
@@ -77,7 +82,7 @@ def resumed_inputs(
     state: ResumeState, given: TrainingConfig, device: torch.device, say: Callable[[str], None]
 ) -> RunInputs:
     """Reads again what a run began with, from where ``given`` says it is now; raises as ``train``."""
-    dataset, record = data_record.reload_dataset(state.data_record, given.data, say)
+    dataset, record = data_record.reload_dataset(state.data_record, given.data, say, state.config.limits)
     teachers, unlabelled = [], None
     if record.unlabelled is not None:
         teachers = reload_teachers(record.teachers, given.teacher, device)
