@@ -16,18 +16,18 @@ import streamlit as st
 if "demo" not in sys.modules:
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from demo import process
+from demo import process, testids
 
 process.prepare()  # before PyTorch is loaded
 
-from demo.images import SurveyTile, survey_stamp, survey_tiles
+from demo.images import Survey, find_survey, survey_stamp
 from demo.limits import LARGEST_UPLOAD, LARGEST_ZIP, MOST_FILES
 from demo.markdown import literal
 from demo.missing import SESSION_NOTE
 from demo.places import HERE
 from demo.state import PageState, SelectBox
-from demo.words import SENTENCE, TITLE
 from demo.weights import Weights, WeightsError, WeightsKey, find_weights, open_weights
+from demo.words import IMAGE_HELP, SENTENCE, TITLE, WEIGHTS_HELP
 from unet.files.images import SUFFIXES, quiet_decoders
 
 quiet_decoders()
@@ -37,22 +37,47 @@ EXPLORE = ""  # the path of the default page
 # What this is, on every page; below it the pages begin, with less air than Streamlit leaves for a header.
 BRAND = f"""
 <style>
-  .stMainBlockContainer {{ padding: 3.9rem 1.5rem 1.5rem; max-width: 110rem; }}
+  .stMainBlockContainer {{ padding: 4.2rem 1.5rem 1.5rem; max-width: 110rem; }}
   .stMain .stVerticalBlock {{ gap: 0.6rem; }}
   .brand {{ display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 0.8rem; }}
-  .brand h1 {{ padding: 0; font-size: 1.35rem; }}
+  .brand h1 {{ margin: 0; padding: 0; font-size: 1.35rem; line-height: 1.3; }}
   .brand p {{ margin: 0; }}
+  .unseen {{ position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }}
+  [data-testid="stCaptionContainer"] {{ opacity: 0.8; }} /* Streamlit's 60 % are too pale to read */
+  [data-testid="stCaptionContainer"] code {{ color: inherit; }}
+  [data-testid="stMarkdownContainer"] code {{ font-size: 0.87em; }} /* never below 11 px */
+  .js-plotly-plot :is(.xtick, .ytick, .x2tick, .y2tick) text, .js-plotly-plot [class*="title"] {{
+    fill: currentColor !important; fill-opacity: 0.8 !important; /* as pale otherwise */
+  }}
+  button[kind="primary"] {{ color: light-dark(#fff, #12171c); }} /* on the primary colour of either theme */
 </style>
-<header class="brand"><h1>{TITLE}</h1><p>{SENTENCE}</p></header>"""
+<div class="brand"><h1>{TITLE}</h1><p>{SENTENCE}</p></div>"""
+# On a phone Streamlit puts the pages into the sidebar, two taps away: there they stand in its header, at any place of
+# a page.  Its tools for a table would lie over the words above that.
+PHONE = """
+<style>
+  .st-key-pages { display: none; }
+  @media (max-width: 767px) {
+    .st-key-pages {
+      display: flex; flex-flow: row; justify-content: space-between; gap: 0; overflow-x: auto;
+      position: fixed; z-index: 999990; inset: 0 3rem auto; width: auto; height: 3.75rem; align-items: center;
+    }
+    .st-key-pages > * { width: auto; }
+    .st-key-pages a { min-height: 44px; padding: 0 0.35rem; }
+    .st-key-pages a > span:first-child { display: none; } /* the icon */
+    [data-testid="stSidebarNav"], [data-testid="stStatusWidget"] { display: none; }
+  }
+  @media (pointer: coarse) { [data-testid="stDataFrame"] { margin-top: 2.4rem; } }
+</style>"""
 
 
 @st.cache_resource(max_entries=4, show_spinner="Looking for survey tiles")
-def load_tiles(key: WeightsKey, stamp: tuple[str, int] | None, _weights: Weights) -> tuple[list[SurveyTile], str]:
-    """Real tiles the chosen weights were not trained on, where the data are there, or why they cannot be used."""
+def load_survey(key: WeightsKey, stamp: tuple[str, int] | None, _weights: Weights) -> tuple[Survey, str]:
+    """Real tiles, where the data are there, or why they cannot be used."""
     try:
-        return survey_tiles(_weights.card), ""
+        return find_survey(_weights.card), ""
     except ValueError as error:  # DataError or ImageError
-        return [], str(error)
+        return Survey({}, []), str(error)
 
 
 @st.cache_resource(show_spinner=False)
@@ -80,8 +105,8 @@ def draw_uploads() -> None:
         help=f"One or many, up to {MOST_FILES}, of {LARGEST_UPLOAD} MB each and at least 16 x 16 pixels; or a ZIP of "
         "images, or of a session you exported. They stay in this session.",
     )
-    # In place of Streamlit's line, which gives the limit of a ZIP as that of every file.
-    st.html('<style>.st-key-uploads [data-testid="stFileUploaderDropzoneInstructions"] { display: none; }</style>')
+    # In place of Streamlit's lines, which give the limit of a ZIP as that of every file, and a cut list of types.
+    st.html('<style>[data-testid="stFileUploaderDropzoneInstructions"] { display: none; }</style>')
     st.caption(f"Images of up to {LARGEST_UPLOAD} MB each, a ZIP of up to {LARGEST_ZIP} MB")
     masks = st.file_uploader(
         "Their ground-truth masks",
@@ -116,17 +141,17 @@ def draw_weights() -> None:
             "expected weights in weights/ or runs/, got none; run python train.py, then reload this page"
         )
     state.choose_weights(found)
-    draw_box("Weights", state.weights_box, list(found), "From weights/ and runs/; newest runs first.")
+    draw_box("Weights", state.weights_box, list(found), WEIGHTS_HELP)
     weights = found[state.weights_box.value]
     state.use_weights(weights, *open_weights(weights))
     if weights.claim:
         st.caption(weights.claim)
 
 
-def draw_images(tiles: list[SurveyTile], stamp: object) -> None:
+def draw_images(survey: Survey, stamp: object) -> None:
     """Which image to open."""
-    state.choose_image(tiles, stamp)
-    draw_box("Image", state.image_box, list(state.sources), "Yours, then samples, then survey tiles.")
+    state.choose_image(survey, stamp)
+    draw_box("Image", state.image_box, list(state.sources), IMAGE_HELP)
     if state.link["sample"] is None:
         st.caption(f"{SESSION_NOTE} *Export* packs the session into a ZIP that opens it again.")
     state.open_image()
@@ -135,15 +160,13 @@ def draw_images(tiles: list[SurveyTile], stamp: object) -> None:
 # An icon from a file: Streamlit would fetch an emoji or a symbol from the network.
 st.set_page_config("Salt U-Net", page_icon=HERE / "viewer" / "icon.svg", layout="wide")
 # Not in a folder named pages: next to its main script Streamlit would start those files by themselves.
-page = st.navigation(
-    [
-        st.Page("views/explore.py", title="Explore", icon=":material/search:", default=True),
-        st.Page("views/export.py", title="Export", icon=":material/download:", url_path="take_it_away"),
-        st.Page("views/evaluation.py", title="Evaluation", icon=":material/query_stats:", url_path="how_good_is_it"),
-        st.Page("views/training.py", title="Training", icon=":material/monitoring:", url_path="training"),
-    ],
-    position="top",
-)
+pages = [
+    st.Page("views/explore.py", title="Explore", icon=":material/search:", default=True),
+    st.Page("views/export.py", title="Export", icon=":material/download:", url_path="take_it_away"),
+    st.Page("views/evaluation.py", title="Evaluation", icon=":material/query_stats:", url_path="how_good_is_it"),
+    st.Page("views/training.py", title="Training", icon=":material/monitoring:", url_path="training"),
+]
+page = st.navigation(pages, position="top")
 if "page" not in st.session_state:
     st.session_state.page = PageState.from_link(st.query_params)
 state: PageState = st.session_state.page
@@ -157,18 +180,23 @@ try:
         with weights_place:
             draw_weights()
             stamp = survey_stamp()
-            tiles, fault = load_tiles(state.weights_key, stamp, state.weights)
+            survey, fault = load_survey(state.weights_key, stamp, state.weights)
             if fault:
                 st.caption(f"No survey tiles: {literal(fault)}")
         with image_place:
-            draw_images(tiles, stamp)
+            draw_images(survey, stamp)
 except WeightsError as error:  # said where a phone shows it too, which closes the sidebar
     st.error(f"No result. {literal(str(error))}")
     st.stop()
 if problems := [one for one in state.uploads.problems + state.messages if one != state.fault]:
     st.warning("\n".join(f"- {problem}" for problem in problems))
 
-st.html(BRAND)
+# The explorer has no room for its name, which a screen reader looks for all the same.
+name = f'<h2 class="unseen">{page.title}</h2>' if page.url_path == EXPLORE else ""
+st.html(BRAND + name + PHONE + testids.SCRIPT, unsafe_allow_javascript=True)
+with st.container(key="pages"):
+    for one in pages:
+        st.page_link(one)
 state.show_page(page.url_path, st.session_state)
 # The explorer writes its address itself, because most of what it says never reaches Python.
 if page.url_path != EXPLORE or state.image is None:

@@ -73,3 +73,14 @@ def detect(
         dice=metrics.dice(counts),
         competition=metrics.average_precision(mask, truth),
     )
+
+
+def disagreement(found: Detection, other: Probability) -> float:
+    """The share of the section's pixels, 0 to 1, that a second network calls differently at the same threshold.
+
+    Args:
+        found: what one network calls salt.
+        other: (H, W) float32 in [0, 1], the probability by the other.
+    """
+    differing = np.count_nonzero(found.mask != metrics.mask(other, found.threshold))
+    return int(differing) / max(1, found.mask.size - found.left_out)

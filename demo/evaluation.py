@@ -16,6 +16,7 @@ from demo.markdown import literal
 from unet import report, typed
 from unet.card import Card
 from unet.metrics import ThresholdPoint
+from unet.report import TileScore
 from unet.threshold import TOLERANCE
 from unet.typed import Count, Share, Word
 
@@ -170,7 +171,7 @@ def threshold_choice(found: Evaluation, card: Card) -> str:
 
 def basis(found: Evaluation, card: Card) -> str:
     """What every view of a report is of, as Markdown."""
-    way = "with flip TTA (this app computes without it)" if card.claims_tta else "without flip TTA"
+    way = "with flip TTA (off on *Explore* until you switch it on)" if card.claims_tta else "without flip TTA"
     return f"On the {found.count:,} tiles of split {literal(found.split)}, at threshold {found.threshold:.2f}, {way}"
 
 
@@ -207,6 +208,15 @@ def meaning(found: Evaluation, card: Card) -> str:
         chose = "threshold" if found.temperature == 1 else "threshold and the temperature"
         sentences.append(f"The same tiles chose the {chose}, so new tiles may score a little lower.")
     return " ".join(sentences)
+
+
+def tile_scores(tile: TileScore) -> list[str]:
+    """What was measured on a tile, in short lines."""
+    return [
+        f"mAP {tile.score:.1f}, IoU {tile.iou:.3f}",
+        f"{100 * tile.salt_share:.1f} % is salt",
+        f"{100 * tile.predicted_share:.1f} % called salt",
+    ]
 
 
 class Training(NamedTuple):

@@ -6,20 +6,28 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from demo.detection import Detection, detect
+from demo.detection import Detection, detect, disagreement
 from demo.images import SeismicImage
 from unet import render, rle
 from unet.image import Mask, Probability
 
 COLUMNS = (
     "id", "rle_mask", "name", "rows", "columns", "threshold", "salt_percent", "salt_pixels", "highest_probability",
-    "iou", "dice", "mAP",
+    "iou", "dice", "mAP", "flip_tta", "other_weights", "disagreement_percent",
 )  # fmt: skip
+
+
+class OtherPrediction(NamedTuple):
+    """What a second network says of an image: the name of its weights, and an (H, W) float32 probability."""
+
+    weights: str
+    probability: Probability
 
 
 @dataclass(frozen=True)
@@ -32,6 +40,8 @@ class ExportedImage:
         probability: (H, W) float32 of it.
         original: the file it was uploaded as; None writes an 8-bit PNG.
         suffix: of that file.
+        tta: whether the probabilities are averaged with those of the mirrored image.
+        other: what a second network says of the image, in the same way; None where none is compared.
     """
 
     name: str
@@ -39,10 +49,16 @@ class ExportedImage:
     probability: Probability
     original: bytes | None = None
     suffix: str = ".png"
+    tta: bool = False
+    other: OtherPrediction | None = None
 
     def detect(self, threshold: float) -> Detection:
         """What is salt at a threshold."""
         return detect(self.probability, threshold, self.image.truth, self.image.margin)
+
+    def disagreement(self, found: Detection) -> float | None:
+        """The share of the section, 0 to 1, that a detection in it and the second network call differently."""
+        return None if self.other is None else disagreement(found, self.other.probability)
 
 
 def grey_png(image: SeismicImage) -> bytes:
@@ -112,21 +128,21 @@ def file_stems(names: Sequence[str]) -> list[str]:
     return stems
 
 
-def result(stem: str, name: str, detection: Detection) -> dict[str, str | int]:
-    """An image's row in the table of results; columns that need a truth are empty without one.
+def result(stem: str, one: ExportedImage, detection: Detection) -> dict[str, str | int]:
+    """An image's row in the table of results; columns that need a truth or a second network are empty without one.
 
     Args:
         stem: what its files are called, and so its id.
-        name: what the user calls it.
-        detection: at some threshold.
+        one: the image.
+        detection: in it, at some threshold.
     """
     rows, columns = detection.mask.shape
     scores = {"iou": detection.iou, "dice": detection.dice, "mAP": detection.competition}
+    differing = one.disagreement(detection)
     return {
         "id": stem,
         "rle_mask": rle.encode(detection.mask),
-        # A spreadsheet would compute a name that looks like a formula.
-        "name": f"'{name}" if name.startswith(("=", "+", "-", "@", "\t", "\r")) else name,
+        "name": _as_text(one.name),
         "rows": rows,
         "columns": columns,
         "threshold": repr(detection.threshold),
@@ -134,7 +150,15 @@ def result(stem: str, name: str, detection: Detection) -> dict[str, str | int]:
         "salt_pixels": detection.pixels,
         "highest_probability": f"{detection.highest:.6f}",
         **{column: "" if score is None else f"{score:.6f}" for column, score in scores.items()},
+        "flip_tta": "yes" if one.tta else "no",
+        "other_weights": "" if one.other is None else _as_text(one.other.weights),
+        "disagreement_percent": "" if differing is None else f"{100 * differing:.4f}",
     }
+
+
+def _as_text(name: str) -> str:
+    """A name that no spreadsheet computes, even where it looks like a formula."""
+    return f"'{name}" if name.startswith(("=", "+", "-", "@", "\t", "\r")) else name
 
 
 def results_csv(rows: Iterable[dict[str, str | int]]) -> bytes:
@@ -149,4 +173,4 @@ def results_csv(rows: Iterable[dict[str, str | int]]) -> bytes:
 def gallery_csv(names: Sequence[str], images: Iterable[ExportedImage], threshold: float) -> bytes:
     """The table of results of images, in the order of ``names``."""
     stems = zip(file_stems(names), images, strict=True)
-    return results_csv(result(stem, one.name, one.detect(threshold)) for stem, one in stems)
+    return results_csv(result(stem, one, one.detect(threshold)) for stem, one in stems)

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from demo import cache
 from demo.cache import find_probability
-from demo.detection import detect
-from demo.export import ExportedImage
+from demo.detection import detect, disagreement
+from demo.export import ExportedImage, OtherPrediction
 from demo.images import SeismicImage
 from demo.limits import LARGEST_TOTAL
 from demo.weights import WeightsKey
 from unet import render
-from unet.image import Mask
+from unet.image import Mask, Probability
 from unet.segmenter import Segmenter
 
 THUMBNAIL = 112  # pixels a side at most
@@ -42,13 +42,25 @@ class ImageSource:
 
 
 class GalleryRow(NamedTuple):
-    """What the gallery shows of an image: figures as in ``Detection``, and a thumbnail of its salt, WebP."""
+    """What the gallery shows of an image: figures as in ``Detection``, and a thumbnail of its salt, WebP.
+
+    ``disagreement`` is the share of the section that a second network calls differently; None without one.
+    """
 
     share: float
     highest: float
     iou: float | None
     competition: float | None
+    disagreement: float | None
     thumbnail: bytes
+
+
+class OtherNetwork(NamedTuple):
+    """A second network to compare with: the name of its weights, itself, and the key of its weights."""
+
+    name: str
+    segmenter: Segmenter
+    weights: WeightsKey
 
 
 class Gallery:
@@ -61,9 +73,19 @@ class Gallery:
         sources: label -> source.
         segmenter: the network.
         weights: the key of its weights.
+        tta: whether probabilities are averaged with those of the mirrored image, those of both networks.
+        other: a second network to compare with.
     """
 
-    def __init__(self, sources: Mapping[str, ImageSource], segmenter: Segmenter, weights: WeightsKey) -> None:
+    def __init__(
+        self,
+        sources: Mapping[str, ImageSource],
+        segmenter: Segmenter,
+        weights: WeightsKey,
+        *,
+        tta: bool = False,
+        other: OtherNetwork | None = None,
+    ) -> None:
         total, self.sources = 0, {}
         for label, source in sources.items():
             total += source.pixels
@@ -71,6 +93,7 @@ class Gallery:
                 self.sources[label] = source
         self.left_out = [label for label in sources if label not in self.sources]
         self._segmenter, self._weights = segmenter, weights
+        self._tta, self._other = tta, other
 
     def cached_row(self, label: str, threshold: float) -> GalleryRow | None:
         """What is shown of an image, if that was computed before."""
@@ -82,23 +105,34 @@ class Gallery:
         if cached := self.cached_row(label, threshold):
             return cached
         image = self.sources[label].open()
-        probability = find_probability(image, self._segmenter, self._weights)
-        found = detect(probability, threshold, image.truth, image.margin)
+        found = detect(self._probability(image), threshold, image.truth, image.margin)
+        other = self._other_prediction(image)
+        differing = None if other is None else disagreement(found, other.probability)
         small = thumbnail(image.pixels, found.mask)
-        row = GalleryRow(found.share, found.highest, found.iou, found.competition, small)
+        row = GalleryRow(found.share, found.highest, found.iou, found.competition, differing, small)
         cache.CACHE.put(self._row_key(label, threshold), row, len(small) + 1000)
         return row
 
     def _row_key(self, label: str, threshold: float) -> Hashable:
-        return "row", self._weights, self.sources[label].key, threshold
+        other = None if self._other is None else self._other.weights
+        return "row", self._weights, self._tta, other, self.sources[label].key, threshold
+
+    def _probability(self, image: SeismicImage) -> Probability:
+        return find_probability(image, self._segmenter, self._weights, self._tta)
+
+    def _other_prediction(self, image: SeismicImage) -> OtherPrediction | None:
+        if self._other is None:
+            return None
+        name, segmenter, weights = self._other
+        return OtherPrediction(name, find_probability(image, segmenter, weights, self._tta))
 
     def exported(self) -> Iterator[ExportedImage]:
         """Everything of each image, one after the other."""
         for label, source in self.sources.items():
             image = source.open()
             original = None if source.original is None else source.original()
-            probability = find_probability(image, self._segmenter, self._weights)
-            yield ExportedImage(label, image, probability, original, source.suffix)
+            probability, other = self._probability(image), self._other_prediction(image)
+            yield ExportedImage(label, image, probability, original, source.suffix, self._tta, other)
 
 
 def thumbnail(pixels: NDArray[np.uint8], mask: Mask) -> bytes:

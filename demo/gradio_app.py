@@ -22,7 +22,7 @@ def main() -> None:
     from demo import process
 
     process.prepare()  # before PyTorch is loaded
-    from demo.gradio_page import build
+    from demo.gradio_page import build, look
     from demo.limits import LARGEST_UPLOAD
     from unet.files.images import quiet_decoders
 
@@ -30,7 +30,7 @@ def main() -> None:
     port = os.environ.get("GRADIO_SERVER_PORT", "7860")
     page = build().queue(max_size=64)
     try:  # of a named port Gradio takes that or none; otherwise it would silently listen on another
-        page.launch(server_port=int(port), max_file_size=f"{LARGEST_UPLOAD}mb", footer_links=["api"])
+        page.launch(server_port=int(port), max_file_size=f"{LARGEST_UPLOAD}mb", footer_links=["api"], **look())
     except OSError:
         sys.exit(f"expected port {port} to be free, got one that is taken; name another with GRADIO_SERVER_PORT")
 

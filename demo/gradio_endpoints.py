@@ -40,7 +40,7 @@ def predict(
         1, of the image without its margin), salt_pixels, highest_probability, and guessed, sentences about what of the
         image was guessed or left out.
     """
-    image = open_image(picture, sample, choose_limits(clip_percentile, reverse_polarity))
+    image = open_image(picture, sample, weights, choose_limits(clip_percentile, reverse_polarity))
     key, segmenter = choose_network(weights)
     probability = find_probability(image, segmenter, key)
     detection = detect(probability, check_threshold(threshold, segmenter), margin=image.margin)
@@ -80,7 +80,7 @@ def trace(
         height, width, stride, window (top, left, height, width), lowest, highest, mean, and silent, how many
         channels are zero everywhere.
     """
-    image = open_image(picture, sample, choose_limits(clip_percentile, reverse_polarity))
+    image = open_image(picture, sample, weights, choose_limits(clip_percentile, reverse_polarity))
     segmenter = choose_segmenter(weights)
     part = explorer.window(image.grey, top, left)
     strides = {known.name: known.stride for known in segmenter.model.sites()}
@@ -131,7 +131,7 @@ def ablate(
         window (top, left, height, width), salt_share and salt_pixels before and after, mean_change and
         largest_change of the probability.
     """
-    image = open_image(picture, sample, choose_limits(clip_percentile, reverse_polarity))
+    image = open_image(picture, sample, weights, choose_limits(clip_percentile, reverse_polarity))
     segmenter = choose_segmenter(weights)
     part, threshold = explorer.window(image.grey, top, left), check_threshold(threshold, segmenter)
     names = explorer.known_cuts(cuts or [], segmenter)
@@ -188,7 +188,7 @@ def explain_pixel(
         the smallest rectangles (top, left, height, width) around the pixel that hold 50 and 90 % of the influence;
         receptive_field, how many pixels a side could have any at all; logit, probability, samples, window.
     """
-    image = open_image(picture, sample, choose_limits(clip_percentile, reverse_polarity))
+    image = open_image(picture, sample, weights, choose_limits(clip_percentile, reverse_polarity))
     segmenter = choose_segmenter(weights)
     part, box = explorer.window(image.grey, top, left), (row, column, height, width)
     request = explorer.read_request({"kind": "pixel", "window": [top, left], "box": box, "samples": samples})

@@ -3,15 +3,30 @@
 import html
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 import gradio as gr
 
 from demo.amplitudes import UNCHANGED, LimitsChoice
 from demo.explorer import RequestError, one_of
-from demo.images import SAMPLES, SeismicImage, doubt, open_sample, open_upload, with_truth
+from demo.images import (
+    SAMPLES,
+    SeismicImage,
+    Survey,
+    SurveyTile,
+    doubt,
+    find_survey,
+    open_sample,
+    open_tile,
+    open_upload,
+    survey_stamp,
+    with_truth,
+)
 from demo.process import give_memory_back
+from demo.state import TILE
 from demo.weights import Weights, WeightsError, WeightsKey, find_weights, open_weights
+from unet.checkpoint import read_card
 from unet.files.images import ImageError
 from unet.segmenter import Segmenter
 
@@ -55,20 +70,55 @@ def choose_segmenter(label: str | None) -> Segmenter:
     return choose_network(label)[1]
 
 
-def open_image(path: str | None, sample: str | None, choice: LimitsChoice = UNCHANGED) -> SeismicImage:
-    """The uploaded image, without a truth, its limits as chosen; without an upload the sample."""
-    if path is None:
-        if sample not in SAMPLES:
-            raise RequestError(f"expected an image, or one of the samples {', '.join(SAMPLES)}")
-        return open_sample(sample)
-    return open_upload(Path(path).name, Path(path).read_bytes(), choice)
+def find_tiles(label: str | None) -> tuple[Survey, str]:
+    """The survey tiles for the weights with a label, and why those that are there cannot be used, if so."""
+    return _find_tiles(choose_weights(label).key, survey_stamp())
+
+
+@lru_cache(maxsize=4)
+def _find_tiles(key: WeightsKey, stamp: object) -> tuple[Survey, str]:
+    """The same as long as the weights and the ``stamp`` of the tiles stay what they are."""
+    try:
+        return find_survey(read_card(Path(key[0]))), ""
+    except ValueError as error:  # DataError or ImageError
+        return Survey({}, []), str(error)
+
+
+def list_images(label: str | None) -> list[str]:
+    """The images to choose from beside an upload, as the Streamlit app lists them, for the weights with a label."""
+    return [*(f"{TILE}{name}" for name in find_tiles(label)[0].offered), *SAMPLES]
+
+
+def find_tile(name: str | None, label: str | None) -> SurveyTile | None:
+    """The survey tile that a list or a link names so, if it is there."""
+    if name is None or not name.startswith(TILE):
+        return None
+    return find_tiles(label)[0].tiles.get(name.removeprefix(TILE))
+
+
+def open_image(path: str | None, name: str | None, label: str | None, choice: LimitsChoice = UNCHANGED) -> SeismicImage:
+    """The uploaded image, without a truth, its limits as chosen; without an upload a sample or a survey tile.
+
+    Args:
+        path: of the upload.
+        name: of the sample or the survey tile.
+        label: of the weights.
+        choice: the limits.
+    """
+    if path is not None:
+        return open_upload(Path(path).name, Path(path).read_bytes(), choice)
+    if name in SAMPLES:
+        return open_sample(name)
+    if tile := find_tile(name, label):
+        return open_tile(tile)
+    raise RequestError(f"expected an image, or one of the samples {', '.join(SAMPLES)}")
 
 
 def open_with_mask(
-    path: str | None, mask: str | None, sample: str | None, choice: LimitsChoice = UNCHANGED
+    path: str | None, mask: str | None, name: str | None, label: str | None, choice: LimitsChoice = UNCHANGED
 ) -> tuple[SeismicImage, str]:
     """The same with the uploaded mask as its truth, and why one of them cannot be what it was given as, if so."""
-    image = open_image(path, sample, choice)
+    image = open_image(path, name, label, choice)
     if mask is None:
         return image, doubt(image) if path else ""
     if path is None:

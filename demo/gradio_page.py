@@ -5,21 +5,20 @@ from typing import Any
 
 import gradio as gr
 
-from demo import bundle, evaluation, explorer, gradio_endpoints, gradio_inputs, gradio_result, missing
+from demo import bundle, evaluation, explorer, gradio_endpoints, gradio_inputs, gradio_look, gradio_result, missing
 from demo.amplitudes import CLIP_STEP, HIGHEST_CLIP
 from demo.detection import PROBABILITY_NOTE
 from demo.gradio_files import result, upload
 from demo.gradio_result import FIRST_SAMPLE
 from demo.images import SAMPLES
 from demo.limits import LARGEST_UPLOAD
-from demo.markdown import markdown
+from demo.markdown import escaped, literal, markdown
 from demo.weights import WeightsError
+from demo.words import IMAGE_HELP, SENTENCE, TITLE, WEIGHTS_HELP
 from unet.amplitude import CLIP
 
-# The viewer is a module; gr.HTML runs a function body.  A blob's address is how the one imports the other.  Of a style
-# sheet given to launch() Gradio drops the container queries, so the viewer brings its own.
+# The viewer is a module; gr.HTML runs a function body.  A blob's address is how the one imports the other.
 LOAD_VIEWER = """
-document.head.append(Object.assign(document.createElement("style"), { textContent: styles }));
 const source = new Blob([script], { type: "text/javascript" });
 const callbacks = {
   request: (request) => trigger("request", request),
@@ -38,32 +37,38 @@ import(URL.createObjectURL(source)).then(({ view }) => {
 });
 """
 
-# Gradio hides what overflows its page, and with that nothing in it can stay in sight; a phone has no margin to spare.
-PAGE_STYLE = """
-.gradio-container.gradio-container { overflow: clip; }
-.gradio-container .html-container:has(.viewer-host) { padding: 0; }
-@media (max-width: 640px) { .gradio-container .main.fillable { padding: 12px; } }
+# Where it would cover the page, the sidebar is closed at first.
+CLOSE_SIDEBAR = """
+() => {
+  const isNarrow = matchMedia("(max-width: 768px)").matches;
+  if (isNarrow) document.querySelector(".sidebar.open > .toggle-button")?.click();
+}
 """
 
 # --- What the page requests ----------------------------------------------------------------------------------
 
 
-def open_link(request: gr.Request) -> tuple[str, str, float | None, int, str]:
-    """A link's sample, label of weights, threshold, the first revision, and what of the link is not here.
+def open_link(request: gr.Request) -> tuple[Any, str, float | None, int, str]:
+    """A link's image, label of weights, threshold, the first revision, and what of the link is not here.
 
     The rest of a link the viewer reads itself.
     """
     sample, name, threshold = (request.query_params.get(key) for key in ("sample", "weights", "threshold"))
     notices = []
-    if sample is not None and sample not in SAMPLES:
-        notices.append(missing.image(missing.LINK, sample[: explorer.LONGEST_WORD]))
     if "upload" in request.query_params:
         notices.append(missing.upload(request.query_params["upload"][: explorer.LONGEST_WORD]))
     found = gradio_inputs.list_weights()
     label = next((label for label, weights in found.items() if weights.name == name), None)
     if name is not None and label is None:
         notices.append(missing.weights(missing.LINK, name[: explorer.LONGEST_WORD]))
+    other = request.query_params.get("other")
+    if other is not None and all(weights.name != other for weights in found.values()):
+        notices.append(missing.other_weights(other[: explorer.LONGEST_WORD]))
     label = label or next(iter(found))
+    if sample is None or not (sample in SAMPLES or gradio_inputs.find_tile(sample, label)):
+        if sample is not None:
+            notices.append(missing.image(missing.LINK, sample[: explorer.LONGEST_WORD]))
+        sample = gradio_inputs.list_images(label)[0]
     wanted = None
     try:
         segmenter = gradio_inputs.choose_segmenter(label)
@@ -74,9 +79,20 @@ def open_link(request: gr.Request) -> tuple[str, str, float | None, int, str]:
     except ValueError:
         notices.append(missing.threshold(threshold[: explorer.LONGEST_WORD]))
     return (
-        sample if sample in SAMPLES else FIRST_SAMPLE, label, wanted, 1,
+        gradio_result.offer_images(sample, label), label, wanted, 1,
         "".join(gradio_result.said(sentence, "alert") for sentence in notices),
     )  # fmt: skip
+
+
+@gradio_inputs.sentences()
+def describe_weights(label: str) -> str:
+    """The claim of some weights, and why the survey tiles that are there cannot be used, as Markdown."""
+    fault = gradio_inputs.find_tiles(label)[1]
+    return "\n\n".join(
+        filter(
+            None, [escaped(gradio_inputs.choose_weights(label).claim), fault and f"No survey tiles: {literal(fault)}"]
+        )
+    )
 
 
 @gradio_inputs.sentences()
@@ -101,24 +117,32 @@ def summarise_evaluation(label: str) -> str:
 # --- The page -----------------------------------------------------------------------------------------------
 
 
+def look() -> dict[str, Any]:
+    """How the page looks, for ``launch``."""
+    return {"theme": gradio_look.theme(), "head": gradio_look.head(bundle.style() + gradio_result.STYLE)}
+
+
 def build() -> gr.Blocks:
     """The page with its listeners and endpoints, ready to be launched."""
     found = gradio_inputs.list_weights()
     sites = [site.name for site in gradio_inputs.choose_segmenter(None).model.sites()]
     cuttable = {site for weights in found.values() for site in weights.card.sites or () if site.name.startswith("skip")}
-    sources = json.dumps([bundle.script(), bundle.style() + PAGE_STYLE + gradio_result.STYLE])
     # Every hour, users' files that are older than a day are deleted.
-    with (page := gr.Blocks(title="Salt U-Net", analytics_enabled=False, delete_cache=(3600, 86_400))):
-        gr.Markdown("# Salt U-Net\nDrop a seismic image in, or take a synthetic section whose salt is known.")
-        with gr.Row():
-            with gr.Column(min_width=280):
-                sample = gr.Dropdown(list(SAMPLES), label="Sample", value=FIRST_SAMPLE)
-                weights = gr.Dropdown(list(found), label="Weights", value=next(iter(found)))
-            with gr.Column(scale=2):
-                with gr.Row():
-                    image, mask = upload("Your image"), upload("Its ground-truth mask")
-                gr.Markdown(f"One image of up to {LARGEST_UPLOAD} MB and its mask. {missing.SESSION_NOTE}")
-        notice, caption = (gr.HTML(apply_default_css=False, container=False) for _ in range(2))
+    with (page := gr.Blocks(title=TITLE, fill_width=True, analytics_enabled=False, delete_cache=(3600, 86_400))):
+        with gr.Sidebar(width=280):
+            sample = gr.Dropdown(list(SAMPLES), label="Image", info=IMAGE_HELP, value=FIRST_SAMPLE)
+            image_button, image = upload("Your image")
+            gr.Markdown(f"Up to {LARGEST_UPLOAD} MB. {missing.SESSION_NOTE}", elem_classes="caption")
+            mask_button, mask = upload("Its ground-truth mask")
+            gr.Markdown("Every value but 0 is salt.", elem_classes="caption")
+            weights = gr.Dropdown(list(found), label="Weights", info=WEIGHTS_HELP, value=next(iter(found)))
+            claim = gr.Markdown(elem_classes="caption")
+        gr.HTML(
+            f'<div class="brand"><h1>{TITLE}</h1><p>{SENTENCE}</p></div>',
+            apply_default_css=False,
+            container=False,
+        )
+        notice, caption = (gr.HTML(elem_classes="said", apply_default_css=False, container=False) for _ in range(2))
         with gr.Column(visible=False) as limits_place:
             stretch = gr.Checkbox(label="Stretch what is used to black and white")
             with gr.Row() as stretched:
@@ -129,12 +153,10 @@ def build() -> gr.Blocks:
                     share = gr.Slider(0, HIGHEST_CLIP, CLIP, step=CLIP_STEP, label=words)
                     reverse = gr.Checkbox(label="Reverse polarity")
         clip = gr.Number(visible=False)  # the share, or none where the file's own black and white are taken
-        host, load = '<div class="viewer-host"></div>', f"const [script, styles] = {sources};{LOAD_VIEWER}"
+        host, load = '<div class="viewer-host"></div>', f"const script = {json.dumps(bundle.script())};{LOAD_VIEWER}"
         viewer = gr.HTML(None, html_template=host, js_on_load=load, apply_default_css=False, container=False)
         gr.Markdown(PROBABILITY_NOTE)
-        gr.Markdown("## Evaluation")
-        summary = gr.Markdown()
-        with gr.Accordion("Files to download; the same for programs", open=False):
+        with gr.Accordion("Export: files to download, the same for programs", open=False):
             gr.Markdown(
                 "Every button is an endpoint as well: *Use via API* below shows how to call it. An image larger than "
                 "128 pixels a side is opened in a window from *Top* and *Left* on."
@@ -149,7 +171,10 @@ def build() -> gr.Blocks:
                 site = gr.Dropdown(sites, value="bottleneck", label="Place in the network", allow_custom_value=True)
                 trace_button = gr.Button("Maps of this place", variant="primary")
                 with gr.Row():
-                    traced = [gr.File(label="Maps", interactive=False), gr.JSON(label="What was found")]
+                    traced = [
+                        gr.File(label="Maps", interactive=False, min_width=280),
+                        gr.JSON(label="What was found", min_width=280),
+                    ]
             with gr.Tab("Cuts"):
                 cuts = gr.CheckboxGroup([*sorted({site.name for site in cuttable}), "bottleneck"], label="Cut")
                 fill = gr.Dropdown(["zero", "mean", *SAMPLES], value="zero", label="In their place")
@@ -163,6 +188,8 @@ def build() -> gr.Blocks:
                     samples = gr.Number(most, label="Noisy copies", precision=0, minimum=0, maximum=most)
                 explain_button = gr.Button("What this pixel depends on", variant="primary")
                 explained = result("Influence")
+        gr.Markdown("## Evaluation")
+        summary = gr.Markdown()
 
         revision = gr.State(0)  # raised whenever Python moves the viewer's threshold
         turns = gr.State(gradio_result.Turns())
@@ -180,15 +207,20 @@ def build() -> gr.Blocks:
         # The page and other weights start at the card's threshold, or at a link's.
         page.load(open_link, None, [sample, weights, threshold, revision, notice], **private).then(**shown)
         for taken, function, given, moved in (
-            (weights.input, gradio_result.take_weights, [image, sample, weights, revision], [threshold, revision]),
-            (sample.input, gradio_result.take_sample, [sample], [image, mask, *chosen]),
-            (image.upload, gradio_result.take_upload, [image, mask], [sample, mask, *chosen]),
-            (image.clear, gradio_result.drop_upload, [], [sample, mask, *chosen]),
+            (weights.input, gradio_result.take_weights, [sample, weights, revision], [threshold, revision, sample]),
+            (sample.input, gradio_result.take_image, [image, sample, weights], [image, mask, sample, *chosen]),
+            (
+                image_button.upload,
+                gradio_result.take_uploads,
+                [image_button, mask, weights],
+                [image, mask, sample, *chosen],
+            ),
         ):
             waiting = taken(function, [turns, *given], [*moved, *place], trigger_mode="multiple", **private)
             waiting.then(**shown)
         raised = threshold.input(lambda number: number + 1, revision, revision, trigger_mode="always_last", **private)
-        for changed in (raised.then, mask.upload, mask.clear, reverse.input):
+        masked = mask_button.upload(lambda paths: paths[0], mask_button, mask, trigger_mode="always_last", **private)
+        for changed in (raised.then, masked.then, reverse.input):
             changed(**shown)
         for changed in (stretch.input, share.input):
             clipped = changed(
@@ -199,6 +231,8 @@ def build() -> gr.Blocks:
         viewer.settled(gradio_result.follow, None, threshold, trigger_mode="always_last", **private)
         for start in (page.load, weights.change):
             start(summarise_evaluation, weights, summary, **private)
+            start(describe_weights, weights, claim, **private)
+        page.load(None, js=CLOSE_SIDEBAR)
 
         box = [row, column, height, width]
         for button, endpoint, inputs, outputs in (

@@ -18,23 +18,31 @@ from demo.process import give_memory_back
 from demo.weights import open_weights
 from unet.amplitude import CLIP
 from unet.data import pairing
+from unet.files.images import ImageError
 
 FIRST_SAMPLE = next(iter(SAMPLES))
 NO_LIMITS = [None, CLIP, False]  # what is chosen of the limits of another image: no share of samples, slider, polarity
 RESULTS = 8  # parts of the page with what an endpoint found
+WAITING = 3 + RESULTS  # parts that ``wait`` changes
 # What the viewer is without a result: "waiting" leaves its place empty, "refused" takes that away.
 STYLE = """
 .gradio-container .waiting { visibility: hidden; }
 .gradio-container .refused { display: none; }
-.gradio-container .html-container > [role="alert"] { border-left: 3px solid #d55e00; padding: 6px 12px; }
+.gradio-container .html-container [role="alert"] { border-left: 3px solid #d55e00; padding: 6px 12px; }
 """
 
 
 class Turns:
-    """Numbers what a user asked to see: where they asked for something else meanwhile, an answer comes too late."""
+    """Numbers what a user asked to see: where they asked for something else meanwhile, an answer comes too late.
+
+    Attributes:
+        latest: number of what was asked for last.
+        shown: name of the image and label of the weights whose result is on the page, or None.
+    """
 
     def __init__(self) -> None:
         self.latest = 0
+        self.shown: tuple[str | None, str | None] | None = None
 
     def take(self) -> int:
         """The next number."""
@@ -62,32 +70,74 @@ def wait(turns: Turns, name: str, notice: str = "") -> list[Any]:
     ]
 
 
-def take_sample(turns: Turns, sample: str) -> list[Any]:
-    """A sample takes the place of an upload: no image, no mask, ``NO_LIMITS``, and ``wait``."""
-    return [None, None, *NO_LIMITS, *wait(turns, sample)]
+def offer_images(name: str, label: str | None) -> Any:
+    """The box with the images to choose from, ``name`` chosen: an upload's comes first, then those that are there."""
+    listed = gradio_inputs.list_images(label)
+    return gr.update(choices=listed if name in listed else [name, *listed], value=name)
 
 
-def take_upload(turns: Turns, path: str, mask: str | None) -> list[Any]:
-    """An upload takes the place of the sample: no sample, the mask if named alike, ``NO_LIMITS``, and ``wait``."""
+def take_image(turns: Turns, path: str | None, name: str, label: str | None) -> list[Any]:
+    """An image of the list takes the place of an upload.
+
+    Returns:
+        No upload, no mask, ``offer_images``, ``NO_LIMITS``, and ``wait``.
+    """
+    if turns.shown == (name, label):  # Gradio's list says so too when somebody only passes it by keyboard
+        return [gr.skip()] * (3 + len(NO_LIMITS) + WAITING)
+    if path is not None and name == Path(path).name:  # the upload itself: all stays as it is
+        return [gr.skip()] * (3 + len(NO_LIMITS)) + wait(turns, name)
+    return [None, None, offer_images(name, label), *NO_LIMITS, *wait(turns, name)]
+
+
+def take_uploads(turns: Turns, paths: list[str], mask: str | None, label: str | None) -> list[Any]:
+    """An upload takes the place of what was chosen, alone or with its mask.
+
+    Returns:
+        The upload, the mask that came with it or ``mask`` if that is named alike, and all else as above.
+    """
+    path, own_mask, others = choose_pair(paths)
     name, notice = Path(path).name, ""
-    if mask is not None and pairing.pair([PurePosixPath(name)], [PurePosixPath(Path(mask).name)]).unpaired:
+    if others:
+        notice = f"expected one image and its mask, got {len(paths)} files; {name} is open, give the others one by one"
+    if own_mask is None and mask is not None and not _are_named_alike(path, mask):
         notice = f"{Path(mask).name}: expected a mask named as {name}, got another; drop it again if it is its truth"
         mask = None
-    return [None, mask, *NO_LIMITS, *wait(turns, name, notice)]
+    return [path, own_mask or mask, offer_images(name, label), *NO_LIMITS, *wait(turns, name, notice)]
 
 
-def drop_upload(turns: Turns) -> list[Any]:
-    """The upload was taken back: the first sample, no mask, ``NO_LIMITS``, and ``wait``."""
-    return [FIRST_SAMPLE, None, *NO_LIMITS, *wait(turns, FIRST_SAMPLE)]
+def choose_pair(paths: list[str]) -> tuple[str, str | None, list[str]]:
+    """Of files that came at once an image, its mask where that is among them, and the others.
+
+    The mask of ``x.png`` is ``x_mask.png``, or another file of its name that has no more than two values.
+    """
+    beside = pairing.masks_beside([PurePosixPath(Path(path).name) for path in paths])  # each is in a folder of its own
+    named_masks = {paths[index] for index in beside}
+    masks = [path for path in paths if len(paths) > 1 and (path in named_masks or _is_like_mask(path))]
+    first = next((path for path in paths if path not in masks), paths[0])
+    mask = next((path for path in masks if path != first and _are_named_alike(first, path)), None)
+    return first, mask, [path for path in paths if path not in (first, mask)]
 
 
-def take_weights(turns: Turns, path: str | None, sample: str | None, label: str, revision: int) -> list[Any]:
-    """Other weights bring their threshold: that, the next revision, and ``wait``."""
+def _are_named_alike(image: str, mask: str) -> bool:
+    return not pairing.pair([PurePosixPath(Path(image).name)], [PurePosixPath(Path(mask).name)]).unpaired
+
+
+def _is_like_mask(path: str) -> bool:
+    try:
+        return gradio_inputs.open_image(path, None, None).is_like_mask
+    except ImageError:
+        return False
+
+
+def take_weights(turns: Turns, name: str, label: str, revision: int) -> list[Any]:
+    """Other weights bring their threshold and other survey tiles: that, the next revision, those, and ``wait``."""
+    if turns.shown == (name, label):
+        return [gr.skip()] * (3 + WAITING)
     try:
         threshold: Any = gradio_inputs.choose_segmenter(label).threshold
     except gradio_inputs.REFUSED:  # said instead of a result
         threshold = gr.skip()
-    return [threshold, revision + 1, *wait(turns, Path(path).name if path else sample or FIRST_SAMPLE)]
+    return [threshold, revision + 1, offer_images(name, label), *wait(turns, name)]
 
 
 def offer_limits(found: AmplitudeRange | None) -> list[Any]:
@@ -111,6 +161,8 @@ def show(turns: Turns, *inputs: Any) -> list[Any]:
         inputs: as of ``open_message``.
     """
     turn = turns.take()
+    turns.shown = None
+    path, _, sample, label, *_ = inputs
     try:
         caption, message, found = open_message(*inputs)
         shown = [caption, gr.update(value=message, elem_classes=[]), *offer_limits(found)]
@@ -118,6 +170,8 @@ def show(turns: Turns, *inputs: Any) -> list[Any]:
         shown = [said(f"No result. {error}", "alert"), gr.update(value="", elem_classes="refused"), *offer_limits(None)]
     finally:
         give_memory_back()
+    if turn == turns.latest:
+        turns.shown = Path(path).name if path else sample, label
     return shown if turn == turns.latest else [gr.skip()] * len(shown)
 
 
@@ -140,7 +194,7 @@ def open_message(
         ImageError, RequestError, WeightsError: something of it cannot be used.
     """
     weights = gradio_inputs.choose_weights(label)
-    image, fault = gradio_inputs.open_with_mask(path, mask, sample, gradio_inputs.choose_limits(clip, reverse))
+    image, fault = gradio_inputs.open_with_mask(path, mask, sample, label, gradio_inputs.choose_limits(clip, reverse))
     key, segmenter = open_weights(weights)
     probability = find_probability(image, segmenter, key)
     response = None

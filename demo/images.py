@@ -3,9 +3,9 @@
 import hashlib
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,9 @@ from demo import places
 from demo.amplitudes import UNCHANGED, AmplitudeRange, LimitsChoice, find_range
 from demo.limits import LARGEST_PIXELS
 from unet import synthetic
-from unet.card import Card
+from unet.card import Card, Split
 from unet.data.places import DEFAULT, DataError, labelled_place
-from unet.data.tiles import doubts, find_tiles
+from unet.data.tiles import TileFiles, doubts, find_tiles
 from unet.files.images import ImageError, LimitsNeededError, read_amplitudes, read_image, read_mask
 from unet.files.listing import ImageFile
 from unet.image import DARK, Grey, Mask, Reading, grey
@@ -83,6 +83,15 @@ SAMPLES = {
 }
 
 
+FAIR_SHARE = 0.2, 0.6  # of a tile that is salt, for a first look at one
+MOST_LOOKED_AT = 100  # tiles, until one has that
+PART_NOTES = {
+    "val": "survey tile the network was validated on, not trained",
+    "train": "survey tile the network was trained on",
+    None: "survey tile",
+}
+
+
 def open_sample(name: str) -> SeismicImage:
     """One of ``SAMPLES``: a synthetic section whose salt is known; an unknown name is a KeyError."""
     seed = SAMPLES[name]
@@ -91,38 +100,67 @@ def open_sample(name: str) -> SeismicImage:
 
 
 class SurveyTile(NamedTuple):
-    """A labelled survey tile: its image, its mask, and whether the chosen weights were validated on it."""
+    """A labelled survey tile: its image, its mask, and the part of the split of the chosen weights that it is in."""
 
     name: str
     image: ImageFile
     mask: ImageFile
-    held_out: bool
+    part: Literal["val", "train"] | None
 
 
-def survey_tiles(card: Card, root: Path | None = None, count: int = 8) -> list[SurveyTile]:
-    """A handful of real tiles, where the TGS data are there.
+class Survey(NamedTuple):
+    """Labelled survey tiles: all of them by name, sorted, and the names of those that are offered to choose from."""
+
+    tiles: dict[str, SurveyTile]
+    offered: list[str]
+
+
+def find_survey(card: Card, root: Path | None = None, count: int = 8) -> Survey:
+    """Real tiles, where the TGS data are there.
 
     Args:
-        card: of the chosen weights; where it names validation tiles, only those are taken.
+        card: of the chosen weights; where validation tiles of theirs are there, only those are offered.
         root: the folder with the data; by default data/tgs-salt in ``places.ROOT``.
-        count: how many at most, spread evenly over the ids.
+        count: how many are offered at most: first one with a fair share of salt, if there is any, then others spread
+            evenly over the names.
 
     Returns:
-        The tiles, sorted by id; an empty list where there are no data.
+        The tiles; none where there are no data.
 
     Raises:
         DataError, ImageError: there are, and they cannot be used; a sentence says why.
     """
     root = root or places.ROOT / DEFAULT
     if not root.exists():
-        return []
-    found = find_tiles(labelled_place(root))
-    images, masks = found.images, found.masks
-    both = images.keys() & masks.keys()
-    held_out = sorted(both & set(card.split.val if card.split else ()))
-    ids = held_out or sorted(both)
-    chosen = ids[:: max(1, len(ids) // count)][:count]
-    return [SurveyTile(name, images[name], masks[name], bool(held_out)) for name in chosen]
+        return Survey({}, [])
+    place = labelled_place(root)
+    found = _find_files(place, place.stat().st_mtime_ns)
+    split = card.split or Split()
+    part_of: dict[str, Literal["val", "train"]] = {
+        **dict.fromkeys(split.train, "train"),
+        **dict.fromkeys(split.val, "val"),
+    }
+    names = sorted(found.images.keys() & found.masks.keys())
+    tiles = {name: SurveyTile(name, found.images[name], found.masks[name], part_of.get(name)) for name in names}
+    known = [name for name in names if tiles[name].part == "val"] or names
+    first = next((name for name in known[:MOST_LOOKED_AT] if _has_fair_share(tiles[name])), None)
+    spread = known[:: max(1, len(known) // count)]
+    offered = spread if first is None else [first, *(name for name in spread if name != first)]
+    return Survey(tiles, offered[:count])
+
+
+@lru_cache(maxsize=1)
+def _find_files(place: Path, changed: int) -> TileFiles:
+    """The files of the tiles in a place that was last ``changed`` then: other weights need not look for them anew."""
+    return find_tiles(place)
+
+
+def _has_fair_share(tile: SurveyTile) -> bool:
+    try:
+        share = tile.mask.read_mask().salt.mean()
+    except ImageError:  # which whoever opens the tile is told
+        return False
+    return bool(FAIR_SHARE[0] <= share <= FAIR_SHARE[1])
 
 
 def survey_stamp(root: Path | None = None) -> tuple[str, int] | None:
@@ -136,9 +174,8 @@ def survey_stamp(root: Path | None = None) -> tuple[str, int] | None:
 
 def open_tile(tile: SurveyTile) -> SeismicImage:
     """A survey tile with its label; raises ``ImageError`` where the archive is damaged."""
-    note = "survey tile the network was validated on, not trained" if tile.held_out else "survey tile"
     image, mask = tile.image.read_image(), tile.mask.read_mask()
-    return SeismicImage(tile.name, image.grey, mask.salt, note, (*image.notes, *mask.notes))
+    return SeismicImage(tile.name, image.grey, mask.salt, PART_NOTES[tile.part], (*image.notes, *mask.notes))
 
 
 def open_upload(name: str, content: bytes, choice: LimitsChoice = UNCHANGED) -> SeismicImage:

@@ -6,6 +6,7 @@ viewer/types.d.ts says the same to the browser.  Nothing here knows Streamlit or
 import hashlib
 import struct
 import zlib
+from pathlib import Path
 from typing import TypeAlias
 
 import msgspec
@@ -13,11 +14,13 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from demo.evaluation import ReportError, read_evaluation
 from demo.images import SAMPLES, SeismicImage
 from demo.view import ViewState
 from demo.weights import WeightsKey, find_weights
 from unet import explain, render
 from unet.model import Site
+from unet.report import CalibrationBothWays
 from unet.segmenter import Probability, Segmenter
 from unet.tiling import TILE
 
@@ -50,7 +53,8 @@ class OtherWeights(Struct, frozen=True, kw_only=True):
 class SentNetwork(Struct, frozen=True, kw_only=True):
     """What the browser knows of the network: its sites, what can be cut and what can stand in for that.
 
-    ``field`` is the side of the receptive field, ``window`` the largest side of the window, both in pixels; ``others``
+    ``field`` is the side of the receptive field, ``window`` the largest side of the window, both in pixels.
+    ``calibration`` is what its probabilities have meant on validation tiles, empty where nobody counted, and ``others``
     are all weights but these.
     """
 
@@ -60,7 +64,7 @@ class SentNetwork(Struct, frozen=True, kw_only=True):
     parameters: int
     samples: list[str]
     window: int
-    calibration: dict[str, list[dict[str, float]]]
+    calibration: CalibrationBothWays
     others: list[OtherWeights]
 
 
@@ -88,6 +92,7 @@ class Message(Struct, frozen=True, kw_only=True):
     key: str
     threshold: float
     revision: int
+    drawn: int
     link: dict[str, str | None]
     view: ViewState | None
     chosen: float
@@ -106,6 +111,7 @@ def make_message(
     threshold: float,
     revision: int,
     link: dict[str, str | None],
+    drawn: int = 0,
     view: ViewState | None = None,
     response: Response | None = None,
     with_image: bool = True,
@@ -120,6 +126,7 @@ def make_message(
         threshold: where the handle is to stand.
         revision: changes when Python moves the threshold or the view; while it stays, the browser keeps its own.
         link: what a link to this page says of the image and the weights.
+        drawn: how often the page around the viewer was drawn; what the browser says comes with the last it heard of.
         view: the viewer's own state, to be restored with the revision.
         response: to the last request, see ``respond``.
         with_image: False where the browser has it already; it requests it if it has not.
@@ -128,8 +135,8 @@ def make_message(
         A message with the image, the network and the palette where the image is wanted or requested.
     """
     sent = Message(
-        key=key(image, probability, segmenter), threshold=threshold, revision=revision, link=link, view=view,
-        chosen=segmenter.threshold, response=response,
+        key=key(image, probability, segmenter), threshold=threshold, revision=revision, drawn=drawn, link=link,
+        view=view, chosen=segmenter.threshold, response=response,
     )  # fmt: skip
     if not (with_image or isinstance(response, ImageResponse)):
         return sent
@@ -140,11 +147,20 @@ def make_message(
     )  # fmt: skip
     network = SentNetwork(
         sites=segmenter.model.sites(), parts=explain.parts(segmenter), samples=list(SAMPLES), window=TILE,
-        calibration={"plain": [], "tta": []}, others=_others(weights),
+        calibration=_calibration(segmenter, weights), others=_others(weights),
         field=explain.receptive_field(segmenter.model.config),
         parameters=sum(p.numel() for p in segmenter.model.parameters()),
     )  # fmt: skip
     return msgspec.structs.replace(sent, image=shown, network=network, palette=Palette())
+
+
+def _calibration(segmenter: Segmenter, weights: WeightsKey) -> CalibrationBothWays:
+    """From the report beside the weights, where that is of these tensors and of validation tiles."""
+    try:
+        found = read_evaluation(Path(weights[0]), segmenter.card)
+    except ReportError:  # the page Evaluation says why
+        found = None
+    return found.calibration_tenths if found is not None and found.split == "val" else CalibrationBothWays()
 
 
 def _others(weights: WeightsKey) -> list[OtherWeights]:

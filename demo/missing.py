@@ -22,6 +22,11 @@ def weights(asker: str, name: str) -> str:
     return f"{asker}: expected weights that are here, got {name}; others are open, so its numbers do not hold"
 
 
+def other_weights(name: str) -> str:
+    """Second weights, to compare with, that are not here."""
+    return f"Second weights: expected weights that are here, got {name}; nothing is compared"
+
+
 def same_weights(name: str) -> str:
     """Weights of a session's name with other tensors."""
     return f"{SESSION}: expected the weights {name} it was saved with, got others of that name; its numbers do not hold"

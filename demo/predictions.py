@@ -18,6 +18,7 @@ from unet.render import SALT, Pixels
 # Okabe and Ito's colours, as in the viewer: what only the network calls salt, what only the truth does, and both.
 NETWORK, TRUTH, BOTH = SALT, (86, 180, 233), (0, 158, 115)
 OPACITY = 0.45
+LEGEND = "Green: network and truth say salt. Gold: only the network. Blue: only the truth."
 COUNT = 8
 
 STYLE = """<style>
@@ -41,12 +42,13 @@ def fixed_images(tiles: Sequence[SeismicImage]) -> list[SeismicImage]:
     return [*map(open_sample, list(SAMPLES)[: COUNT - len(tiles)]), *tiles]
 
 
-def predict(weights: Weights, images: Sequence[SeismicImage]) -> list[Prediction]:
+def predict(weights: Weights, images: Sequence[SeismicImage], tta: bool = False) -> list[Prediction]:
     """The prediction of every image at the threshold of the weights' card.
 
     Args:
         weights: the network.
         images: each with its truth.
+        tta: whether to average with the prediction for the mirrored image.
 
     Raises:
         CheckpointError: the weights cannot be loaded, as while they are being written.
@@ -55,7 +57,7 @@ def predict(weights: Weights, images: Sequence[SeismicImage]) -> list[Prediction
     segmenter = load_segmenter(key)
     for image in images:
         assert image.truth is not None
-        found = detect(find_probability(image, segmenter, key), segmenter.threshold, image.truth)
+        found = detect(find_probability(image, segmenter, key, tta), segmenter.threshold, image.truth)
         assert found.iou is not None  # there is a truth
         predictions.append(Prediction(image.name, png(compare(image.pixels, found.mask, image.truth)), found.iou))
     return predictions

@@ -2,10 +2,15 @@
 
 import contextlib
 import ctypes
+import threading
 
 from unet.openmp import wait_briefly
 
+QUIET = 1  # seconds without an answer, after which memory is handed back
+
 _ARENA_MAX = -8  # M_ARENA_MAX of malloc.h
+_lock = threading.Lock()
+_timer = threading.Timer(QUIET, print)  # the last one; this one is never started
 
 
 def prepare() -> None:
@@ -19,8 +24,17 @@ def prepare() -> None:
 
 
 def give_memory_back() -> None:
-    """Hands freed memory to the system, which glibc hardly does by itself: 200 MB after a gradient, in 15 ms."""
-    _call_glibc("malloc_trim", 0)
+    """Hands freed memory to the system once nobody was answered for a second; to be called after every answer.
+
+    glibc hardly does so by itself: 200 MB stay after a gradient.  It takes 15 ms, in which no thread gets memory; so it
+    has to be between the gestures of a user, not in one.
+    """
+    global _timer
+    with _lock:
+        _timer.cancel()
+        _timer = threading.Timer(QUIET, _call_glibc, ("malloc_trim", 0))
+        _timer.daemon = True
+        _timer.start()
 
 
 def _call_glibc(function: str, *numbers: int) -> None:

@@ -130,7 +130,7 @@ def pack(
     """
     said = notes(state, left_out)
     file = io.BytesIO()
-    rows, entries = [], []
+    rows, entries, others = [], [], set()
     with zipfile.ZipFile(file, "w") as archive:
         for stem, one in zip(export.file_stems(names), images, strict=True):
             found = one.detect(state.threshold)
@@ -144,22 +144,26 @@ def pack(
             _add(archive, f"probabilities/{stem}.png", export.probability_png(one.probability))
             _add(archive, f"probabilities/{stem}.npy", export.probability_npy(one.probability), deflate=True)
             _add(archive, f"overlays/{stem}.png", export.overlay_png(one.image, found.mask))
-            rows.append(export.result(stem, one.name, found))
+            rows.append(export.result(stem, one, found))
+            if one.other is not None:
+                others.add(one.other.weights)
             entries.append(_ImageEntry(name=one.name, image=path, truth=truth))
         _add(archive, "results.csv", export.results_csv(rows), deflate=True)
         content = msgspec.to_builtins(state) | msgspec.to_builtins(_Entries(entries))
         if said:
             content["notes"] = said
-        _add(archive, "README.txt", _readme(state, said).encode())
+        _add(archive, "README.txt", _readme(state, sorted(others), said).encode())
         _add(archive, "state.json", json.dumps(content, indent=1).encode(), deflate=True)
     return file.getvalue()
 
 
-def _readme(state: SessionState, said: Sequence[str]) -> str:
-    """What the files of a session are, and what they leave out."""
+def _readme(state: SessionState, others: Sequence[str], said: Sequence[str]) -> str:
+    """What the files of a session are, the weights they are compared with, and what they leave out."""
     weights = f"weights {state.weights.name} (sha256 {state.weights.sha256})"
+    tta = state.view is not None and state.view.tta
+    passes = "with flip TTA: the mean with the mirrored image" if tta else "one forward pass without flip TTA"
     return "\n".join([
-        f"A session of Salt U-Net: {weights}, threshold {state.threshold:g}, one forward pass without flip TTA.",
+        f"A session of Salt U-Net: {weights}, threshold {state.threshold:g}, {passes}.",
         "",
         "pictures       the images as they were uploaded",
         "truths         their ground truth, 255 is salt; only where it is known",
@@ -167,6 +171,7 @@ def _readme(state: SessionState, said: Sequence[str]) -> str:
         "probabilities  PNG of 16 bits, 65535 is probability 1, and NPY of float32",
         "overlays       the images with the salt tinted",
         "results.csv    salt area, IoU, Dice and mAP of each image, and its mask as Kaggle's run-lengths",
+        *(f"               and the share that {name} calls differently at this threshold" for name in others),
         "state.json     what opens the session again",
         *(f"\n{sentence}" for sentence in said),
         "",

@@ -6,9 +6,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
+
 from demo import images, missing
 from demo.gallery import ImageSource
-from demo.images import SAMPLES, SeismicImage, SurveyTile
+from demo.images import SAMPLES, SeismicImage, Survey, SurveyTile
 from demo.limits import LONGEST_TEXT
 from demo.markdown import literal
 from demo.session_file import SessionState, WeightsName
@@ -18,6 +20,8 @@ from demo.weights import Weights, WeightsKey
 from unet import typed
 from unet.files.images import ImageError
 from unet.segmenter import Segmenter
+
+TILE = "Survey tile "  # stands before a tile's name
 
 
 @dataclass
@@ -65,12 +69,14 @@ class Wanted:
         image: the name of an image, which comes before ``upload``.
         asker: who asks for it.
         weights: the weights.
+        other: the name of the weights beside them.
     """
 
     upload: str | None = None
     image: str | None = None
     asker: str = missing.LINK
     weights: WantedWeights | None = None
+    other: str | None = None
 
 
 def refuse(label: str) -> SeismicImage:
@@ -89,11 +95,13 @@ class PageState:
         messages: sentences about what could not be found, as Markdown; they stay until the user chooses something else.
         uploads: the user's files.
         sources: label -> every image there is to choose from.
+        tiles: name -> every survey tile there is; not all of them are among the sources.
         image: the image that is open; None where it cannot be used.
         fault: why, as Markdown; empty where there is an image.
         weights, weights_key, segmenter: the chosen weights, what caches are keyed by, and their network.
         request: what the viewer wants of the network, until it is responded to.
         sent: the key of the image that the viewer has.
+        drawn: how often the page was drawn as a whole.
         shown: the label of the image and the key of the weights whose result is on the page.
         leaving: whether the gallery makes way for the explorer.
     """
@@ -104,10 +112,12 @@ class PageState:
     messages: list[str] = field(default_factory=list)
     uploads: Uploads = field(default_factory=Uploads)
     sources: dict[str, ImageSource] = field(default_factory=dict)
+    tiles: dict[str, SurveyTile] = field(default_factory=dict)
     image_box: SelectBox = field(default_factory=lambda: SelectBox("image"))
     weights_box: SelectBox = field(default_factory=lambda: SelectBox("weights"))
     request: Any = None
     sent: str = ""
+    drawn: int = 0
     shown: tuple[str, WeightsKey] | None = None
     leaving: bool = False
     # What every run settles before it draws a page.
@@ -120,7 +130,9 @@ class PageState:
     _wanted_threshold: float | None = None
     _brought: tuple[Path, float] | None = None  # the weights that last brought their threshold, and that
     _opened: tuple[str, object] | None = None  # label and key of the open image
+    _opened_tiles: dict[str, None] = field(default_factory=dict)  # names, in the order in which they were opened
     _page: str | None = None
+    _seen: object = 0  # the last drawing of the page that the viewer knew of
     _widgets: tuple[object, ...] = ()
 
     # --- What is wanted ---
@@ -129,7 +141,7 @@ class PageState:
     def from_link(cls, query: Mapping[str, str]) -> "PageState":
         """The memory of a new session, which a link may ask for a sample, weights and a threshold."""
         state = cls()
-        state._wanted.image = query.get("sample")
+        state._wanted.image, state._wanted.other = query.get("sample"), query.get("other")
         if "weights" in query:
             state._wanted.weights = WantedWeights(query["weights"], None)
         if "upload" in query:
@@ -168,6 +180,7 @@ class PageState:
         if changed := changes(session.view):
             self.say(missing.whole_network(literal(changed)))
         self._wanted.weights = WantedWeights(session.weights.name, session.weights.sha256)
+        self._wanted.other = None if session.view is None else session.view.other
         self._wanted_threshold, self.view = session.threshold, session.view
         self.revision += 1
 
@@ -192,6 +205,9 @@ class PageState:
             self.weights_box.value = label
         if self.weights_box.value not in found:
             self.weights_box.value = next(iter(found))
+        other = self._wanted.other
+        if other is not None and all(weights.name != other for weights in found.values()):
+            self.say(missing.other_weights(literal(other[:LONGEST_TEXT])))
 
     def _find_weights(self, found: Mapping[str, Weights], wanted: WantedWeights) -> str | None:
         """The label of the wanted weights, those of the same tensors first."""
@@ -222,21 +238,26 @@ class PageState:
 
     # --- Images ---
 
-    def choose_image(self, tiles: Sequence[SurveyTile], stamp: object) -> None:
+    def choose_image(self, survey: Survey, stamp: object) -> None:
         """Lists the images, and chooses what is wanted, or the first where what was chosen is gone.
 
         Args:
-            tiles: survey tiles.
+            survey: the survey tiles; of those that are not offered, the ones that were opened are listed too.
             stamp: changes with them.
         """
+        self.tiles = survey.tiles
         self.sources = dict(self.uploads.sources)
         for label in self.uploads.refused:
             self.sources[label] = ImageSource(key=("refused", label), open=partial(refuse, label))
+        opened = (self._wanted.image or "", self.image_box.value)
+        self._opened_tiles |= dict.fromkeys(label.removeprefix(TILE) for label in opened if label.startswith(TILE))
+        for name in dict.fromkeys([*survey.offered, *self._opened_tiles]):
+            if tile := self.tiles.get(name):
+                label = free_label(TILE + name, self.sources)
+                key = "tile", name, tile.part, stamp
+                self.sources[label] = ImageSource(key=key, open=partial(images.open_tile, tile))
         for name in SAMPLES:
             self.sources[name] = ImageSource(key=("sample", name), open=partial(images.open_sample, name))
-        for tile in tiles:
-            label = free_label(f"Survey tile {tile.name}", self.sources)
-            self.sources[label] = ImageSource(key=("tile", tile.name, stamp), open=partial(images.open_tile, tile))
         if self._wanted.upload in self.sources:
             self.image_box.value = self._wanted.upload
         if self._wanted.image in self.sources:
@@ -264,6 +285,19 @@ class PageState:
             self.image_box.value, self.leaving = label, True
             self.choose()
 
+    def open_worst_tile(self, name: str, threshold: float, tta: bool) -> None:
+        """The user clicked a survey tile of a report: the explorer shows it beside its truth, and what was scored.
+
+        Args:
+            name: of one in ``tiles``.
+            threshold: the report's.
+            tta: whether its scores are with flip TTA.
+        """
+        self._wanted.image, self.leaving = TILE + name, True
+        self.view = msgspec.structs.replace(self.view or ViewState(), truth=True, tta=tta)
+        self.move_threshold(threshold)
+        self.choose()
+
     @property
     def link(self) -> dict[str, str | None]:
         """What a link says: the ``sample``, or the name of the ``upload``, which cannot travel; and the ``weights``."""
@@ -279,16 +313,26 @@ class PageState:
         self.threshold = threshold
         self.revision += 1
 
+    def take_request(self, content: object) -> None:
+        """The viewer wants something of the network; ``content`` is what came out of the browser."""
+        self.request = content
+        self._hear(content)
+
     def follow_viewer(self, value: object) -> None:
         """The user let go of something in the viewer: threshold and view follow, and nothing moves.
 
         Args:
             value: what came out of the browser; what it cannot have sent is ignored.
         """
+        self._hear(value)
         try:
             self.threshold, self.view = typed.convert(value, ViewerThreshold).threshold, typed.convert(value, ViewState)
         except ValueError:
             return
+
+    def _hear(self, content: object) -> None:
+        if isinstance(content, dict):
+            self._seen = content.get("drawn")
 
     def session(self) -> SessionState:
         """What a session file says of this session."""
@@ -310,6 +354,8 @@ class PageState:
         if path != self._page:
             self._page = path
             self.revision += 1
+        self.drawn += 1
+        self._seen = self.drawn
         self._widgets = self._beside_page(widgets)
 
     def has_changed_beside_page(self, widgets: Mapping[str | int, Any]) -> bool:
@@ -319,6 +365,14 @@ class PageState:
         of a page that runs by itself has to see whether there was more.
         """
         return self._beside_page(widgets) != self._widgets
+
+    def may_be_incomplete(self) -> bool:
+        """Whether the browser may lack a part of the page, because the viewer spoke before it knew of the last drawing.
+
+        When a part of a page is to run just as a run of the whole page ends, Streamlit forgets what it has not sent of
+        that run yet: an image may be missing, or stay hidden.  So the whole page is then drawn again.
+        """
+        return self._seen != self.drawn
 
     def _beside_page(self, widgets: Mapping[str | int, Any]) -> tuple[object, ...]:
         files = [file.file_id for name in ("uploads", "masks") for file in widgets.get(name) or ()]

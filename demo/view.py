@@ -24,6 +24,7 @@ class ViewState(Struct, frozen=True):
         random: whether the network with random weights responds.
         tta: whether the image's probability is averaged with that of the mirrored image.
         other: the name of the weights beside the chosen ones, or None.
+        truth: whether the mask is compared with the ground truth.
         tab: the panel below the network that is open.
         window: the top and the left of the part that is opened up, or None.
     """
@@ -37,12 +38,15 @@ class ViewState(Struct, frozen=True):
     random: bool = False
     tta: bool = False
     other: Text | None = None
+    truth: bool = False
     tab: Text = "maps"
     window: tuple[Whole, Whole] | None = None
 
 
 def changes(view: ViewState | None) -> str:
     """How the network that the explorer shows differs from the whole trained one; empty where it does not.
+
+    Flip TTA and the weights beside change nothing here: what is exported has the one, and names the other.
 
     Example:
         >>> changes(ViewState(cuts=("skip1", "bottleneck"), fill="mean", random=True))

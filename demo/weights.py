@@ -49,10 +49,10 @@ class Weights:
             return ""
         tta = ""
         if claim.tta:
-            tta = ", with flip TTA: averaged with the mirrored image"
+            tta = ", with flip TTA (mean with the mirrored image)"
             scores = self.card.metrics.get(claim.split, {})
             if claim.metric in scores:
-                tta += f"; without it, as this app computes, {scores[claim.metric]:.3f}"
+                tta += f"; without it {scores[claim.metric]:.3f}"
         error = f" (95 % interval {claim.interval.low:.3f} to {claim.interval.high:.3f})" if claim.interval else ""
         return (
             f"{claim.metric} {claim.value:.3f}{error} on {claim.count} {claim.split} tiles "

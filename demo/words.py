@@ -2,3 +2,5 @@
 
 TITLE = "Salt U-Net"
 SENTENCE = "Drop a seismic image, see where the network finds salt, and open the network up."
+IMAGE_HELP = "Yours, then survey tiles, then samples."
+WEIGHTS_HELP = "From weights/ and runs/; newest runs first."

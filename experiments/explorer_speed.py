@@ -104,7 +104,7 @@ def drop(page: Page, number: int) -> tuple[float, float]:
         name,
     )
     files = [{"name": name, "mimeType": "image/png", "buffer": image(number)}]
-    page.locator("input[type=file]").first.set_input_files(files)
+    page.locator(".st-key-uploads input[type=file]").set_input_files(files)
     return page.evaluate("overlay"), page.evaluate("opened")
 
 
@@ -214,7 +214,7 @@ def main() -> None:
             page.wait_for_timeout(150)
             return timed(page, f'byId("site-{site}").click()', f'all(".maps h3")[0].textContent.startsWith("{site}")')
 
-        print_row("click a block to its maps", repeat(arguments.repeats, open_block), "<= 100")
+        print_row("click a block to its maps", repeat(arguments.repeats, open_block), "<= 60, 100")
 
         def cut(number: int) -> float:
             page.wait_for_timeout(600)
@@ -226,6 +226,7 @@ def main() -> None:
 
         print_row("cut a skip to the new mask", repeat(arguments.repeats, cut), "<= 100")
 
+        page.get_by_test_id("tab-cut").click()
         fills = page.get_by_test_id("cut-fill").locator("option").evaluate_all("all => all.map((one) => one.value)")
 
         def batch(number: int) -> float:
@@ -244,7 +245,7 @@ def main() -> None:
                 '(window.pending ||= !byId("cut-pending").hidden) && byId("cut-pending").hidden',
             )
 
-        print_row("all combinations of cuts, requested again", repeat(arguments.repeats, batch), "<= 400")
+        print_row("all combinations of cuts, requested again", repeat(arguments.repeats, batch), "<= 350")
 
         firsts, wholes = [], []
         for number in range(arguments.repeats + 1):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Request
 
 ROOT = Path(__file__).parents[1]
 START = 180  # seconds until a server must answer: a first start on a busy machine
@@ -100,17 +100,22 @@ def served(front: Literal["streamlit", "gradio"], checkout: Path = ROOT) -> Iter
 
 @contextmanager
 def visited(
-    browser: Browser, address: str, query: str = "", viewport: dict[str, int] = WIDE, **context: Any
+    browser: Browser, address: str, query: str = "sample=Salt+stock", viewport: dict[str, int] = WIDE, **context: Any
 ) -> Iterator[Page]:
-    """A new page that shows an image; a script error fails the test.
+    """A new page that shows an image, by default the first sample also where survey tiles are; a script error fails.
 
     ``page.sent`` holds when it sent something to the server, in seconds of ``time.monotonic``.
     """
     page = browser.new_context(viewport=viewport, **context).new_page()
     page.set_default_timeout(1000 * PATIENCE)
     page.sent = []
+
+    def requested(request: Request) -> None:
+        if request.resource_type in ("fetch", "xhr"):  # not a script or a font that the page loads for itself
+            page.sent.append(time.monotonic())
+
     page.on("websocket", lambda socket: socket.on("framesent", lambda _: page.sent.append(time.monotonic())))
-    page.on("request", lambda _: page.sent.append(time.monotonic()))
+    page.on("request", requested)
     errors = []
     page.on("pageerror", lambda error: errors.append(error))
     try:

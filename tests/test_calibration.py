@@ -5,7 +5,13 @@ import pytest
 import torch
 from torchmetrics.functional.classification import binary_calibration_error
 
-from unet.calibration import calibration_curve, calibration_error, fit_temperature
+from unet.calibration import (
+    CalibrationBin,
+    calibration_bins,
+    calibration_curve,
+    calibration_error,
+    fit_temperature,
+)
 from unet.card import CalibrationPoint
 
 
@@ -40,6 +46,26 @@ def test_the_curve_by_hand():
     assert error == pytest.approx(0.375 * 2 / 5 + (0.75 - 2 / 3) * 3 / 5)
     (only,) = calibration_curve([probability[:, 3:]], [truth[:, 3:]], bins=2)  # a bin without pixels is left out
     assert only == CalibrationPoint(mean_probability=0.875, salt_fraction=1, pixels=2)
+
+
+def test_what_each_tenth_has_meant_by_hand():
+    probability = np.array([[0.0, 0.09, 0.25, 0.29, 0.5, 0.95, 1.0]], dtype=np.float32)
+    truth = np.array([[False, False, True, False, True, True, False]])
+    second = np.array([[0.21]], np.float32), np.array([[True]])
+    assert calibration_bins([probability, second[0]], [truth, second[1]]) == [
+        CalibrationBin(low=0.0, high=0.1, share=0, pixels=2),
+        CalibrationBin(low=0.2, high=0.3, share=2 / 3, pixels=3),  # a tenth without pixels is left out
+        CalibrationBin(low=0.5, high=0.6, share=1, pixels=1),  # 0.5 opens its tenth
+        CalibrationBin(low=0.9, high=1.0, share=1 / 2, pixels=2),  # 1.0 closes the last one
+    ]
+
+
+def test_a_pixel_counts_in_the_tenth_whose_edges_lie_around_it():
+    """Of every float32 next to an edge, as the browser compares them."""
+    edges = np.linspace(0, 1, 11).astype(np.float32)
+    for value in np.unique(np.clip([edges, *(np.nextafter(edges, np.float32(to)) for to in (-1, 2))], 0, 1)):
+        (found,) = calibration_bins([np.full((1, 1), value, np.float32)], [np.ones((1, 1), bool)])
+        assert found.low <= float(value) < found.high or value == found.high == 1
 
 
 @pytest.mark.parametrize("factor", [0.4, 1.0, 2.5])
@@ -81,7 +107,7 @@ def test_the_temperature_stays_in_its_range():
 
 
 def test_pixels_that_do_not_belong_together_are_refused():
-    for compute in (calibration_curve, calibration_error, fit_temperature):
+    for compute in (calibration_bins, calibration_curve, calibration_error, fit_temperature):
         with pytest.raises(ValueError, match="at least one, got 0 and 0"):
             compute([], [])
         with pytest.raises(ValueError, match=r"one shape, got \(2, 3\) and \(3, 2\); resize one"):

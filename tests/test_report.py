@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from unet import bootstrap, metrics, report, typed
-from unet.calibration import calibration_curve
+from unet.calibration import calibration_bins, calibration_curve
 from unet.report import Group, Predictions, Report
 from unet.threshold import choose_threshold
 
@@ -95,6 +95,7 @@ def test_all_but_the_scores_is_computed_the_way_the_claim_is_made(claim_tta):
             "scores": scores,
             "intervals": {name: metrics.intervals(way, truths, 0.4, units) for name, way in ways.items()},
             "chosen_threshold": {name: choose_threshold(metrics.sweep(way, truths)) for name, way in ways.items()},
+            "calibration_tenths": {name: calibration_bins(way, truths) for name, way in ways.items()},
             "synthetic": synthetic,
             "coverage": report.by_coverage(claimed, truths, 0.4),
             "sections": report.by_section(ids, claimed, truths, 0.4, sections),
@@ -105,6 +106,7 @@ def test_all_but_the_scores_is_computed_the_way_the_claim_is_made(claim_tta):
         }
     )
     assert found.scores.plain != found.scores.tta
+    assert found.calibration_tenths.plain != found.calibration_tenths.tta
     # The groups make up the whole, and the curve passes through the scores at the threshold.
     own = scores["tta" if claim_tta else "plain"]
     for groups in (found.coverage, found.sections):

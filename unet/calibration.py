@@ -3,13 +3,26 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
 
 from unet.card import CalibrationPoint
 from unet.image import Mask, Probability
+from unet.typed import Count, Share
 
+TENTHS = 10
 TEMPERATURES = (0.06, 20.0)  # the range of fit_temperature, ends included
 LOGITS = (-104.0, 16.0)  # of the smallest float32, and of one so near to 1 that the next ones are too coarse
 LOGIT_BINS = 7680  # a 64th of a logit each
+
+
+class CalibrationBin(Struct, frozen=True, kw_only=True):
+    """Of so many pixels with a probability from ``low`` up to ``high``, this share was salt."""
+
+    low: Share
+    high: Share
+    share: Share
+    pixels: Count
 
 
 def pixels(probabilities: Sequence[Probability], truths: Sequence[Mask]) -> Iterator[tuple[Probability, Mask]]:
@@ -51,20 +64,48 @@ def calibration_curve(
     Raises:
         ValueError: there are no images, or lengths or shapes differ.
     """
-    count = np.zeros(bins, dtype=np.int64)
-    salt = np.zeros(bins, dtype=np.int64)
+    return [
+        CalibrationPoint(mean_probability=float(p / n), salt_fraction=float(s / n), pixels=int(n))
+        for p, s, n in zip(*_count(probabilities, truths, bins), strict=True)
+        if n
+    ]
+
+
+def calibration_bins(probabilities: Sequence[Probability], truths: Sequence[Mask]) -> list[CalibrationBin]:
+    """What a probability has meant: the share of salt among the pixels of each tenth.
+
+    Args:
+        probabilities: one (H, W) array per image, float32 in [0, 1].
+        truths: one boolean (H, W) mask per image.
+
+    Returns:
+        One bin per tenth that holds pixels, in ascending order; each holds its lower edge, and the last one 1.0 too.
+
+    Raises:
+        ValueError: there are no images, or lengths or shapes differ.
+    """
+    _, salt, count = _count(probabilities, truths, TENTHS)
+    return [
+        CalibrationBin(low=i / TENTHS, high=(i + 1) / TENTHS, share=float(s / n), pixels=int(n))
+        for i, (s, n) in enumerate(zip(salt, count, strict=True))
+        if n
+    ]
+
+
+def _count(
+    probabilities: Sequence[Probability], truths: Sequence[Mask], bins: int
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+    """Of each bin of equal width the sum of the probabilities, the pixels that are salt, and all pixels."""
     probability_sum = np.zeros(bins)
+    salt = np.zeros(bins, dtype=np.int64)
+    count = np.zeros(bins, dtype=np.int64)
     for probability, truth in pixels(probabilities, truths):
         values = probability.astype(np.float64)
         index = np.minimum((values * bins).astype(np.int64), bins - 1)
         count += np.bincount(index, minlength=bins)
         salt += np.bincount(index[truth], minlength=bins)
         probability_sum += np.bincount(index, weights=values, minlength=bins)
-    return [
-        CalibrationPoint(mean_probability=float(p / n), salt_fraction=float(s / n), pixels=int(n))
-        for p, s, n in zip(probability_sum, salt, count, strict=True)
-        if n
-    ]
+    return probability_sum, salt, count
 
 
 def calibration_error(probabilities: Sequence[Probability], truths: Sequence[Mask], bins: int = 15) -> float:

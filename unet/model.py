@@ -94,7 +94,11 @@ class Plain(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, channels_in, h, w) -> (N, channels_out, h, w)."""
-        x = functional.relu(self.first(x), inplace=True)
+        return self.finish(self.first(x))
+
+    def finish(self, x: Tensor) -> Tensor:
+        """What follows the first convolution, whose output is overwritten."""
+        x = functional.relu(x, inplace=True)
         return functional.relu(self.second(x), inplace=True)
 
 
@@ -105,9 +109,9 @@ class Residual(Plain):
     1x1 convolution around both costs a quarter of the training step.
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, channels_in, h, w) -> (N, channels_out, h, w)."""
-        x = functional.relu(self.first(x), inplace=True)
+    def finish(self, x: Tensor) -> Tensor:
+        """What follows the first convolution, whose output is overwritten."""
+        x = functional.relu(x, inplace=True)
         return functional.relu(self.second(x) + x, inplace=True)
 
 
@@ -177,24 +181,36 @@ class UNet(nn.Module):
         Raises:
             ValueError: another number of dimensions or channels, or a size that is not a multiple of the stride.
         """
-        self._check(x)
         tap = tap or _untouched
-        depth = self.config.depth
-
-        skips = []
-        for level in range(depth):
-            x = tap(f"encoder{level + 1}", self.encoder[level](x))  # (N, width * 2**level, h, w)
-            skips.append(x)
-            x = self.pool(x)  # (N, ..., h / 2, w / 2)
-        x = tap("bottleneck", self.encoder[depth](x))
-
-        for level in reversed(range(depth)):
+        *skips, x = self.encode(x, tap)
+        for level in reversed(range(self.config.depth)):
             skip = tap(f"skip{level + 1}", skips[level])
             x = tap(f"up{level + 1}", self.up[level](x))  # (N, width * 2**level, 2h, 2w), as the skip
             x = tap(f"decoder{level + 1}", self.decoder[level](torch.cat([skip, x], dim=1)))
 
         logits: Tensor = tap("logits", self.head(x))  # (N, 1, H, W)
         return logits
+
+    def encode(self, x: Tensor, tap: Tap = _untouched) -> list[Tensor]:
+        """The first half of ``forward``: what each block of the encoder gives, full resolution first.
+
+        Args:
+            x: as for ``forward``.
+            tap: as for ``forward``.
+
+        Returns:
+            (N, width * 2**level, h, w) of every level, the bottleneck last.
+
+        Raises:
+            ValueError: as for ``forward``.
+        """
+        self._check(x)
+        depth, outputs = self.config.depth, []
+        for level in range(depth):
+            x = tap(f"encoder{level + 1}", self.encoder[level](x))
+            outputs.append(x)
+            x = self.pool(x)  # (N, ..., h / 2, w / 2)
+        return [*outputs, tap("bottleneck", self.encoder[depth](x))]
 
     def sites(self) -> list[Site]:
         """Every tapped place, in the order of the forward pass."""

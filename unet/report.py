@@ -11,7 +11,7 @@ import numpy as np
 from msgspec import Struct
 
 from unet import bootstrap, metrics
-from unet.calibration import calibration_curve
+from unet.calibration import CalibrationBin, calibration_bins, calibration_curve
 from unet.card import CalibrationPoint
 from unet.image import Mask, Probability
 from unet.metrics import Differences, Intervals, Scores, ThresholdPoint
@@ -67,6 +67,13 @@ class ThresholdsBothWays(Struct, frozen=True, kw_only=True):
     tta: ChosenThreshold
 
 
+class CalibrationBothWays(Struct, frozen=True, kw_only=True):
+    """What a probability has meant without and with flip TTA, by tenths; see ``unet.calibration.calibration_bins``."""
+
+    plain: list[CalibrationBin] = []
+    tta: list[CalibrationBin] = []
+
+
 class Comparison(Struct, frozen=True, kw_only=True):
     """How much better a network is than another one on the tiles that neither was trained on.
 
@@ -87,12 +94,12 @@ class Comparison(Struct, frozen=True, kw_only=True):
 
 
 class Report(Struct, frozen=True, kw_only=True):
-    """What ``make_report`` returns; reports from before there were intervals, choices or synthetic sets have none.
+    """What ``make_report`` returns; older ones have no intervals, choices, synthetic sets or tenths.
 
     Attributes:
         count: tiles.
-        scores, intervals, chosen_threshold: without flip TTA and with it; all that follows, but for ``synthetic``, is
-            of the claim's way alone.
+        scores, intervals, chosen_threshold, calibration_tenths: without flip TTA and with it; all that follows, but
+            for ``synthetic``, is of the claim's way alone.
         synthetic: name of a set of synthetic sections -> its scores, without flip TTA.
         coverage: groups of tiles by their true share of salt.
         sections: tiles in a known seismic section and the rest; empty where no section is known.
@@ -106,6 +113,7 @@ class Report(Struct, frozen=True, kw_only=True):
     scores: ScoresBothWays
     intervals: IntervalsBothWays | None = None
     chosen_threshold: ThresholdsBothWays | None = None
+    calibration_tenths: CalibrationBothWays = CalibrationBothWays()
     synthetic: dict[str, Scores] = {}
     coverage: list[Group]
     sections: list[Group]
@@ -171,6 +179,9 @@ def make_report(
         ),
         chosen_threshold=ThresholdsBothWays(
             plain=choose_threshold(metrics.sweep(plain, truths)), tta=choose_threshold(metrics.sweep(tta, truths))
+        ),
+        calibration_tenths=CalibrationBothWays(
+            plain=calibration_bins(plain, truths), tta=calibration_bins(tta, truths)
         ),
         synthetic=dict(synthetic),
         coverage=by_coverage(claimed, truths, threshold),

@@ -1,17 +1,20 @@
 // Many small images side by side, each a button that opens it.
 //
-// `data` is what demo/views/export.py sends: {key, open, rows}.  Sorting happens here; only a click on an image reaches
-// Python.  Names come from outside and are always text.
+// `data` is what demo/views/export.py sends.  Sorting happens here; only a click on an image reaches Python.  Names come
+// from outside and are always text.
 
 /**
  * @typedef {{ name: string, thumbnail: string, share: number, highest: number, iou: number | null,
- *   competition: number | null }} Row  thumbnail: WebP as Base64; the last two need a ground truth
- * @typedef {{ key: string, open: string, rows: Row[] }} Data  key: changes with everything that is shown
+ *   competition: number | null, disagreement: number | null }} Row  thumbnail: WebP as Base64; IoU and competition need a
+ *   ground truth, disagreement a second network
+ * @typedef {{ key: string, open: string, other: string | null, rows: Row[] }} Data  key: changes with everything that is
+ *   shown; other: the weights of the second network
  */
 
 /** @type {Record<string, string>} */
 const ORDERS = {
   name: "Name", share: "Salt area", highest: "Highest probability", iou: "IoU", competition: "mAP",
+  disagreement: "Disagreement",
 };
 const MAP_MEANING = "mAP, the competition's metric, of this image alone: the share of the IoU thresholds 0.50, 0.55, …, 0.95 "
   + "that its IoU exceeds";
@@ -32,6 +35,8 @@ const galleries = new WeakMap();
 // As long as the page is loaded, so that the order is still there when one comes back from an image.
 let order = "name";
 let reversed = false;
+/** @type {string | null} */
+let other = null; // the second network that the images were last sorted for
 
 /** @param {any} component */
 export default function ({ parentElement, data, setTriggerValue }) {
@@ -81,8 +86,11 @@ function build(root) {
     if (key === data.key) return;
     key = data.key;
     items = data.rows.map((row) => ({ row, item: makeItem(row, row.name === data.open, (name) => open(name)) }));
-    const scored = data.rows.some(({ iou }) => iou !== null);
-    const names = Object.keys(ORDERS).filter((name) => scored || (name !== "iou" && name !== "competition"));
+    // What a second network was chosen for.
+    if (other !== data.other && data.other !== null) [order, reversed] = ["disagreement", false];
+    other = data.other;
+    const isKnown = (/** @type {string} */ name) => data.rows.some((row) => /** @type {any} */ (row)[name] !== null);
+    const names = Object.keys(ORDERS).filter(isKnown);
     if (!names.includes(order)) order = "name";
     select.replaceChildren(...names.map((name) => new Option(ORDERS[name], name, false, name === order)));
     list.replaceChildren();
@@ -101,6 +109,7 @@ function makeItem(row, isOpen, open) {
   button.onclick = () => open(row.name);
   const lines = [`salt ${(100 * row.share).toFixed(1)} %`, `highest ${row.highest.toFixed(2)}`];
   if (row.iou !== null) lines.push(`IoU ${row.iou.toFixed(3)}`, `mAP ${row.competition?.toFixed(1)}`);
+  if (row.disagreement !== null) lines.push(`disagree ${(100 * row.disagreement).toFixed(1)} %`);
   button.title = row.iou === null ? row.name : `${row.name}; ${MAP_MEANING}`;
   button.append(image, element("span", "name", row.name), ...lines.map((line) => element("span", "figures", line)));
   const item = element("li");

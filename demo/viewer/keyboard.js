@@ -7,8 +7,9 @@ import { h } from "./lib/dom.js";
 
 const KEYS = [
   ["← ↑ → ↓", "move the pixel (on the image)"], ["[ and ]", "lower and raise the threshold"], ["O", "opacity"],
-  ["C", "contour or fill"], ["H", "heat map or fill"], ["G", "compare with the ground truth"],
-  ["S", "swipe against the plain image"], ["1 to 6", "cut a skip, or put it back"], ["Esc", "leave, one at a time: a map over the image, the swipe, the pixel, the map, the block, the cuts"],
+  ["C", "contour or fill"], ["H", "heat map or fill"], ["G", "compare with the truth"],
+  ["S", "before and after: the plain image beside its salt"], ["1, 2, …", "cut skip1, skip2, …, or put it back"],
+  ["Esc", "leave, one at a time: a map over the image, before and after, the pixel, the map, the block, the cuts"],
   ["?", "this list"],
 ];
 const TYPED_IN = "input:not([type=range],[type=radio],[type=checkbox]), textarea, select";
@@ -22,7 +23,7 @@ const nextOpacity = (opacity) => (opacity > 0.95 ? 0 : Math.min(1, Math.round(20
 export function keyboard(explorer) {
   const dialog = h(
     "dialog", { class: "keys", "aria-label": "Keys" },
-    h("dl", {}, KEYS.map(([key, what]) => [h("dt", {}, h("kbd", {}, key)), h("dd", {}, what)]).flat()),
+    h("h3", {}, "Keys"), h("dl", {}, KEYS.map(([key, what]) => [h("dt", {}, h("kbd", {}, key)), h("dd", {}, what)]).flat()),
     h("form", { method: "dialog" }, h("button", {}, "Close")),
   );
   const button = h("button", { class: "quiet", onclick: () => dialog.showModal() }, "Keys (?)");

@@ -98,6 +98,7 @@ export function networkValues(explorer, touch) {
     explorer.tta = null;
     if (!explorer.state.tta) return;
     const found = await whileWanted(explorer.request({ kind: "tta" }), () => explorer.state.tta);
+    if (found?.error) explorer.set({ tta: false, answer: found.error });
     if (!found?.response) return;
     explorer.tta = found.response.probability;
     touch("tta-values");
@@ -108,6 +109,7 @@ export function networkValues(explorer, touch) {
     if (explorer.state.look !== "uncertainty") return;
     const wanted = () => [explorer.state.look, explorer.state.random, explorer.state.window];
     const found = await whileWanted(explorer.request({ kind: "uncertainty" }), wanted);
+    if (found?.error) explorer.set({ look: "fill", answer: found.error });
     if (!found?.response) return;
     explorer.uncertainty = found.response;
     touch("uncertainty");

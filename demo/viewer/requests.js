@@ -2,7 +2,7 @@
 //
 // Long work comes in pieces, each requested when the one before is there; whatever else is asked goes before the next.
 
-/** @import { Callbacks, Explorer, Request, Response, Responses, SentRequest } from "./types.js" */
+/** @import { Explorer, Request, Response, Responses, SentRequest } from "./types.js" */
 /**
  * @typedef {{ request: SentRequest, resolve: (response: any) => void, reject: (error: Error) => void, tries: number,
  *   timer: number }} Waiting
@@ -16,11 +16,11 @@ const LONG_WORK = ["effects", "smooth"]; // of long work; whoever wants them kee
 
 /**
  * @param {Explorer} explorer
- * @param {() => Callbacks | null} callbacks
+ * @param {(request: SentRequest) => void} ask sends a request to Python
  * @param {() => boolean} gone whether the page is being left
  * @param {() => void} settled called after each response
  */
-export function networkRequests(explorer, callbacks, gone, settled) {
+export function networkRequests(explorer, ask, gone, settled) {
   /** @type {Waiting[]} */
   const waiting = []; // the first is under way
   /** @type {Map<string, Promise<any>>} */
@@ -31,9 +31,13 @@ export function networkRequests(explorer, callbacks, gone, settled) {
     const first = waiting[0];
     if (!first || gone()) return;
     clearTimeout(first.timer);
-    if (first.tries++ === TRIES) return finish(({ reject }) => reject(new Error("The server does not answer.")));
-    first.timer = setTimeout(send, PATIENCE * 2 ** (first.tries - 1));
-    callbacks()?.request(first.request);
+    // Without its image the viewer is empty, and nobody could ask again.
+    if (first.tries === TRIES && first.request.kind !== "image") {
+      return finish(({ reject }) => reject(new Error("The server does not answer.")));
+    }
+    first.timer = setTimeout(send, PATIENCE * 2 ** first.tries);
+    first.tries = Math.min(first.tries + 1, TRIES);
+    ask(first.request);
   }
 
   /** @param {(first: Waiting) => void} how */

@@ -29,7 +29,7 @@ export function stateOfLink() {
     layer: values.get("layer"), channel: numbers("channel", 1)?.[0] ?? null,
     cuts: (values.get("cuts") ?? "").split(",").filter(Boolean), fill: values.get("fill") ?? "zero",
     pixel: numbers("pixel", 2), box: numbers("box", 4), window: numbers("window", 2),
-    random: values.get("random") === "1", tta: values.get("tta") === "1",
+    random: values.get("random") === "1", tta: values.get("tta") === "1", truth: values.get("truth") === "1",
     other: values.get("other"), tab: values.get("tab") ?? START.tab,
   };
 }
@@ -47,7 +47,7 @@ export function writeLink(state, link, isPart) {
     layer: state.layer, channel: state.channel,
     cuts: state.cuts.join(","), fill: state.fill === "zero" ? null : state.fill,
     pixel: state.pixel?.join(","), box: state.box?.join(","),
-    random: state.random ? 1 : null, tta: state.tta ? 1 : null, other: state.other,
+    random: state.random ? 1 : null, tta: state.tta ? 1 : null, truth: state.truth ? 1 : null, other: state.other,
     tab: state.tab === START.tab ? null : state.tab, window: isPart ? state.window?.join(",") : null,
   };
   const address = new URL(location.href);
@@ -59,8 +59,9 @@ export function writeLink(state, link, isPart) {
 }
 
 /** The part of the state that a link and a session file keep, as JSON. @param {ViewState} state */
-export function keptState({ threshold, layer, channel, cuts, fill, pixel, box, random, tta, other, tab, window }) {
-  return JSON.stringify({ threshold, layer, channel, cuts, fill, pixel, box, random, tta, other, tab, window });
+export function keptState(state) {
+  const { threshold, layer, channel, cuts, fill, pixel, box, random, tta, truth, other, tab, window } = state;
+  return JSON.stringify({ threshold, layer, channel, cuts, fill, pixel, box, random, tta, truth, other, tab, window });
 }
 
 /**
@@ -84,7 +85,8 @@ export function fittingState({ state, image, network: { sites, parts, samples, o
     fill: ["zero", "mean", ...samples].includes(state.fill) ? state.fill : "zero",
     pixel: state.pixel && inside(state.pixel) ? state.pixel : null,
     box: state.box && isBoxInside(state.box) ? state.box : null,
-    window: fits ? state.window : [last[0] >> 1, last[1] >> 1],
+    // Of an image that is opened whole nothing is kept: its 0 and 0 would be the corner of a larger one.
+    window: !last.some(Boolean) ? null : fits ? state.window : [last[0] >> 1, last[1] >> 1],
     truth: state.truth && Boolean(image.truth),
     other: others.some(({ name }) => name === state.other) ? state.other : null,
     tab: TABS.some(({ name }) => name === state.tab) ? state.tab : START.tab,

@@ -12,6 +12,22 @@ export const TABS = [
 const MOVES = { ArrowLeft: (i) => i - 1, ArrowRight: (i) => i + 1, Home: () => 0, End: () => -1 };
 
 /**
+ * A panel that is hidden is not drawn; when it opens, all of it is.
+ * @param {Explorer} explorer
+ * @param {string} tab the panel's
+ * @param {Update} draw
+ * @returns {Update}
+ */
+export function whileOpen(explorer, tab, draw) {
+  let isStale = true;
+  return (has) => {
+    const isOpen = explorer.state.tab === tab;
+    if (isOpen) draw(isStale ? () => true : has);
+    isStale = !isOpen;
+  };
+}
+
+/**
  * @param {Explorer} explorer
  * @param {Record<string, HTMLElement>} panels name of the tab -> what it opens
  */

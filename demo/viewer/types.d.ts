@@ -25,6 +25,8 @@ export interface Message {
   threshold: number;
   /** Changes when Python moves the threshold or the view; while it stays, the browser keeps its own. */
   revision: number;
+  /** How often the page around the viewer was drawn. */
+  drawn: number;
   /** What a link says of the image and the weights. */
   link: Record<string, string | null>;
   view: Partial<ViewState> | null;
@@ -241,6 +243,8 @@ export interface CutTable extends Size {
 /** What all panels share.  Image, network, palette, window and shown are there before a panel is built. */
 export interface Explorer {
   readonly state: ViewState;
+  /** The name of the chosen weights. */
+  readonly weights: string;
   image: OpenImage;
   network: Network;
   palette: Palette;
@@ -274,10 +278,10 @@ export type Changed = (...names: string[]) => boolean;
 export type Update = (has: Changed) => void;
 
 export interface Callbacks {
-  /** The network is needed; the response comes with a later message. */
-  request(request: SentRequest): void;
+  /** The network is needed; the response comes with a later message.  `drawn` is what the last message said. */
+  request(request: SentRequest, drawn: number): void;
   /** A user has let go of something. */
-  settled(state: object): void;
+  settled(state: object, drawn: number): void;
   /** Whether a message says the settled state back. */
   confirms?: boolean;
 }

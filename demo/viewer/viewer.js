@@ -5,6 +5,7 @@
 import { PATIENCE, networkRequests } from "./requests.js";
 import { START, fittingState, keptState, stateOfLink, writeLink } from "./state.js";
 import { clamp, isWhole } from "./lib/region.js";
+import { comparePanel } from "./compare/compare.js";
 import { curvesPanel } from "./image/curves.js";
 import { cutsPanel } from "./cuts/cuts.js";
 import { fromBase64, unpack } from "./lib/pack.js";
@@ -44,8 +45,8 @@ export function view(root, packed, callbacks) {
  */
 export default function ({ parentElement, data, setStateValue, setTriggerValue }) {
   view(parentElement, data, {
-    request: (request) => setTriggerValue("request", request),
-    settled: (state) => setStateValue("view", state),
+    request: (request, drawn) => setTriggerValue("request", { ...request, drawn }),
+    settled: (state, drawn) => setStateValue("view", { ...state, drawn }),
     confirms: true,
   });
   return () => explorers.get(parentElement)?.close();
@@ -65,6 +66,7 @@ function build(root) {
   let revision = null;
   /** @type {Message["link"]} */
   let link = {};
+  let drawn = 0; // which drawing of the page the last message belongs to
   /** @type {Callbacks | null} */
   let callbacks = null;
   /** @type {Set<string>} */
@@ -82,6 +84,7 @@ function build(root) {
   /** @type {Explorer} */
   const explorer = {
     get state() { return state; },
+    get weights() { return link.weights ?? ""; },
     image: absent, network: absent, palette: absent, window: absent, shown: absent,
     maps: null, cuts: null, cutsError: null, tta: null, uncertainty: null, other: null, otherError: null,
     set, say, cutIndex, open: openTab,
@@ -111,7 +114,7 @@ function build(root) {
 
   // A page that takes long to come leaves this one standing; a request from it would blank the new one.
   const isGone = () => leaving || !box.isConnected || location.pathname !== home;
-  const requests = networkRequests(explorer, () => callbacks, isGone, tell);
+  const requests = networkRequests(explorer, (request) => callbacks?.request(request, drawn), isGone, tell);
   const { fetchMaps, fetchCuts, fetchTta, fetchUncertainty, fetchOther } = networkValues(explorer, touch);
 
   // --- State ---
@@ -159,16 +162,22 @@ function build(root) {
       imagePanel(hosts.image, explorer), curvesPanel(hosts.curves, explorer), networkPanel(hosts.network, explorer),
       tabs.update, mapsPanel(panelHosts.maps, explorer), cutsPanel(panelHosts.cut, explorer),
       pixelPanel(panelHosts.why, explorer), valuesPanel(panelHosts.values, explorer),
+      comparePanel(panelHosts.compare, explorer),
     ];
     for (const update of panels) update((...names) => names.some((name) => before.has(name)));
   }
 
-  /** Beside the image a panel is in sight; on a narrow page, or below a wide image, it is brought there. @param {string} tab */
+  /**
+   * Beside the image a panel is in sight; on a narrow page, or below a wide image, it is brought there.  But who asks a
+   * wide image why goes on looking at it: the answer stands below it.
+   * @param {string} tab
+   */
   function openTab(tab) {
     set({ tab });
-    const image = hosts.image.querySelector(".stage")?.getBoundingClientRect(), panel = tabs.box.getBoundingClientRect();
-    const isBeside = image && panel.left >= image.right;
-    if (!isBeside) requestAnimationFrame(() => tabs.box.scrollIntoView({ block: "start" }));
+    const stage = hosts.image.querySelector(".stage");
+    const isBeside = stage && tabs.box.getBoundingClientRect().left >= stage.getBoundingClientRect().right;
+    const leavesSight = stage && getComputedStyle(stage).position !== "sticky"; // the image would, when the panel comes
+    if (!isBeside && !(leavesSight && tab === "why")) requestAnimationFrame(() => tabs.box.scrollIntoView({ block: "start" }));
   }
 
   function cutIndex() {
@@ -199,7 +208,7 @@ function build(root) {
   /** @param {Message} message */
   function open(message) {
     const { image, network, palette, key, chosen, threshold } = message;
-    link = message.link;
+    ({ link, drawn } = message);
     if (image && network && palette && key !== explorer.image?.key) {
       explorer.image = { ...image, section: sectionOf(image.margin, image.probability.length), key, chosen };
       Object.assign(explorer, { network, palette });
@@ -240,7 +249,7 @@ function build(root) {
     const text = keptState(state);
     if ((requests.isWaiting() && !atOnce) || isGone() || text === told) return;
     told = text;
-    callbacks?.settled(JSON.parse(text));
+    callbacks?.settled(JSON.parse(text), drawn);
   }
 
   const showLink = () => writeLink(state, link, !isWhole(explorer.image, explorer.window));
@@ -251,7 +260,7 @@ function build(root) {
     const isCovering = header && getComputedStyle(header).position !== "static";
     const bottom = isCovering ? Math.max(0, header.getBoundingClientRect().bottom) : 0;
     box.style.setProperty("--covered", `${bottom}px`);
-    const scrolled = box.closest("section.stMain")?.scrollTop ?? scrollY;
+    const scrolled = document.querySelector(".stMain")?.scrollTop ?? scrollY; // Streamlit's page scrolls in the window
     box.style.setProperty("--above", `${Math.max(0, box.getBoundingClientRect().top + scrolled)}px`);
   }
 

@@ -1,22 +1,36 @@
 """The page Evaluation: the scores of the chosen weights on labelled tiles, how they learned, and what size costs."""
 
+import base64
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import plotly.graph_objects as go
 import streamlit as st
 from plotly.subplots import make_subplots
 
-from demo import evaluation
+from demo import evaluation, predictions
 from demo.charts import IOU, MAP, OTHER, QUIET, chart, halves, laid_out, table
-from demo.markdown import markdown
+from demo.images import SurveyTile, open_tile, survey_stamp
+from demo.markdown import escaped, literal, markdown
 from demo.state import PageState
+from demo.weights import Weights, WeightsKey
 from unet.card import CalibrationPoint
+from unet.data.places import DEFAULT
+from unet.files.images import ImageError
 from unet.metrics import ThresholdPoint
-from unet.report import Group, TileScore
+from unet.report import Group
 
 state: PageState = st.session_state.page
+# Buttons that are pictures with words below, as many in a row as there is room for.
+WORST_STYLE = """<style>
+  .st-key-worst-tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(6.8rem, 1fr)); gap: 0.6rem; }
+  .st-key-worst-tiles > *, .st-key-worst-tiles button { width: 100%; height: 100%; }
+  .st-key-worst-tiles button { align-items: start; padding: 0.4rem; }
+  .st-key-worst-tiles button p { white-space: normal; overflow-wrap: anywhere; text-align: left; font-size: 0.8rem; }
+  .st-key-worst-tiles button img { display: block; width: 100%; max-height: none; margin: 0 0 0.3rem; }
+</style>"""
 
 
 def add_scores(figure: go.Figure, x: Sequence[float], scores: list[tuple[float, float]], **style: Any) -> None:
@@ -171,9 +185,56 @@ def show_groups(title: str, groups: list[Group], line: str) -> None:
     table(rows, {"mAP": "%.3f", "IoU": "%.3f", "Dice": "%.3f"})
 
 
-def show_worst(tiles: list[TileScore]) -> None:
-    """Where the network fails, in numbers."""
+@st.cache_resource(max_entries=4, show_spinner="Looking for salt in the worst tiles")
+def draw_tiles(
+    key: WeightsKey,
+    stamp: object,
+    names: tuple[str, ...],
+    tta: bool,
+    _weights: Weights,
+    _tiles: Mapping[str, SurveyTile],
+) -> dict[str, str]:
+    """Name -> prediction and truth as the address of a PNG, of those tiles that are here and can be opened.
+
+    Args:
+        key: of the weights.
+        stamp: of the survey tiles.
+        names: of the tiles.
+        tta: whether the prediction is with flip TTA.
+        _weights: the weights.
+        _tiles: every survey tile there is.
+    """
+    opened = []
+    for name in names:
+        with suppress(KeyError, ImageError):
+            opened.append(open_tile(_tiles[name]))
+    found = predictions.predict(_weights, opened, tta)
+    return {one.name: f"data:image/png;base64,{base64.b64encode(one.picture).decode('ascii')}" for one in found}
+
+
+def show_worst(found: evaluation.Evaluation) -> None:
+    """Where the network fails: a tile that is here opens with a click, of all others there are the numbers."""
     st.subheader("Worst tiles")
+    tta, names = segmenter.card.claims_tta, tuple(tile.id for tile in found.worst)
+    pictures = draw_tiles(state.weights_key, survey_stamp(), names, tta, state.weights, state.tiles)
+    line = "The worst first, by the mAP of the tile alone. It shows where the network fails, not why."
+    if pictures:
+        way = " and with flip TTA" if tta else ""
+        st.caption(f"{line} {predictions.LEGEND} A click opens a tile with its truth, at this threshold{way}.")
+        st.html(WORST_STYLE)
+        with st.container(key="worst-tiles"):
+            for tile in found.worst:
+                if tile.id in pictures:
+                    lines = [f"![]({pictures[tile.id]}) **{escaped(tile.id)}**", *evaluation.tile_scores(tile)]
+                    st.button(
+                        "  \n".join(lines),
+                        key=f"worst {tile.id}",
+                        on_click=state.open_worst_tile,
+                        args=(tile.id, found.threshold, tta),
+                    )
+    elsewhere = [tile for tile in found.worst if tile.id not in pictures]
+    if not elsewhere:
+        return
     rows = [
         {
             "Tile": tile.id,
@@ -182,10 +243,13 @@ def show_worst(tiles: list[TileScore]) -> None:
             "Is salt": 100 * tile.salt_share,
             "Called salt": 100 * tile.predicted_share,
         }
-        for tile in tiles
+        for tile in elsewhere
     ]
     table(rows, {"mAP": "%.1f", "IoU": "%.3f", "Is salt": "%.2f %%", "Called salt": "%.2f %%"}, height=380)
-    st.caption("The worst first, by the mAP of the tile alone. It shows where the network fails, not why.")
+    st.caption(
+        f"{'' if pictures else line} These tiles are not in {literal(str(DEFAULT))}. Once they are there (the README "
+        "says how), a click opens each with its truth."
+    )
 
 
 def show_report(found: evaluation.Evaluation) -> None:
@@ -229,9 +293,11 @@ def show_report(found: evaluation.Evaluation) -> None:
             f"{of}: how many of the pixels given a probability are salt; on the dashed line, as many as it says. Below "
             f"are the pixels behind each point.{corrected} It does not say how that is on another survey.",
         )
-    with next(places):
-        show_worst(found.worst)
 
+
+if state.leaving:
+    state.leaving = False
+    st.switch_page("views/explore.py")
 
 segmenter, weights = state.segmenter, state.weights.path
 places = halves()
@@ -253,6 +319,7 @@ if found is not None:
         for label, value in evaluation.headline(found, segmenter.card, weights.stat().st_size).items():
             st.metric(label, value, ranges.get(label), delta_color="off", delta_arrow="off", width=152)
     st.markdown(evaluation.meaning(found, segmenter.card))
+    show_worst(found)
     show_report(found)
 
 try:

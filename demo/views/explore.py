@@ -20,7 +20,7 @@ viewer = st.components.v2.component("salt_viewer", js=bundle.script(), css=bundl
 def take_request() -> None:
     """The browser needs the network; what a page sends while it is left is ignored."""
     if "viewer" in st.session_state:
-        state.request = st.session_state.viewer["request"]
+        state.take_request(st.session_state.viewer["request"])
 
 
 def take_view() -> None:
@@ -56,7 +56,8 @@ def draw_limits(found: AmplitudeRange) -> None:
 @st.fragment
 def explore(image: SeismicImage) -> None:
     """The viewer; a request runs only this function, and its response travels once, with this very run."""
-    if state.has_changed_beside_page(st.session_state):  # an upload came together with a request
+    # An upload came together with a request, or a request just when the page was drawn.
+    if state.has_changed_beside_page(st.session_state) or state.may_be_incomplete():
         st.rerun()
     segmenter = state.segmenter
     probability = find_probability(image, segmenter, state.weights_key)
@@ -69,6 +70,7 @@ def explore(image: SeismicImage) -> None:
         state.weights_key,
         threshold=state.threshold,
         revision=state.revision,
+        drawn=state.drawn,
         link=state.link,
         view=state.view,
         response=None if request is None else respond(request, image, segmenter, key, state.weights_key),
@@ -76,7 +78,7 @@ def explore(image: SeismicImage) -> None:
     )
     state.sent = key
     viewer(key="viewer", data=messages.pack(message), on_request_change=take_request, on_view_change=take_view)
-    give_memory_back()  # the response is on its way
+    give_memory_back()
 
 
 # Streamlit fades what is being run anew; here everything stays right while the network is asked.

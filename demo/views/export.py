@@ -7,15 +7,17 @@ from typing import Literal
 
 import streamlit as st
 
-from demo import export, session_file
+from demo import export, missing, session_file
 from demo.cache import find_probability
 from demo.detection import detect
-from demo.gallery import Gallery, GalleryRow
+from demo.gallery import Gallery, GalleryRow, OtherNetwork
 from demo.images import SAMPLES, SeismicImage
 from demo.limits import LARGEST_TOTAL
 from demo.markdown import escaped, literal
 from demo.places import HERE
 from demo.state import PageState
+from demo.view import ViewState
+from demo.weights import WeightsError, find_weights, open_weights
 from unet.image import Mask, Probability
 
 GALLERY = HERE / "gallery_view"
@@ -33,6 +35,20 @@ def open_image() -> None:
     state.open_from_gallery(st.session_state.get("gallery", {}).get("open"))
 
 
+def find_other(name: str) -> OtherNetwork | None:
+    """The network of the second weights that were chosen in the explorer; what is wrong with them is said."""
+    weights = next((weights for weights in find_weights() if weights.name == name), None)
+    if weights is None:
+        st.warning(missing.other_weights(literal(name)))
+        return None
+    try:
+        key, segmenter = open_weights(weights)
+    except WeightsError as error:
+        st.warning(literal(str(error)))
+        return None
+    return OtherNetwork(name, segmenter, key)
+
+
 def find_rows(threshold: float) -> dict[str, GalleryRow]:
     """What the gallery shows of every image, with a bar where the network is still at work."""
     rows = {label: gallery.cached_row(label, threshold) for label in gallery.sources}
@@ -47,17 +63,17 @@ def find_rows(threshold: float) -> dict[str, GalleryRow]:
 
 def gallery_data(rows: dict[str, GalleryRow]) -> dict[str, object]:
     """What gallery.js needs; it draws anew only when the key changes."""
-    opened = state.image_box.value
+    opened, beside = state.image_box.value, None if other is None else other.name
     shown = [
         {"name": label, **row._asdict(), "thumbnail": base64.b64encode(row.thumbnail).decode("ascii")}
         for label, row in rows.items()
     ]
-    key = hashlib.sha256(repr((opened, shown)).encode()).hexdigest()
-    return {"key": key, "open": opened, "rows": shown}
+    key = hashlib.sha256(repr((opened, beside, shown)).encode()).hexdigest()
+    return {"key": key, "open": opened, "other": beside, "rows": shown}
 
 
 def offer(key: str, label: str, name: str, content: Callable[[], bytes], primary: bool = False) -> None:
-    """A file that is made when it is asked for, not at every click; its button has the class ``st-key-KEY``."""
+    """A file that is made when it is asked for, not at every click; ``testids`` names its button by the key."""
     kind: Literal["primary", "secondary"] = "primary" if primary else "secondary"
     st.download_button(label, content, name, key=key, on_click="ignore", type=kind, icon=":material/download:")
 
@@ -92,7 +108,7 @@ def show_open(image: SeismicImage) -> None:
     threshold = state.threshold
 
     def probability() -> Probability:
-        return find_probability(image, state.segmenter, state.weights_key)
+        return find_probability(image, state.segmenter, state.weights_key, view.tta)
 
     def mask() -> Mask:
         return detect(probability(), threshold).mask
@@ -118,14 +134,16 @@ if state.leaving:
     state.leaving = False
     st.switch_page("views/explore.py")
 
-uploads = state.uploads.sources
-gallery = Gallery(uploads or {name: state.sources[name] for name in SAMPLES}, state.segmenter, state.weights_key)
-count = len(gallery.sources)
-
 st.header("Export")
+view, uploads = state.view or ViewState(), state.uploads.sources
+other = None if view.other is None else find_other(view.other)
+images = uploads or {name: state.sources[name] for name in SAMPLES}
+gallery = Gallery(images, state.segmenter, state.weights_key, tta=view.tta, other=other)
+count = len(gallery.sources)
 whose = f"your {count} images" if count > 1 else "your image"
 shown = whose if uploads else f"no uploads, so these are the {count} samples"
-st.text(f"{state.weights.name} · threshold {state.threshold:.2f} · {shown}")
+tta = " · flip TTA" if view.tta else ""
+st.text(f"{state.weights.name}{tta} · threshold {state.threshold:.2f} · {shown}")
 for sentence in session_file.notes(state.session()):
     st.warning(escaped(sentence))
 if gallery.left_out:
@@ -140,8 +158,14 @@ if state.image is not None:
         show_open(state.image)
 
 st.subheader("Side by side")
+comparison = (
+    "With a second network, chosen under Compare on *Explore*, they are sorted by disagreement too."
+    if other is None
+    else f"Disagreement is the share of the pixels that {literal(other.name)} calls differently at this threshold."
+)
 st.caption(
-    "Orange is what the network calls salt at this threshold; a click opens the image. IoU and mAP (the share of the "
-    "IoU thresholds 0.50 to 0.95 that the IoU exceeds) need a truth: without one, nothing here says how good a mask is."
+    "Gold is what the network calls salt at this threshold, and highest its highest probability anywhere in the image; a "
+    "click opens the image. IoU and mAP (the share of the IoU thresholds 0.50 to 0.95 that the IoU exceeds) need a truth: "
+    f"without one, nothing here says how good a mask is. {comparison}"
 )
 show_gallery(key="gallery", data=gallery_data(find_rows(state.threshold)), on_open_change=open_image)

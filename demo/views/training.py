@@ -10,8 +10,8 @@ import streamlit as st
 
 from demo import predictions, runs
 from demo.charts import IOU, MAP, OTHER, QUIET, halves, laid_out, live_chart
-from demo.images import SeismicImage, open_tile, survey_stamp, survey_tiles
-from demo.markdown import literal
+from demo.images import SeismicImage, find_survey, open_tile, survey_stamp
+from demo.markdown import escaped, literal
 from demo.runs import Run
 from demo.state import PageState
 from demo.weights import Weights
@@ -20,9 +20,7 @@ from unet.checkpoint import CheckpointError, read_card
 
 EVERY = 2.0  # seconds, as often as a run says where it is
 COLORS = (IOU, MAP, "#009e73", OTHER, "#cc79a7")  # of the runs that are compared, in this order
-WIDTHS = {"Run": 130, "State": 75, "Epoch": 95, "Time left": 85}  # pixels that a column has at least
 TILES = 4  # from the survey, among the images with predictions
-LEGEND = "Green: network and truth say salt. Gold: only the network. Blue: only the truth."
 
 state: PageState = st.session_state.page
 
@@ -39,7 +37,8 @@ def load_images(
         _card: of a run.
     """
     try:
-        tiles = [open_tile(tile) for tile in survey_tiles(_card, count=TILES)]
+        survey = find_survey(_card, count=TILES)
+        tiles = [open_tile(survey.tiles[name]) for name in survey.offered]
         tiles = [replace(tile, name=f"Survey tile {tile.name}") for tile in tiles]
     except ValueError as error:  # DataError or ImageError
         return predictions.fixed_images([]), f"No survey tiles: {literal(str(error))}"
@@ -84,21 +83,14 @@ def draw_history(chosen: Sequence[Run], name: str, digits: str, marked: bool = F
 
 
 def show_list(found: Sequence[Run]) -> None:
-    """Every run in a row of numbers."""
-    rows = [
-        {
-            "Run": run.name,
-            "State": run.state,
-            "Epoch": run.position,
-            "Time left": run.time_left,
-            "Last mAP": run.last,
-            "Best mAP": run.best,
-        }
-        for run in found
-    ]
-    score = st.column_config.NumberColumn(format="%.3f", width=80)
-    words = {name: st.column_config.TextColumn(width=width) for name, width in WIDTHS.items()}
-    st.dataframe(rows, hide_index=True, column_config={**words, "Last mAP": score, "Best mAP": score})
+    """Every run in a row: a table of text, whose words wrap where there is little room."""
+    rows = []
+    for run in found:
+        position = [run.state, f"epoch {run.position}", f"{run.time_left} left" if run.time_left else ""]
+        last, best = ("" if score is None else f"{score:.3f}" for score in (run.last, run.best))
+        words = ", ".join(filter(None, position))
+        rows.append({"Run": escaped(run.name), "State": words, "Last mAP": last, "Best mAP": best})
+    st.table(rows, border="horizontal", hide_index=True)
 
 
 def choose(found: Sequence[Run]) -> list[Run]:
@@ -211,7 +203,7 @@ def follow(polling: bool) -> None:
         show_charts(chosen, polling)
         if any(run.weights.exists() for run in chosen):
             st.subheader("Predictions")
-            st.caption(f"Of the newest weights, on images that stay the same. {LEGEND}")
+            st.caption(f"Of the newest weights, on images that stay the same. {predictions.LEGEND}")
             for run in chosen:
                 show_predictions(run)
     if not polling:
@@ -219,11 +211,10 @@ def follow(polling: bool) -> None:
 
 
 st.header("Training")
-# Streamlit fades what is being run anew, and says that it runs: here both would flicker every two seconds.  Captions
-# are paler than everybody can read.
+# Streamlit fades what is being run anew, and says that it runs: here both would flicker every two seconds.
 st.html(
     '<style>[data-testid="stElementContainer"][data-stale="true"] { opacity: 1 !important; } '
-    '[data-testid="stStatusWidget"] { display: none; } [data-testid="stCaptionContainer"] { opacity: 0.75; }</style>'
+    '[data-testid="stStatusWidget"] { display: none; }</style>'
 )
 st.session_state.pop("charted_runs", None)  # of a run of the page before this one
 learning = any(run.state == "learning" for run in runs.find_runs(time.time()))

@@ -18,12 +18,13 @@ expect.set_options(timeout=1000 * PATIENCE)
 def wait_for_network(page):
     """Waits for the network's maps, and for what it says without its parts."""
     expect(page.get_by_test_id("site-encoder1")).not_to_have_attribute("aria-busy", "true")
-    expect(page.get_by_test_id("cut-cell-1")).to_be_visible()
+    expect(page.get_by_test_id("cut-pending")).to_have_attribute("hidden", "")  # its panel may be closed
 
 
 def wait_for_silence(page, seconds=1):
-    """Waits until the page has nothing more to tell the server."""
-    while not page.sent or time.monotonic() - page.sent[-1] < seconds:
+    """Waits until the page has nothing more to tell the server, which has answered all."""
+    answering = page.locator("[data-test-script-state=running]")  # of Streamlit
+    while not page.sent or time.monotonic() - page.sent[-1] < seconds or answering.count():
         page.wait_for_timeout(100)
 
 

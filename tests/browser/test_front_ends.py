@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 
 from demo.detection import detect
 from demo.images import open_sample
+from demo.words import SENTENCE, TITLE
 from tests.browser import pages
 from tests.demo.files import npy
 from tests.servers import PHONE, visited
@@ -16,6 +17,20 @@ from unet.margin import margin
 
 pytestmark = pytest.mark.browser
 STOCK = open_sample("Salt stock")
+# What is drawn at a hundred pixels says which typeface it is, whatever its files are called.
+LOOK = """sentence => {
+  const parts = [...document.querySelectorAll("*")]
+    .flatMap((one) => [one, ...one.shadowRoot?.querySelectorAll("*") ?? []]);
+  const find = (selector) => parts.find((part) => part.matches(selector));
+  const shown = [".brand h1", ".brand p", ".salt-viewer", "[role=combobox]"];
+  const pen = document.createElement("canvas").getContext("2d");
+  return shown.map((selector) => {
+    const part = find(selector), { color, fontFamily, fontSize, fontWeight } = getComputedStyle(part);
+    pen.font = `${fontWeight} 100px ${fontFamily}`;
+    const accent = getComputedStyle(find(".salt-viewer")).getPropertyValue("--accent");
+    return { selector, color, fontSize, fontWeight, accent, width: Math.round(pen.measureText(sentence).width / 50) };
+  });
+}"""
 
 
 @pytest.fixture(scope="module", params=["streamlit", "gradio"])
@@ -80,14 +95,14 @@ def test_what_needs_the_network_shows_what_python_computes(page, segmenter):
     pages.expect_link(page, "pixel", "30,40")
 
 
-def test_a_reader_scrolls_past_the_image_and_nothing_hides_it(browser, address):
-    with visited(browser, address) as page:
+def test_a_reader_scrolls_past_the_image_which_stays_in_sight_in_one_column(browser, address):
+    with visited(browser, address, viewport={"width": 800, "height": 1000}) as page:
         pages.wait_for_network(page)
         canvas = page.get_by_test_id("salt-viewer")
         canvas.hover()
         page.mouse.wheel(0, 300)
         expect(page.get_by_test_id("salt-wheel")).to_contain_text("wheel zooms")
-        page.mouse.wheel(0, 900)
+        page.mouse.wheel(0, 500)
         page.wait_for_timeout(500)
         header = page.locator("[data-testid=stHeader]")  # Gradio has none
         bottom = sum(one.bounding_box()["y"] + one.bounding_box()["height"] for one in header.all())

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from demo import evaluation
 from demo.detection import detect
-from demo.images import SAMPLES, open_sample
+from demo.images import SAMPLES, find_survey, open_sample
 from demo.weights import find_weights
 from tests.browser import pages
 from tests.browser.pages import expect_image, expect_no_scrolling, upload, wait_for_silence
@@ -23,9 +23,7 @@ KEEL, LENS = open_sample("Hanging keel"), open_sample("Small lens")
 
 
 def go_to(page, name):
-    """Follows a link between the pages, which a phone has in a sidebar that may be closed."""
-    if (sidebar := page.get_by_test_id("stExpandSidebarButton")).is_visible():
-        sidebar.click()
+    """Follows a link between the pages."""
     page.get_by_role("link", name=name).click()
     expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible()
 
@@ -77,7 +75,9 @@ def test_uploads_survive_other_pages_and_a_session_file_opens_them_again(browser
         expect(page.get_by_role("alert").last).to_contain_text(
             "the network without skip3 (zero in their place). All files are"
         )
-        expect(page.locator(".st-key-export-zip")).to_have_text(re.compile(r"Session \(ZIP\)"))
+        expect(page.locator(".st-key-export-zip").get_by_test_id("export-zip")).to_have_text(
+            re.compile(r"Session \(ZIP\)")
+        )
         download(page, "Session (ZIP)", tmp_path / "session.zip")
         go_to(page, "Explore")
         expect(readout).to_have_text(cut.sentence)
@@ -110,8 +110,9 @@ def test_back_is_one_press_and_a_page_loaded_anew_says_that_uploads_are_gone(bro
         pages.expect_link(page, "upload", "lens.png")
         page.reload()
         expect(page.get_by_role("alert")).to_contain_text("expected the upload lens.png, got a new session")
-        expect_image(page, "Salt stock")
-        pages.expect_link(page, "sample", "Salt stock")
+        tile = next(iter(find_survey(WEIGHTS.card).offered), None)
+        expect_image(page, tile or "Salt stock")
+        pages.expect_link(page, "sample", f"Survey tile {tile}" if tile else "Salt stock")
         assert "upload" not in pages.link(page.url)
 
 
@@ -180,7 +181,10 @@ def test_a_phone_shows_many_images_and_the_evaluation(browser, streamlit):
         for chart in charts.all():
             chart.scroll_into_view_if_needed()
             expect(chart.locator(".main-svg").first).to_be_visible()
-        expect(page.get_by_test_id("stDataFrame")).to_have_count(3)
+        tiles = find_survey(WEIGHTS.card).tiles
+        worst = [tile.id for tile in report.worst]
+        expect(page.locator(".st-key-worst-tiles button")).to_have_count(sum(name in tiles for name in worst))
+        expect(page.get_by_test_id("stDataFrame")).to_have_count(2 + any(name not in tiles for name in worst))
         expect(page.get_by_text(f"card {report.threshold:.2f}")).to_have_count(2)
         expect(page.get_by_text("now 0.33")).to_have_count(1)
         expect_no_scrolling(page, *charts.all())

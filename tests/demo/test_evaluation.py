@@ -1,6 +1,8 @@
 """The page Evaluation: what it reads, what it refuses, and what it shows."""
 
+import base64
 import copy
+import io
 import json
 from functools import reduce
 from operator import getitem
@@ -9,11 +11,15 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from PIL import Image
 
 from demo import evaluation
+from demo.predictions import compare
+from demo.view import ViewState
+from tests.demo.files import png, zipped
 from tests.demo.test_app import run, start
 from tests.demo.test_app import state as page_state
-from unet import checkpoint, typed
+from unet import Segmenter, checkpoint, typed
 from unet.card import Card
 from unet.cli import main as cli
 from unet.image import RULE
@@ -208,7 +214,7 @@ def test_the_meaning_says_what_the_tiles_have_seen(report, changes, said):
 
 def test_every_number_says_what_it_is_of():
     assert evaluation.basis(found(), card()) == (
-        "On the 6 tiles of split `val`, at threshold 0.42, with flip TTA (this app computes without it)"
+        "On the 6 tiles of split `val`, at threshold 0.42, with flip TTA (off on *Explore* until you switch it on)"
     )
     assert evaluation.basis(found(), card(claim=None)).endswith("at threshold 0.42, without flip TTA")
     known, rest = found().sections
@@ -275,7 +281,7 @@ def column(rows, name):
 
 BY_SALT, BY_SECTION, CURVE = "By how much of a tile is salt", "By seismic section", "Precision and recall"
 SCORES, BY_TIME, BY_SIZE = "Scores against the threshold", "Accuracy against training time", "Accuracy against size"
-REPORT_VIEWS = [BY_SALT, BY_SECTION, CURVE, SCORES, "Calibration", "Worst tiles"]
+REPORT_VIEWS = ["Worst tiles", BY_SALT, BY_SECTION, CURVE, SCORES, "Calibration"]
 
 
 def test_the_page_shows_the_report_and_every_number_of_it(weights):
@@ -293,7 +299,7 @@ def test_the_page_shows_the_report_and_every_number_of_it(weights):
     assert evaluation.threshold_choice(report, card()) in captions
     assert "The weights it started from had 10 minutes." in captions
 
-    *groups, worst = (frame.value.values.tolist() for frame in app.dataframe)
+    worst, *groups = (frame.value.values.tolist() for frame in app.dataframe)
     wanted = [[[g.name, g.count, g.mAP, g.iou, g.dice] for g in rows] for rows in (report.coverage, report.sections)]
     assert groups == wanted
     assert worst == [[t.id, t.score, t.iou, 100 * t.salt_share, 100 * t.predicted_share] for t in report.worst]
@@ -319,6 +325,30 @@ def test_the_page_shows_the_report_and_every_number_of_it(weights):
         assert (drawn["x"], drawn["y"]) == (x, y), (title, trace)
     assert traces(app, "Calibration")["uncorrected"]["y"] == column(report.calibration_uncorrected, share)
     assert traces(app, BY_SALT)["IoU"]["x"] == column(report.coverage, "iou")
+
+
+def test_worst_tiles_that_are_here_open_as_they_were_scored(weights, checkout):
+    here, elsewhere = found().worst[1], [tile.id for tile in found().worst if tile.id != found().worst[1].id]
+    image, truth = RANDOM.integers(0, 256, (20, 20), np.uint8), np.arange(400).reshape(20, 20) % 20 < 7
+    tile = {f"images/{here.id}.png": png(image), f"masks/{here.id}.png": png(truth)}
+    (checkout / "data" / "tgs-salt").mkdir(parents=True)
+    (checkout / "data" / "tgs-salt" / "train.zip").write_bytes(zipped(tile))
+    app = run(start(sample="Small lens").switch_page("views/evaluation.py"))
+
+    (button,) = (button for button in app.button if button.key.startswith("worst"))
+    picture, *lines = button.label.split("  \n")
+    assert picture.endswith(f" **{here.id}**")
+    assert lines == evaluation.tile_scores(here)
+    probability = Segmenter.load(weights).probability(image, tta=True)
+    drawn = np.asarray(Image.open(io.BytesIO(base64.b64decode(picture.split("base64,")[1].split(")")[0]))))
+    np.testing.assert_array_equal(drawn, compare(image, probability > 0.42, truth))
+    assert app.dataframe[0].value["Tile"].tolist() == elsewhere
+
+    run(button.click())
+    assert page_state(app).image_box.value == f"Survey tile {here.id}"
+    np.testing.assert_array_equal(page_state(app).image.truth, truth)
+    assert (page_state(app).threshold, page_state(app).view) == (0.42, ViewState(truth=True, tta=True))
+    assert len(app.get("bidi_component")) == 1  # the explorer
 
 
 def test_what_a_report_does_not_have_is_not_shown_and_names_are_no_markup(weights):

@@ -8,18 +8,26 @@ from PIL import Image
 from demo import cache, export
 from demo.cache import ByteCache, find_probability
 from demo.detection import detect
-from demo.gallery import Gallery, ImageSource, thumbnail
+from demo.export import ExportedImage
+from demo.gallery import Gallery, ImageSource, OtherNetwork, thumbnail
 from demo.images import SAMPLES, open_sample
 from unet import Segmenter
+from unet.model import UNet
 
 KEY = ("weights", 0, "")
+
+
+SOURCES = {name: ImageSource(("sample", name), partial(open_sample, name)) for name in list(SAMPLES)[:3]}
+
+
+def opened(names):
+    return [(name, open_sample(name)) for name in names]
 
 
 @pytest.fixture
 def gallery(segmenter, monkeypatch):
     monkeypatch.setattr(cache, "CACHE", ByteCache(10**8))
-    names = list(SAMPLES)[:3]
-    return Gallery({n: ImageSource(("sample", n), partial(open_sample, n)) for n in names}, segmenter, KEY)
+    return Gallery(SOURCES, segmenter, KEY)
 
 
 def test_a_row_says_what_the_detection_says(gallery, segmenter, monkeypatch):
@@ -30,7 +38,7 @@ def test_a_row_says_what_the_detection_says(gallery, segmenter, monkeypatch):
 
     assert gallery.cached_row("Salt stock", threshold) is None
     row = gallery.row("Salt stock", threshold)
-    assert row[:4] == (found.share, found.highest, found.iou, found.competition)
+    assert row[:5] == (found.share, found.highest, found.iou, found.competition, None)
     assert gallery.cached_row("Salt stock", threshold) is row
     assert gallery.cached_row("Salt stock", threshold + 0.1) is None
 
@@ -43,9 +51,24 @@ def test_a_row_says_what_the_detection_says(gallery, segmenter, monkeypatch):
 def test_everything_of_every_image_is_exported(gallery, segmenter):
     names = list(gallery.sources)
     assert [one.name for one in gallery.exported()] == names
-    found = [detect(segmenter.probability(image.grey), 0.35, image.truth) for image in map(open_sample, names)]
-    rows = map(export.result, export.file_stems(names), names, found)
+    images = [ExportedImage(name, image, segmenter.probability(image.grey)) for name, image in opened(names)]
+    rows = map(export.result, export.file_stems(names), images, [one.detect(0.35) for one in images])
     assert export.gallery_csv(names, gallery.exported(), 0.35) == export.results_csv(rows)
+
+
+def test_a_second_network_and_flip_tta_count_in_rows_and_exports(gallery, segmenter):
+    untrained = Segmenter(UNet(segmenter.model.config).eval(), segmenter.card)
+    other = OtherNetwork("untrained", untrained, ("other", 0, ""))
+    compared = Gallery(SOURCES, segmenter, KEY, tta=True, other=other)
+    threshold = 0.4
+    for (name, image), one in zip(opened(SOURCES), compared.exported(), strict=True):
+        mine, theirs = (network.mask(image.grey, threshold, tta=True) for network in (segmenter, untrained))
+        np.testing.assert_array_equal(one.detect(threshold).mask, mine)
+        row = compared.row(name, threshold)
+        assert (row.share, row.disagreement) == (mine.mean(), np.mean(mine != theirs))
+        assert gallery.cached_row(name, threshold) is None  # without both it is another row
+        assert one.tta
+        assert one.other.weights == "untrained"
 
 
 def test_images_beyond_the_largest_total_are_left_out(segmenter):

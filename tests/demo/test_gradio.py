@@ -3,6 +3,7 @@
 from functools import partial
 from pathlib import Path
 from threading import Event
+from types import SimpleNamespace
 
 import cv2
 import gradio as gr
@@ -14,12 +15,12 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from playwright.sync_api import expect
 
-from demo import gradio_page, gradio_result, missing
+from demo import gradio_inputs, gradio_page, gradio_result, missing
 from demo.detection import detect
 from demo.evaluation import how_to_evaluate, meaning, read_evaluation
 from demo.explorer import find_fill
 from demo.gradio_endpoints import ablate, explain_pixel, predict, trace
-from demo.images import open_sample
+from demo.images import SAMPLES, open_sample
 from demo.weights import find_weights
 from tests.browser.pages import expect_link, expect_readout, set_threshold, upload
 from tests.demo import test_evaluation
@@ -30,7 +31,7 @@ from unet.tiling import window
 
 STOCK, LENS = open_sample("Salt stock"), open_sample("Small lens")
 IMAGE, LARGE = STOCK.pixels, np.random.default_rng(0).integers(0, 256, (150, 140), dtype=np.uint8)
-WINDOWS = pytest.mark.parametrize(("image", "top", "left"), [(IMAGE, 0, 0), (LARGE, 22, 12)], ids=["whole", "window"])
+WHOLE, WINDOW = (IMAGE, 0, 0), (LARGE, 22, 12)  # an image, top and left of what is opened of it
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,7 @@ def app(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("gradio")))
         app = gradio_page.build()
-        app.queue().launch(server_port=free_port(), prevent_thread_lock=True, quiet=True)
+        app.queue().launch(server_port=free_port(), prevent_thread_lock=True, quiet=True, **gradio_page.look())
         yield app
         app.close()
 
@@ -104,9 +105,11 @@ def test_amplitudes_have_limits_that_can_be_chosen(call, segmenter):
         call(amplitudes, api_name="/predict", clip_percentile=50)
 
 
-@pytest.mark.parametrize("site", ["encoder1", "bottleneck", "up2", "logits"])
-@WINDOWS
-def test_trace_gives_the_maps_themselves(call, segmenter, image, top, left, site):
+@pytest.mark.parametrize(
+    ("opened", "site"), [(WHOLE, "encoder1"), (WINDOW, "bottleneck"), (WHOLE, "up2"), (WINDOW, "logits")]
+)
+def test_trace_gives_the_maps_themselves(call, segmenter, opened, site):
+    image, top, left = opened
     maps, report = call(image, site, top, left, api_name="/trace")
     part = window(image, top, left)
     np.testing.assert_array_equal(maps, segmenter.trace(part).crop(site))
@@ -119,9 +122,12 @@ def test_trace_gives_the_maps_themselves(call, segmenter, image, top, left, site
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(("cuts", "fill"), [(["skip2", "bottleneck"], "mean"), (["skip1"], "Small lens"), ([], "zero")])
-@WINDOWS
-def test_ablate_cuts_as_explain_does(call, segmenter, image, top, left, cuts, fill):
+@pytest.mark.parametrize(
+    ("opened", "cuts", "fill"),
+    [(WHOLE, ["skip2", "bottleneck"], "mean"), (WINDOW, ["skip1"], "Small lens"), (WHOLE, [], "zero")],
+)
+def test_ablate_cuts_as_explain_does(call, segmenter, opened, cuts, fill):
+    image, top, left = opened
     mask, report = call(image, cuts[::-1], fill, 0.3, top=top, left=left, api_name="/ablate")
     part = window(image, top, left)
     table = explain.cut_table(segmenter, part, find_fill(fill, part.shape))
@@ -137,9 +143,9 @@ def test_ablate_cuts_as_explain_does(call, segmenter, image, top, left, cuts, fi
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("samples", [0, 3])
-@WINDOWS
-def test_explain_pixel_gives_the_influence_and_its_boxes(call, segmenter, image, top, left, samples):
+@pytest.mark.parametrize(("opened", "samples"), [(WHOLE, 0), (WINDOW, 3)])
+def test_explain_pixel_gives_the_influence_and_its_boxes(call, segmenter, opened, samples):
+    image, top, left = opened
     heat, report = call(image, 40 + top, 52 + left, 2, 3, samples, top=top, left=left, api_name="/explain_pixel")
     part, box = window(image, top, left), (40, 52, 2, 3)
     found = explain.explain_pixel(segmenter, part, box, samples)
@@ -200,10 +206,25 @@ def test_every_file_is_in_gradios_cache_and_will_be_deleted(call, app):
 # --- The page -----------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def page(app, browser):
-    with visited(browser, app.local_url) as page:
+@pytest.fixture(scope="module")
+def shared_page(app, browser):
+    with visited(browser, app.local_url, "sample=Salt+stock") as page:
         yield page
+
+
+@pytest.fixture
+def page(shared_page, segmenter):
+    """The page with the sample Salt stock, whatever the tests before did."""
+    choose(shared_page, "Salt stock")
+    expect_readout(shared_page, "salt")
+    set_threshold(shared_page, segmenter.threshold)
+    expect_readout(shared_page, says(segmenter, STOCK))
+    return shared_page
+
+
+def choose(page, name):
+    page.get_by_role("combobox", name="Image").click()
+    page.get_by_test_id("dropdown-option").get_by_text(name).click()
 
 
 def says(segmenter, image):
@@ -212,7 +233,6 @@ def says(segmenter, image):
 
 @pytest.mark.browser
 def test_the_page_shows_the_evaluation_and_the_image_stays_in_sight(page, segmenter):
-    expect_readout(page, says(segmenter, STOCK))
     weights = find_weights()[0]
     evaluated = read_evaluation(weights.path, weights.card)
     expect(page.get_by_text("Flip TTA adds" if evaluated else "Nobody has evaluated")).to_be_visible()
@@ -224,16 +244,17 @@ def test_the_page_shows_the_evaluation_and_the_image_stays_in_sight(page, segmen
     expect(page.get_by_test_id("salt-viewer")).to_be_in_viewport()
     # The form follows the viewer's threshold, and moves nothing back.
     set_threshold(page, 0.59)
-    page.get_by_text("Files to download").click()
+    page.get_by_text("files to download").click()
     expect(page.get_by_role("spinbutton", name="Threshold", exact=True).last).to_have_value("0.59")
     expect_readout(page, "threshold 0.59")
 
 
 @pytest.mark.browser
 def test_a_link_that_says_nothing_here_gets_a_sentence(app, browser, segmenter):
-    with visited(browser, app.local_url, "sample=%3Cb%3Emine.png&weights=gone&threshold=much") as page:
+    with visited(browser, app.local_url, "sample=%3Cb%3Emine.png&weights=gone&other=lost&threshold=much") as page:
         expect_readout(page, f"threshold {segmenter.threshold:.2f}")
-        for said in (missing.image("The link", "<b>mine.png"), missing.weights("The link", "gone")):
+        gone = missing.weights("The link", "gone"), missing.other_weights("lost")
+        for said in (missing.image("The link", "<b>mine.png"), *gone):
             expect(page.get_by_text(said)).to_be_visible()
         expect(page.get_by_text("The link: expected a threshold from 0 to 1, got much;")).to_be_visible()
 
@@ -244,25 +265,24 @@ def test_an_upload_with_its_mask_and_a_sample_after_it(page, segmenter):
     expect_readout(page, says(segmenter, LENS))
     expect(page.get_by_test_id("salt-scores")).to_be_hidden()
     page.wait_for_url(lambda url: "sample=" not in url)  # an upload cannot travel
-    upload(page, ("mask.png", png(LENS.truth)), which=-1)
+    upload(page, ("mask.png", png(LENS.truth)), which=1)
     expect(page.get_by_test_id("salt-scores")).to_contain_text("IoU")
-    page.get_by_role("combobox", name="Sample").click()
-    page.get_by_test_id("dropdown-option").get_by_text("Salt stock").click()
+    choose(page, "Salt stock")
     expect_readout(page, says(segmenter, STOCK))
     expect(page.get_by_text("lens.png")).to_have_count(0)
     expect_link(page, "sample", "Salt stock")
-    upload(page, ("lens.png", png(LENS.pixels)))
-    expect_readout(page, says(segmenter, LENS))
-    page.get_by_role("button", name="Clear").first.click()
-    expect_readout(page, says(segmenter, STOCK))
-    expect(page.get_by_role("combobox", name="Sample")).to_have_value("Salt stock")
+    for name, image in (("lens.png", LENS), ("stock.png", STOCK)):  # one after the other, as they are dropped
+        upload(page, (name, png(image.pixels)))
+        expect_readout(page, says(segmenter, image))
+        expect(page.get_by_role("combobox", name="Image")).to_have_value(name)
 
 
 @pytest.mark.browser
 def test_a_refused_image_shows_its_reason_and_no_result(page, segmenter):
-    expect_readout(page, says(segmenter, STOCK))
-    page.get_by_text("Files to download").click()
-    page.get_by_role("button", name="Mask of this image").click()
+    button = page.get_by_role("button", name="Mask of this image")
+    if not button.is_visible():
+        page.get_by_text("files to download").click()
+    button.click()
     mask = page.get_by_role("img", name="Mask").or_(page.locator("img[src*='image.png']"))
     expect(mask.first).to_be_visible()
     upload(page, ("<b>broken.png", b"no image"))
@@ -271,7 +291,7 @@ def test_a_refused_image_shows_its_reason_and_no_result(page, segmenter):
     expect(page.get_by_test_id("salt-readout")).to_be_hidden()
     expect(mask).to_have_count(0)  # it is of the image before
     page.wait_for_url(lambda url: "sample=" not in url)
-    page.get_by_role("button", name="Clear").first.click()
+    choose(page, "Salt stock")
     expect_readout(page, says(segmenter, STOCK))
     expect(page.get_by_text("No result.")).to_have_count(0)
     expect_link(page, "sample", "Salt stock")
@@ -290,8 +310,7 @@ def test_what_was_chosen_last_is_shown_however_long_the_one_before_takes(page, s
     upload(page, ("large.png", png(LARGE)))
     expect(page.get_by_text("Looking for salt in large.png")).to_be_visible()
     expect(page.get_by_test_id("salt-readout")).to_be_hidden()
-    page.get_by_role("combobox", name="Sample").click()
-    page.get_by_test_id("dropdown-option").get_by_text("Small lens").click()
+    choose(page, "Small lens")
     expect_readout(page, says(segmenter, LENS))
     goes_on.set()
     page.wait_for_timeout(2000)
@@ -318,20 +337,63 @@ def test_a_mask_that_cannot_be_used_is_named_and_the_image_is_shown_without_it(t
 
 @pytest.mark.parametrize(("mask", "kept"), [("lens.png", True), ("lens_mask.png", True), ("other.png", False)])
 def test_another_image_keeps_a_mask_of_its_name_only(mask, kept):
-    sample, left, *_, notice = gradio_result.take_upload(gradio_result.Turns(), "/x/lens.png", f"/y/{mask}")[:8]
-    assert (sample, left) == (None, f"/y/{mask}" if kept else None)
+    taken = gradio_result.take_uploads(gradio_result.Turns(), ["/x/lens.png"], f"/y/{mask}", None)
+    image, left, box, *_, notice = taken[:9]
+    assert (image, box["value"], box["choices"][0]) == ("/x/lens.png", "lens.png", "lens.png")
+    assert left == (f"/y/{mask}" if kept else None)
     assert ("other.png: expected a mask named as lens.png" in notice) == (not kept)
+
+
+@pytest.mark.parametrize(
+    ("given", "image", "mask", "others"),
+    [
+        (["a.png"], "a.png", None, []),
+        (["a_mask.png", "a.png"], "a.png", "a_mask.png", []),
+        (["truth/b.png", "b.png"], "b.png", "truth/b.png", []),  # of one name; the first has two values
+        (["truth/b.png", "a.png"], "a.png", None, ["truth/b.png"]),
+        (["a.png", "b.png"], "a.png", None, ["b.png"]),
+        (["truth/b.png"], "truth/b.png", None, []),
+    ],
+)
+def test_of_files_given_at_once_an_image_and_its_mask_are_taken(tmp_path, given, image, mask, others):
+    (tmp_path / "truth").mkdir()
+    for name, array in (("a.png", LENS.pixels), ("a_mask.png", LENS.truth), ("b.png", STOCK.pixels)):
+        (tmp_path / name).write_bytes(png(array))
+    (tmp_path / "truth" / "b.png").write_bytes(png(STOCK.truth))
+    found = gradio_result.choose_pair([str(tmp_path / name) for name in given])
+    expected = str(tmp_path / image), mask and str(tmp_path / mask), [str(tmp_path / name) for name in others]
+    assert found == expected
+    notice = gradio_result.take_uploads(gradio_result.Turns(), [str(tmp_path / name) for name in given], None, None)[8]
+    assert ("expected one image and its mask, got 2 files" in notice) == bool(others)
 
 
 def test_weights_that_cannot_be_used_show_their_reason_and_no_result(two_weights):
     (two_weights / "second.safetensors").write_bytes(b"other tensors")
     label = find_weights()[1].label
     turns = gradio_result.Turns()
-    gradio_result.take_weights(turns, None, "Salt stock", label, 1)
+    gradio_result.take_weights(turns, "Salt stock", label, 1)
     caption, viewer, *_ = gradio_result.show(turns, None, None, "Salt stock", label, None, 1, None, False)
     assert "No result. second: expected the tensors its card was written for" in caption
     assert (viewer["elem_classes"], viewer["value"]) == ("refused", "")
     assert str(two_weights) not in caption
+
+
+def test_survey_tiles_come_before_the_samples_and_open_with_their_truth(checkout, tgs):
+    test_evaluation.save(checkout / "weights" / "small.safetensors")
+    (checkout / "data").mkdir()
+    tgs.rename(checkout / "data" / "tgs-salt")
+    listed = gradio_inputs.list_images(None)
+    assert (len(listed), listed[8:]) == (8 + len(SAMPLES), list(SAMPLES))
+    for name in (listed[0], "Survey tile 07"):  # a link may name one that is not listed
+        box, *_, notice = gradio_page.open_link(SimpleNamespace(query_params={"sample": name}))
+        assert (box["value"], notice) == (name, "")
+        assert {name, *listed} == set(box["choices"])
+        image = gradio_inputs.open_image(None, name, None)
+        mask = checkout / "data" / "tgs-salt" / "train" / "masks" / f"{image.name}.png"
+        np.testing.assert_array_equal(image.truth, cv2.imread(str(mask), cv2.IMREAD_GRAYSCALE) > 0)
+    box, *_, notice = gradio_page.open_link(SimpleNamespace(query_params={"sample": "Survey tile 99"}))
+    assert box["value"] == listed[0]
+    assert "got Survey tile 99" in notice
 
 
 def test_the_evaluation_is_summed_up(checkout):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from demo import images
-from demo.images import SAMPLES, SeismicImage, open_sample, open_upload, survey_tiles, with_truth
+from demo.images import SAMPLES, SeismicImage, find_survey, open_sample, open_upload, with_truth
 from tests.demo.files import npy, png, zipped
 from unet.card import Card, Split
 from unet.data.places import DataError
@@ -67,25 +67,41 @@ def test_a_mask_that_looks_wrong_is_said(mask, note):
     assert note in said
 
 
-def test_survey_tiles_are_those_the_weights_were_validated_on(tmp_path):
-    names = [f"{part}/{name}.png" for name in "abcd" for part in ("images", "masks")]
-    (tmp_path / "train.zip").write_bytes(zipped(dict.fromkeys(names, TILE)))
-    card = Card(threshold=0.5, input=RULE, split=Split(by="tile", val=("d", "b", "gone")))
-    held_out, unknown = survey_tiles(card, tmp_path), survey_tiles(CARD, tmp_path, count=2)
+def survey(folder, **masks):
+    """Tiles of 20 x 20 pixels in a train.zip; name -> how many rows of each are salt."""
+    files = {}
+    for name, rows in masks.items():
+        files |= {f"images/{name}.png": TILE, f"masks/{name}.png": png(np.arange(20)[:, None].repeat(20, 1) < rows)}
+    (folder / "train.zip").write_bytes(zipped(files))
 
-    assert [(tile.name, tile.held_out) for tile in held_out] == [("b", True), ("d", True)]
-    assert [(tile.name, tile.held_out) for tile in unknown] == [("a", False), ("c", False)]
-    assert images.open_tile(unknown[0]).truth.all()
-    assert survey_tiles(CARD, tmp_path / "nowhere") == []
+
+def test_survey_tiles_are_those_the_weights_were_validated_on_and_all_others_can_be_opened(tmp_path):
+    survey(tmp_path, a=20, b=20, c=20, d=20)
+    card = Card(threshold=0.5, input=RULE, split=Split(by="tile", val=("d", "b", "gone"), train=("c",)))
+    tiles, offered = find_survey(card, tmp_path)
+
+    assert offered == ["b", "d"]
+    assert {name: tile.part for name, tile in tiles.items()} == {"a": None, "b": "val", "c": "train", "d": "val"}
+    assert [images.open_tile(tiles[name]).note.partition("the network was ")[2] for name in "abc"] == [
+        "", "validated on, not trained", "trained on",
+    ]  # fmt: skip
+    assert images.open_tile(tiles["a"]).truth.all()
+    assert find_survey(CARD, tmp_path, count=2).offered == ["a", "c"]
+    assert find_survey(CARD, tmp_path / "nowhere") == ({}, [])
+
+
+def test_the_first_survey_tile_has_a_fair_share_of_salt(tmp_path):
+    survey(tmp_path, a=0, b=3, c=13, d=12, e=4)
+    assert find_survey(CARD, tmp_path, count=3).offered == ["d", "a", "b"]
 
 
 def test_survey_tiles_in_two_places_are_refused(tmp_path):
     for part in ("images", "masks"):
         (tmp_path / "train" / part).mkdir(parents=True)
         (tmp_path / "train" / part / "a.png").write_bytes(TILE)
-    assert [tile.name for tile in survey_tiles(CARD, tmp_path)] == ["a"]
+    assert list(find_survey(CARD, tmp_path).tiles) == ["a"]
     assert images.survey_stamp(tmp_path)[0] == str(tmp_path / "train")
     (tmp_path / "train.zip").touch()
     with pytest.raises(DataError, match=r"expected one of train.zip and train/, got both"):
-        survey_tiles(CARD, tmp_path)
+        find_survey(CARD, tmp_path)
     assert images.survey_stamp(tmp_path) is None

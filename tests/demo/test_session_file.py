@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import zipfile
 
@@ -17,7 +18,10 @@ SHAPE = (20, 30)
 GREY = np.linspace(0, 1, 600, dtype=np.float32).reshape(SHAPE)
 TRUTH = GREY > 0.6
 PROBABILITY = np.linspace(0.2, 0.9, 600, dtype=np.float32).reshape(SHAPE)
-VIEW = ViewState("encoder2", 3, ("skip1", "bottleneck"), "mean", (4, 5), (1, 2, 3, 4), True, (0, 7))
+VIEW = ViewState(
+    layer="encoder2", channel=3, cuts=("skip1", "bottleneck"), fill="mean", pixel=(4, 5), box=(1, 2, 3, 4), random=True,
+    window=(0, 7),
+)  # fmt: skip
 STATE = SessionState(image="b.npy", weights=WeightsName("salt-unet", "ab" * 32), threshold=0.35, view=VIEW)
 # As every version of this program wrote it.
 ON_DISK = {
@@ -82,12 +86,14 @@ def test_a_zip_holds_the_files_it_promises():
 
     (note,) = session_file.notes(STATE)
     assert "the network without skip1, bottleneck (mean in their place), with random weights. All files are" in note
-    assert json.loads(found.pop("state.json")) == ON_DISK | {"notes": [note]}
+    state = json.loads(found.pop("state.json"))
+    assert state == ON_DISK | {"notes": [note], "view": state["view"]}
+    assert {name: state["view"][name] for name in ON_DISK["view"]} == ON_DISK["view"]
     readme = found.pop("README.txt").decode()
     assert f"weights salt-unet (sha256 {'ab' * 32}), threshold 0.35, one forward pass without flip TTA" in readme
     assert note in readme
     assert all(f"\n{path.split('/')[0]}" in readme for path in found)
-    row = export.result("a", "a.png", one.detect(0.35))
+    row = export.result("a", one, one.detect(0.35))
     assert row["rle_mask"] == rle.encode(mask)
     assert found == {
         "pictures/a.png": export.grey_png(one.image),
@@ -99,6 +105,18 @@ def test_a_zip_holds_the_files_it_promises():
         "results.csv": export.results_csv([row]),
     }
     assert packed(exported()) == packed(exported())
+
+
+def test_a_zip_says_with_flip_tta_and_with_whom_it_compares():
+    state = SessionState(image="a.png", weights=STATE.weights, threshold=0.35, view=ViewState(tta=True, other="b"))
+    one = exported()
+    compared = dataclasses.replace(one, tta=True, other=export.OtherPrediction("b", PROBABILITY[::-1]))
+    content = packed(compared, state=state)
+    readme = unzipped(content)["README.txt"].decode()
+    assert "threshold 0.35, with flip TTA: the mean with the mirrored image.\n" in readme
+    assert "the share that b calls differently at this threshold" in readme
+    assert "the share that" not in unzipped(packed(one))["README.txt"].decode()
+    assert read(content).state == state
 
 
 def test_what_a_session_leaves_out_is_said_in_it():

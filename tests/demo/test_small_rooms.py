@@ -1,15 +1,15 @@
-"""Modules that one test or their examples show whole."""
+"""Modules that one test shows whole, and the examples of all."""
 
 import doctest
 
 import pytest
 
-from demo import cache, export, markdown
+from demo import cache, export, markdown, messages, predictions, runs, view
 from demo.cache import ByteCache
 from demo.markdown import literal
 
 
-@pytest.mark.parametrize("module", [cache, export, markdown])
+@pytest.mark.parametrize("module", [cache, export, markdown, messages, predictions, runs, view])
 def test_examples_hold(module):
     result = doctest.testmod(module)
     assert result.attempted

@@ -1,10 +1,12 @@
 from pathlib import Path
 from types import SimpleNamespace
 
+import msgspec
+import numpy as np
 import pytest
 
 from demo import missing
-from demo.images import open_sample
+from demo.images import SAMPLES, Survey, SurveyTile, open_sample
 from demo.markdown import literal
 from demo.session_file import SessionState, WeightsName
 from demo.state import PageState
@@ -13,9 +15,12 @@ from demo.weights import Weights
 from tests.demo.files import png
 from tests.demo.test_uploads import file
 from unet.card import Card
+from unet.files.listing import ImageFile
 from unet.image import RULE
 
-VIEW = ViewState("encoder2", 3, ("skip1",), "mean", (4, 5), None, True, (0, 7))
+NO_SURVEY = Survey({}, [])
+TILE_FILE = ImageFile("tile.png", "tile", lambda: png(np.eye(20, dtype=bool)))
+VIEW = ViewState("encoder2", 3, ("skip1",), "mean", (4, 5), None, True, window=(0, 7))
 
 
 def weights(name, threshold, sha256):
@@ -25,14 +30,20 @@ def weights(name, threshold, sha256):
 FOUND = {"First": weights("first", 0.45, "1" * 64), "Second": weights("second", 0.55, "2" * 64)}
 
 
-def run(state, *files, masks=(), found=FOUND, page=""):
+def survey(*offered, part=None):
+    """Tiles a and b and those that are offered."""
+    tiles = {name: SurveyTile(name, TILE_FILE, TILE_FILE, part) for name in ("a", "b", *offered)}
+    return Survey(tiles, list(offered))
+
+
+def run(state, *files, masks=(), found=FOUND, page="", tiles=NO_SURVEY):
     """What a run of the page does, without the page."""
     state.receive_uploads(files, masks)
     state.choose_weights(found)
     draw(state.weights_box, state.weights_box.value)
     chosen = found[state.weights_box.value]
     state.use_weights(chosen, ("", 0, ""), SimpleNamespace(threshold=chosen.card.threshold, card=chosen.card))
-    state.choose_image([], None)
+    state.choose_image(tiles, None)
     draw(state.image_box, state.image_box.value)
     state.open_image()
     state.show_page(page, {})
@@ -100,6 +111,17 @@ def test_other_weights_bring_their_threshold_and_those_written_anew_do_not():
     assert (state.weights.name, state.threshold) == ("first", 0.45)
 
 
+def test_second_weights_that_are_not_here_are_said_where_a_link_or_a_session_names_them():
+    said = missing.other_weights("`gone`")
+    assert run(PageState.from_link({"other": "gone"})).messages == [said]
+    assert run(PageState.from_link({"other": "second"})).messages == []
+    state = PageState()
+    state.reopen_session(msgspec.structs.replace(session(), view=ViewState(other="gone")), {})
+    assert said in run(state).messages
+    state.choose()
+    assert said not in run(state).messages
+
+
 def test_an_upload_is_opened_when_it_arrives_and_a_sample_when_it_is_gone():
     state = run(PageState(), *FILES)
     assert (state.image.name, state.image.truth) == ("a.png", None)
@@ -132,6 +154,41 @@ def test_what_a_stopped_run_did_not_show_is_opened_by_the_next():
     state.receive_uploads(FILES, ())
     assert run(state, *FILES).image.name == "a.png"
     assert choose(state, *FILES, image="Small lens").image.name == "Small lens"
+
+
+# --- Survey tiles
+
+
+def test_where_there_are_survey_tiles_the_page_opens_with_the_first_that_is_offered():
+    state = run(PageState(), tiles=survey("c", "b"))
+    assert state.image.name == "c"
+    assert list(state.sources) == ["Survey tile c", "Survey tile b", *SAMPLES]
+    assert run(PageState(), FILES[0], tiles=survey("c")).image.name == "a.png"
+
+
+def test_a_link_opens_any_survey_tile_and_what_was_opened_stays():
+    link = {"sample": "Survey tile a", "threshold": "0.3"}
+    state = run(PageState.from_link(link), tiles=survey("c"))
+    assert (state.image.name, state.link["sample"], state.messages) == ("a", "Survey tile a", [])
+    assert list(state.sources)[:2] == ["Survey tile c", "Survey tile a"]
+    draw(state.image_box, "Small lens")
+    run(state, tiles=survey("c"))
+    draw(state.image_box, "Survey tile a")
+    draw(state.weights_box, "Second")
+    run(state, tiles=survey("d", part="train"))  # of other weights
+    assert (state.image.name, state.image.note) == ("a", "survey tile the network was trained on")
+    assert run(PageState.from_link(link)).messages == [missing.image(missing.LINK, "`Survey tile a`")]  # no data here
+
+
+def test_a_worst_tile_opens_as_it_was_scored():
+    state = run(PageState(view=VIEW), tiles=survey("c"))
+    revision = state.revision
+    state.open_worst_tile("b", 0.61, True)
+    assert state.leaving
+    run(state, tiles=survey("c"))
+    assert (state.image.name, state.threshold) == ("b", 0.61)
+    assert state.view == msgspec.structs.replace(VIEW, truth=True, tta=True)
+    assert state.revision > revision
 
 
 # --- Links
@@ -223,3 +280,15 @@ def test_what_changed_beside_a_page_is_seen():
     boxes = ({state.image_box.key: "b"}, {state.weights_box.key: "v"})
     for change in (*boxes, {"uploads": FILES[:1]}, {"masks": FILES[:1]}):
         assert state.has_changed_beside_page(before | change)
+
+
+def test_a_viewer_that_does_not_know_the_page_shows_that_it_may_be_incomplete():
+    state = run(PageState())
+    state.show_page("", {})
+    for hear in (state.take_request, state.follow_viewer):
+        hear({"drawn": state.drawn})
+        assert not state.may_be_incomplete()
+        hear({"drawn": state.drawn - 1})
+        assert state.may_be_incomplete()
+        state.show_page("", {})  # which draws it again
+        assert not state.may_be_incomplete()

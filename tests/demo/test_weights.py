@@ -29,9 +29,9 @@ def test_weights_are_found_with_what_their_cards_say(tmp_path, monkeypatch, smal
     assert (good.name, new.name, run.name) == ("good", "new", "runs/a/a")
     assert good.label == "good · 0.03 M parameters · val mAP 0.831, flip TTA"
     assert new.label.endswith("val mAP 0.831")
-    assert good.claim == "mAP 0.831 on 400 val tiles at threshold 0.50, with flip TTA: averaged with the mirrored image"
+    assert good.claim == "mAP 0.831 on 400 val tiles at threshold 0.50, with flip TTA (mean with the mirrored image)"
     plain = replace(good.card, metrics={"val": {"mAP": 0.8204}})
-    assert replace_card(good, card=plain).claim.endswith("image; without it, as this app computes, 0.820")
+    assert replace_card(good, card=plain).claim.endswith("mirrored image); without it 0.820")
     assert new.claim == "mAP 0.831 (95 % interval 0.804 to 0.857) on 400 val tiles at threshold 0.50"
     assert run.claim == ""
     assert Segmenter.load(run.key[0]).threshold == 0.4

@@ -10,7 +10,7 @@ Object.assign(window, { viewer });
 window.start = (text) => {
   const { image, state, network, palette, window: part, panels, tables } = decode(text);
   const changed = new Set(), calls = window.calls = []; // of explorer.set
-  const requests = window.requests = [], said = window.said = [];
+  const requests = window.requests = [], said = window.said = [], opened = window.opened = [];
   document.getElementById("root").innerHTML = `<div class="salt-viewer"><div class="columns"><div class="left">${
     panels.map((name) => `<section class="${name}"></section>`).join("")}</div></div></div><p style="height: 900px">`;
   const update = window.update = (...keys) => {
@@ -21,7 +21,8 @@ window.start = (text) => {
     for (const key of keys) changed.add(key);
   };
   const explorer = window.explorer = {
-    state, image, network, palette, window: part, maps: null, cuts: null, cutsError: null,
+    state, weights: "salt-unet", image, network, palette, window: part, maps: null, cuts: null, cutsError: null,
+    uncertainty: null,
     set(changes, { settled = true } = {}) {
       calls.push({ ...changes, settled });
       explorer.state = { ...explorer.state, ...changes };
@@ -33,9 +34,10 @@ window.start = (text) => {
       cuts: network.parts.filter((name) => explorer.state.cuts.includes(name) !== (name === part)) }),
     request: (request) => new Promise((resolve, reject) => requests.push({ request, resolve, reject })),
     say: (sentence) => said.push(sentence),
+    open: (tab) => opened.push(tab),
   };
   const show = window.show = (probability, altered = false) => {
-    explorer.shown = { probability, altered, highest: largest(probability) };
+    explorer.shown = { probability, altered, highest: largest(probability), tta: false };
     touch("shown");
   };
   window.setCuts = (given) => {

@@ -14,15 +14,18 @@ from unet import render
 
 HERE = Path(__file__).parent
 EXPORTS = """
-export { imagePanel, curvesPanel, cutsPanel, pixelPanel };
+export { imagePanel, comparePanel, curvesPanel, cutsPanel, pixelPanel };
 export { averagePrecision, confusion, countAbove, iou, sectionOf, thresholdCurves };
-export { gaussianBlur, resolveMap };"""
+export { comparePredictions, gaussianBlur, resolveMap };"""
 STATE = {
     "threshold": 0.5, "look": "fill", "opacity": 0.45, "truth": False, "swipe": None, "hover": None, "pixel": None,
     "box": None, "cuts": [], "fill": "zero", "random": False, "tta": False, "window": [0, 0],
-    "overlay": None, "frames": [], "answer": "",
+    "overlay": None, "frames": [], "answer": "", "wide": False,
 }  # fmt: skip
-NETWORK = {"sites": [], "parts": ["skip1", "bottleneck"], "field": 200, "samples": [], "parameters": 1}
+NETWORK = {
+    "sites": [], "parts": ["skip1", "bottleneck"], "field": 200, "samples": [], "parameters": 1, "window": 128,
+    "calibration": {"plain": [], "tta": []},
+}  # fmt: skip
 PALETTE = {"sequential": render.SEQUENTIAL, "diverging": render.DIVERGING, "salt": list(render.SALT)}
 
 

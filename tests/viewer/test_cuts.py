@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from tests.viewer.panels import change, expect_texts, overlay_pixels, pixels, settle, start, state
+from tests.viewer.panels import change, encode, expect_texts, overlay_pixels, pixels, settle, start, state
 from unet import metrics, render
 
 pytestmark = pytest.mark.browser
@@ -71,6 +71,19 @@ def test_cells_follow_in_the_same_frame_in_sight_and_after_a_rest_out_of_it(page
     settle(page)
     change(page, threshold=0.31)
     case.expect_cell(page, 5, 0.31)
+
+
+def test_a_closed_panel_paints_nothing_and_is_up_to_date_when_it_opens(page):
+    case = Case(page)
+    page.evaluate("document.querySelector('.cuts').hidden = true")
+    before = cell(page, 1).locator(".cut-salt").text_content()
+    change(page, threshold=0.81)
+    page.wait_for_timeout(300)  # longer than CELLS_PAUSE in combinations.js
+    assert cell(page, 1).locator(".cut-salt").text_content() == before
+    page.evaluate("document.querySelector('.cuts').hidden = false; touch('tab')")
+    settle(page)
+    assert cell(page, 1).locator(".cut-salt").text_content() == f"salt {100 * case.mask(1, 0.81).mean():.1f} %"
+    expect(cell(page, 1)).to_have_attribute("title", f"IoU {case.iou(1, 0.81):.2f}")
 
 
 def test_cells_and_toggles_share_the_state_with_the_u(page):
@@ -171,6 +184,55 @@ def signed(value, digits):
     return text if float(text) == 0 else ("+" if value > 0 else "−") + text
 
 
+def test_the_answer_is_of_this_cut_at_this_threshold(page):
+    case = Case(page, depth=3)
+
+    def sentence(index, names, threshold, *, conditions=""):
+        whole, cut = (100 * case.mask(i, threshold).mean() for i in (0, index))
+        change = f"{abs(cut - whole):.1f} points {'less' if cut < whole else 'more'}"
+        return f"Without {names}{conditions}: salt {cut:.1f} % instead of {whole:.1f} %, {change}."
+
+    assert state(page, "answer") == ""
+    change(page, cuts=["skip2"])
+    assert state(page, "answer") == sentence(2, "skip2", 0.5)
+    change(page, threshold=0.83)
+    assert state(page, "answer") == sentence(2, "skip2", 0.83)
+    change(page, threshold=1)
+    assert state(page, "answer") == "Without skip2: salt stays 0.0 %."
+    change(page, answer="decoder2 is open.")  # of another panel, to another question
+    change(page, threshold=0.5)
+    assert state(page, "answer") == "decoder2 is open."
+    change(page, cuts=["skip2", "bottleneck"])
+    assert state(page, "answer") == sentence(10, "skip2, bottleneck", 0.5)
+    change(page, tta=True)  # what is cut is computed without it
+    assert state(page, "answer") == sentence(10, "skip2, bottleneck", 0.5, conditions=", without flip TTA")
+    expect_texts(page, "cut", result="skip2, bottleneck cut, zero in their place, without flip TTA")
+    page.evaluate("setCuts(null)")  # no sentence of another window or fill
+    page.wait_for_function("explorer.state.answer === ''")
+    page.evaluate("setCuts(true)")
+    page.wait_for_function("explorer.state.answer !== ''")
+    change(page, cuts=[])
+    assert state(page, "answer") == ""
+
+
+def test_two_predictions_are_compared_each_at_its_own_threshold(page):
+    rng = np.random.default_rng(4)
+    one, other = rng.random((2, 400), np.float32)
+    truth, limits = rng.random(400) < 0.3, (0.6, 0.25)
+    script = """(text) => {
+        const { predictions, truth } = decode(text);
+        return viewer.comparePredictions(...predictions, { section: 250, truth });
+    }"""
+    predictions = [{"probability": p, "threshold": t} for p, t in zip((one, other), limits, strict=True)]
+    found = page.evaluate(script, encode({"predictions": predictions, "truth": truth}))
+    masks = [metrics.mask(p, t) for p, t in zip((one, other), limits, strict=True)]
+    assert found["areas"] == [mask.sum() / 250 for mask in masks]
+    assert found["scores"] == pytest.approx([metrics.iou(metrics.confusion(mask, truth)) for mask in masks])
+    assert found["means"] == pytest.approx([one.mean(), other.mean()], rel=1e-5)
+    assert found["distance"] == pytest.approx(np.abs(other - one).mean(), rel=1e-5)
+    assert found["alone"] == [np.sum(masks[0] & ~masks[1]), np.sum(masks[1] & ~masks[0])]
+
+
 @pytest.mark.parametrize("part", [None, PART])
 def test_the_result_with_and_without_the_cut(page, part):
     case = Case(page, size=(40, 36) if part else (23, 21), part=part)
@@ -183,7 +245,7 @@ def test_the_result_with_and_without_the_cut(page, part):
         ["Salt area", *(f"{area:.1f} %" for area in areas), f"{signed(areas[1] - areas[0], 1)} points"],
         ["IoU", *(f"{score:.2f}" for score in scores), signed(scores[1] - scores[0], 2)],
         ["Mean probability", f"{whole.mean():.3f}", f"{cut.mean():.3f}", signed(cut.mean() - whole.mean(), 3)],
-        ["Mean change of a pixel, up or down", "", "", f"{np.abs(cut - whole).mean():.3f}"],
+        ["Mean change of a pixel, up or down", f"{np.abs(cut - whole).mean():.3f}"],
     ]
     lost, won = np.count_nonzero(masks[0] & ~masks[1]), np.count_nonzero(~masks[0] & masks[1])
     words = f"Salt no more: {lost} pixels; salt now: {won} pixels."

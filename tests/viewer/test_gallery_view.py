@@ -31,8 +31,13 @@ def page(browser):
 
 
 def show(page, *names, **numbers):
-    row = {"thumbnail": "", "share": 0.25, "highest": 0.9, "iou": None, "competition": None} | numbers
-    data = {"key": json.dumps([names, numbers]), "open": "", "rows": [row | {"name": name} for name in names]}
+    return show_rows(page, [numbers | {"name": name} for name in names])
+
+
+def show_rows(page, rows, other=None):
+    """The names in the order in which they are shown."""
+    row = {"thumbnail": "", "share": 0.25, "highest": 0.9, "iou": None, "competition": None, "disagreement": None}
+    data = {"key": json.dumps([rows, other]), "open": "", "other": other, "rows": [row | one for one in rows]}
     page.evaluate("(data) => show(data)", data)
     return page.locator(".name").all_text_contents()
 
@@ -52,3 +57,25 @@ def test_an_image_says_its_numbers_and_what_map_is(page):
     assert show(page, "b" * 90 + ".png") == ["b" * 90 + ".png"]
     name = page.locator(".name")
     assert name.evaluate("(one) => one.scrollWidth <= one.clientWidth && one.scrollHeight <= one.clientHeight")
+
+
+def test_with_a_second_network_the_strip_is_sorted_by_disagreement_until_the_user_sorts_it_otherwise(page):
+    shares = {"a": 0.012, "b": 0.25, "c": 0.0}
+    rows = [{"name": name, "disagreement": share} for name, share in shares.items()]
+    order = page.get_by_role("combobox")
+    assert show_rows(page, [{"name": name} for name in shares]) == ["a", "b", "c"]
+    expect(order).not_to_contain_text("Disagreement")
+    assert show_rows(page, rows, "tiny") == ["b", "a", "c"]
+    expect(order).to_have_value("disagreement")
+    assert [text.split("disagree ")[1] for text in page.locator(".image").all_inner_texts()] == [
+        "25.0 %",
+        "1.2 %",
+        "0.0 %",
+    ]
+    order.select_option("name")
+    rows[0]["disagreement"] = 0.3  # at another threshold
+    assert show_rows(page, rows, "tiny") == ["a", "b", "c"]
+    assert show_rows(page, rows, "large") == ["a", "b", "c"]
+    expect(order).to_have_value("disagreement")
+    assert show_rows(page, [{"name": name} for name in "cab"]) == ["a", "b", "c"]
+    expect(order).to_have_value("name")

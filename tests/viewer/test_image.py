@@ -120,7 +120,7 @@ def test_a_margin_has_no_part_in_the_area_and_what_was_guessed_is_told(page):
 
 def test_right_and_wrong_have_colours_hatching_and_counts(page):
     panel.show(page, *panel.QUARTERS)
-    page.get_by_label("Compare with the truth").check()
+    page.get_by_test_id("salt-truth").check()
     settle(page)
     assert state(page, "truth") is True
     both, missed, too_much = (panel.part_of(page, *place, 0.35, 0.35) for place in ((0.1, 0.1), (0.1, 0.6), (0.6, 0.1)))
@@ -161,16 +161,16 @@ def test_the_divider_keeps_the_plain_image_on_its_left(page):
         places = [(8, column) for column in (2, 12, 20, 30)]
         panel.expect_colors(page, places, grey.shape, [plain] * count + [salt] * (4 - count), atol=0)
 
-    expect(page.get_by_role("slider", name="Swipe")).to_be_hidden()
-    page.get_by_label("Plain image on the left").check()
+    expect(page.get_by_role("slider", name="Line")).to_be_hidden()
+    page.get_by_label("Before / after").check()
     expect_plain(2)
-    page.get_by_role("slider", name="Swipe").fill("0.25")
+    page.get_by_role("slider", name="Line").fill("0.25")
     expect_plain(1)
     panel.drag(page, panel.at(page, 0.25, 0.5), panel.at(page, 0.8, 0.5))
     assert state(page, "swipe") == pytest.approx(0.8, abs=0.01)
     assert state(page, "pixel") is None
     expect_plain(3)
-    page.get_by_label("Plain image on the left").uncheck()
+    page.get_by_label("Before / after").uncheck()
     assert state(page, "swipe") is None
 
 
@@ -195,9 +195,128 @@ def test_overlay_and_frames_of_other_panels_are_drawn(page):
     change(page, frames=[{"top": 10, "left": 18, "height": 10, "width": 12, "label": "90 %", "dashed": False}])
     assert panel.has_color(page, panel.YELLOW, 0.4, 18 / 32 - 0.01, 0.1, 0.02)
     assert panel.has_color(page, panel.YELLOW, 0.2, 18 / 32, 10 / 32 - 0.22, 0.15)  # its label
+    # Where its first place is under the legend chip, a label goes elsewhere.
+    change(page, frames=[{"top": 0, "left": 0, "height": 29, "width": 30, "label": "90 %", "dashed": False}])
+    below = [panel.has_color(page, panel.YELLOW, 30 / 32, left, 0.06, 0.2) for left in (0, 0.75)]
+    assert below == [False, True]
     change(page, frames=[{"top": -50, "left": -50, "height": 200, "width": 200, "label": "all", "dashed": True}])
     assert panel.has_color(page, panel.YELLOW, 0.2, 0, 0.2, 0.02)  # at the image's own edge
     assert panel.has_color(page, panel.YELLOW, 0.98, 0.5, 0.02, 0.2)
+
+
+def test_the_uncertainty_is_the_spread_on_a_scale_of_a_round_end(page):
+    grey, probability, _ = panel.QUARTERS
+    panel.show(page, grey, probability, state={"opacity": 1})
+    chip = page.get_by_test_id("salt-chip")
+    expect(chip.get_by_text("what the network calls salt")).to_be_visible()
+    expect(page.get_by_text("probability of salt")).to_be_hidden()
+    page.get_by_test_id("uncertainty").check(force=True)
+    expect(chip).to_contain_text("The spread of the probability is computed")
+    spread = np.full((32, 32), 0.04, np.float32)
+    spread[20:, 20:] = 0.18  # the scale ends at 0.2
+    page.evaluate(
+        "(text) => { explorer.uncertainty = decode(text); touch('uncertainty'); }",
+        encode({"height": 32, "width": 32, "spread": spread.ravel()}),
+    )
+    wanted = render.SEQUENTIAL[np.rint(255 * np.array([0.04, 0.18]) / 0.2).astype(int)]
+    panel.expect_colors(page, [(4, 4), (28, 28)], grey.shape, wanted)
+    expect(chip).to_contain_text(re.compile(r"what the network calls salt\s*0\s*0\.2\s*spread of the probability"))
+    assert panel.has_color(page, list(render.SALT), 0.3, 0.49, 0.3, 0.02)  # salt as a contour
+    change(page, hover=[28, 28])
+    expect_texts(page, "salt", cursor="probability 0.00, spread 0.180")
+    change(page, cuts=["skip1"])
+    expect_texts(page, "salt", altered="The uncertainty is that of the network without cuts.")
+    panel.pick(page, "Heat map")
+    expect(chip).to_contain_text(re.compile(r"0\s*1\s*probability of salt"))
+
+
+def test_what_a_probability_meant_is_of_the_way_it_was_computed(page):
+    plain = [
+        {"low": 0.3, "high": 0.4, "share": 0.62, "pixels": 900},
+        {"low": 0.4, "high": 0.5, "share": 0, "pixels": 0},
+    ]
+    tta = [{"low": 0.9, "high": 1, "share": 0.97, "pixels": 9}]
+    values = np.full((16, 16), 0.34, np.float32)
+    values[0, 0], values[0, 1] = 0.45, 1
+    panel.show(page, panel.COUNTED[0], values, network={"calibration": {"plain": plain, "tta": tta}})
+    change(page, pixel=[5, 5])
+    words = "of validation pixels given 0.3 to 0.4, 62 % were salt"
+    expect_texts(page, "salt", cursor=words)
+    for row, column in ((0, 0), (0, 1)):  # nobody counted
+        change(page, pixel=[row, column])
+        expect(page.get_by_test_id("salt-cursor")).not_to_contain_text("validation")
+    change(page, pixel=[5, 5])
+    page.evaluate("show(explorer.image.probability, true)")  # cut
+    settle(page)
+    expect(page.get_by_test_id("salt-cursor")).not_to_contain_text("validation")
+
+    page.get_by_test_id("tta").check()
+    expect_texts(page, "salt", altered="Flip TTA is computed …")
+    page.evaluate(
+        "() => { explorer.shown = { ...explorer.shown, altered: false, tta: true }; touch('shown'); }",
+    )
+    change(page, pixel=[0, 1])
+    expect_texts(page, "salt", cursor="given 0.9 to 1, 97 % were salt", readout="· flip TTA")
+    expect(page.get_by_test_id("salt-altered")).to_be_hidden()
+    page.evaluate("show(explorer.image.probability, true)")
+    change(page, cuts=["skip1"])
+    expect_texts(page, "salt", altered="Shown is the network without skip1; it is computed without flip TTA.")
+
+
+def test_the_answer_of_a_gesture_is_below_the_image(page):
+    panel.show(page, *panel.SECTION)
+    change(page, answer="Without <b>skip1</b>: salt 28.5 %")
+    expect(page.get_by_test_id("salt-answer")).to_have_text("Without <b>skip1</b>: salt 28.5 %")
+
+
+# --- Files --------------------------------------------------------------------------------------------------
+
+DROP = """(selector) => {
+    const files = new DataTransfer();
+    for (const name of ["section.png", "mask.png"]) files.items.add(new File(["x"], name));
+    const place = document.querySelector(selector);
+    const send = (type, dataTransfer) => place.dispatchEvent(
+        new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true, composed: true }));
+    window.drag = (type) => send(type, files);
+    window.dragText = (type) => { const text = new DataTransfer(); text.setData("text/plain", "x"); send(type, text); };
+}"""
+
+
+def test_files_dropped_anywhere_go_to_the_page_s_own_uploader(page):
+    panel.show(page, *panel.SECTION)
+    page.evaluate(
+        """() => {
+            document.getElementById("root").insertAdjacentHTML("beforeend",
+                "<div id=own><input type=file multiple><p>Upload</p></div><p id=else>Elsewhere</p>");
+            window.taken = [];
+            document.querySelector("#own input").addEventListener("change", (event) =>
+                taken.push([...event.target.files].map(({ name }) => name)));
+        }"""
+    )
+    page.evaluate(DROP, "#else")
+    place = page.get_by_text("Drop to open")
+    page.evaluate("dragText('dragover')")
+    expect(place).to_be_hidden()
+    page.evaluate("drag('dragover')")
+    expect(place).to_be_visible()
+    page.evaluate("drag('dragleave')")
+    expect(place).to_be_hidden()
+    page.evaluate("drag('dragover'); drag('drop')")
+    expect(place).to_be_hidden()
+    assert page.evaluate("taken") == [["section.png", "mask.png"]]
+    # A place that takes files itself is left to do so.
+    page.evaluate(DROP, "#own p")
+    page.evaluate("drag('dragover'); drag('drop')")
+    expect(place).to_be_hidden()
+    assert len(page.evaluate("taken")) == 1
+
+    chosen = {"name": "tile.png", "mimeType": "image/png", "buffer": b"x"}
+    page.get_by_test_id("drop-zone").locator("input").set_input_files(chosen)
+    page.wait_for_function("taken.length === 2")
+    assert page.evaluate("taken[1]") == ["tile.png"]
+    page.evaluate("document.getElementById('own').remove()")
+    page.get_by_test_id("drop-zone").locator("input").set_input_files(chosen)
+    expect_texts(page, "salt", answer="Nothing on this page takes files.")
 
 
 # --- Controls -----------------------------------------------------------------------------------------------
@@ -220,7 +339,11 @@ def test_the_threshold_by_slider_and_by_number(page):
     assert state(page, "threshold") == 0.475
 
     box = slider.bounding_box()
-    places = [(box["x"] + box["width"] * threshold, box["y"] + box["height"] / 2) for threshold in (0.475, 0.175)]
+    handle = 16  # px wide; its middle stands at the value
+    places = [
+        (box["x"] + handle / 2 + (box["width"] - handle) * threshold, box["y"] + box["height"] / 2)
+        for threshold in (0.475, 0.175)
+    ]
     page.evaluate("calls.length = 0")
     panel.drag(page, *places, release=False)
     assert {call["settled"] for call in page.evaluate("calls")} == {False}
@@ -233,20 +356,23 @@ def test_every_control_by_keyboard(page):
     for role, control, key, name, value in (
         ("radio", "Fill", "ArrowRight", "look", "contour"),
         ("radio", "Contour", "ArrowLeft", "look", "fill"),
-        ("checkbox", "Compare with the truth", "Space", "truth", True),
-        ("checkbox", "Plain image on the left", "Space", "swipe", 0.5),
-        ("slider", "Swipe", "Home", "swipe", 0),
+        ("radio", "Fill", "ArrowLeft", "look", "uncertainty"),
+        ("checkbox", "Flip TTA", "Space", "tta", True),
+        ("checkbox", "Truth", "Space", "truth", True),
+        ("checkbox", "Before / after", "Space", "swipe", 0.5),
+        ("slider", "Line", "Home", "swipe", 0),
         ("slider", "Opacity", "End", "opacity", 1),
-        ("radio", "Select", "ArrowRight", "pixel", None),
         ("button", "Zoom in", "Enter", "pixel", None),
+        ("radio", "Select", "ArrowRight", "pixel", None),
     ):
         page.get_by_role(role, name=control).press(key)
         settle(page)
         assert state(page, name) == value
     expect(page.get_by_role("radio", name="Move")).to_be_checked()
     for key, action in (("Shift", "none"), ("Enter", "pan-y")):  # while it is enlarged a finger moves the image
-        page.get_by_role("button", name="whole").press(key)
+        page.get_by_role("button", name="Whole").press(key)
         expect(panel.canvas_of(page)).to_have_css("touch-action", action)
+    expect(page.get_by_role("radio", name="Move")).to_be_hidden()  # at its whole size there is nothing to move
 
 
 # --- Curves -------------------------------------------------------------------------------------------------

@@ -61,7 +61,7 @@ def test_a_click_chooses_the_pixel_under_it_at_every_zoom(page):
 
     change(page, pixel=[15, 0])  # the keyboard's pixel is brought into sight
     assert under(page, *panel.at(page, 0.03, 0.97)) == [15, 0]
-    page.get_by_role("button", name="whole").click()
+    page.get_by_role("button", name="Whole").click()
     settle(page)
     assert clicked() == whole
 
@@ -91,7 +91,7 @@ def test_the_wheel_of_a_reader_scrolls_past_and_says_once_how_it_zooms(page):
         page.keyboard.up(key)
         assert under(page, *corner) != [0, 0]
         assert page.evaluate("scrollY") == 0
-        page.get_by_role("button", name="whole").click()
+        page.get_by_role("button", name="Whole").click()
         page.mouse.move(*place)
     page.mouse.wheel(0, 40)
     page.wait_for_function("scrollY === 40")
@@ -131,7 +131,13 @@ def test_the_value_under_the_mouse(page):
 def test_the_window_of_a_large_image_is_moved_by_hand_and_by_number(page):
     rng = np.random.default_rng(1)
     grey, probability = rng.integers(0, 90, (200, 300), np.uint8), rng.random((200, 300), np.float32)
-    panel.show(page, grey, probability, state={"window": [10, 20], "threshold": 1})
+    panel.show(page, grey, probability, state={"window": [10, 20], "threshold": 1}, viewport=(1000, 800))
+    page.get_by_text("The opened part of this large image").click()
+    wide, viewer = page.get_by_test_id("salt-wide"), page.locator(".salt-viewer")
+    for is_wide in (True, False):
+        wide.click()
+        expect(wide).to_have_attribute("aria-pressed", str(is_wide).lower())
+        expect(viewer).to_have_class("salt-viewer wide" if is_wide else "salt-viewer")
     rows, columns = (page.get_by_role("spinbutton", name=f"First {name} of the window") for name in ("row", "column"))
     expect(rows).to_have_value("10")
     expect(columns).to_have_attribute("max", "172")
@@ -154,6 +160,58 @@ def test_the_window_of_a_large_image_is_moved_by_hand_and_by_number(page):
     assert state(page, "window") == [0, 0]
     panel.show(page, grey[:100, :100], probability[:100, :100])
     expect(page.get_by_role("spinbutton", name="First row of the window")).to_be_hidden()
+    expect(wide).to_be_hidden()
+
+
+def test_a_click_asks_why_and_opens_the_part_around_it(page):
+    rng = np.random.default_rng(1)
+    grey, probability = rng.integers(0, 90, (200, 300), np.uint8), rng.random((200, 300), np.float32)
+    panel.show(page, grey, probability, state={"window": [10, 20], "threshold": 1})
+    page.mouse.click(*panel.spot(page, 50, 60, grey.shape))
+    assert [state(page, name) for name in ("window", "pixel")] == [[10, 20], [50, 60]]
+    page.mouse.click(*panel.spot(page, 100, 290, grey.shape))
+    assert [state(page, name) for name in ("window", "pixel")] == [[36, 172], [100, 290]]
+    # A box that reaches out of the opened part takes it along.
+    panel.drag(page, panel.spot(page, 100, 150, grey.shape), panel.spot(page, 121, 181, grey.shape))
+    assert [state(page, name) for name in ("box", "window")] == [[100, 150, 22, 32], [47, 102]]
+    assert page.evaluate("opened") == ["why"] * 3
+
+
+def test_a_large_image_is_smooth_until_its_pixels_are_large(page):
+    grey = np.zeros((200, 300), np.uint8)
+    grey[:, 1::2] = 200
+    panel.show(page, grey, np.zeros(grey.shape, np.float32), state={"window": [0, 0]})
+
+    def tones():
+        return len(np.unique(panel.part_of(page, 0.9, 0.5, 0.02, 0.2)))
+
+    assert tones() > 2
+    for _ in range(4):
+        page.get_by_role("button", name="Zoom in").click()
+    settle(page)
+    assert tones() == 2
+
+
+def test_the_overview_moves_the_enlarged_part(page):
+    panel.show(page, *panel.COUNTED)
+    overview = page.get_by_test_id("salt-overview")
+    expect(overview).to_be_hidden()
+    for _ in range(2):
+        page.get_by_role("button", name="Zoom in").click()
+    settle(page)
+    box = overview.bounding_box()
+    page.mouse.click(box["x"] + 0.99 * box["width"], box["y"] + 0.99 * box["height"])
+    assert under(page, *panel.at(page, 0.99, 0.99)) == [15, 15]
+    settle(page)
+    shares = overview.evaluate(
+        """(overview) => {
+            const boxes = [overview, overview.querySelector(".sight")].map((one) => one.getBoundingClientRect());
+            const [whole, sight] = boxes;
+            return [(sight.left - whole.left) / whole.width, sight.height / whole.height];
+        }"""
+    )
+    assert shares == pytest.approx([0.75, 0.25], abs=0.01)  # four times enlarged
+    assert state(page, "pixel") is None
 
 
 def test_a_phone_taps_pinches_and_scrolls_past(browser):
@@ -194,7 +252,7 @@ def test_a_phone_taps_pinches_and_scrolls_past(browser):
         assert under(page, middle + 60, level) == here
         assert [state(page, name) for name in ("pixel", "box")] == [None, None]
         expect(page.get_by_role("radio", name="Move")).to_be_hidden()  # there is no such choice for a finger
-        page.get_by_role("button", name="whole").tap()
+        page.get_by_role("button", name="Zoom out").tap()
         assert under(page, edge, level) == [before[0], 0]
 
         bottom = panel.at(page, 0, 0)[1] + 300
@@ -203,3 +261,11 @@ def test_a_phone_taps_pinches_and_scrolls_past(browser):
         fingers("End")
         assert page.evaluate("scrollY") > 100
         assert state(page, "box") is None
+
+        # The page passes under the image, and what is brought into sight knows how much of it is covered.
+        page.evaluate("scrollTo(0, document.querySelector('.toolbar').getBoundingClientRect().bottom + scrollY + 60)")
+        stage = page.locator(".stage").bounding_box()
+        assert stage["y"] == pytest.approx(0, abs=0.5)
+        assert stage["height"] <= 0.43 * 844
+        covered = page.locator(".salt-viewer").evaluate("(viewer) => viewer.style.getPropertyValue('--stage')")
+        assert float(covered.removesuffix("px")) == pytest.approx(stage["height"], abs=1)

@@ -75,6 +75,14 @@ def thumbnail(page, name):
     return drawn(site(page, name).locator("canvas"))
 
 
+def wait_until(page, is_so):
+    for _ in range(100):
+        if is_so():
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError("it has not come to be so within 10 s")
+
+
 def number(text):
     """The first number of a text."""
     return float(text.replace("−", "-").split()[0])
@@ -195,6 +203,7 @@ def test_a_short_question_comes_between_long_work_which_says_how_far_it_is_and_c
     page.evaluate("release()")
     expect(page.get_by_test_id("why-value")).to_contain_text("probability")  # although 16 maps are still to be measured
     assert page.evaluate("requests")[before]["kind"] == "pixel"
+    page.get_by_test_id("tab-maps").click()
     page.get_by_test_id("effects-stop").click()
     expect(page.get_by_test_id("sort")).to_have_value("number")
     expect(progress).to_be_hidden()
@@ -220,8 +229,7 @@ def test_wires_are_cut_and_weights_random_and_both_are_put_back(page):
         for name, count in (("wire", off), ("scissors", off // 2)):
             expect(page.locator(f".{name}.off")).to_have_count(count)
         page.wait_for_url(re.compile("cuts=skip2" if off else "^((?!cuts).)*$"))
-        wait_for_network(page)
-        assert (thumbnail(page, "decoder2") != before).any() == bool(off)
+        wait_until(page, lambda off=off: (thumbnail(page, "decoder2") != before).any() == bool(off))
         if off:
             expect(skip).to_contain_text("cut")
             assert (thumbnail(page, "skip2") == render.SEQUENTIAL[0]).all()
@@ -237,25 +245,26 @@ def test_wires_are_cut_and_weights_random_and_both_are_put_back(page):
     knife.click()
     for checked in (True, False):
         page.get_by_test_id("random-weights").set_checked(checked)
-        settle(page)
-        wait_for_network(page)
-        assert (thumbnail(page, "decoder2") != before).any() == checked
+        wait_until(page, lambda checked=checked: (thumbnail(page, "decoder2") != before).any() == checked)
         expect(page.locator(".badge")).to_be_visible(visible=checked)
 
 
 def test_the_blocks_of_a_level_open_each_other(page):
     open_viewer(page)
-    expect(page.get_by_text("Click a block of the network")).to_be_visible()
+    expect(page.get_by_text("Click a block above")).to_be_visible()
     site(page, "decoder2").click()
-    for testid in ("pair-skip2", "pair-up2", "open-decoder2"):
-        expect(page.get_by_test_id(testid)).to_be_visible()
+    expect(page.get_by_test_id("open-decoder2")).to_be_visible()
+    page.get_by_test_id("sources").click()
+    for source in ("skip2", "up2"):
+        expect(page.get_by_test_id(f"pair-{source}")).to_contain_text(source)
+        assert np.ptp(drawn(page.get_by_test_id(f"pair-{source}").locator("canvas")), axis=(0, 1)).any()
     page.get_by_test_id("open-skip2").click()
     expect(page.get_by_role("heading", name="skip2")).to_contain_text("8 maps of 51 × 51")
     expect_current(page, "open-skip2", "site-skip2")
     expect(site(page, "skip2")).to_have_attribute("aria-pressed", "false")
     expect(site(page, "decoder2")).not_to_have_attribute("aria-current", "true")
     page.get_by_role("button", name="Close").click()
-    expect(page.get_by_text("Click a block of the network")).to_be_visible()
+    expect(page.get_by_text("Click a block above")).to_be_visible()
 
 
 def test_the_logits_open_as_the_shown_probability(page, segmenter, waves):
@@ -279,14 +288,16 @@ def test_a_map_lies_over_the_image_and_its_position_everywhere_until_another_blo
     tiles(page).first.click()
     expect(over).not_to_be_checked()
 
-    large, where = page.get_by_test_id("chosen-map").locator("canvas"), page.get_by_test_id("core-where")
-    large.scroll_into_view_if_needed()
-    box = large.bounding_box()
+    expect(page.get_by_test_id("chosen-map")).to_be_visible()
+    box = page.get_by_test_id("chosen-map").locator("canvas").bounding_box()
     page.mouse.move(box["x"] + box["width"] * 20.5 / 101, box["y"] + box["height"] * 70.5 / 101)
-    expect(where).to_have_text("row 70, column 20: under the mouse")
-    expect(page.locator(".board.spotted")).to_have_count(1)
+    board = page.locator(".board.spotted")
+    expect(board).to_have_count(1)
+    assert board.evaluate("({ style }) => [style.getPropertyValue('--row'), style.getPropertyValue('--column')]") == [
+        "70", "20",
+    ]  # fmt: skip
     page.mouse.move(0, 0)
-    expect(where).to_have_text("row 50, column 50: the middle")
+    expect(board).to_have_count(0)
 
 
 @pytest.mark.parametrize(("shape", "places"), [((101, 101), [(40, 30), (100, 0)]), ((150, 90), [(37, 71)])])
@@ -295,7 +306,7 @@ def test_the_core_sample_says_what_the_network_computed(page, segmenter, shape, 
     top, left = (max(0, (length - 128) // 2) for length in shape)
     trace = segmenter.trace(explorer.window(image.grey, top, left))
     for place in places:
-        open_viewer(page, f"pixel={place[0]},{place[1]}", image=image)
+        open_viewer(page, f"pixel={place[0]},{place[1]}&tab=values", image=image)
         words = f"row {place[0]}, column {place[1]}: the chosen pixel"
         expect(page.get_by_test_id("core-where")).to_contain_text(words)
         row, column = place[0] - top + trace.padding.top, place[1] - left + trace.padding.left
@@ -310,28 +321,106 @@ def test_the_core_sample_says_what_the_network_computed(page, segmenter, shape, 
             off = abs(number(value) - values[int(channel)])
             assert off <= spread[int(channel)] + 0.006 * abs(number(value))
             assert abs(values[int(channel)]) >= np.abs(values).max() - 2 * spread.max()
+    strongest = page.get_by_test_id("core-up2").inner_text().split(":")[0]
     page.get_by_test_id("core-up2").click()
     expect_current(page, "site-up2")
+    expect(page.get_by_test_id("chosen-map")).to_contain_text(f"up2, {strongest}")  # in the panel that opened
+
+
+def test_the_position_of_the_core_sample_is_the_mouse_s(page):
+    open_viewer(page, "tab=values")
+    where = page.get_by_test_id("core-where")
+    expect(where).to_have_text("row 50, column 50: the middle")
+    box = page.get_by_test_id("salt-viewer").bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 20.5 / 101, box["y"] + box["height"] * 70.5 / 101)
+    expect(where).to_have_text("row 70, column 20: under the mouse")
+    page.mouse.move(0, 0)
+    expect(where).to_have_text("row 50, column 50: the middle")
+
+
+def test_a_panel_that_was_hidden_is_up_to_date_when_it_opens(page, segmenter, waves):
+    open_viewer(page, "layer=decoder2&tab=values")
+    site(page, "skip2").click()
+    wait_for_network(page)
+    maps = segmenter.trace(waves.grey, {"skip2": 0.0}).crop("decoder2")
+    page.get_by_test_id("tab-maps").click()
+    tiles(page).nth(1).click()
+    assert number(numbers_of(page).first.inner_text()) == pytest.approx(maps[1].mean(), rel=0.02)
+    expect(page.get_by_role("heading", name="decoder2").first).to_contain_text("8 maps of 51 × 51")
+
+
+def test_who_opens_a_block_or_a_map_is_answered(page, segmenter, waves):
+    answer = "document.querySelector('[data-testid=salt-answer]').textContent"
+
+    def expect_answer(text):
+        page.wait_for_function(f"text => {answer} === text", arg=text)
+
+    open_viewer(page, "layer=encoder1")
+    assert page.evaluate(answer) == ""  # nobody asked
+    site(page, "decoder2").click()
+    expect_answer("decoder2 is open: 8 maps of 51 × 51.")
+    maps = maps_of(segmenter, waves, "decoder2")[3]
+    tiles(page).nth(3).click()
+    page.wait_for_function(f"{answer}.startsWith('decoder2, map 3 of 8: mean ')")
+    said = page.evaluate(answer)
+    assert number(said.split("mean ")[1].split(",")[0]) == pytest.approx(maps.mean(), rel=6e-3)
+    assert number(said.split(", ")[-1]) == pytest.approx(100 * (maps <= 0).mean(), abs=0.6)
+    page.get_by_test_id("random-weights").check()
+    page.wait_for_function(f"text => {answer} !== text", arg=said)  # of another network it says nothing
+    page.get_by_test_id("random-weights").uncheck()
+    expect_answer(said)
+    page.get_by_role("button", name="Close").click()
+    expect_answer("")
+
+
+def test_tiles_out_of_sight_are_painted_too(page, waves):
+    segmenter = segmenter_of(width=16)
+    maps = maps_of(segmenter, waves, "bottleneck")
+    limit = np.abs(maps).max(axis=(1, 2), keepdims=True)
+    wanted = colored(maps, np.where(limit > 0, limit, 1))
+    open_viewer(page, "layer=bottleneck&channel=200", segmenter=segmenter)
+    for _ in range(6):
+        settle(page)
+    for channel in (0, 100, 199, len(maps) - 1):
+        assert np.abs(drawn(tiles(page).nth(channel).locator("canvas")) - wanted[channel]).max() <= 5
+
+
+@pytest.mark.parametrize("chosen", [250, 3])
+def test_a_chosen_map_and_its_numbers_are_in_sight_beside_its_tile(page, waves, chosen):
+    open_viewer(page, f"layer=bottleneck&channel={chosen}", segmenter=segmenter_of(width=16))
+    page.set_viewport_size({"width": 1400, "height": 1000})
+    settle(page)
+    parts = [page.get_by_test_id("chosen-map").locator("canvas"), numbers_of(page).last, page.get_by_test_id("measure")]
+    tile = page.locator(f".tiles [data-channel='{chosen}']")
+    panel, grid = page.locator(".panels").bounding_box(), page.get_by_test_id("tiles").bounding_box()
+    for inner, outer in [(part.bounding_box(), panel) for part in parts] + [(tile.bounding_box(), grid)]:
+        for start, length in (("x", "width"), ("y", "height")):
+            assert outer[start] <= inner[start]
+            assert inner[start] + inner[length] <= outer[start] + outer[length] + 1
+    assert page.locator(".panels").evaluate("({ scrollHeight, clientHeight }) => scrollHeight <= clientHeight")
 
 
 def test_cuts_and_pixels_are_what_the_network_says(page, segmenter):
     stock, box = images.open_sample("Salt stock"), (50, 40, 1, 1)
     tables = {fill: explain.cut_table(segmenter, stock.grey, fill) for fill in ("mean", "zero")}
     threshold = round(float(np.median(tables["mean"])), 2)
-    open_viewer(page, "fill=mean&cuts=bottleneck&pixel=50,40", image=stock, threshold=threshold)
+    open_viewer(page, "fill=mean&cuts=bottleneck&pixel=50,40&tab=cut", image=stock, threshold=threshold)
     for fill, table in tables.items():
         page.get_by_test_id("cut-fill").select_option(fill)
         for index in range(16):
             if index % 8 == 0:
                 page.get_by_test_id("toggle-bottleneck").click()
             mask = metrics.mask(table[index], threshold)
-            words = f"salt {100 * mask.mean():.1f} %.*IoU {metrics.iou(metrics.confusion(mask, stock.truth)):.2f}"
-            expect(page.get_by_test_id(f"cut-cell-{index % 8}")).to_have_text(re.compile(words))
+            cell = expect(page.get_by_test_id(f"cut-cell-{index % 8}"))
+            cell.to_contain_text(f"salt {100 * mask.mean():.1f} %")
+            cell.to_have_attribute("title", f"IoU {metrics.iou(metrics.confusion(mask, stock.truth)):.2f}")
     found = explain.explain_pixel(segmenter, stock.grey, box)
-    words = [f"{h} x {w}" for *_, h, w in (explain.influence_box(found.influence, box, share) for share in (0.9, 0.5))]
+    (*_, rows, columns), (*_, height, width) = (
+        explain.influence_box(found.influence, box, share) for share in (0.9, 0.5)
+    )
     for text in (
         f"Row 50, column 40: probability {found.probability:.2f}",
-        f"90 % of the influence comes from {words[0]} pixels (rows x columns), 50 % from {words[1]}.",
+        f"90 % of the influence comes from {rows} x {columns} pixels (rows x columns), 50 % from {height} x {width}.",
     ):
         expect(page.get_by_test_id("pixel-why")).to_contain_text(text)
 
@@ -344,7 +433,7 @@ def test_the_keyboard_alone_opens_a_block_and_a_map(page):
     expect(tiles(page)).to_have_count(8)
     # One tile is reached with Tab, the others with arrows.
     assert tiles(page).evaluate_all("all => all.filter((tile) => tile.tabIndex === 0).length") == 1
-    page.get_by_test_id("shared").press("Tab")
+    page.get_by_test_id("open-decoder2").press("Tab")
     expect(tiles(page).nth(0)).to_be_focused()
     grid = page.get_by_test_id("tiles")
     columns = grid.evaluate("grid => getComputedStyle(grid).gridTemplateColumns.split(' ').length")

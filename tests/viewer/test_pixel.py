@@ -153,11 +153,15 @@ def test_a_pixel_is_shown_at_once_and_noisy_copies_draw_only_the_map(page):
     expect(text_of(page, "invite")).to_be_hidden()
     says(page, value="Row 9, column 8: is computed…")
     respond(page, 0, response(1))
-    shares = "{} % of the influence comes from {} pixels (rows x columns), 50 % from {}.".format
-    says(page, value="Row 9, column 8: probability 0.28, logit −1.25.", sentence=shares(90, "12 x 9", "5 x 4"))
+    shares = "{} % of the influence comes from {}, 50 % from {}.".format
+    says(
+        page,
+        value="Row 9, column 8: probability 0.28, logit −1.25.",
+        sentence=shares(90, "12 x 9 pixels (rows x columns)", "5 x 4"),
+    )
     says(page, state="SmoothGrad: 0 of 16 noisy copies…", field="Influence is the size of the input gradient")
     expect(text_of(page, "map-gradient")).to_have_text("input gradient")
-    assert "12 x 9" in page.evaluate("said.at(-1)")
+    assert "12 x 9 pixels (rows x columns)" in page.evaluate("said.at(-1)")
     pieces = noisy(2)
     respond_copies(page, 1, pieces[:3])
     says(page, state="SmoothGrad: 12 of 16 noisy copies…")
@@ -166,9 +170,9 @@ def test_a_pixel_is_shown_at_once_and_noisy_copies_draw_only_the_map(page):
     values, sigma, reliability = resolved(pieces)
     assert sigma > 0
     says(page, state=f"16 noisy copies, smoothed over {sigma} pixels (σ)", map_gradient="SmoothGrad")
-    says(page, state=f"with a correlation of about {reliability:.2f}.")
+    says(page, state=f"reliability {reliability:.2f}.")
     expect(text_of(page, "progress")).to_be_hidden()
-    says(page, sentence=shares(90, "12 x 9", "5 x 4"))  # the same measure as before
+    says(page, sentence=shares(90, "12 x 9 pixels (rows x columns)", "5 x 4"))  # the same measure as before
     limit = np.sort(np.abs(values), axis=None)[int(0.99 * (values.size - 1))]
     wanted = render.DIVERGING[127 + np.rint(127 * np.clip(values / limit, -1, 1)).astype(int)]
     np.testing.assert_allclose(pixels(text_of(page, "map-gradient").locator("canvas"))[..., :3], wanted, atol=6)
@@ -177,13 +181,38 @@ def test_a_pixel_is_shown_at_once_and_noisy_copies_draw_only_the_map(page):
     says(page, field="nothing is cut for it")
 
 
+def test_the_answer_is_of_this_pixel_and_goes_with_it(page):
+    show(page)
+    change(page, answer="Without skip1: less.")  # of another panel
+    change(page, pixel=[9, 8])
+    assert state(page, "answer") == "Without skip1: less."  # until there is one
+    respond(page, 0, response(1))
+    influence = "90 % of the influence comes from 12 x 9 pixels."
+    wanted = f"Row 9, column 8: probability 0.28; {influence}"
+    page.wait_for_function("(wanted) => explorer.state.answer === wanted", arg=wanted)
+    change(page, cuts=["skip1"], tta=True)  # the image shows another network then
+    assert state(page, "answer") == f"Row 9, column 8, nothing cut, without flip TTA: probability 0.28; {influence}"
+    change(page, cuts=[], tta=False, answer="decoder2 is open.")
+    assert state(page, "answer") == "decoder2 is open."
+    change(page, pixel=[9, 9])
+    respond(page, find_request(page, request_of(9, 9)), response(2, probability=0.77))
+    page.wait_for_function("explorer.state.answer.startsWith('Row 9, column 9: probability 0.77;')")
+    change(page, pixel=[9, 10])
+    assert state(page, "answer") == ""  # no number of another pixel
+    respond(page, find_request(page, request_of(9, 10)), response(3, probability=0.11))
+    page.wait_for_function("explorer.state.answer.startsWith('Row 9, column 10: probability 0.11;')")
+    text_of(page, "forget").click()
+    settle(page)
+    assert state(page, "answer") == ""
+
+
 def test_noisy_copies_are_stopped(page):
     show(page)
     change(page, pixel=[9, 8])
     respond(page, 0, response(1))
     page.wait_for_function("requests.length === 2")
     text_of(page, "stop").click()
-    says(page, state="The map is the input gradient of the image as it is, without noisy copies.")
+    says(page, state="The input gradient of the image as it is, without noisy copies.")
     expect(text_of(page, "stop")).to_be_hidden()
     respond(page, 1, noisy(2)[0])
     expect_requests(page, request_of(9, 8), copies_of(9, 8)[0])
@@ -224,16 +253,16 @@ def test_frames_show_where_the_influence_comes_from(page):
     text_of(page, "frames").check()
     page.wait_for_function("explorer.state.frames.length === 3")
     # 15 pixels around row 12 and column 20, as far as the window goes: rows 7 to 30, columns 5 to 24.
-    wanted = [(7, 13, 13, 12, "in theory", True), (8, 15, 9, 10, "90 %", False), (11, 19, 3, 3, "50 %", False)]
+    wanted = [(7, 13, 13, 12, "receptive field", True), (8, 15, 9, 10, "90 %", False), (11, 19, 3, 3, "50 %", False)]
     names = ("top", "left", "height", "width", "label", "dashed")
     assert [tuple(frame[name] for name in names) for frame in state(page, "frames")] == wanted
-    says(page, field="up to 15 x 15 pixels around it: the dashed frame")
+    says(page, field="up to 15 × 15 pixels around it: the dashed frame")
 
     page.evaluate("explorer.network.field = 221")
     change(page, pixel=[12, 21])
     expect(text_of(page, "sentence")).to_have_text("…")  # no number of another pixel
     respond(page, find_request(page, request_of(12, 21)), response(2, (24, 20)))
-    says(page, field="up to 221 x 221 pixels around it, here on the whole opened part")
+    says(page, field="up to 221 × 221 pixels around it, here on the whole opened part")
     assert {name: state(page, "frames")[0][name] for name in PART} == PART
     change(page, frames=[])  # the server set another view
     change(page, threshold=0.2)
@@ -307,7 +336,7 @@ def test_every_map_is_compared_with_that_of_random_weights(page):
     text_of(page, "random").check()
     assert state(page, "random") is True
     respond(page, 5, untrained)
-    says(page, value="with random weights", sanity="r: its correlation with the trained network's map")
+    says(page, value="with random weights", sanity="r: the correlation with the trained network's map")
     expect(text_of(page, "map-bottleneck")).to_have_text("bottleneck")  # the same everywhere: no r
     for name in set(LEVELS) - {"bottleneck"}:
         r = correlation(*(one["cams"][name]["values"] for one in (trained, untrained)))

@@ -6,20 +6,21 @@ learn.
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional
 
 from unet.image import ImageArray, grey
+from unet.model import Plain
 from unet.segmenter import Segmenter
 
 Fill = Literal["zero", "mean"] | ImageArray  # what takes the place of a part; of an image its own tensors
 
 AT_ONCE = 8  # images: measured on two cores, 32 take twice as long each, because they leave the cache
-EXPANDED = 3  # parts whose 2**3 = 8 combinations go through the network at once
 
 
 def parts(segmenter: Segmenter) -> tuple[str, ...]:
@@ -42,12 +43,6 @@ def replacements(segmenter: Segmenter, image: ImageArray, fill: Fill = "zero") -
     Raises:
         ValueError: an image that ``Segmenter.trace`` does not take, images of different sizes, or another text.
     """
-    activations: dict[str, Tensor] = {}
-
-    def tap(name: str, tensor: Tensor) -> Tensor:
-        activations[name] = tensor
-        return tensor
-
     x, padding = segmenter.network_input(image)
     if not isinstance(fill, str):
         size = (padding.height, padding.width)
@@ -57,16 +52,17 @@ def replacements(segmenter: Segmenter, image: ImageArray, fill: Fill = "zero") -
                 f"expected an image of {size[0]} x {size[1]} to fill with, got {padding.height} x {padding.width}"
             )
     with torch.inference_mode():
-        segmenter.network(x, tap)
-    found = {name: activations[name] for name in parts(segmenter)}
-    return {name: _filled(tensor, fill) for name, tensor in found.items()} if isinstance(fill, str) else found
+        found = segmenter.network.encode(x)
+        filled = [_filled(tensor, fill) for tensor in found] if isinstance(fill, str) else found
+    return dict(zip(parts(segmenter), filled, strict=True))
 
 
 def cut_table(segmenter: Segmenter, image: ImageArray, fill: Fill = "zero") -> NDArray[np.float32]:
     """The probability for every combination of parts that are cut.
 
-    The combinations of the three uppermost parts form one batch: in the decoder each part doubles it, once whole and
-    once cut, so the encoder runs for one image and a level only for the combinations that differ there.
+    The combinations form a tree: the encoder runs once, and a level of the decoder once for each combination of what is
+    below it.  Its block begins with a convolution of the skip beside what comes from below, which is the sum of a
+    convolution of each; that of the skip, whole and cut, is the same for all combinations.
 
     Args:
         segmenter: the network.
@@ -82,26 +78,29 @@ def cut_table(segmenter: Segmenter, image: ImageArray, fill: Fill = "zero") -> N
     """
     values = grey(image)
     x, padding = segmenter.network_input(values)
-    lent = {} if isinstance(fill, str) else replacements(segmenter, image, fill)
-    names = parts(segmenter)
-    uppermost = names[:EXPANDED]
-    tables = []
+    network = segmenter.network
     with torch.inference_mode():
-        for choice in range(0, 2 ** len(names), 2 ** len(uppermost)):
+        whole = network.encode(x)
+        if isinstance(fill, str):
+            cut = [_filled(tensor, fill) for tensor in whole]
+        else:
+            cut = list(replacements(segmenter, image, fill).values())
+        blocks = [cast(Plain, block) for block in network.decoder]
+        of_below, skips = [], []
+        for block, *both in zip(blocks, whole, cut, strict=False):  # without the bottleneck
+            first = cast(nn.Conv2d, block.first[0])
+            of_skip, below = first.weight.tensor_split(2, dim=1)
+            of_below.append(below)
+            skips.append(functional.conv2d(torch.cat(both), of_skip, first.bias, padding="same"))
 
-            def tap(name: str, tensor: Tensor, choice: int = choice) -> Tensor:
-                if name in names:
-                    cut = _filled(tensor, fill) if isinstance(fill, str) else lent[name]
-                    bit = names.index(name)
-                    if name not in uppermost:
-                        return cut if choice >> bit & 1 else tensor
-                    return torch.cat([tensor, cut] * 2 ** (len(uppermost) - 1 - bit))
-                # What is upsampled is concatenated with its skip, whole and cut.
-                doubled = name.replace("up", "skip") in uppermost
-                return tensor.repeat_interleave(2, dim=0) if doubled else tensor
+        def decode(x: Tensor, level: int) -> Tensor:
+            """One combination of the parts below a level -> the logits of all those of its skip and the ones above."""
+            below = functional.conv2d(network.up[level](x), of_below[level], padding="same")
+            x = blocks[level].finish(below + skips[level])  # (2, C, h, w): whole and cut
+            return network.head(x) if level == 0 else torch.cat([decode(one, level - 1) for one in torch.split(x, 1)])
 
-            tables.append(segmenter.to_probability(segmenter.network(x, tap), values, padding))
-    return np.concatenate(tables)
+        logits = torch.cat([decode(one, len(blocks) - 1) for one in (whole[-1], cut[-1])])
+        return segmenter.to_probability(logits, values, padding)
 
 
 def channel_effects(

@@ -3,32 +3,26 @@
 import { h, setCurrent } from "../lib/dom.js";
 import { crop } from "../lib/region.js";
 import { iou, sectionOf, shareOf } from "../lib/statistics.js";
+import { saltShades } from "../lib/tint.js";
 
 /** @import { CutTable, Explorer } from "../types.js" */
 /** @typedef {NonNullable<ReturnType<typeof windowGround>>} Ground */
 
 const CELLS_FRAME = 8; // ms the thumbnails may take of a frame; when they take longer they wait for a pause
 const CELLS_PAUSE = 150; // ms
-const CELLS_TINT = 0.6; // how much of a thumbnail's salt is colour: more than in the image, because it is small
 
 /**
- * The opened window as the thumbnails need it: two colours for every grey are looked up, not mixed anew.
+ * The opened window as the thumbnails need it.
  * @param {Explorer} explorer
  */
 export function windowGround({ image, window, palette }) {
   const truth = image.truth && crop(image.truth, image, window).map((value) => (value ? 1 : 0));
-  const bytes = new Uint8ClampedArray(2 * 256 * 4);
-  for (let grey = 0; grey < 256; grey++) {
-    bytes.set([grey, grey, grey, 255], 4 * grey);
-    bytes.set([...palette.salt.map((value) => grey + CELLS_TINT * (value - grey)), 255], 4 * (256 + grey));
-  }
-  const colors = new Uint32Array(bytes.buffer);
   return {
     image, window, truth,
     grey: crop(image.grey, image, window),
     salt: truth ? truth.reduce((sum, value) => sum + value, 0) : 0,
     section: sectionOf(image.margin && crop(image.margin, image, window), window.height * window.width),
-    plain: colors.subarray(0, 256), tinted: colors.subarray(256),
+    ...saltShades(palette),
     bitmap: new ImageData(window.width, window.height),
   };
 }

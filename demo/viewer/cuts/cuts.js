@@ -33,7 +33,6 @@ export function cutsPanel(host, explorer) {
   );
 
   let built = ""; // the network and the samples that buttons and cells were made for
-  let sentence = ""; // the result
 
   function build() {
     const { parts, samples } = explorer.network;
@@ -44,7 +43,7 @@ export function cutsPanel(host, explorer) {
       }, name)),
       h("button", {
         class: "cut-none", "data-testid": "cut-none", onclick: () => explorer.set({ cuts: [] }),
-      }, "put back"),
+      }, "Put back"),
     );
     fill.replaceChildren(
       h("option", { value: "zero" }, "zero"),
@@ -84,8 +83,8 @@ export function cutsPanel(host, explorer) {
     const fresh = rebuilt || has("image", "window", "cuts", "fill", "random", "tta");
     if (fresh) show();
     const changed = fresh || has("threshold");
-    if (changed) sentence = result.report(combinations.currentGround());
-    if (changed || has("answer")) answer.give(question(), sentence);
+    if (changed) answer.give(question(), result.report(combinations.currentGround()));
+    else if (has("answer")) answer.follow();
     combinations.follow(!host.hidden, changed);
   };
 }

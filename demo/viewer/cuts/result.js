@@ -1,8 +1,9 @@
 // The chosen cut against the whole network: numbers, and where the probability changed.
 
+import { conditionWords } from "../lib/answer.js";
 import { comparePredictions, comparisonTable } from "../lib/comparison.js";
 import { differenceMap } from "../lib/difference.js";
-import { fixed, plural } from "../lib/format.js";
+import { plural } from "../lib/format.js";
 import { h } from "../lib/dom.js";
 import { isWhole, partWords } from "../lib/region.js";
 
@@ -24,25 +25,22 @@ export function cutResult(explorer, ready) {
 
   const gone = () => explorer.network.parts.filter((name) => explorer.state.cuts.includes(name));
 
-  /** How the compared probabilities are not those of the image. */
-  function conditions() {
-    const { random, tta } = explorer.state;
-    return (random ? ", with random weights" : "") + (tta ? ", without flip TTA" : "");
-  }
-
   function cutWords() {
-    const { state: { fill }, image, window } = explorer, names = gone();
+    const { state, state: { fill }, image, window } = explorer, names = gone();
     const instead = { zero: "zero", mean: "the mean of each channel" }[fill] ?? `what ${fill} has`;
     return `${names.join(", ")} cut, ${instead} in ${names.length > 1 ? "their" : "its"} place`
-      + partWords(image, window) + conditions();
+      + partWords(image, window) + conditionWords(state);
   }
 
   /** @param {Comparison} comparison */
   function answer({ areas }) {
-    const [whole, cut] = areas.map((area) => 100 * area), change = fixed(Math.abs(cut - whole), 1);
-    const size = Number(change) === 0 ? "no change" : `${change} points ${cut < whole ? "less" : "more"}`;
+    const [whole, cut] = areas.map((area) => (100 * area).toFixed(1));
+    const what = `Without ${gone().join(", ")}${conditionWords(explorer.state)}`;
     const where = isWhole(explorer.image, explorer.window) ? "" : " in the opened part";
-    return `Without ${gone().join(", ")}${conditions()}: salt ${cut.toFixed(1)} % instead of ${whole.toFixed(1)} %${where}, ${size}.`;
+    if (whole === cut) return `${what}: salt stays ${whole} %${where}.`;
+    const points = 100 * Math.abs(areas[1] - areas[0]), change = points < 0.05 ? "under 0.1" : points.toFixed(1);
+    const direction = areas[1] < areas[0] ? "less" : "more";
+    return `${what}: salt ${cut} % instead of ${whole} %${where}, ${change} points ${direction}.`;
   }
 
   return {

@@ -1,4 +1,4 @@
-// The controls below the image; each has a key or a gesture that does the same.
+// The controls at the image; each has a key or a gesture that does the same.
 
 import { clamp } from "../lib/region.js";
 import { draggable, followInput } from "../lib/gestures.js";
@@ -12,7 +12,7 @@ const decimals = (value) => (Number(value.toFixed(2)) === value ? value.toFixed(
 
 /** @param {ImageElements} elements @param {Explorer} explorer */
 export function imageControls(elements, explorer) {
-  const { threshold, exact, looks, opacity, truth, plain, swipe, over, canvas, divider } = elements;
+  const { threshold, exact, looks, opacity, truth, plain, swipe, tta, wide, over, canvas, divider } = elements;
   followInput(explorer, threshold, () => ({ threshold: threshold.valueAsNumber }));
   followInput(explorer, opacity, () => ({ opacity: opacity.valueAsNumber }));
   followInput(explorer, swipe, () => ({ swipe: swipe.valueAsNumber }));
@@ -23,6 +23,8 @@ export function imageControls(elements, explorer) {
   exact.addEventListener("blur", () => { exact.value = decimals(explorer.state.threshold); });
   for (const radio of looks) radio.addEventListener("change", () => explorer.set({ look: radio.value }));
   truth.addEventListener("change", () => explorer.set({ truth: truth.checked }));
+  tta.addEventListener("change", () => explorer.set({ tta: tta.checked }));
+  wide.addEventListener("click", () => explorer.set({ wide: !explorer.state.wide }));
   plain.addEventListener("change", () => explorer.set({ swipe: plain.checked ? 0.5 : null }));
   over.lastElementChild?.addEventListener("click", () => explorer.set({ overlay: null }));
 
@@ -34,8 +36,8 @@ export function imageControls(elements, explorer) {
   draggable(divider, { start: swipeTo, move: swipeTo, end: () => {}, cancel: () => {} });
 
   return function show() {
-    const { state } = explorer;
-    const heat = state.look === "heat";
+    const { state, image, network } = explorer;
+    const isLarge = Math.max(image.height, image.width) > network.window;
     threshold.value = String(state.threshold);
     if (!exact.matches(":focus")) exact.value = decimals(state.threshold); // not under the fingers of somebody who types
     opacity.value = String(state.opacity);
@@ -48,7 +50,10 @@ export function imageControls(elements, explorer) {
       swipe.value = String(state.swipe);
       divider.style.left = `${100 * state.swipe}%`;
     }
-    elements.scale.hidden = !heat || Boolean(state.overlay);
+    tta.checked = state.tta;
+    wide.hidden = !isLarge;
+    wide.setAttribute("aria-pressed", String(state.wide));
+    canvas.closest(".salt-viewer")?.classList.toggle("wide", state.wide && isLarge);
     over.hidden = !state.overlay;
     if (state.overlay && over.firstElementChild) {
       over.firstElementChild.textContent = `Over the image: ${state.overlay.label}.`;

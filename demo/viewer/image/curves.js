@@ -9,14 +9,13 @@ import { MAP_OF_IMAGE } from "../lib/format.js";
 /** @import { Explorer, Update } from "../types.js" */
 
 const CURVES_MARKUP = `
-  <h3></h3>
-  <p class="values" data-testid="salt-curve-values"></p>
+  <div class="headline"><h3></h3><p class="values" data-testid="salt-curve-values"></p></div>
   <div class="plot"></div>
   <ul class="legend"></ul>
-  <p class="note"></p>`;
+  <details class="note"><summary>How to read it</summary><p></p></details>`;
 const CURVES = { iou: "IoU", score: "mAP", area: "salt area", now: "", card: "", best: "" };
 
-const PLOT_HEIGHT = 200;
+const PLOT_HEIGHT = 112;
 const PLOT_MARGIN = { top: 8, right: 14, bottom: 22, left: 44 };
 
 /** @param {HTMLElement} host @param {Explorer} explorer @returns {Update} */
@@ -54,7 +53,7 @@ export function curvesPanel(host, explorer) {
     // Where little is salt, the axis ends above what there is: the curve would be lost at the bottom.
     const least = curves.area[0];
     top = scored ? 1 : [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1].find((share) => share >= least) ?? 1;
-    element("h3").textContent = scored ? "How good it is at every threshold" : "How much is salt at every threshold";
+    element("h3").textContent = scored ? "How good at every threshold" : "Salt at every threshold";
     for (const name of ["iou", "score", "best"]) element(`li.${name}`).hidden = !scored;
     element("li.area").hidden = scored;
     for (const [name, line] of Object.entries(lines)) line.style.display = (name === "area") === scored ? "none" : "";
@@ -64,7 +63,7 @@ export function curvesPanel(host, explorer) {
       const highest = valuesAt(curves.best).iou?.toFixed(2);
       legend("best").textContent = `best here (hindsight), ${curves.best.toFixed(2)}: IoU ${highest}`;
     }
-    element(".note").textContent = scored
+    element(".note p").textContent = scored
       ? "Flat: the threshold hardly matters. The best one is hindsight: a new image has no truth. "
         + "mAP is the share of the IoU thresholds 0.50 to 0.95 that the IoU exceeds."
       : "Flat: the threshold hardly matters. How much is marked does not say whether it is right.";

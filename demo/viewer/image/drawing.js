@@ -5,23 +5,25 @@ import { CLASS_COLORS, FALSE_NEGATIVE, FALSE_POSITIVE, isCompared } from "./pain
 import { MARK_COLOR, imageMarks } from "./marks.js";
 
 /** @import { Explorer, Region } from "../types.js" */
+/** @import { ImageElements } from "./elements.js" */
 /** @import { OpenedWindow } from "./window.js" */
 /** @import { Painting } from "./painting.js" */
 /** @import { Sight } from "./sight.js" */
 
 const HATCH = 11; // CSS pixels from one line to the next along a row
+const SQUARE = 8; // CSS pixels a side from which on a pixel of a large image is drawn as a square
 
 /**
- * @param {HTMLCanvasElement} canvas
+ * @param {ImageElements} elements
  * @param {Explorer} explorer
  * @param {Sight} sight
  * @param {Painting} painting
  * @param {OpenedWindow} opened
  * @returns {() => void}
  */
-export function imageDrawing(canvas, explorer, sight, painting, opened) {
+export function imageDrawing({ canvas, chip, overview }, explorer, sight, painting, opened) {
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d", { alpha: false }));
-  const marks = imageMarks(context, explorer, sight);
+  const marks = imageMarks(context, explorer, sight, [chip, overview]);
   /** @type {(CanvasPattern | null)[]} */
   let patterns = [];
   let patternSide = 0;
@@ -33,8 +35,11 @@ export function imageDrawing(canvas, explorer, sight, painting, opened) {
     context.drawImage(source, (left - sight.column) * scale, (top - sight.row) * scale, width * scale, height * scale);
   }
 
-  /** @param {OffscreenCanvas} source */
-  const drawWhole = (source) => drawRegion(source, { ...explorer.image, top: 0, left: 0 }, sight.scale() < 1);
+  /** Of a large image one sees what it shows, of a tile its pixels. @param {OffscreenCanvas} source */
+  function drawWhole(source) {
+    const smooth = sight.scale() < (opened.isPart() ? SQUARE * sight.unit : 1);
+    drawRegion(source, { ...explorer.image, top: 0, left: 0 }, smooth);
+  }
 
   /** Lines over the pixels of a class. @param {number} kind */
   function hatch(kind) {

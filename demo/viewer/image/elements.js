@@ -4,63 +4,83 @@ import { find } from "../lib/dom.js";
 
 /** @typedef {ReturnType<typeof imageElements>} ImageElements */
 
-const radio = (/** @type {string} */ value, /** @type {string} */ word, rest = "") =>
-  `<label ${rest}><input type="radio" value="${value}"><span>${word}</span></label>`;
+const radio = (/** @type {string} */ value, /** @type {string} */ word, rest = "", test = "") =>
+  `<label ${rest}><input type="radio" value="${value}" ${test}><span>${word}</span></label>`;
 
+const TTA_TITLE = "Average with the mirrored image (test-time augmentation)";
+const UNCERTAINTY_TITLE = "How far the probability moves under flips and small shifts";
+
+// Nothing but what another gesture asked for lies over the canvas: a click on any pixel reaches it.
 const IMAGE_MARKUP = `
-  <div class="stage">
-    <canvas data-testid="salt-viewer" role="img" tabindex="0"></canvas>
-    <div class="divider" data-testid="salt-divider" aria-hidden="true" hidden></div>
-    <div class="grip" data-testid="salt-grip" aria-hidden="true" title="Move the window" hidden></div>
-    <p class="hint" data-testid="salt-wheel" hidden></p>
-  </div>
-  <p class="found">
-    <output data-testid="salt-readout" aria-live="off"></output>
-    <output class="scores" data-testid="salt-scores" aria-live="off"></output>
-  </p>
-  <p class="guessed" data-testid="salt-guessed" hidden></p>
-  <p class="cursor" data-testid="salt-cursor"></p>
-  <p class="altered" data-testid="salt-altered" hidden></p>
-  <p class="over" data-testid="salt-overlay" hidden><span></span> <button type="button">Take it off</button></p>
-  <ul class="legend" data-testid="salt-legend" hidden></ul>
-  <div class="threshold">
-    <label>Threshold <span class="track">
-      <input type="range" min="0" max="1" step="0.01" data-testid="salt-threshold"><span class="mark"></span></span></label>
-    <input type="number" min="0" max="1" step="0.01" aria-label="Threshold, exact" data-testid="salt-threshold-exact">
-  </div>
-  <div class="row">
+  <div class="toolbar">
     <div role="radiogroup" aria-label="Show salt as" class="segments looks">
-      ${radio("fill", "Fill")} ${radio("contour", "Contour")} ${radio("heat", "Heat map")}</div>
-    <label class="opacity">Opacity <input type="range" min="0" max="1" step="0.05" data-testid="salt-opacity"></label>
-    <span class="scale" hidden><span>0</span><canvas aria-hidden="true"></canvas><span>1</span>
-      <span>probability of salt</span></span>
-  </div>
-  <div class="row">
-    <label class="truth"><input type="checkbox" data-testid="salt-truth">Compare with the truth</label>
-    <label><input type="checkbox" data-testid="salt-plain">Plain image on the left</label>
-    <label class="swipe" hidden>Swipe <input type="range" min="0" max="1" step="0.01" data-testid="salt-swipe"></label>
-  </div>
-  <div class="row">
+      ${radio("fill", "Fill")} ${radio("contour", "Contour")} ${radio("heat", "Heat map")}
+      ${radio("uncertainty", "Uncertainty", `title="${UNCERTAINTY_TITLE}"`, 'data-testid="uncertainty"')}</div>
+    <label class="browse" data-testid="drop-zone" title="Images, masks or a session ZIP, dropped anywhere on the page">
+      <input type="file" multiple aria-label="Open images, masks or a session ZIP"><span class="drop">Drop or open…</span>
+      <span class="tap">Open…</span></label>
     <span class="zoom" role="group" aria-label="Zoom">
-      <button type="button" value="in" aria-label="Zoom in">+</button>
-      <button type="button" value="out" aria-label="Zoom out">−</button> <button type="button" value="whole">whole</button>
+      <button type="button" value="out" aria-label="Zoom out">−</button>
+      <button type="button" value="in" aria-label="Zoom in">+</button> <button type="button" value="whole">Whole</button>
     </span>
-    <div role="radiogroup" aria-label="Dragging on the image" class="segments drags">
+    <label class="truth" title="Compare with the truth"><input type="checkbox" data-testid="salt-truth">Truth</label>
+    <label title="The plain image on the left of a line, its salt on the right">
+      <input type="checkbox" data-testid="salt-plain">Before / after</label>
+    <label class="opacity">Opacity <input type="range" min="0" max="1" step="0.05" data-testid="salt-opacity"></label>
+    <label class="swipe" hidden>Line <input type="range" min="0" max="1" step="0.01" data-testid="salt-swipe"></label>
+    <div role="radiogroup" aria-label="Dragging on the image" class="segments drags" hidden>
       ${radio("select", "Select", 'title="Dragging marks a box"')}
       ${radio("move", "Move", 'title="Dragging moves the enlarged image"')}</div>
+    <button type="button" class="widen" data-testid="salt-wide" hidden>Full width</button>
   </div>
-  <div class="row window" hidden>
-    <label>First row of the window <input type="number" min="0" step="1" data-testid="salt-window-row"></label>
-    <label>First column of the window <input type="number" min="0" step="1" data-testid="salt-window-column"></label>
+  <div class="stage">
+    <div class="screen">
+      <canvas data-testid="salt-viewer" role="img" tabindex="0"></canvas>
+      <div class="divider" data-testid="salt-divider" aria-hidden="true" hidden></div>
+      <div class="grip" data-testid="salt-grip" aria-hidden="true" title="Move the window" hidden></div>
+      <div class="overview" data-testid="salt-overview" aria-hidden="true" title="Where this is in the whole image" hidden>
+        <canvas></canvas><div class="opened" hidden></div><div class="sight"></div></div>
+      <p class="chip" data-testid="salt-chip"><span class="meaning"><span class="gold"></span>what the network calls salt</span>
+        <span class="scale" hidden><span>0</span><canvas aria-hidden="true"></canvas><span class="limit"></span>
+          <span class="quantity"></span></span></p>
+      <p class="hint" data-testid="salt-wheel" hidden></p>
+      <p class="dropping" hidden><b>Drop to open</b> images, masks or a session ZIP</p>
+    </div>
   </div>
-  <p class="note">Marked is what the network calls salt at this threshold, not whether it is there.</p>`;
+  <div class="result">
+    <p class="found">
+      <output data-testid="salt-readout" aria-live="off"></output>
+      <output class="scores" data-testid="salt-scores" aria-live="off"></output>
+    </p>
+    <div class="threshold">
+      <label>Threshold <span class="track">
+        <input type="range" min="0" max="1" step="0.01" data-testid="salt-threshold"><span class="mark"></span></span></label>
+      <input type="number" min="0" max="1" step="0.01" aria-label="Threshold, exact" data-testid="salt-threshold-exact">
+      <label title="${TTA_TITLE}"><input type="checkbox" data-testid="tta">Flip TTA</label>
+    </div>
+    <p class="cursor" data-testid="salt-cursor"></p>
+    <p class="answer" data-testid="salt-answer"></p>
+    <p class="altered" data-testid="salt-altered" hidden></p>
+    <p class="over" data-testid="salt-overlay" hidden><span></span> <button type="button">Take it off</button></p>
+    <ul class="legend" data-testid="salt-legend" hidden></ul>
+    <details class="window" hidden><summary>The opened part of this large image</summary>
+      <p>Click outside it to open another, or drag its border.</p>
+      <div class="row">
+        <label>First row of the window <input type="number" min="0" step="1" data-testid="salt-window-row"></label>
+        <label>First column of the window <input type="number" min="0" step="1" data-testid="salt-window-column"></label>
+      </div>
+    </details>
+    <p class="guessed" data-testid="salt-guessed" hidden></p>
+    <p class="note">Marked is what the network calls salt at this threshold, not whether it is there.</p>
+  </div>`;
 
 /** @param {HTMLElement} host */
 export function imageElements(host) {
   host.innerHTML = IMAGE_MARKUP;
   const element = (/** @type {string} */ selector) => find(host, selector, HTMLElement);
   const named = (/** @type {string} */ name) => element(`[data-testid=salt-${name}]`);
-  const input = (/** @type {string} */ name) => find(host, `[data-testid=salt-${name}]`, HTMLInputElement);
+  const input = (/** @type {string} */ name) => find(host, `[data-testid=${name}]`, HTMLInputElement);
+  const canvas = (/** @type {string} */ selector) => find(host, selector, HTMLCanvasElement);
   const unique = Math.random().toString(36).slice(2); // a page may hold two viewers
   const radios = (/** @type {string} */ name) => {
     /** @type {NodeListOf<HTMLInputElement>} */
@@ -71,18 +91,21 @@ export function imageElements(host) {
   };
   return {
     host,
-    stage: element(".stage"), canvas: find(host, "[data-testid=salt-viewer]", HTMLCanvasElement),
-    divider: named("divider"), grip: named("grip"),
-    hint: named("wheel"),
+    stage: element(".stage"), screen: element(".screen"), canvas: canvas("[data-testid=salt-viewer]"),
+    divider: named("divider"), grip: named("grip"), hint: named("wheel"),
+    overview: named("overview"), overviewCanvas: canvas(".overview canvas"),
+    overviewOpened: element(".overview .opened"), overviewSight: element(".overview .sight"),
+    chip: named("chip"), meaning: element(".meaning"),
+    scale: element(".scale"), ramp: canvas(".scale canvas"), limit: element(".limit"), quantity: element(".quantity"),
+    browse: find(host, ".browse input", HTMLInputElement), dropping: element(".dropping"),
     readout: named("readout"), scores: named("scores"), guessed: named("guessed"), cursor: named("cursor"),
-    altered: named("altered"), over: named("overlay"), legend: named("legend"),
-    threshold: input("threshold"), exact: input("threshold-exact"), mark: element(".mark"),
-    looks: radios("looks"), opacity: input("opacity"),
-    scale: element(".scale"), ramp: find(host, ".scale canvas", HTMLCanvasElement),
-    truth: input("truth"), truthLabel: element(".truth"), plain: input("plain"),
-    swipe: input("swipe"), swipeLabel: element(".swipe"),
+    answer: named("answer"), altered: named("altered"), over: named("overlay"), legend: named("legend"),
+    threshold: input("salt-threshold"), exact: input("salt-threshold-exact"), mark: element(".mark"), tta: input("tta"),
+    looks: radios("looks"), opacity: input("salt-opacity"),
+    truth: input("salt-truth"), truthLabel: element(".truth"), plain: input("salt-plain"),
+    swipe: input("salt-swipe"), swipeLabel: element(".swipe"), wide: named("wide"),
     zoomButtons: [...host.querySelectorAll("button")].filter((button) => button.value),
-    drags: radios("drags"),
-    windowRow: element(".row.window"), windowInputs: [input("window-row"), input("window-column")],
+    drags: radios("drags"), dragsBox: element(".drags"),
+    windowPlace: element("details.window"), windowInputs: [input("salt-window-row"), input("salt-window-column")],
   };
 }

@@ -2,7 +2,7 @@
 
 import { clamp, contains } from "../lib/region.js";
 
-/** @import { Box, Explorer, Place } from "../types.js" */
+/** @import { Box, Explorer, Place, ViewState } from "../types.js" */
 /** @import { ImageElements } from "./elements.js" */
 /** @import { OpenedWindow } from "./window.js" */
 /** @import { Sight } from "./sight.js" */
@@ -20,7 +20,7 @@ export function imageGestures({ canvas, drags, zoomButtons, hint }, explorer, si
   const pointers = new Map(); // those that are down: where each is
   /** @type {any} */
   let gesture = null; // what they are doing
-  const drag = () => drags.find((radio) => radio.checked)?.value;
+  const drag = () => (sight.zoom > 1 ? drags.find((radio) => radio.checked)?.value : "select");
 
   /**
    * From one pixel to another, both of them in it; at least two pixels a side.
@@ -99,11 +99,20 @@ export function imageGestures({ canvas, drags, zoomButtons, hint }, explorer, si
       if (!pointers.size) gesture = null;
       return;
     }
-    if (!gesture.moved) explorer.set({ pixel: sight.cellOf(gesture.place), box: null });
+    if (!gesture.moved) ask({ pixel: sight.cellOf(gesture.place), box: null });
     else if (gesture.kind === "window") opened.drop();
-    else if (gesture.kind === "box") explorer.set({});
+    else if (gesture.kind === "box") ask({ pixel: explorer.state.pixel, box: explorer.state.box });
     gesture = null;
   });
+
+  /** Why this pixel, or this box; outside the opened window, the part around it is opened. @param {Pick<ViewState, "pixel" | "box">} place */
+  function ask(place) {
+    const { pixel, box } = place, region = opened.region();
+    const [top, left, height, width] = box ?? [...(pixel ?? [0, 0]), 1, 1];
+    const isOpened = contains(region, [top, left]) && contains(region, [top + height - 1, left + width - 1]);
+    explorer.set(isOpened || !pixel ? place : { ...place, window: opened.around(pixel) });
+    explorer.open("why");
+  }
 
   canvas.addEventListener("pointercancel", (event) => {
     pointers.delete(event.pointerId);

@@ -1,32 +1,37 @@
 // The image: its salt at a threshold that follows the finger, what is right and wrong of it, and what other panels
 // lay over it.  Everything is drawn and counted here; only what was chosen goes to the explorer.
 
+import { fileDropping } from "./dropping.js";
+import { imageChip } from "./chip.js";
 import { imageControls } from "./controls.js";
 import { imageDrawing } from "./drawing.js";
 import { imageElements } from "./elements.js";
 import { imageGestures } from "./gestures.js";
+import { imageOverview } from "./overview.js";
 import { imagePainting } from "./painting.js";
 import { imageSight } from "./sight.js";
 import { openedWindow } from "./window.js";
 import { paletteRamp } from "../lib/color.js";
-import { comparisonLegend, showCursor, showFound, showNetwork } from "./readout.js";
+import { comparisonLegend, showAnswer, showCursor, showFound, showNetwork } from "./readout.js";
 
 /** @import { Explorer, Update } from "../types.js" */
 
-const REPAINTED_BY = ["image", "shown", "threshold", "look", "opacity", "truth", "overlay"];
-const REDRAWN_BY = [...REPAINTED_BY, "swipe", "pixel", "box", "window", "frames"];
+const REPAINTED_BY = ["image", "shown", "threshold", "look", "opacity", "truth", "overlay", "uncertainty", "window"];
+const REDRAWN_BY = [...REPAINTED_BY, "swipe", "pixel", "box", "frames"];
 
 /** @param {HTMLElement} host @param {Explorer} explorer @returns {Update} */
 export function imagePanel(host, explorer) {
   const elements = imageElements(host);
-  const { canvas, mark, guessed } = elements;
+  const { canvas, stage, screen, mark, guessed } = elements;
   const redraw = () => { frame ||= requestAnimationFrame(draw); };
   const sight = imageSight(canvas, explorer, redraw);
   const painting = imagePainting(explorer);
   const opened = openedWindow(elements, explorer, sight, redraw);
-  const drawCanvas = imageDrawing(canvas, explorer, sight, painting, opened);
+  const overview = imageOverview(elements, explorer, sight, painting, opened);
+  const drawCanvas = imageDrawing(elements, explorer, sight, painting, opened);
   const gestures = imageGestures(elements, explorer, sight, opened);
   const showControls = imageControls(elements, explorer);
+  const showChip = imageChip(elements, explorer, painting);
   const showLegend = comparisonLegend(elements.legend, explorer);
   let frame = 0;
   /** @type {ReturnType<typeof showFound>} */
@@ -35,11 +40,20 @@ export function imagePanel(host, explorer) {
   function draw() {
     cancelAnimationFrame(frame);
     frame = 0;
+    elements.dragsBox.hidden = sight.zoom === 1; // nothing to move
+    overview.show();
     drawCanvas();
     opened.placeGrip();
   }
 
   function measure() { if (canvas.clientWidth) sight.unit = canvas.width / canvas.clientWidth; }
+
+  /** What the image covers of the page that passes under it. */
+  function measureStage() {
+    const covers = getComputedStyle(stage).position === "sticky" ? stage.offsetHeight : 0;
+    const viewer = /** @type {HTMLElement | null} */ (host.closest(".salt-viewer"));
+    viewer?.style.setProperty("--stage", `${covers}px`);
+  }
 
   function open() {
     const { width, height, chosen, truth, guessed: notes } = explorer.image;
@@ -47,30 +61,36 @@ export function imagePanel(host, explorer) {
     guessed.textContent = notes.map((note) => `Note: ${note}.`).join(" ");
     // Every pixel a square of device pixels: edges stay sharp, and outlines run between pixels.
     const longest = Math.max(width, height);
-    const scale = longest > 2048 ? 2048 / longest : Math.max(1, Math.round(800 / longest));
+    const wanted = longest > explorer.network.window ? 1200 : 800;
+    const scale = longest > 2048 ? 2048 / longest : Math.max(1, Math.round(wanted / longest));
     canvas.width = Math.round(width * scale);
     canvas.height = Math.round(height * scale);
-    elements.stage.style.setProperty("--aspect", String(width / height));
+    screen.style.setProperty("--aspect", String(width / height));
     painting.open();
+    overview.open();
     gestures.forget();
     sight.whole();
     elements.truthLabel.hidden = !truth;
     mark.style.setProperty("--at", String(chosen));
     mark.title = `the threshold these weights were given: ${chosen.toFixed(2)}`;
     paletteRamp(explorer.palette.sequential, elements.ramp);
+    elements.chip.style.setProperty("--salt", `rgb(${explorer.palette.salt})`);
     measure();
   }
 
   new ResizeObserver(() => { measure(); redraw(); }).observe(canvas);
+  new ResizeObserver(measureStage).observe(stage);
+  fileDropping(elements, explorer);
 
   return function update(has) {
     if (has("image")) open();
     if (has("image", "shown", "threshold")) counts = showFound(elements, explorer);
-    if (has("image", "shown", "random", "cuts", "window")) showNetwork(elements, explorer, opened.isPart());
-    if (has("image", "shown", "hover", "pixel")) showCursor(elements, explorer);
+    if (has("image", "shown", "random", "cuts", "window", "tta", "look")) showNetwork(elements, explorer, opened.isPart());
+    if (has("image", "shown", "hover", "pixel", "uncertainty", "window")) showCursor(elements, explorer);
+    if (has("image", "answer")) showAnswer(elements, explorer);
     if (has("image", "window")) opened.show();
-    if (has("image", "threshold", "look", "opacity", "truth", "swipe", "overlay")) showControls();
-    if (has(...REPAINTED_BY)) { showLegend(counts); painting.paint(); }
+    if (has("image", "threshold", "look", "opacity", "truth", "swipe", "overlay", "tta", "wide")) showControls();
+    if (has(...REPAINTED_BY)) { showLegend(counts); painting.paint(); showChip(); }
     const { pixel } = explorer.state;
     if (has("pixel") && pixel && sight.zoom > 1 && !gestures.isBusy()) sight.bring(pixel);
     if (has(...REDRAWN_BY)) draw();

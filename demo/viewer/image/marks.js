@@ -5,6 +5,7 @@ import { clamp } from "../lib/region.js";
 /** @import { Explorer, Frame, Place, Region } from "../types.js" */
 /** @import { Sight } from "./sight.js" */
 /** @typedef {{ left: number, right: number, top: number, bottom: number }} Edges */
+/** @typedef {{ x: number, y: number, width: number, height: number }} Placed */
 
 const FRAME_COLOR = [240, 228, 66];
 export const MARK_COLOR = [255, 255, 255];
@@ -13,8 +14,9 @@ export const MARK_COLOR = [255, 255, 255];
  * @param {CanvasRenderingContext2D} context
  * @param {Explorer} explorer
  * @param {Sight} sight
+ * @param {HTMLElement[]} above elements over the canvas: a label is not written under them
  */
-export function imageMarks(context, explorer, sight) {
+export function imageMarks(context, explorer, sight, above) {
   const { canvas } = context;
 
   /**
@@ -75,17 +77,23 @@ export function imageMarks(context, explorer, sight) {
 
   /** @param {Frame[]} frames */
   function drawFrames(frames) {
-    /** @type {{ x: number, y: number, width: number }[]} */
-    const placed = [];
+    const placed = above.filter((element) => !element.hidden).map(place);
     const edges = frames.map((frame) => rectangle(frame, FRAME_COLOR, frame.dashed ? [6, 4] : []));
     frames.forEach(({ label }, i) => { if (label) placed.push(drawLabel(label, edges[i], placed)); });
   }
 
+  /** Of an element over the canvas, in device pixels. @param {HTMLElement} element @returns {Placed} */
+  function place({ offsetLeft, offsetTop, offsetWidth, offsetHeight }) {
+    const { unit } = sight;
+    return { x: offsetLeft * unit, y: offsetTop * unit, width: offsetWidth * unit, height: offsetHeight * unit };
+  }
+
   /**
-   * Beside its frame, where no other label stands.
+   * Beside its frame, where nothing else stands.
    * @param {string} text
    * @param {Edges} at
-   * @param {{ x: number, y: number, width: number }[]} placed
+   * @param {Placed[]} placed
+   * @returns {Placed}
    */
   function drawLabel(text, at, placed) {
     const gap = 3 * sight.unit, height = 17 * sight.unit;
@@ -93,7 +101,8 @@ export function imageMarks(context, explorer, sight) {
     const width = context.measureText(text).width + 2 * gap;
     const fits = (/** @type {number[]} */ [x, y]) =>
       x >= 0 && y >= 0 && x + width <= canvas.width && y + height <= canvas.height &&
-      placed.every((one) => x >= one.x + one.width || x + width <= one.x || y >= one.y + height || y + height <= one.y);
+      placed.every((one) =>
+        x >= one.x + one.width || x + width <= one.x || y >= one.y + one.height || y + height <= one.y);
     const beyond = at.right - width;
     const places = [
       [at.left, at.top - height - gap], [at.left, at.bottom + gap], [beyond, at.top - height - gap],
@@ -101,15 +110,15 @@ export function imageMarks(context, explorer, sight) {
       [at.left + gap, at.top + gap], [beyond - gap, at.bottom - height - gap],
       [at.left + gap, at.bottom - height - gap], [beyond - gap, at.top + gap],
     ];
-    // Where none of them is free: a column of places, of which every label that stands takes two at most.
-    const column = Array.from({ length: 2 * placed.length + 1 }, (_, i) => [gap, gap + i * height]);
+    // Where none of them is free: one below the other down the left side.
+    const column = Array.from({ length: Math.floor(canvas.height / height) }, (_, i) => [gap, gap + i * height]);
     const [x, y] = [...places, ...column].find(fits) ?? [gap, gap];
     context.fillStyle = "rgb(0 0 0 / 75%)";
     context.fillRect(x, y, width, height);
     context.fillStyle = `rgb(${FRAME_COLOR})`;
     context.textBaseline = "middle";
     context.fillText(text, x + gap, y + height / 2);
-    return { x, y, width };
+    return { x, y, width, height };
   }
 
   return { strokeTwice, rectangle, crossHair, drawFrames };

@@ -1,6 +1,7 @@
 // What was found, in words: at the threshold, at a pixel, and of which network.
 
 import { averagePrecision, confusion, countAbove, iou, shareOf } from "../lib/statistics.js";
+import { contains } from "../lib/region.js";
 import { CLASS_COLORS, FALSE_NEGATIVE, FALSE_POSITIVE, TRUE_POSITIVE, isCompared } from "./painting.js";
 import { h } from "../lib/dom.js";
 import { MAP_OF_IMAGE, plural, wholeNumber } from "../lib/format.js";
@@ -17,9 +18,10 @@ export function showFound({ readout, scores, canvas, threshold: slider }, { stat
   const share = 100 * shareOf(count, image.section);
   const margin = image.margin ? " without the margin" : "";
   const start = `threshold ${threshold.toFixed(2)} · salt ${share.toFixed(1)} %${margin}`;
+  const way = shown.tta ? " · flip TTA" : "";
   readout.textContent = count
-    ? `${start} · ${plural(count, "pixel")}`
-    : `${start} · nothing passes the threshold; highest probability ${shown.highest.toFixed(2)}`;
+    ? `${start} · ${plural(count, "pixel")}${way}`
+    : `${start} · nothing passes the threshold; highest probability ${shown.highest.toFixed(2)}${way}`;
   scores.hidden = !counts;
   if (counts) {
     const score = averagePrecision(counts).toFixed(2);
@@ -33,34 +35,60 @@ export function showFound({ readout, scores, canvas, threshold: slider }, { stat
 }
 
 /**
- * Whether the network is cut or untrained.
+ * Whether the network is cut or untrained, and what is computed without what was chosen.
  * @param {ImageElements} elements
  * @param {Explorer} explorer
  * @param {boolean} isPart
  */
-export function showNetwork({ altered }, { state: { random, cuts }, shown }, isPart) {
-  const ways = [];
+export function showNetwork({ altered }, { state: { random, cuts, tta, look }, shown }, isPart) {
+  const ways = [], sentences = [];
   if (random) ways.push("with random weights");
   if (cuts.length) ways.push(`without ${cuts.join(", ")}`);
-  altered.hidden = !ways.length;
-  if (!ways.length) return;
-  const where = isPart ? ", inside the window" : "";
-  altered.textContent = shown.altered
-    ? `Shown is the network ${ways.join(" and ")}${where}.`
-    : `The network ${ways.join(" and ")} is computed …`;
+  if (ways.length) {
+    const where = isPart ? ", inside the window" : "", without = tta ? "; it is computed without flip TTA" : "";
+    sentences.push(shown.altered
+      ? `Shown is the network ${ways.join(" and ")}${where}${without}.`
+      : `The network ${ways.join(" and ")} is computed …`);
+  } else if (tta && !shown.tta) sentences.push("Flip TTA is computed …");
+  if (look === "uncertainty" && cuts.length) sentences.push("The uncertainty is that of the network without cuts.");
+  altered.hidden = !sentences.length;
+  altered.textContent = sentences.join(" ");
+}
+
+/** What the last gesture found. @param {ImageElements} elements @param {Explorer} explorer */
+export function showAnswer({ answer }, { state }) { answer.textContent = state.answer; }
+
+/**
+ * How often pixels with such a probability were salt; nothing where nobody counted for what is shown.
+ * @param {Explorer} explorer
+ * @param {number} probability
+ */
+function calibrationWords({ network: { calibration }, shown }, probability) {
+  if (shown.altered) return "";
+  const bins = shown.tta ? calibration.tta : calibration.plain;
+  const bin = bins.find(({ low, high }) => probability >= low && (probability < high || high === 1));
+  if (!bin?.pixels) return "";
+  const [low, high] = [bin.low, bin.high].map((end) => Number(end.toFixed(2)));
+  return ` · of validation pixels given ${low} to ${high}, ${(100 * bin.share).toFixed(0)} % were salt`;
 }
 
 /** The pixel under the mouse, or else the chosen one. @param {ImageElements} elements @param {Explorer} explorer */
-export function showCursor({ cursor }, { state, shown, image }) {
+export function showCursor({ cursor }, explorer) {
+  const { state, shown, image, window, uncertainty } = explorer;
   const place = state.hover ?? state.pixel;
   if (!place) {
-    cursor.textContent = "Point at a pixel for its value; click it, or drag a box, to ask why.";
+    cursor.textContent = matchMedia("(hover: none)").matches
+      ? "Tap a pixel, or drag a box sideways, to ask why."
+      : "Point at a pixel for its value; click it, or drag a box, to ask why.";
     return;
   }
   const [row, column] = place, i = row * image.width + column;
   const truth = image.truth ? ` · truth: ${image.truth[i] ? "salt" : "no salt"}` : "";
-  cursor.textContent =
-    `row ${row}, column ${column}: probability ${shown.probability[i].toFixed(2)} · grey ${image.grey[i]}${truth}`;
+  const probability = shown.probability[i], known = calibrationWords(explorer, probability);
+  const at = (row - window.top) * window.width + column - window.left;
+  const spread = uncertainty && contains(window, place) ? `, spread ${uncertainty.spread[at].toFixed(3)}` : "";
+  cursor.textContent = `row ${row}, column ${column}: probability ${probability.toFixed(2)}${spread}`
+    + ` · grey ${image.grey[i]}${truth}${known}`;
 }
 
 /**

@@ -82,13 +82,18 @@ export function imageSight(canvas, explorer, redraw) {
       show(sight.zoom, sight.row + place[0] - other[0], sight.column + place[1] - other[1]);
       redraw();
     },
+    /** Moves a place to the middle, as far as the image reaches. @param {Place} place */
+    center([row, column]) {
+      const { height, width } = explorer.image, { zoom } = sight;
+      show(zoom, row - height / zoom / 2, column - width / zoom / 2);
+      redraw();
+    },
     /** Whoever moves the pixel with the keyboard sees where it is. @param {Place} pixel */
     bring([row, column]) {
       const rows = explorer.image.height / sight.zoom, columns = explorer.image.width / sight.zoom;
       const inSight = row >= sight.row && row + 1 <= sight.row + rows;
       if (inSight && column >= sight.column && column + 1 <= sight.column + columns) return;
-      show(sight.zoom, row + 0.5 - rows / 2, column + 0.5 - columns / 2);
-      redraw();
+      sight.center([row + 0.5, column + 0.5]);
     },
   };
   return sight;

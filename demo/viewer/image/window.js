@@ -16,7 +16,7 @@ const NEAR = 7; // CSS pixels from the window's border that still take hold of i
  * @param {Sight} sight
  * @param {() => void} redraw
  */
-export function openedWindow({ windowRow, windowInputs, grip }, explorer, sight, redraw) {
+export function openedWindow({ windowPlace, windowInputs, grip }, explorer, sight, redraw) {
   /** @type {Place | null} */
   let carried = null; // its first row and column while it is dragged
   let held = [0, 0]; // from its corner to the hand
@@ -28,6 +28,12 @@ export function openedWindow({ windowRow, windowInputs, grip }, explorer, sight,
 
   /** @returns {Region} */
   function region() { const [top, left] = corner(); return { ...explorer.window, top, left }; }
+
+  /** Where the window begins that has a pixel in its middle, as far as the image reaches. @param {Place} pixel @returns {Place} */
+  function around([row, column]) {
+    const [lastRow, lastColumn] = furthest(), { height, width } = explorer.window;
+    return [clamp(row - (height >> 1), 0, lastRow), clamp(column - (width >> 1), 0, lastColumn)];
+  }
 
   /** @param {number[]} place */
   function carry([row, column]) {
@@ -59,7 +65,7 @@ export function openedWindow({ windowRow, windowInputs, grip }, explorer, sight,
   function putBack() { carried = null; redraw(); }
 
   function show() {
-    windowRow.hidden = !isPart();
+    windowPlace.hidden = !isPart();
     if (!isPart()) return;
     const place = corner(), last = furthest();
     windowInputs.forEach((input, axis) => {
@@ -97,5 +103,5 @@ export function openedWindow({ windowRow, windowInputs, grip }, explorer, sight,
     drop();
   }));
 
-  return { isPart, region, take, move, drop, putBack, show, placeGrip, isOnBorder };
+  return { isPart, region, around, take, move, drop, putBack, show, placeGrip, isOnBorder };
 }

@@ -54,7 +54,9 @@ export function mapColors(map, channel, palette, shared = false) {
   const color = colorScale(palette, shared ? limit : limits[channel], signed);
   const low = map.low[channel];
   const step = (map.high[channel] - low) / 255;
-  return Uint32Array.from({ length: 256 }, (_, level) => color(low + step * level));
+  const colors = new Uint32Array(256);
+  for (let level = 0; level < 256; level++) colors[level] = color(low + step * level);
+  return colors;
 }
 
 /**

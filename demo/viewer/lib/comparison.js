@@ -17,6 +17,7 @@ import { signed } from "./format.js";
  * @property {Pair | null} scores IoU with the truth; null without one
  * @property {Pair} means mean probability
  * @property {number} distance mean absolute difference of a pixel's two probabilities
+ * @property {number} overlap IoU of the two masks
  * @property {Pair} alone how many pixels are salt in the one only, and in the other only
  */
 
@@ -46,6 +47,7 @@ export function comparePredictions(one, other, { section, truth }) {
     scores: truth && [score(one, truth), score(other, truth)],
     means: [meanOf(one.probability), meanOf(other.probability)],
     distance: shareOf(sum, length),
+    overlap: iou({ tp: both, fp: otherAlone, fn: oneAlone }),
     alone: [oneAlone, otherAlone],
   };
 }
@@ -59,12 +61,12 @@ export function comparisonTable(testid, columns) {
   const table = h("table", { class: "comparison", "data-testid": testid }, caption,
     h("thead", {}, h("tr", {}, h("td"), columns.map((name) => h("th", { scope: "col" }, name)))), rows);
 
-  /** @param {string} name @param {string[]} cells */
-  const line = (name, ...cells) => h("tr", {}, h("th", { scope: "row" }, name), cells.map((text) => h("td", {}, text)));
-
   /** @param {string} name @param {Pair} pair @param {number} digits */
-  const pairLine = (name, [one, other], digits, unit = "", difference = unit) => line(name, one.toFixed(digits) + unit,
-    other.toFixed(digits) + unit, signed(other - one, digits) + difference);
+  function line(name, [one, other], digits, unit = "", differenceUnit = unit) {
+    const values = [one, other].map((value) => value.toFixed(digits) + unit);
+    const cells = [...values, signed(other - one, digits) + differenceUnit].map((text) => h("td", {}, text));
+    return h("tr", {}, h("th", { scope: "row" }, name), cells);
+  }
 
   return {
     table,
@@ -72,10 +74,11 @@ export function comparisonTable(testid, columns) {
     show({ areas: [one, other], scores, means, distance }, words) {
       caption.textContent = words;
       rows.replaceChildren(
-        pairLine("Salt area", [100 * one, 100 * other], 1, " %", " points"),
-        ...(scores ? [pairLine("IoU", scores, 2)] : []),
-        pairLine("Mean probability", means, 3),
-        line(`Mean ${columns[2]} of a pixel, up or down`, "", "", distance.toFixed(3)),
+        line("Salt area", [100 * one, 100 * other], 1, " %", " points"),
+        ...(scores ? [line("IoU", scores, 2)] : []),
+        line("Mean probability", means, 3),
+        h("tr", {}, h("th", { scope: "row", colspan: 3 }, `Mean ${columns[2]} of a pixel, up or down`),
+          h("td", {}, distance.toFixed(3))),
       );
     },
   };

@@ -22,11 +22,11 @@ const SCALES = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1];
  * @param {string} meaning of the difference, for the label over the image and for screen readers
  */
 export function differenceMap(explorer, name, meaning) {
-  const canvas = h("canvas", { role: "img", "data-testid": `${name}-difference` });
+  const canvas = h("canvas", { class: "difference-map", role: "img", "data-testid": `${name}-difference` });
   const transparent = h("canvas"); // the same, to be laid over the image
   const less = h("span"), more = h("span"), legend = h("p", { class: "difference-legend" });
   const words = h("p", { class: "note" });
-  const box = h("div", { class: "difference", hidden: true }, canvas, legend, words);
+  const box = h("div", { class: "difference", hidden: true }, canvas, h("div", { class: "difference-words" }, legend, words));
   const over = checkbox(`${name}-overlay`, (checked) => (checked ? lay() : overlay.drop()));
   const overLabel = h("label", { hidden: true }, over, h("span", {}, "Difference over the image"));
   const overlay = overlayOf(explorer, name);

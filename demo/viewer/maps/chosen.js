@@ -12,6 +12,9 @@ import { windowPosition } from "./core_sample.js";
 /** @import { Explorer, Maps, Update } from "../types.js" */
 /** @import { MapValues } from "./values.js" */
 
+/** @param {string} layer @param {number} channel */
+export const mapName = (layer, channel) => (layer === "logits" ? "Probability of salt" : `${layer}, map ${channel}`);
+
 /**
  * @param {Explorer} explorer
  * @param {MapValues} values
@@ -19,13 +22,14 @@ import { windowPosition } from "./core_sample.js";
 export function chosenMap(explorer, values) {
   const large = h("canvas", { role: "img" });
   const stage = h("div", { class: "enlarged" }, large, h("span", { class: "spot" }));
-  const name = h("h4"), numbers = h("dl");
+  const name = h("h4", { "data-testid": "chosen-name" }), numbers = h("dl");
   const overBox = checkbox("over-image", (checked) => (checked ? lay() : overlay.drop()));
-  const measure = h("button", { "data-testid": "measure", onclick: measureEffect }, "Measure its effect");
-  let trouble = ""; // why the effect is not known
+  const measure = h("button", { "data-testid": "measure", title: "Measure its effect", onclick: measureEffect }, "Measure");
+  const trouble = h("p", { class: "note", hidden: true }); // why the effect is not known
   const box = h(
-    "div", { class: "chosen", "data-testid": "chosen-map", hidden: true }, stage,
-    h("div", {}, name, numbers, h("div", { class: "row" }, h("label", {}, overBox, "Over the image"), measure)),
+    "div", { class: "chosen", "data-testid": "chosen-map", hidden: true },
+    h("div", { class: "row head" }, name, h("label", {}, overBox, "Over the image")),
+    h("div", { class: "frame" }, stage), h("div", { class: "numbers" }, numbers, measure, trouble),
   );
   const overlay = overlayOf(explorer, "maps");
 
@@ -44,10 +48,9 @@ export function chosenMap(explorer, values) {
     const { layer, map, own } = found;
     paintMap(large, map, own, explorer.palette, explorer.state.shared);
     large.classList.toggle("pixelated", map.height < 200);
-    stage.style.setProperty("--share", String(map.width / Math.max(map.height, map.width)));
-    stage.style.aspectRatio = `${map.width} / ${map.height}`;
+    stage.style.setProperty("--ratio", String(map.width / map.height));
     setSpotGrid(stage, values.gridOf(layer));
-    name.textContent = layer === "logits" ? "Probability of salt" : `${layer}, map ${own}`;
+    name.textContent = mapName(layer, own);
     large.setAttribute("aria-label", `${name.textContent}, enlarged`);
     drawSpot();
     drawNumbers();
@@ -64,17 +67,18 @@ export function chosenMap(explorer, values) {
     const entries = found.layer === "logits" ? probabilityEntries() : mapEntries(found.layer, found.map, found.own);
     numbers.replaceChildren(...entries.flatMap(([key, value]) => [h("dt", {}, key), h("dd", {}, value)]));
     measure.hidden = found.layer === "logits" || !Number.isNaN(values.effectOf(found.layer, found.own));
+    trouble.hidden = measure.hidden;
   }
 
   async function measureEffect() {
     const found = chosen();
     if (!found) return;
     measure.disabled = true;
+    trouble.textContent = "";
     try {
-      trouble = "";
       await values.measureEffect(found.layer, found.own);
     } catch (error) {
-      trouble = String(/** @type {Error} */ (error).message);
+      trouble.textContent = String(/** @type {Error} */ (error).message);
     }
     measure.disabled = false;
     drawNumbers();
@@ -92,11 +96,10 @@ export function chosenMap(explorer, values) {
     const { mean, sparsity } = mapNumbers(map);
     const effect = values.effectOf(layer, own);
     return [
-      ["mean", significant(mean[own])], ["lowest", significant(map.low[own])], ["highest", significant(map.high[own])],
-      ["at zero or below", percent(sparsity[own])],
+      ["mean", significant(mean[own])], ["highest", significant(map.high[own])],
+      ["at zero or below", percent(sparsity[own])], ["lowest", significant(map.low[own])],
       ["agreement with the mask", significant(values.agreementOf(layer, map)[own])],
-      ["effect when it is 0",
-        Number.isNaN(effect) ? trouble || "not measured" : `${significant(effect)} of probability`],
+      ["effect when it is 0", Number.isNaN(effect) ? "not measured" : `${significant(effect)} of probability`],
     ];
   }
 
@@ -132,12 +135,14 @@ export function chosenMap(explorer, values) {
         }
       }
     });
-    overlay.lay({ canvas, ...window, smooth: false, label: name.textContent ?? "" });
+    overlay.lay({ canvas, ...window, smooth: false, label: mapName(found.layer, own) });
   }
 
   return {
     box, draw, drawNumbers, drawSpot,
     hide() { box.hidden = true; },
+    /** On a narrow page it may lie above what one sees. */
+    reveal() { box.scrollIntoView({ block: "nearest" }); },
     /** The overlay, after everything else is drawn. @type {Update} */
     update(has) {
       overlay.follow();

@@ -5,6 +5,7 @@ import { h } from "../lib/dom.js";
 import { mapScale, paintValues } from "../lib/color.js";
 import { mapValues } from "./values.js";
 import { significant } from "../lib/format.js";
+import { whileOpen } from "../tabs.js";
 
 /** @import { Explorer, Update } from "../types.js" */
 
@@ -26,10 +27,9 @@ export function valuesPanel(host, explorer) {
   const values = mapValues(explorer);
   const where = h("p", { class: "note", "data-testid": "core-where" }), rows = h("ol");
   host.append(
-    h("p", { class: "note" },
-      "One position through every block: a bar's stripes are its maps, from 0 on; beside it the strongest. " +
-      "Each block has its own scale, so colours do not compare between blocks."),
     where, rows,
+    h("p", { class: "note" },
+      "A bar's stripes are a block's maps, from 0 on; beside it the strongest. Each block has its own scale of colours."),
   );
   let built = "";
   /** @type {{ canvas: HTMLCanvasElement, words: HTMLButtonElement, strongest: number | null }[]} */
@@ -42,7 +42,7 @@ export function valuesPanel(host, explorer) {
     built = key;
     bars = sites.map(({ name, channels }) => {
       const canvas = h("canvas", { class: channels <= 128 && "pixelated", "aria-hidden": "true" });
-      const onclick = () => explorer.set({ layer: name, channel: bar.strongest });
+      const onclick = () => { explorer.open("maps"); explorer.set({ layer: name, channel: bar.strongest }); };
       const bar = { canvas, words: h("button", { "data-testid": `core-${name}`, onclick }), strongest: null };
       return bar;
     });
@@ -80,8 +80,8 @@ export function valuesPanel(host, explorer) {
     });
   }
 
-  return function update(has) {
+  return whileOpen(explorer, "values", (has) => {
     if (has("image")) build();
     if (has("hover", "pixel", "maps", "shown", "image", "window")) draw();
-  };
+  });
 }

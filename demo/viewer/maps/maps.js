@@ -1,24 +1,25 @@
 // All maps of the opened block: sorted, scaled, one of them enlarged.
 
-import { chosenMap } from "./chosen.js";
+import { chosenMap, mapName } from "./chosen.js";
 import { decoderSources } from "./sources.js";
 import { checkbox, h, setCurrent } from "../lib/dom.js";
 import { mapNumbers, mapOrder, mapValues } from "./values.js";
 import { mapScale, paletteRamp } from "../lib/color.js";
 import { mapTiles } from "./tiles.js";
 import { percent, plural, significant } from "../lib/format.js";
+import { whileOpen } from "../tabs.js";
 
 /** @import { Explorer, Maps, Update } from "../types.js" */
 
 // What a block is, in one line with what it does not show.
 /** @type {Record<string, string>} */
 const BLOCKS = {
-  encoder: "What this level's convolutions respond to, going down. It shows where a channel responds, not why.",
-  bottleneck: "The deepest maps: what the network knows of the image as a whole, no longer where exactly an edge runs.",
-  skip: "The encoder's maps as they are handed across. It shows what is on offer, not what the decoder makes of it.",
-  up: "What the level below knows, enlarged to this size; how smooth or blocky it looks is the enlargement's doing.",
-  decoder: "Made of the skip and of what comes from below. Closer to the answer, but features still, no probabilities.",
-  logits: "The answer, as the image shows it now: the network's own estimate of how probable salt is, right or wrong.",
+  encoder: "What this level's convolutions respond to, going down: where a channel responds, not why.",
+  bottleneck: "The deepest maps: of the image as a whole, no longer where exactly an edge runs.",
+  skip: "The encoder's maps as they are handed across: what is on offer, not what the decoder uses.",
+  up: "What the level below knows, enlarged; how smooth or blocky it looks is the enlargement's doing.",
+  decoder: "Made of the skip and of what comes from below: closer to the answer, but no probabilities yet.",
+  logits: "The answer, as the image shows it now: the network's estimate of how probable salt is.",
 };
 
 /** @type {Record<string, [string, string]>} */
@@ -41,10 +42,12 @@ export function mapsPanel(host, explorer) {
   const chosen = chosenMap(explorer, values);
   const sources = decoderSources(explorer, values);
 
-  const invitation = h("p", { class: "note" }, "Click a block of the network: all its maps of this image open here.");
+  const invitation = h("p", { class: "note" }, "Click a block above: all its maps of this image open here.");
   const title = h("h3");
-  const close = h("button", { class: "quiet", onclick: () => explorer.set({ layer: null, channel: null }) }, "Close");
-  const what = h("p", { class: "note" });
+  const close = h("button", {
+    class: "quiet close", "aria-label": "Close", title: "Close", onclick: () => explorer.set({ layer: null, channel: null }),
+  }, "×");
+  const what = h("p", { class: "note what" });
   const level = h("div", { class: "row level", role: "group", "aria-label": "Blocks of this level" });
   const sort = h(
     "select", { "data-testid": "sort", onchange: () => explorer.set({ sort: sort.value }) },
@@ -53,24 +56,23 @@ export function mapsPanel(host, explorer) {
   const shared = checkbox("shared", (checked) => explorer.set({ shared: checked }));
   const ramp = h("canvas", { "aria-hidden": "true" });
   const lowest = h("span"), highest = h("span");
-  const controls = h(
-    "div", { class: "row" },
-    h("label", {}, "Sort by", sort), h("label", {}, shared, "One scale for all"),
-    h("span", { class: "legend" }, lowest, ramp, highest),
-  );
+  const controls = h("div", { class: "row controls" }, h("label", {}, "Sort", sort), h("label", {}, shared, "One scale"));
+  const legend = h("span", { class: "legend" }, lowest, ramp, highest);
   const status = h("p", { class: "note status", "data-testid": "maps-status" });
   const progress = h("progress", { "aria-label": "Effects measured", "data-testid": "effects-progress" });
   const stop = h("button", { "data-testid": "effects-stop", onclick: () => explorer.set({ sort: "number" }) }, "Stop");
-  const measuring = h("div", { class: "row", hidden: true }, progress, stop);
+  const measuring = h("div", { class: "row measuring", hidden: true }, progress, stop);
+  const sight = h("div", { class: "sight" }, tiles.box, chosen.box);
   const opened = h(
-    "div", { class: "opened" }, h("div", { class: "head" }, title, close), what, level, controls, status, measuring, tiles.parts,
-    chosen.box, sources.box,
+    "div", { class: "opened" }, h("div", { class: "row head" }, title, controls, close),
+    h("div", { class: "row scale" }, level, legend), status, measuring,
+    sight, what, sources.box,
   );
   host.append(invitation, opened);
 
   /** @type {string | null} */
   let drawn = null; // the site whose maps stand there
-  let trouble = "", settling = 0;
+  let trouble = "", said = "", settling = 0;
 
   /** All effects of the opened site, as long as it is sorted by them. @param {string} site */
   async function measureEffects(site) {
@@ -147,13 +149,12 @@ export function mapsPanel(host, explorer) {
     const kind = layer.replace(/\d+$/, ""), number = layer.slice(kind.length);
     const { stride, height, width } = values.gridOf(layer);
     const covers = stride === 1 ? "a pixel" : `${stride} × ${stride} pixels`;
-    title.replaceChildren(layer, h("small", {},
-      ` ${plural(values.siteOf(layer).channels, "map")} of ${height} × ${width}, a value for ${covers}`));
-    what.textContent = BLOCKS[kind];
+    title.replaceChildren(layer, h("small", {}, ` ${plural(values.siteOf(layer).channels, "map")} of ${height} × ${width}`));
+    what.textContent = `${BLOCKS[kind]} A value is for ${covers}.`;
     drawLevel(layer, number);
     sort.value = by;
     shared.checked = explorer.state.shared;
-    controls.hidden = kind === "logits";
+    controls.hidden = legend.hidden = status.hidden = kind === "logits";
 
     const map = values.mapOf(layer);
     opened.setAttribute("aria-busy", String(!map));
@@ -167,12 +168,17 @@ export function mapsPanel(host, explorer) {
     if (sorted === null && !trouble && !values.isMeasuring(layer)) measureEffects(layer);
     drawProgress();
     const order = sorted ? mapOrder(sorted) : Array.from({ length: map.channels }, (_, own) => own);
-    tiles.show(map, layer, order, drawn !== layer);
-    drawn = layer;
     drawLegend(map);
     describe(null);
-    chosen.draw();
     sources.show(kind, number);
+    drawChosen();
+    tiles.show(map, layer, order, drawn !== layer); // last: what is in sight depends on the rest
+    drawn = layer;
+  }
+
+  function drawChosen() {
+    chosen.draw();
+    sight.classList.toggle("beside", !chosen.box.hidden && explorer.state.layer !== "logits");
   }
 
   /** Ways to the other blocks of this level. @param {string} layer @param {string} number */
@@ -200,25 +206,53 @@ export function mapsPanel(host, explorer) {
     clearTimeout(settling);
     settling = setTimeout(() => {
       values.forgetAgreements();
+      if (host.hidden) return; // it is drawn when it opens
       if (explorer.state.layer && explorer.state.sort === "agreement") drawSite();
       else chosen.drawNumbers();
     }, AGREEMENT_PAUSE);
   }
 
-  return function update(has) {
+  /** What was opened, in one sentence. */
+  function answer() {
+    const { layer, channel } = explorer.state;
+    if (!layer) return "";
+    const { height, width } = values.gridOf(layer), { channels } = values.siteOf(layer);
+    if (layer === "logits" || channel === null) return `${layer} is open: ${plural(channels, "map")} of ${height} × ${width}.`;
+    const map = values.mapOf(layer), name = mapName(layer, channel);
+    if (!map) return `${name} of ${channels} is open.`;
+    const { mean, sparsity } = mapNumbers(map);
+    return `${name} of ${channels}: mean ${significant(mean[channel])}, ${percent(sparsity[channel])} at zero or below.`;
+  }
+
+  /** The panel answers who opened something, and keeps its own answer true. @type {Update} */
+  function say(has) {
+    const isOpened = has("layer", "channel") && !has("image");
+    const isMine = said !== "" && explorer.state.answer === said;
+    if (!(isOpened && explorer.state.layer) && !(isMine && has("layer", "channel", "maps", "window", "random"))) return;
+    said = answer();
+    explorer.set({ answer: said }, { settled: false });
+  }
+
+  const draw = whileOpen(explorer, "maps", (has) => {
     const { layer, sort: by } = explorer.state;
-    if (has("image")) values.forgetEffects();
-    if (has("image", "layer", "sort", "random", "window")) trouble = "";
-    if (has("maps", "shown", "window", "image")) values.forgetAgreements();
-    if (has("threshold") && !has("image")) settleThreshold();
     if (has("layer", "maps", "image", "window", "random", "sort", "shared") ||
       (has("shown") && (layer === "logits" || by === "agreement"))) {
       drawSite();
     } else if (layer && has("channel", "shown") && values.mapOf(layer)) {
+      drawChosen();
       if (has("channel")) tiles.mark();
-      chosen.draw();
     }
-    chosen.update(has);
     if (has("hover", "pixel", "maps", "shown", "image", "window")) chosen.drawSpot();
+  });
+
+  return function update(has) {
+    if (has("image")) values.forgetEffects();
+    if (has("image", "layer", "sort", "random", "window")) trouble = "";
+    if (has("maps", "shown", "window", "image")) values.forgetAgreements();
+    if (has("threshold") && !has("image")) settleThreshold();
+    draw(has);
+    chosen.update(has);
+    if (has("channel") && !has("image") && explorer.state.channel !== null) chosen.reveal();
+    say(has);
   };
 }

@@ -9,9 +9,9 @@ import { plural } from "../lib/format.js";
 
 /** @param {Explorer} explorer @param {MapValues} values */
 export function decoderSources(explorer, values) {
-  const title = h("h4"), sides = h("div", { class: "sides" });
-  const box = h("div", { class: "pair" }, title, sides);
-  let drawn = "";
+  const title = h("summary", { "data-testid": "sources" }), sides = h("div", { class: "sides" });
+  const box = h("details", { class: "sources", ontoggle: draw }, title, sides);
+  let drawn = "", level = "";
 
   /** All maps of a site on one canvas, row by row, with gaps. @param {HTMLCanvasElement} canvas @param {Maps} map */
   function paintSheet(canvas, map) {
@@ -37,10 +37,17 @@ export function decoderSources(explorer, values) {
   function show(kind, number) {
     box.hidden = kind !== "decoder";
     if (box.hidden) return;
-    const sources = [["from the skip", `skip${number}`], ["from below", `up${number}`]];
+    level = number;
+    const count = values.siteOf(`skip${level}`).channels + values.siteOf(`up${level}`).channels;
+    title.textContent = `What decoder${level} reads: ${plural(count, "map")}, concatenated`;
+    draw();
+  }
+
+  function draw() {
+    if (!box.open || box.hidden) return;
+    const sources = [["from the skip", `skip${level}`], ["from below", `up${level}`]];
     const counts = sources.map(([, site]) => values.siteOf(site).channels);
-    title.textContent = `What decoder${number} reads: ${plural(counts[0] + counts[1], "map")}, concatenated`;
-    const key = `${number} ${counts}`;
+    const key = `${level} ${counts}`;
     if (drawn !== key) {
       drawn = key;
       sides.replaceChildren(...sources.map(([from, site], i) => h(

@@ -1,12 +1,14 @@
 // All maps of a site as small images, 256 at a time; one is reached with the Tab key, the others with arrows.
 
 import { h } from "../lib/dom.js";
+import { clamp } from "../lib/region.js";
 import { paintMap } from "../lib/color.js";
 import { plural } from "../lib/format.js";
 
 /** @import { Explorer, Maps } from "../types.js" */
 
 const MOST_TILES = 256; // on the page at once
+const PAINTED_TILES = 48; // in one frame, those in sight first
 
 /**
  * @param {Explorer} explorer
@@ -19,6 +21,7 @@ export function mapTiles(explorer, textOf, describe) {
   const back = h("button", { onclick: () => turn(start - MOST_TILES) }, "Before");
   const forth = h("button", { onclick: () => turn(start + MOST_TILES) }, "Next");
   const pages = h("div", { class: "row" }, back, range, forth);
+  const box = h("div", { class: "all" }, grid, pages);
 
   /** @type {ReturnType<typeof makeTile>[]} */
   const tiles = []; // reused from site to site
@@ -28,13 +31,16 @@ export function mapTiles(explorer, textOf, describe) {
   let order = []; // all channels, sorted
   let start = 0; // of the page
   let roving = 0; // channel whose tile the Tab key reaches
+  let painting = 0; // frame in which the next tiles are painted
 
   /** @param {number} first of the page */
   function turn(first, focusable = order[first]) {
     start = first;
     roving = focusable;
-    grid.scrollTop = 0;
     draw(true);
+    grid.scrollTop = 0;
+    showChosen();
+    paintPage();
   }
 
   function makeTile() {
@@ -44,9 +50,9 @@ export function mapTiles(explorer, textOf, describe) {
     return { button, canvas, number, value };
   }
 
-  /** @param {boolean} paint */
-  function draw(paint) {
-    const { channel, shared } = explorer.state;
+  /** @param {boolean} renewed whether the tiles stand for other maps or numbers than before */
+  function draw(renewed) {
+    const { channel } = explorer.state;
     const page = order.slice(start, start + MOST_TILES);
     if (!page.includes(roving)) roving = page[0];
     const focused = grid.matches(":focus-within");
@@ -55,22 +61,46 @@ export function mapTiles(explorer, textOf, describe) {
       grid.replaceChildren(...tiles.slice(0, page.length).map(({ button }) => button));
     }
     page.forEach((own, i) => {
-      const { button, canvas, number, value } = tiles[i];
+      const { button, number, value } = tiles[i];
       const text = textOf(own);
       button.dataset.channel = String(own);
       button.tabIndex = own === roving ? 0 : -1;
       button.setAttribute("aria-pressed", String(own === channel));
       button.setAttribute("aria-label", text ? `map ${own} ${text}` : `map ${own}`);
-      if (!paint || !map) return;
+      if (!renewed) return;
       number.textContent = String(own);
       value.textContent = text;
-      paintMap(canvas, map, own, explorer.palette, shared);
     });
     if (focused) focusTile(page.indexOf(roving));
     pages.hidden = order.length <= MOST_TILES;
     range.textContent = `${start + 1} to ${start + page.length} of ${plural(order.length, "map")}`;
     back.disabled = start === 0;
     forth.disabled = start + MOST_TILES >= order.length;
+  }
+
+  const paintPage = () => paint(Math.max(0, tiles.findIndex(isInSight)), grid.children.length);
+
+  /** Some tiles at once, the others a frame later. @param {number} first @param {number} count */
+  function paint(first, count) {
+    cancelAnimationFrame(painting);
+    const shown = grid.children.length;
+    for (let i = first; map && i < first + Math.min(count, PAINTED_TILES); i++) {
+      paintMap(tiles[i % shown].canvas, map, order[start + (i % shown)], explorer.palette, explorer.state.shared);
+    }
+    if (count <= PAINTED_TILES) return;
+    painting = requestAnimationFrame(() => paint(first + PAINTED_TILES, count - PAINTED_TILES));
+  }
+
+  /** @param {ReturnType<typeof makeTile>} tile */
+  const isInSight = ({ button }) => button.offsetTop + button.offsetHeight > grid.offsetTop + grid.scrollTop;
+
+  /** Scrolls the grid alone: the page stays where it is. */
+  function showChosen() {
+    const tile = tiles.find(({ button }) => grid.contains(button) && button.ariaPressed === "true");
+    if (!tile) return;
+    const { offsetTop, offsetHeight } = tile.button;
+    const first = offsetTop - grid.offsetTop;
+    grid.scrollTop = clamp(grid.scrollTop, first + offsetHeight - grid.clientHeight, first);
   }
 
   /** @param {number} index */
@@ -106,10 +136,13 @@ export function mapTiles(explorer, textOf, describe) {
   for (const kind of ["pointerleave", "focusout"]) grid.addEventListener(kind, () => describe(null));
 
   return {
-    parts: [grid, pages],
-    hide() { grid.hidden = pages.hidden = true; },
+    box,
+    hide() { box.hidden = true; },
     /** Another tile is the chosen one. */
-    mark: () => draw(false),
+    mark() {
+      draw(false);
+      showChosen();
+    },
 
     /**
      * @param {Maps} maps
@@ -121,12 +154,16 @@ export function mapTiles(explorer, textOf, describe) {
       const { channel } = explorer.state;
       map = maps;
       order = sorted;
-      grid.hidden = site === "logits";
+      box.hidden = site === "logits"; // its one map stands there enlarged
+      if (box.hidden) return;
       grid.setAttribute("aria-label", `Maps of ${site}; arrow keys move, Enter opens`);
+      grid.style.setProperty("--ratio", String(map.width / map.height));
       grid.style.setProperty("--tile", map.channels <= 32 ? "4.4rem" : map.channels <= 64 ? "3.6rem" : "2.9rem");
       grid.classList.toggle("pixelated", map.height < 80);
-      if (!fresh) draw(true);
-      else turn(MOST_TILES * Math.floor(Math.max(0, order.indexOf(channel ?? -1)) / MOST_TILES), channel ?? order[0]);
+      if (!fresh) {
+        draw(true);
+        paintPage();
+      } else turn(MOST_TILES * Math.floor(Math.max(0, order.indexOf(channel ?? -1)) / MOST_TILES), channel ?? order[0]);
     },
   };
 }

@@ -6,6 +6,7 @@ import { checkbox, h, setCurrent, svg } from "../lib/dom.js";
 import { mapScale, paintPixels, paintValues } from "../lib/color.js";
 import { networkPlan } from "./plan.js";
 import { plural } from "../lib/format.js";
+import { wiresOf } from "../network_values.js";
 
 /** @import { Explorer, Maps, Site, Update } from "../types.js" */
 /** @import { Plan, Rectangle } from "./plan.js" */
@@ -63,8 +64,8 @@ export function networkPanel(host, explorer) {
     board.replaceChildren(wires, badge, ...Object.values(nodes).map(({ button }) => button));
     nodes.bottleneck.button.after(knife);
     const levels = plural(sites.filter(({ name }) => isSkip(name)).length, "level");
-    purpose.textContent = `${levels}, ${parameters.toLocaleString("en")} weights. Each block shows the mean of its maps: `
-      + "click one to open them, a skip to cut it.";
+    purpose.textContent = `${levels}, ${parameters.toLocaleString("en")} weights. Click a block for its maps, a skip to cut it.`;
+    purpose.title = "Every block shows the mean of its maps of this image: what it responds to, and not why.";
     laid = "";
   }
 
@@ -111,7 +112,8 @@ export function networkPanel(host, explorer) {
     plan = networkPlan(explorer.network.sites, width, tall, explorer.window, em, coarse.matches);
     board.style.setProperty("--width", `${width}px`);
     board.style.height = `${plan.height}px`;
-    for (const one of [board, purpose]) one.classList.toggle("tight", plan.tight);
+    board.classList.toggle("tight", plan.tight);
+    purpose.classList.toggle("above", plan.stacked);
     for (const [name, { button, thumb, site, count, size }] of Object.entries(nodes)) {
       const own = plan.places[name], grid = siteGrid(explorer, site);
       setPlace(button, own);
@@ -124,9 +126,9 @@ export function networkPanel(host, explorer) {
     }
     setPlace(knife, plan.knife);
     const { image, logits } = plan.places;
-    badge.style.top = `${plan.tight ? image.h / 2 : image.y + image.h}px`;
+    badge.style.top = `${plan.stacked ? image.h / 2 : image.y + image.h}px`;
     const left = board.offsetLeft + image.x + image.w; // between the two, where there is room
-    Object.assign(purpose.style, plan.tight ? { left: "", width: "" } : { left: `${left}px`, width: `${logits.x - image.x - image.w}px` });
+    Object.assign(purpose.style, plan.stacked ? { left: "", width: "" } : { left: `${left}px`, width: `${logits.x - image.x - image.w}px` });
     label();
     drawWires();
   }
@@ -170,7 +172,7 @@ export function networkPanel(host, explorer) {
     for (const { name } of explorer.network.sites) {
       if (name === "logits") continue;
       const { button, canvas } = nodes[name];
-      button.setAttribute("aria-busy", String(!explorer.maps));
+      button.setAttribute("aria-busy", String(explorer.maps?.cuts !== wiresOf(explorer)));
       if (!explorer.maps) {
         if (fresh) canvas.width = canvas.height = 1;
         continue;
@@ -206,7 +208,7 @@ export function networkPanel(host, explorer) {
       badge.hidden = !explorer.state.random;
       board.classList.toggle("untrained", explorer.state.random);
     }
-    if (has("maps", "image")) drawThumbnails(has("image"));
+    if (has("maps", "image", "cuts", "fill")) drawThumbnails(has("image"));
     if (has("shown", "image", "window")) {
       paintValues(nodes.logits.canvas, windowProbability(explorer), explorer.window, explorer.palette, 1, false);
     }

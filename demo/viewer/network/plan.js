@@ -11,27 +11,27 @@
 const LEAST_TEXT = 11; // CSS pixels
 
 /**
- * Where there is room, what comes from below stands beside its decoder; in a tight drawing it stands below it.
+ * Where there is room, what comes from below stands beside its decoder; in a stacked drawing it stands below it.
  * @param {Site[]} sites
  * @param {number} width of the drawing
- * @param {number} height that the drawing is to have; a tight one takes what it needs
+ * @param {number} height that the drawing is to have; a stacked one takes what it needs
  * @param {Size} shape of the opened window
  * @param {number} em size of the page's text
  * @param {boolean} finger targets must fit one
  */
 export function networkPlan(sites, width, height, shape, em, finger) {
   const depth = sites.filter(({ name }) => name.startsWith("encoder")).length;
-  const tight = width < 500;
+  const tight = width < 560, stacked = width < 440;
   const pad = tight ? 4 : 6;
   const letter = Math.max(em, LEAST_TEXT / (tight ? 0.67 : 0.69)); // as in network.css
   const text = letter * (tight ? 3.55 : 4.1);
-  const gap = tight ? 12 : 14; // room for an arrow
+  const gap = stacked ? 12 : 14; // room for an arrow
   const least = Math.max(finger ? 44 : 0, (tight ? 2.75 : 3.05) * letter); // of three lines
-  const pitch = height / (depth + 2); // of the rows, in a drawing that is not tight
-  const largest = tight ? 42 : Math.max(34, Math.min(pitch - gap - 2 * pad, width / 10));
-  const smallest = tight ? 34 : 0.9 * largest;
+  const pitch = height / (depth + 2); // of the rows, in a drawing that is not stacked
+  const largest = stacked ? 42 : Math.max(tight ? 28 : 34, Math.min(pitch - gap - 2 * pad, width / 10));
+  const smallest = stacked ? 34 : 0.9 * largest;
   const small = tight ? 22 : 28; // thumbnails of skips and of what comes from below
-  const inset = Math.min(tight ? 3 : 8, (tight ? 12 : 32) / depth);
+  const inset = Math.min(stacked ? 3 : tight ? 2 : 8, (stacked ? 12 : tight ? 8 : 32) / depth);
   const fit = (/** @type {number} */ side) => {
     const scale = side / Math.max(shape.height, shape.width);
     return { w: Math.max(8, Math.round(scale * shape.width)), h: Math.max(8, Math.round(scale * shape.height)) };
@@ -57,8 +57,8 @@ export function networkPlan(sites, width, height, shape, em, finger) {
     put(`skip${level}`, skip, (left.x + left.w + right.x - skip.w + skip.thumb.w) / 2 + pad, middle);
   };
 
-  if (tight) return tightPlan();
-  const up = sized(small), beside = up.w + Math.max(20, width / 25); // what the column of the ups takes
+  if (stacked) return stackedPlan();
+  const up = sized(small), beside = up.w + Math.max(tight ? 16 : 20, width / 25); // what the column of the ups takes
   const row = (/** @type {number} */ i) => Math.max(pitch, at(0).h + gap) * i + at(0).h / 2 + 1;
   const rightOf = (/** @type {number} */ level) => width - column(level);
   put("image", sized(0.9 * largest), column(0), row(0));
@@ -69,13 +69,13 @@ export function networkPlan(sites, width, height, shape, em, finger) {
     put(`up${level + 1}`, up, width - 1 - level * inset - up.w + pad + up.thumb.w / 2, row(level + 1));
     putSkip(level + 1, row(level + 1));
   }
-  const deepest = sized(smallest, 1.2 * text), last = places[`up${depth}`], middle = row(depth + 1);
+  const deepest = sized(smallest, (tight ? 1.15 : 1.2) * text), last = places[`up${depth}`], middle = row(depth + 1);
   const centre = (places[`encoder${depth}`].cx + last.cx - deepest.w) / 2;
   put("bottleneck", deepest, centre + pad + deepest.thumb.w / 2, middle);
   const knife = { x: (centre + deepest.w + last.cx - side) / 2, y: middle - side / 2, w: side, h: side };
-  return { places, knife, depth, tight, width, height: Math.ceil(middle + Math.max(deepest.h, side) / 2 + 2) };
+  return { places, knife, depth, tight, stacked, width, height: Math.ceil(middle + Math.max(deepest.h, side) / 2 + 2) };
 
-  function tightPlan() {
+  function stackedPlan() {
     const rising = sized(small), first = sized(0.8 * largest);
     let y = first.h / 2 + 1;
     put("image", first, column(0), y);
@@ -97,6 +97,7 @@ export function networkPlan(sites, width, height, shape, em, finger) {
     const low = Math.max(above.y + above.h + 14, below) + deep.h / 2;
     put("bottleneck", deep, right - deep.w + pad + deep.thumb.w / 2, low);
     const scissors = { x: (right + end.cx - side) / 2 - 2, y: low - side / 2, w: side, h: side };
-    return { places, knife: scissors, depth, tight, width, height: Math.ceil(low + Math.max(deep.h, side) / 2 + 2) };
+    const height = Math.ceil(low + Math.max(deep.h, side) / 2 + 2);
+    return { places, knife: scissors, depth, tight, stacked, width, height };
   }
 }

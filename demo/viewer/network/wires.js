@@ -20,7 +20,7 @@ const below = ({ y, h: tall }) => y + tall + 1;
  * @param {string | null} pointed block under the mouse or with the focus; so do its
  * @returns {SVGElement[]}
  */
-export function networkWires({ places, depth, tight }, sites, cuts, layer, pointed) {
+export function networkWires({ places, depth, stacked }, sites, cuts, layer, pointed) {
   const lit = new Set([layer, pointed]);
   /** @type {SVGElement[]} */
   const parts = [];
@@ -53,7 +53,7 @@ export function networkWires({ places, depth, tight }, sites, cuts, layer, point
     const bend = (y1 + y2) / 2;
     const end = y2 + (goesDown ? -4 : 4);
     // Between rows so near to each other a curve would be all arrowhead.
-    const curve = tight ? `M${one.cx} ${y1}C${one.cx} ${bend} ${other.cx} ${bend} ${other.cx} ${end}` : `M${other.cx} ${y1}V${end}`;
+    const curve = stacked ? `M${one.cx} ${y1}C${one.cx} ${bend} ${other.cx} ${bend} ${other.cx} ${end}` : `M${other.cx} ${y1}V${end}`;
     wire(kind, curve, from, to, other.cx, y2, goesDown ? 90 : -90);
   }
 
@@ -108,11 +108,11 @@ export function networkWires({ places, depth, tight }, sites, cuts, layer, point
   vertical("down", "image", "encoder1");
   for (let level = 1; level < depth; level++) {
     vertical("down", `encoder${level}`, `encoder${level + 1}`);
-    if (tight) vertical("up", `decoder${level + 1}`, `up${level}`);
+    if (stacked) vertical("up", `decoder${level + 1}`, `up${level}`);
     else upBeside(level);
   }
   for (let level = 1; level <= depth; level++) {
-    if (tight) vertical("up", `up${level}`, `decoder${level}`);
+    if (stacked) vertical("up", `up${level}`, `decoder${level}`);
     else intoDecoder(level);
   }
   vertical("up", "decoder1", "logits");

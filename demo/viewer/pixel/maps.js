@@ -33,14 +33,14 @@ function makeLayer(name, onclick) {
   return { button, thumbnail, title, strength, canvas, smooth: name !== GRADIENT, label: "" };
 }
 
-/** @param {Explorer} explorer @param {HTMLElement} copies what the noisy copies made of the gradient */
-export function pixelMaps(explorer, copies) {
+/** @param {Explorer} explorer */
+export function pixelMaps(explorer) {
   const gradientHost = h("div", { class: "why-gradient" });
   const strip = h("div", { class: "why-strip" });
   const signs = h("p", { class: "note why-legend" }), sizes = h("p", { class: "note why-legend" });
   const sanity = h("p", { class: "note", "data-testid": "why-sanity" });
-  const box = h("div", { role: "group", "aria-label": "Maps; choose one to lay it over the image" },
-    h("div", { class: "why-first" }, gradientHost, signs), copies, sizes, strip);
+  const box = h("div", { class: "why-maps", role: "group", "aria-label": "Maps; choose one to lay it over the image" },
+    h("div", { class: "why-first" }, gradientHost, signs), h("div", { class: "why-levels" }, sizes, strip));
   const overlay = overlayOf(explorer, "why");
   /** @type {Map<string, Layer>} */
   const layers = new Map();
@@ -51,10 +51,8 @@ export function pixelMaps(explorer, copies) {
   function drawLegends() {
     if (palette === explorer.palette) return;
     palette = explorer.palette;
-    signs.replaceChildren(h("span", {}, "Blue: a brighter pixel lowers the logit"), paletteRamp(palette.diverging),
-      h("span", {}, "orange: it raises it. The strongest hundredth has the full colour."));
-    sizes.replaceChildren(h("span", {}, "Grad-CAM at every level: 0"), paletteRamp(palette.sequential),
-      h("span", {}, "each map's largest value"));
+    signs.replaceChildren("Brighter: logit down", paletteRamp(palette.diverging), "up");
+    sizes.replaceChildren("Grad-CAM by level: 0", paletteRamp(palette.sequential), "each map's largest");
   }
 
   /** @param {string} name @param {HTMLElement} parent */
@@ -107,8 +105,8 @@ export function pixelMaps(explorer, copies) {
       strength.textContent = Number.isNaN(r) ? "" : `r ${fixed(r, 2)}`;
     }
     const other = explorer.state.random ? "the trained network's map" : "the map that random weights give";
-    sanity.textContent = "A map that does not change when the weights are random explains nothing."
-      + (both ? ` r: its correlation with ${other} of the same pixel.` : "");
+    sanity.textContent = (both ? `r: the correlation with ${other} of the same pixel. ` : "")
+      + "A map that does not change when the weights are random explains nothing.";
   }
 
   /** @param {string} name */

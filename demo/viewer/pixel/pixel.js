@@ -2,6 +2,7 @@
 
 import { COPIES, copiesOf, pixelRequests, shownWeights } from "./requests.js";
 import { clamp, isWhole } from "../lib/region.js";
+import { conditionWords, panelAnswer } from "../lib/answer.js";
 import { fixed, wholeNumber } from "../lib/format.js";
 import { checkbox, h } from "../lib/dom.js";
 import { pixelMaps } from "./maps.js";
@@ -29,7 +30,7 @@ function theoreticalField({ network: { field }, window }, [top, left, height, wi
     top: first, left: start,
     height: Math.min(window.top + window.height, top - reach + field + height - 1) - first,
     width: Math.min(window.left + window.width, left - reach + field + width - 1) - start,
-    label: "in theory", dashed: true,
+    label: "receptive field", dashed: true,
   };
 }
 
@@ -75,8 +76,8 @@ function pixelInputs(explorer) {
     });
   }
 
-  const row = h("div", { class: "row why-place" }, ...inputs.map((input, i) => h("label", {}, names[i], input)));
-  return { row, follow, focus: () => inputs[0].focus() };
+  const labels = inputs.map((input, i) => h("label", {}, names[i], input));
+  return { labels, follow, focus: () => inputs[0].focus() };
 }
 
 /** @param {HTMLElement} host @param {Explorer} explorer @returns {Update} */
@@ -87,30 +88,33 @@ export function pixelPanel(host, explorer) {
   const sentence = h("p", { class: "why-sentence", "data-testid": "why-sentence" });
   const field = h("p", { class: "note", "data-testid": "why-field" });
   const problem = h("p", { class: "why-problem", role: "alert", "data-testid": "why-problem" });
-  const again = h("button", { onclick: retry }, "ask again");
-  const move = h("button", { "data-testid": "why-window", onclick: moveWindow }, "open the part around it");
+  const again = h("button", { onclick: retry }, "Ask again");
+  const move = h("button", { "data-testid": "why-window", onclick: moveWindow }, "Open the part around it");
   const pending = h("span", { "data-testid": "why-state" });
   const progress = h("progress", { max: COPIES, "aria-label": "Noisy copies", "data-testid": "why-progress" });
   const stop = h("button", { "data-testid": "why-stop", onclick: stopCopies }, "Stop");
-  const copies = h("div", { class: "row note" }, pending, progress, stop);
+  const copies = h("div", { class: "row note why-copies" }, pending, progress, stop);
   let everyFrame = false; // also those of half of the influence and of what could have any
   const more = checkbox("why-frames", (checked) => { everyFrame = checked; draw(); });
   const random = checkbox("why-random", (checked) => explorer.set({ random: checked }));
   const inputs = pixelInputs(explorer);
-  const maps = pixelMaps(explorer, copies);
-  const content = h("div", { class: "why-content", hidden: true }, sentence, field,
-    h("label", {}, more, h("span", {}, "Frame the 50 % and the receptive field too")), maps.box,
-    h("label", {}, random, h("span", {}, "with random weights")), maps.sanity);
-  const findingsBox = h("div", { "data-testid": "pixel-why" }, value, problem, again, move, content,
-    h("button", { "data-testid": "why-forget", onclick: forget }, "forget the pixel"));
+  const leave = h("button", { class: "why-forget", "data-testid": "why-forget", onclick: forget }, "Forget");
+  const maps = pixelMaps(explorer);
+  const explanation = h("details", { class: "note" }, h("summary", {}, "How to read this"), field,
+    h("p", {}, "The gradient shows which pixels would move this logit if they were a little brighter; the strongest "
+      + "hundredth has the full colour. SmoothGrad is its mean over noisy copies of the image; finer detail than it is "
+      + "smoothed to is not the same in every copy, and with other noise it would be this map again with a correlation of "
+      + "about its reliability. Grad-CAM shows where the maps of a level speak for salt here. None of them shows what the "
+      + "network would say of another image."));
+  const content = h("div", { class: "why-content", hidden: true }, sentence, maps.box, copies,
+    h("div", { class: "row" },
+      h("label", {}, random, h("span", {}, "Random weights")),
+      h("label", {}, more, h("span", {}, "Frame the 50 % and the receptive field too"))),
+    maps.sanity, explanation);
+  const findingsBox = h("div", { "data-testid": "pixel-why" }, value, problem, again, move, content);
+  const answer = panelAnswer(explorer);
 
-  host.append(
-    h("h3", {}, "Ask a pixel why"),
-    h("p", { class: "note" }, "The gradient shows which pixels would move this logit if they were a little brighter; "
-      + "Grad-CAM shows where the maps of a level speak for salt here. Neither shows what the network would say of "
-      + "another image."),
-    invite, inputs.row, findingsBox,
-  );
+  host.append(invite, h("div", { class: "row why-place" }, ...inputs.labels, leave), findingsBox);
 
   const requests = pixelRequests(explorer, (weights, fresh) => {
     draw();
@@ -128,7 +132,7 @@ export function pixelPanel(host, explorer) {
 
   function forget() {
     explorer.set({ pixel: null, box: null });
-    inputs.focus(); // this button goes away
+    inputs.focus(); // the button goes away
   }
 
   function moveWindow() {
@@ -161,18 +165,25 @@ export function pixelPanel(host, explorer) {
       return;
     }
     value.textContent = isPending ? `${where}: is computed…` : "";
+    answer.give(question(place), "");
     sentence.textContent = "…"; // the maps may stand there a moment longer, but no number of another pixel
     copies.hidden = true;
     if (findings?.error) wipe();
   }
 
+  /** @param {PixelPlace} place */
+  const question = (place) => `${place.key} ${shownWeights(explorer)}`;
+
   /** @param {PixelPlace} place @param {PixelFindings} findings @param {string} where */
   function drawFindings(place, findings, where) {
-    value.textContent = `${where}: probability ${findings.probability.toFixed(2)}, logit ${fixed(findings.logit, 2)}`
-      + `${explorer.state.random ? ", with random weights" : ""}.`;
+    const probability = `probability ${findings.probability.toFixed(2)}`, conditions = conditionWords(explorer.state);
+    value.textContent = `${where}: ${probability}, logit ${fixed(findings.logit, 2)}${conditions}.`;
     const [wide, narrow] = ["90", "50"].map((share) => findings.boxes[share]);
     sentence.textContent = `90 % of the influence comes from ${wide[2]} x ${wide[3]} pixels (rows x columns), `
       + `50 % from ${narrow[2]} x ${narrow[3]}.`;
+    const uncut = explorer.state.cuts.length ? ", nothing cut" : "";
+    answer.give(question(place), `${where}${uncut}${conditions}: ${probability}; `
+      + `90 % of the influence comes from ${wide[2]} x ${wide[3]} pixels.`);
     content.hidden = false;
     drawCopies(place, findings);
     drawField(place.box, wide, narrow);
@@ -189,10 +200,10 @@ export function pixelPanel(host, explorer) {
     if (findings.smooth) {
       const { sigma, reliability } = findings.smooth;
       const smoothed = sigma ? `smoothed over ${sigma} pixels (σ)` : "not smoothed";
-      pending.textContent = `SmoothGrad: the mean of ${COPIES} noisy copies, ${smoothed}: finer detail is not the same `
-        + `in every copy. Other noise would give this map again with a correlation of about ${reliability.toFixed(2)}.`;
+      pending.textContent = `SmoothGrad: the mean of ${COPIES} noisy copies, ${smoothed}; reliability `
+        + `${reliability.toFixed(2)}.`;
     } else if (isUnderWay) pending.textContent = `SmoothGrad: ${count} of ${COPIES} noisy copies…`;
-    else pending.textContent = "The map is the input gradient of the image as it is, without noisy copies.";
+    else pending.textContent = "The input gradient of the image as it is, without noisy copies.";
   }
 
   /**
@@ -209,8 +220,9 @@ export function pixelPanel(host, explorer) {
     const uncut = explorer.state.cuts.length ? " This is the answer of the whole network: nothing is cut for it." : "";
     const framed = everyFrame ? "the frames hold 90 % and 50 % of it" : "the frame holds 90 % of it";
     field.textContent = `Influence is the size of the input gradient in the opened part; ${framed}. `
-      + `In theory a logit depends on up to ${network.field} x ${network.field} pixels around it${covers}`
-      + `${everyFrame ? ": the dashed frame" : ""}. The logit is taken before the card's temperature.${uncut}`;
+      + `The receptive field, what a logit can depend on at all, is up to ${network.field} × ${network.field} pixels `
+      + `around it${covers}${everyFrame ? ": the dashed frame" : ""}. The logit is taken before the card's temperature.`
+      + uncut;
     const frame = (/** @type {Box} */ [top, left, height, width], /** @type {string} */ label) =>
       ({ top, left, height, width, label, dashed: false });
     frames = everyFrame ? [theory, frame(wide, "90 %"), frame(narrow, "50 %")] : [frame(wide, "90 % of the influence")];
@@ -231,14 +243,16 @@ export function pixelPanel(host, explorer) {
   return function update(has) {
     maps.overlay.follow();
     if (has("overlay")) maps.mark();
+    if (has("answer")) answer.follow();
     if (drawn && explorer.state.frames !== frames) setFrames(); // a new view from the server takes them away
-    if (!has("image", "pixel", "box", "random", "window", "cuts")) return;
+    if (!has("image", "pixel", "box", "random", "window", "cuts", "tta")) return;
     inputs.follow();
     random.checked = explorer.state.random;
     const place = requests.follow();
     invite.hidden = Boolean(place);
-    findingsBox.hidden = !place;
+    findingsBox.hidden = leave.hidden = !place;
     if (!place) {
+      answer.give("", "");
       if (drawn) wipe();
       maps.overlay.drop();
       return;
