@@ -16,6 +16,8 @@ from demo.markdown import escaped, literal, markdown
 from demo.weights import WeightsError
 from demo.words import IMAGE_HELP, SENTENCE, TITLE, WEIGHTS_HELP
 from unet.amplitude import CLIP
+from unet.files.images import SUFFIXES
+from unet.seismic.volume import SEGY_SUFFIXES
 
 # The viewer is a module; gr.HTML runs a function body.  A blob's address is how the one imports the other.
 LOAD_VIEWER = """
@@ -131,7 +133,7 @@ def build() -> gr.Blocks:
     with (page := gr.Blocks(title=TITLE, fill_width=True, analytics_enabled=False, delete_cache=(3600, 86_400))):
         with gr.Sidebar(width=280):
             sample = gr.Dropdown(list(SAMPLES), label="Image", info=IMAGE_HELP, value=FIRST_SAMPLE)
-            image_button, image = upload("Your image")
+            image_button, image = upload("Your image", [*SUFFIXES, *SEGY_SUFFIXES])
             gr.Markdown(f"Up to {LARGEST_UPLOAD} MB. {missing.SESSION_NOTE}", elem_classes="caption")
             mask_button, mask = upload("Its ground-truth mask")
             gr.Markdown("Every value but 0 is salt.", elem_classes="caption")

@@ -230,7 +230,7 @@ def open_upload(
 
 def doubt(image: SeismicImage) -> str:
     """Why an upload may be no image but a mask, in a sentence that starts with its name; empty where it is none."""
-    if not image.is_like_mask:
+    if image.sections is not None or not image.is_like_mask:  # of a survey one section may be empty
         return ""
     return f"{image.name}: expected an image, got no more than two values, as a mask has; drop a mask in its own place"
 

@@ -162,8 +162,8 @@ def open_section(name: str, content: bytes, limits: LimitsChoice, wanted: Sectio
     if sections.choice.direction == "time slice":
         notes = (*notes, SLICE_NOTE)
     if missing.any():
-        share = f"{100 * missing.mean():.2g} % of the section has no data: filled for the network, and never salt"
-        notes = (*notes, share)
+        count = f"{missing.sum():,} of {missing.size:,} samples of the section have no data"
+        notes = (*notes, f"{count}: they are white, filled for the network, and never salt")
     return OpenSection(
         grey=resize(grey, *size),
         missing=resize(missing.astype(np.float32), *size) >= 0.5,
