@@ -40,7 +40,7 @@ def make(folder: Path, inlines: int, crosslines: int, samples: int) -> None:
     lower, with noise of its own.
     """
     image, salt = section(SEED, samples + 40, inlines + crosslines)
-    beds = (image.astype(np.float32) - 120).T
+    beds = (image - image.mean(dtype=np.float32)).T
     names = {"trace": 0, "coordinates": 70, "samples": 114, "interval": 116, "easting": 180, "northing": 184,
              "inline": 188, "crossline": 192, "values": 240}  # fmt: skip
     kinds = [">i4", ">i2", ">i2", ">i2", ">i4", ">i4", ">i4", ">i4", (">f4", samples)]

@@ -464,7 +464,7 @@ def test_what_cannot_be_done_is_refused_before_anything_is_written(here, words, 
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ("", "Expected one of {predict, evaluate, average, export, bench, demo}"),
+        ("", "Expected one of {predict, evaluate, average, export, bench, demo, segy}"),
         ("predict images", "--out DIR"),
         ("predict images --out out --no-tta", "--no-tta"),
         ("predict images --out out --threshold half", "--threshold"),

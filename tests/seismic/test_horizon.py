@@ -13,6 +13,7 @@ from tests.seismic.test_grid import check, read_cps3, read_irap_classic, survey
 from tests.servers import ROOT
 from unet import Segmenter
 from unet.cli import main as cli
+from unet.render import SALT
 from unet.seismic.horizon import MEASURED, NONE, find_horizon, threshold
 from unet.seismic.store import Store
 from unet.seismic.volume import ArrayVolume
@@ -21,7 +22,7 @@ SIZE = (7, 8, 30)
 INLINES, CROSSLINES = 100 + np.arange(7), 200 + 2 * np.arange(8)
 AXES = (("inline", INLINES), ("crossline", CROSSLINES))
 PERCENTILES = (10.0, 50.0, 90.0)
-NO_TOP, PAPER = (205, 205, 205), (255, 255, 255)
+NO_TOP, PAPER, BAND = (205, 205, 205), (255, 255, 255), (250, 219, 150)
 
 
 def probability():
@@ -181,12 +182,24 @@ def test_the_map_is_light_where_the_top_is_deep(tmp_path):
     assert (tuple(none), tuple(unknown)) == (NO_TOP, PAPER)
 
 
+def test_a_line_is_drawn_as_a_profile(tmp_path):
+    cube = np.zeros((1, 3, 101), np.float32)
+    cube[0, 0, 20:], cube[0, 0, 60:], cube[0, 0, 100:], cube[0, 2] = 0.3, 0.7, 0.99, np.nan  # P10, P50, P90
+    path = store(tmp_path / "salt.zarr", cube)
+    assert run(path, "--out", tmp_path / "t.csv", "--map", tmp_path / "t.png", "--smallest", 1) == 0
+    image = np.asarray(Image.open(tmp_path / "t.png"))
+    profile = image[-400 - 27 :, 10:730]  # below it a line of text
+    colours = [tuple(profile[row, 120]) for row in (10, 20 + 90, 20 + 180, 20 + 270, 390)]
+    assert colours == [NO_TOP, BAND, SALT, BAND, NO_TOP]
+    assert (tuple(profile[200, 360]), tuple(profile[200, 600])) == (NO_TOP, PAPER)
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
         (["--irap", "t.irap"], "expected traces with coordinates for a grid"),
-        (["--percentiles", "10", "10"], "expected --percentiles between 0 and 100, each once, got 10 10"),
-        (["--percentiles", "0"], "expected --percentiles between 0 and 100"),
+        (["--percentiles", "10", "10"], "expected --percentiles from 0.1 to 99.9, each once, got 10 10"),
+        (["--percentiles", "0"], "expected --percentiles from 0.1 to 99.9"),
         (["--smallest", "0"], "expected --smallest to be a whole number of at least 1"),
         (["--threshold", "1"], "expected --threshold to be between 0 and 1"),
         (["--temperature", "0"], "expected --temperature above 0"),

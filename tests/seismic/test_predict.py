@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from tests.servers import ROOT
 from unet import Segmenter
 from unet.amplitude import Limits
 from unet.cli import main as cli
+from unet.cli.segy import options
 from unet.seismic import blocks
 from unet.seismic.scales import find_scale
 from unet.seismic.section import SectionSettings, predict_section
@@ -38,9 +40,9 @@ def here(tmp_path, monkeypatch, small_weights):
     return tmp_path
 
 
-def words(source, out, *options):
+def words(source, out, *given):
     command = ["segy", "predict", str(source), "--out", str(out), "--weights", "small.safetensors", *LIMITS_OPTION]
-    return [*command, "--workers", "1", *options] if "--scheduler" not in options else [*command, *options]
+    return [*command, *given] if "--scheduler" in given else [*command, "--workers", "1", *given]
 
 
 def predict(*given):
@@ -191,8 +193,8 @@ def test_a_worker_of_a_cluster_that_dies_is_replaced(here):
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50) as cluster:
         killer = threading.Thread(target=kill_one, args=(here, cluster))
         killer.start()
-        options = ["--zarr", "out.zarr", "--scheduler", cluster.scheduler_address, *SLOW]
-        assert predict("cube.sgy", "out.sgy", *options) == 0
+        address = cluster.scheduler_address
+        assert predict("cube.sgy", "out.sgy", "--zarr", "out.zarr", "--scheduler", address, *SLOW) == 0
         killer.join()
     assert (here / "out.sgy").read_bytes() == (here / "whole.sgy").read_bytes()
     assert same_store(here / "out.zarr", here / "whole.zarr")
@@ -237,7 +239,7 @@ def test_a_damaged_trace_is_named_and_left_out_only_when_asked(here, capsys):
 
 
 @pytest.mark.parametrize(
-    ("options", "sentence"),
+    ("given", "sentence"),
     [
         (["--scale-time", "2"], "expected --scale-time and --scale-trace together, got one of them"),
         (["--scale-time", "2", "--scale-trace", "0"], "expected scales from 0.02 to 50, got 0"),
@@ -248,10 +250,22 @@ def test_a_damaged_trace_is_named_and_left_out_only_when_asked(here, capsys):
         (["--zarr", "no/out.zarr"], "expected a name in a folder that exists, got no; make it first"),
     ],
 )
-def test_what_cannot_be_asked_for(here, capsys, options, sentence):
-    assert predict("cube.sgy", "out.sgy", *options) == 2
+def test_what_cannot_be_asked_for(here, capsys, given, sentence):
+    assert predict("cube.sgy", "out.sgy", *given) == 2
     assert sentence in capsys.readouterr().err
     assert sorted(path.name for path in here.iterdir()) == ["cube.sgy", "small.json", "small.safetensors"]
+
+
+def test_a_package_that_is_missing_is_named(here, capsys, monkeypatch):
+    monkeypatch.setattr(options, "find_spec", lambda name: None if name == "distributed" else find_spec(name))
+    assert predict("cube.sgy", "out.sgy") == 2
+    sentence = "segy predict: expected the package distributed, got none; pip install 'salt-unet[seismic]'\n"
+    assert capsys.readouterr().err == sentence
+
+
+def test_the_command_line_starts_without_the_extra(here):
+    code = "import sys; sys.modules.update(zarr=None, scipy=None, distributed=None, dask=None); import unet.cli.main"
+    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
 
 
 def test_what_cannot_be_read_or_written(here, capsys):

@@ -12,11 +12,11 @@ from unet.seismic.blocks import Direction, Job, check_worker, predict_block, ver
 from unet.seismic.damage import DamagedTrace
 from unet.seismic.engine import ClusterError, Engine
 from unet.seismic.section import SectionSettings
-from unet.seismic.store import Store, block_sizes
+from unet.seismic.store import Along, Store, block_sizes
 from unet.seismic.volume import SegyVolume, Volume
 
 # Of a worker in bytes, measured: PyTorch, the network and what a section takes, and then copies of the block.
-WORKER, COPIES = 450_000_000, 4
+WORKER, COPIES = 540_000_000, 5
 
 
 class DamageError(ValueError):
@@ -70,6 +70,11 @@ class Request:
             "weights": {"name": self.weights.name, "sha256": self.segmenter.card.sha256},
             "runtime": self.segmenter.runtime,
         }
+
+    @property
+    def predicted(self) -> tuple[Along, ...]:
+        """The kinds of sections that go through the network."""
+        return ("inline", "crossline") if self.direction == "both" else (self.direction,)
 
     @property
     def memory(self) -> int:
@@ -129,11 +134,13 @@ def predict(request: Request, store: Store, engine: Engine, advance: Callable[[i
         tolerant=request.tolerant,
     )
     _check(engine, job)
-    for along in ("crossline", "inline"):  # in this order: the blocks of inlines take what the crosslines gave
-        if along == "inline" or request.direction != "inline":
-            for block, damaged in engine.run(partial(predict_block, job), store.unfinished(along)):
-                if damaged and not request.tolerant:
-                    raise DamageError(_sentence(volume, damaged))
+    # Crosslines first: the blocks of inlines hold what they gave, or the mean with it.
+    passes: tuple[Along, ...] = ("inline",) if request.direction == "inline" else ("crossline", "inline")
+    for along in passes:
+        for block, damaged in engine.run(partial(predict_block, job), store.unfinished(along)):
+            if damaged and not request.tolerant:
+                raise DamageError(_sentence(volume, damaged))
+            if along in request.predicted:
                 advance(block.sections)
     damaged = store.damaged()
     store.drop_crosslines()
@@ -141,11 +148,8 @@ def predict(request: Request, store: Store, engine: Engine, advance: Callable[[i
 
 
 def sections_to_do(request: Request, store: Store) -> int:
-    """How many sections are left to predict, or to take from the crosslines."""
-    blocks = store.unfinished("inline")
-    if blocks and request.direction != "inline":
-        blocks += store.unfinished("crossline")
-    return sum(block.sections for block in blocks)
+    """How many sections are left to predict."""
+    return sum(block.sections for along in request.predicted for block in store.unfinished(along))
 
 
 def _sentence(volume: Volume, damaged: list[DamagedTrace]) -> str:

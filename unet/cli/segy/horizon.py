@@ -39,7 +39,7 @@ class Options:
     cps3: OptionalFile = None
     """Write grids in CPS-3 too, named in the same way; the survey must lie along x and y."""
     map: OptionalFile = None
-    """Draw a map of the top and of its interval, a PNG."""
+    """Draw the top and its interval, a PNG: maps of a cube, a profile of a line."""
     percentiles: Percentiles = (10.0, 50.0, 90.0)
     """Where the probability that the top lies there or above is P per cent, from shallow to deep."""
     smallest: Count = 100
@@ -62,7 +62,7 @@ def run(options: Options) -> int:
     """
     _check(options)
     check_packages()
-    from unet.seismic import grid, horizon, horizon_files, store
+    from unet.seismic import grid, horizon, horizon_map, horizon_table, store
 
     if not options.store.is_dir():
         raise UsageError(f"{options.store}: expected predictions in Zarr, got no folder; run segy predict --zarr first")
@@ -76,13 +76,13 @@ def run(options: Options) -> int:
         raise UsageError(error) from None
     temperature = _temperature(source) if options.temperature is None else options.temperature
     found = _find(options, source, temperature)
-    horizon_files.write_tops(options.out, source, found)
-    horizon_files.write_bodies(_bodies(options.out), source, found, options.smallest)
+    horizon_table.write_tops(options.out, source, found)
+    horizon_table.write_bodies(_bodies(options.out), source, found, options.smallest)
     if regular is not None:
         _write_grids(options, source, found, regular)
     if options.map:
         with replacing(options.map) as file:
-            horizon_files.draw_map(source, found).save(file, "PNG")
+            horizon_map.draw_map(source, found).save(file, "PNG")
     say(_describe(options, found))
     say(horizon.MEANING)
     return 0
@@ -91,9 +91,9 @@ def run(options: Options) -> int:
 def _check(options: Options) -> None:
     """Raises ``UsageError`` for values out of range or files that may not be written."""
     percentiles = options.percentiles
-    if not percentiles or len(set(percentiles)) < len(percentiles) or not all(0 < p < 100 for p in percentiles):
+    if not percentiles or len(set(percentiles)) < len(percentiles) or not all(0.1 <= p <= 99.9 for p in percentiles):
         given = " ".join(f"{p:g}" for p in percentiles)
-        raise UsageError(f"expected --percentiles between 0 and 100, each once, got {given or 'none'}")
+        raise UsageError(f"expected --percentiles from 0.1 to 99.9, each once, got {given or 'none'}")
     if options.smallest < 1:
         raise UsageError(f"expected --smallest to be a whole number of at least 1, got {options.smallest}")
     if not 0 < options.threshold < 1:
@@ -164,14 +164,14 @@ def _temperature(source: "Store") -> float:
 
 
 def _write_grids(options: Options, source: "Store", found: "Horizon", regular: "RegularGrid") -> None:
-    from unet.seismic import grid, horizon_files
+    from unet.seismic import grid, horizon_table
 
     formats: list[tuple[Path | None, Callable[[np.ndarray, str], str]]] = [
         (options.irap, lambda values, name: grid.irap_classic(regular, values)),
         (options.cps3, lambda values, name: grid.cps3(regular, values, name)),
     ]
     for percentile, samples in zip(found.percentiles, found.tops, strict=True):
-        values, name = horizon_files.depths(source, samples), f"top of salt P{percentile:g}"
+        values, name = horizon_table.depths(source, samples), f"top of salt P{percentile:g}"
         for file, text in formats:
             if file is not None:
                 write_atomically(_of(file, percentile), text(values, name).encode())
@@ -183,9 +183,9 @@ def _describe(options: Options, found: "Horizon") -> str:
 
     tops = [(p, np.count_nonzero(values != NONE)) for p, values in zip(found.percentiles, found.tops, strict=True)]
     shares = ", ".join(f"P{percentile:g} in {count:,}" for percentile, count in tops)
-    bodies = found.bodies
-    largest = f", the largest of {bodies.voxels[0]:,} samples" if len(bodies.voxels) else ""
+    bodies, count = found.bodies, len(found.bodies.voxels)
+    largest = f", the largest of {bodies.voxels[0]:,} samples" if count else ""
     return (
-        f"{options.out}: of {np.count_nonzero(found.known):,} traces with data, {shares}; {len(bodies.voxels):,} "
-        f"bodies above {bodies.threshold:g}{largest}, in {_bodies(options.out)}"
+        f"{options.out}: of {np.count_nonzero(found.known):,} traces with data, {shares}; {count:,} "
+        f"{'body' if count == 1 else 'bodies'} above {bodies.threshold:g}{largest}, in {_bodies(options.out)}"
     )

@@ -5,10 +5,11 @@ from typing import Annotated
 
 from tyro.conf import subcommand
 
-from unet.cli.segy import horizon, info, predict
+from unet.cli.segy import horizon, info, predict, sweep
 
 Command = (
     Annotated[info.Options, subcommand("info")]
+    | Annotated[sweep.Options, subcommand("sweep")]
     | Annotated[predict.Options, subcommand("predict")]
     | Annotated[horizon.Options, subcommand("horizon")]
 )
@@ -31,6 +32,8 @@ def run(options: Options) -> int:
     match options.command:
         case info.Options():
             return info.run(options.command)
+        case sweep.Options():
+            return sweep.run(options.command)
         case predict.Options():
             return predict.run(options.command)
         case horizon.Options():

@@ -124,14 +124,15 @@ def _run(options: Options) -> int:
     settings = _settings(options, segmenter, volume)
     weights = options.weights or shipped_weights()
     request = predict.Request(volume, weights, segmenter, settings, options.direction, options.tolerant)
-    if _is_done(options, request):
+    place = options.zarr or _temporary_store(options.out)
+    done = _is_done(options, request)
+    if place.exists() and (options.overwrite or (done and options.zarr is None)):
+        store.remove(place)
+    if done:
         say(f"{options.out}: was there already, made in the same way")
         return _status(output.read_provenance(options.out) or {})
-    place = options.zarr or _temporary_store(options.out)
-    if options.overwrite and place.exists():
-        store.remove(place)
     with contextlib.ExitStack() as stack:
-        engine = _engine(stack, options)
+        engine = _engine(stack, options, volume)
         target = predict.open_store(request, place, options.resume)
         say(_plan(request, target, engine))
         _predict(request, target, engine)
@@ -233,14 +234,17 @@ def _temporary_store(out: Path) -> Path:
     return out.with_name(out.name + ".part.zarr")
 
 
-def _engine(stack: contextlib.ExitStack, options: Options) -> "Engine":
+def _engine(stack: contextlib.ExitStack, options: Options, volume: Volume) -> "Engine":
+    """What the options ask for; no more processes than there are blocks."""
     from unet.seismic import engine
+    from unet.seismic.store import block_sizes
 
     if options.scheduler is not None:
         return stack.enter_context(engine.cluster(options.scheduler))
     count = options.workers or (
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     )
+    count = min(count, -(-len(volume.inlines) // block_sizes(volume.shape)[0]))
     return stack.enter_context(engine.this_process() if count == 1 else engine.processes(count))
 
 
@@ -249,13 +253,14 @@ def _plan(request: "Request", store: "Store", engine: "Engine") -> str:
     from unet.seismic import predict
 
     inlines, crosslines, samples = request.volume.shape
-    blocks = store.blocks("inline")
-    left = predict.sections_to_do(request, store)
-    return (
-        f"{inlines:,} inlines x {crosslines:,} crosslines x {samples:,} samples in {len(blocks):,} blocks of "
-        f"{blocks[0].sections:,}, {left:,} sections to do; workers: {engine.threads():,}, of about "
-        f"{request.memory / 1e6:,.0f} MB"
-    )
+    size = f"{crosslines:,} traces x {samples:,} samples"
+    if not request.volume.is_line:
+        blocks = store.blocks("inline")
+        size = (
+            f"{inlines:,} inlines x {crosslines:,} crosslines x {samples:,} samples, in blocks of "
+            f"{blocks[0].sections:,}, {predict.sections_to_do(request, store):,} sections to do"
+        )
+    return f"{size}; workers: {engine.threads():,}, of about {request.memory / 1e6:,.0f} MB"
 
 
 def _predict(request: "Request", store: "Store", engine: "Engine") -> None:
