@@ -19,6 +19,7 @@ from unet.amplitude import Limits
 from unet.files.images import ImageError, decode
 from unet.files.printable import reason
 from unet.image import SMALLEST, Grey, Mask
+from unet.seismic import scales
 from unet.seismic.fill import Missing, Section, no_data
 from unet.seismic.limits import live_samples
 from unet.seismic.section import Polarity, Scale, SectionSettings, images, resize, scaled_size
@@ -26,8 +27,6 @@ from unet.seismic.volume import SEGY_SUFFIXES, ArrayVolume, Volume, open_volume
 
 Direction = Literal["inline", "crossline", "time slice"]
 
-TIME_SCALES = (0.5, 0.71, 1.0, 1.41, 2.0)
-TRACE_SCALES = (0.125, 0.18, 0.25, 0.35, 0.5, 0.71, 1.0)
 COMMAND = "python -m unet segy predict"
 SCALE_NOTE = (
     "The scale decides what the network finds. No rule for it can be trusted: "
@@ -81,12 +80,12 @@ class SurveySections:
         """Those to choose from; none for a time slice."""
         if self.choice.direction == "time slice":
             return ()
-        return tuple(scale for scale in TIME_SCALES if _fits(self.shape, (scale, self.choice.scale[1])))
+        return tuple(scale for scale in scales.TIME if _fits(self.shape, (scale, self.choice.scale[1])))
 
     @property
     def trace_scales(self) -> tuple[float, ...]:
         """Those to choose from."""
-        return tuple(scale for scale in TRACE_SCALES if _fits(self.shape, (self.choice.scale[0], scale)))
+        return tuple(scale for scale in scales.TRACE if _fits(self.shape, (self.choice.scale[0], scale)))
 
 
 @dataclass(frozen=True)

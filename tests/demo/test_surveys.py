@@ -85,12 +85,12 @@ def test_a_cube_in_npy_is_what_it_is_in_segy_and_other_arrays_stay_images(tmp_pa
 
 def test_scale_and_polarity(segy):
     plain = open_section("a.sgy", segy, UNCHANGED, FIRST)
-    scaled = open_section("a.sgy", segy, LimitsChoice(0.5, reverse=True), SectionChoice(scale=(2.0, 0.71)))
+    scaled = open_section("a.sgy", segy, LimitsChoice(0.5, reverse=True), SectionChoice(scale=(2.0, 0.7)))
     assert (plain.grey.shape, scaled.grey.shape, scaled.missing.shape) == ((40, 24), (80, 17), (80, 17))
     assert np.corrcoef(scaled.grey.mean(axis=1)[::2], plain.grey.mean(axis=1))[0, 1] < -0.9
-    assert scaled.note.endswith("at scale 2 × 0.71")
+    assert scaled.note.endswith("at scale 2 × 0.7")
     # Both sides of a time slice are from trace to trace, and no side becomes smaller than the network takes.
-    choice = SectionChoice("time slice", 0, (2.0, 0.71))
+    choice = SectionChoice("time slice", 0, (2.0, 0.7))
     assert open_section("a.sgy", segy, UNCHANGED, choice).grey.shape == (16, 17)
 
 
