@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from demo.amplitudes import AmplitudeRange, LimitsChoice, find_range
 from demo.limits import LARGEST_PIXELS
@@ -43,12 +42,12 @@ class SectionChoice(NamedTuple):
 
     Attributes:
         direction: the kind of section.
-        place: its position among them, from 0 on; None takes the middle one.
+        number: its own, as the survey names it; milliseconds of a time slice.  None takes the middle one.
         scale: factors along time and from trace to trace; along both sides of a time slice the latter counts.
     """
 
     direction: Direction = "inline"
-    place: int | None = None
+    number: float | None = None
     scale: Scale = (1.0, 1.0)
 
 
@@ -60,20 +59,26 @@ class SurveySections:
     """What can be chosen of a line or a cube, and what was.
 
     Attributes:
-        choice: it has a place.
-        names: direction -> the sections in order, as the survey names them; only those that the page can draw.
+        choice: it has a number.
+        numbers: direction -> those of its sections, ascending; only directions that the page can draw.
+        unit: of a time slice's number, after a space; empty where it is the number of a sample.
         shape: of the chosen section, rows and columns at scale 1.
     """
 
     choice: SectionChoice
-    names: dict[Direction, list[str]]
+    numbers: dict[Direction, list[float]]
+    unit: str
     shape: tuple[int, int]
 
     @property
-    def name(self) -> str:
-        """The chosen section."""
-        assert self.choice.place is not None
-        return f"{self.choice.direction} {self.names[self.choice.direction][self.choice.place]}"
+    def place(self) -> int:
+        """The position of the chosen section in its direction."""
+        assert self.choice.number is not None
+        return self.numbers[self.choice.direction].index(self.choice.number)
+
+    def label(self, number: float) -> str:
+        """A section of the chosen direction, as the survey names it."""
+        return f"{number:.12g}{self.unit if self.choice.direction == 'time slice' else ''}"
 
     @property
     def time_scales(self) -> tuple[float, ...]:
@@ -133,7 +138,7 @@ def open_section(name: str, content: bytes, limits: LimitsChoice, wanted: Sectio
         name: the file's name; only shown, never trusted.
         content: the whole file.
         limits: of the amplitudes of the whole survey.
-        wanted: the section; where the survey has none such, its middle one in the first direction that it has.
+        wanted: the section; where the survey has none such, the nearest, or the middle one of another direction.
 
     Raises:
         ImageError: it cannot be read, or no section of it is an image that the page can draw; one sentence that names
@@ -143,7 +148,7 @@ def open_section(name: str, content: bytes, limits: LimitsChoice, wanted: Sectio
         with _opened(name, content) as volume:
             found = find_range(np.concatenate([np.empty(0), *live_samples(volume)]), limits, needed=True)
             sections = find_sections(volume, wanted)
-            section, missing = read_section(volume, sections.choice)
+            section, missing = read_section(volume, sections.choice.direction, sections.place)
             part, notes = _describe(volume, sections), volume.notes
     except ImageError:
         raise
@@ -180,12 +185,10 @@ def find_sections(volume: Volume, wanted: SectionChoice) -> SurveySections:
         ValueError: no section of it is an image that the page can draw.
     """
     inlines, crosslines, samples = volume.shape
-    times = np.arange(samples) * volume.interval if volume.interval else np.arange(samples)
-    unit = " ms" if volume.interval else ""
-    every: dict[Direction, tuple[tuple[int, int], list[str]]] = {
-        "inline": ((samples, crosslines), _numbers(volume.inlines)),
-        "crossline": ((samples, inlines), _numbers(volume.crosslines)),
-        "time slice": ((inlines, crosslines), [f"{time:g}{unit}" for time in times]),
+    every: dict[Direction, tuple[tuple[int, int], list[float]]] = {
+        "inline": ((samples, crosslines), volume.inlines.tolist()),
+        "crossline": ((samples, inlines), volume.crosslines.tolist()),
+        "time slice": ((inlines, crosslines), (np.arange(samples) * (volume.interval or 1)).tolist()),
     }
     there = {name: one for name, one in every.items() if min(one[0]) >= SMALLEST and _fits(one[0], (1.0, 1.0))}
     if not there:
@@ -194,35 +197,35 @@ def find_sections(volume: Volume, wanted: SectionChoice) -> SurveySections:
             f"{inlines:,} inlines, {crosslines:,} crosslines and {samples:,} samples; use {COMMAND}"
         )
     direction = wanted.direction if wanted.direction in there else next(iter(there))
-    shape, names = there[direction]
-    place = wanted.place
-    if direction != wanted.direction or place is None or not 0 <= place < len(names):
-        place = len(names) // 2
-    choice = SectionChoice(direction, place, wanted.scale)
+    shape, numbers = there[direction]
+    number = numbers[len(numbers) // 2]
+    if wanted.number is not None and direction == wanted.direction:
+        number = numbers[int(np.abs(np.array(numbers) - wanted.number).argmin())]
+    choice = SectionChoice(direction, number, wanted.scale)
     if not _fits(shape, _scale(choice)):
         choice = choice._replace(scale=(1.0, 1.0))
-    return SurveySections(choice, {name: names for name, (_, names) in there.items()}, shape)
+    unit = " ms" if volume.interval else ""
+    return SurveySections(choice, {name: numbers for name, (_, numbers) in there.items()}, unit, shape)
 
 
-def read_section(volume: Volume, choice: SectionChoice) -> tuple[Section, Missing]:
-    """The amplitudes of a section that is there, and where it has none.
+def read_section(volume: Volume, direction: Direction, place: int) -> tuple[Section, Missing]:
+    """The amplitudes of a section at a position in its direction, and where it has none.
 
     Returns:
         (samples, traces) of an inline or a crossline, (inlines, crosslines) of a time slice.
     """
-    assert choice.place is not None
-    one = slice(choice.place, choice.place + 1)
-    if choice.direction == "inline":
+    one = slice(place, place + 1)
+    if direction == "inline":
         section = volume.read(one)[0].T
         return section, no_data(section)
-    if choice.direction == "crossline":
+    if direction == "crossline":
         section = volume.read(slice(None), one)[:, 0].T
         return section, no_data(section)
     section = np.empty(volume.shape[:2], np.float32)
     missing = np.empty(volume.shape[:2], np.bool_)
     for inline in range(len(section)):  # the whole of a sparse cube may be far larger than its file
         traces = volume.read(slice(inline, inline + 1))[0].T
-        section[inline], missing[inline] = traces[choice.place], no_data(traces)[choice.place]
+        section[inline], missing[inline] = traces[place], no_data(traces)[place]
     return section, missing
 
 
@@ -237,15 +240,12 @@ def _opened(name: str, content: bytes) -> Iterator[Volume]:
         yield open_volume(path)
 
 
-def _numbers(values: NDArray[np.int64]) -> list[str]:
-    return [str(value) for value in values.tolist()]
-
-
 def _describe(volume: Volume, sections: SurveySections) -> str:
     inlines, crosslines, samples = volume.shape
     if volume.is_line:
         return f"your line of {crosslines:,} traces and {samples:,} samples"
-    return f"{sections.name} of your cube of {inlines:,} inlines, {crosslines:,} crosslines and {samples:,} samples"
+    section = f"{sections.choice.direction} {sections.label(sections.choice.number or 0)}"
+    return f"{section} of your cube of {inlines:,} inlines, {crosslines:,} crosslines and {samples:,} samples"
 
 
 def _scale(choice: SectionChoice) -> Scale:

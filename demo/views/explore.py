@@ -57,12 +57,12 @@ def draw_limits(found: AmplitudeRange) -> None:
 def draw_sections(found: SurveySections) -> None:
     """Where the user chooses a section of a line or a cube, and its scale; the image is then opened anew."""
     label, choice = state.image_box.value, found.choice
-    names, kind = found.names[choice.direction], choice.direction.capitalize()
+    numbers, kind = found.numbers[choice.direction], choice.direction.capitalize()
     time_scales, trace_scales = found.time_scales, found.trace_scales
     direction, time, trace = (f"{name} {label}" for name in ("direction", "time scale", "trace scale"))
-    place = f"place {choice.direction} {label}"  # a slider for each: they differ in length
+    number = f"number {choice.direction} {label}"  # a slider for each: they differ in length
     # As for the limits.
-    values = {direction: choice.direction, place: choice.place, time: choice.scale[0], trace: choice.scale[1]}
+    values = {direction: choice.direction, number: choice.number, time: choice.scale[0], trace: choice.scale[1]}
     for key, value in values.items():
         st.session_state.setdefault(key, value)
 
@@ -70,18 +70,18 @@ def draw_sections(found: SurveySections) -> None:
         chosen, now = st.session_state[direction], st.session_state.get
         scale = (now(time, choice.scale[0]), now(trace, choice.scale[1]))
         middle = chosen != choice.direction
-        state.uploads.choose_section(label, SectionChoice(chosen, None if middle else now(place, choice.place), scale))
+        state.uploads.choose_section(
+            label, SectionChoice(chosen, None if middle else now(number, choice.number), scale)
+        )
 
     with st.container(horizontal=True, vertical_alignment="bottom", key="sections"):
-        if len(found.names) > 1:
-            options = list(found.names)
+        if len(found.numbers) > 1:
+            options = list(found.numbers)
             st.segmented_control(
                 "Section", options, key=direction, required=True, format_func=str.capitalize, on_change=choose
             )
-        if len(names) > 1:
-            st.select_slider(
-                kind, range(len(names)), key=place, format_func=names.__getitem__, on_change=choose, width=320
-            )
+        if len(numbers) > 1:
+            st.select_slider(kind, numbers, key=number, format_func=found.label, on_change=choose, width=320)
         if time_scales:
             st.selectbox(
                 "Scale along time", time_scales, key=time, format_func="{:g}".format, on_change=choose, width=130

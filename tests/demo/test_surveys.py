@@ -36,9 +36,9 @@ def grey_of(section, low, high):
 def test_sections_of_every_direction_are_drawn_with_the_limits_of_the_whole_survey(segy, tmp_path):
     low, high = volume_limits(open_volume(tmp_path / "cube.sgy"), 0.5)
     for choice, expected, name in (
-        (SectionChoice("inline", 2), CUBE[2].T, "inline 102"),
-        (SectionChoice("crossline", 5), CUBE[:, 5].T, "crossline 310"),
-        (SectionChoice("time slice", 30), CUBE[:, :, 30], "time slice 120 ms"),
+        (SectionChoice("inline", 102), CUBE[2].T, "inline 102"),
+        (SectionChoice("crossline", 310), CUBE[:, 5].T, "crossline 310"),
+        (SectionChoice("time slice", 120), CUBE[:, :, 30], "time slice 120 ms"),
     ):
         image = open_upload("a.sgy", segy, section=choice)
         assert f"{name} of your cube of 18 inlines, 24 crosslines and 40 samples" in image.caption
@@ -51,10 +51,10 @@ def test_sections_of_every_direction_are_drawn_with_the_limits_of_the_whole_surv
 
 def test_the_middle_section_is_first_and_names_are_those_of_the_survey(segy):
     sections = open_upload("a.SEGY", segy).sections
-    assert sections.choice == SectionChoice("inline", 9, (1, 1))
-    assert sections.names["inline"] == [str(100 + number) for number in range(18)]
-    assert sections.names["crossline"] == [str(300 + 2 * number) for number in range(24)]
-    assert sections.names["time slice"][:3] == ["0 ms", "4 ms", "8 ms"]
+    assert sections.choice == SectionChoice("inline", 109, (1, 1))
+    assert sections.numbers["inline"] == list(range(100, 118))
+    assert sections.numbers["crossline"] == list(range(300, 348, 2))
+    assert sections.numbers["time slice"] == list(range(0, 160, 4))
 
 
 def test_missing_traces_are_filled_for_the_network_and_no_data_in_the_picture(segy):
@@ -74,7 +74,7 @@ def test_missing_traces_are_filled_for_the_network_and_no_data_in_the_picture(se
 
 def test_a_cube_in_npy_is_what_it_is_in_segy_and_other_arrays_stay_images(tmp_path):
     content = write_segy(tmp_path / "a.sgy", CUBE, sorting="crossline").read_bytes()
-    for choice in (FIRST, SectionChoice("crossline", 3, (0.5, 1.0)), SectionChoice("time slice", 7)):
+    for choice in (FIRST, SectionChoice("crossline", None, (0.5, 1.0)), SectionChoice("time slice")):
         left, right = open_upload("a.sgy", content, section=choice), open_upload("a.npy", npy(CUBE), section=choice)
         np.testing.assert_array_equal(left.grey, right.grey)
     assert is_survey("a.npy", npy(CUBE.astype(np.int16)))
@@ -96,12 +96,13 @@ def test_scale_and_polarity(segy):
 
 def test_a_section_the_page_cannot_draw_is_not_offered(segy, monkeypatch):
     monkeypatch.setattr(surveys, "LARGEST_PIXELS", 40 * 18)
-    sections = open_upload("a.sgy", segy, section=SectionChoice("inline", 2, (2.0, 1.0))).sections
-    assert list(sections.names) == ["crossline", "time slice"]
-    assert sections.choice == SectionChoice("crossline", 12, (1, 1))
+    sections = open_upload("a.sgy", segy, section=SectionChoice("inline", 102, (2.0, 1.0))).sections
+    assert list(sections.numbers) == ["crossline", "time slice"]
+    assert sections.choice == SectionChoice("crossline", 324, (1, 1))
     assert (max(sections.time_scales), max(sections.trace_scales)) == (1, 1)
     line = open_upload("a.npy", npy(CUBE[:1, :18]))
-    assert (list(line.sections.names), line.sections.name) == (["inline"], "inline 0")
+    assert line.sections.numbers == {"inline": [0]}
+    assert line.note == "your line of 18 traces and 40 samples, at scale 1 × 1"
 
 
 @pytest.mark.parametrize(
@@ -143,13 +144,13 @@ def test_the_page_chooses_a_section_its_scale_and_its_limits(two_weights, segy):
     assert "inline 109" in state(app).image.caption
     app.segmented_control[0].set_value("crossline").run()
     assert "crossline 324" in state(app).image.caption
-    app.select_slider[0].set_value(3).run()
+    app.select_slider[0].set_value(306).run()
     box(app, "Scale along time").set_value(0.5).run()
     app.toggle[0].set_value(True).run()
     image = state(app).image
-    expected = open_upload("a.sgy", segy, LimitsChoice(0.5, True), SectionChoice("crossline", 3, (0.5, 1.0)))
+    expected = open_upload("a.sgy", segy, LimitsChoice(0.5, True), SectionChoice("crossline", 306, (0.5, 1.0)))
     assert (image.digest, image.caption) == (expected.digest, expected.caption)
     app.segmented_control[0].set_value("time slice").run()
     app.segmented_control[0].set_value("inline").run()
-    assert state(app).image.sections.choice == SectionChoice("inline", 9, (0.5, 1.0))
+    assert state(app).image.sections.choice == SectionChoice("inline", 109, (0.5, 1.0))
     assert not app.exception
