@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from unet.seismic.section import Polarity, Scale, SectionSettings, images, resiz
 from unet.seismic.volume import SEGY_SUFFIXES, ArrayVolume, Volume, open_volume
 
 Direction = Literal["inline", "crossline", "time slice"]
+DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
 
 COMMAND = "python -m unet segy predict"
 SCALE_NOTE = (
@@ -75,6 +76,12 @@ class SurveySections:
         """The position of the chosen section in its direction."""
         assert self.choice.number is not None
         return self.numbers[self.choice.direction].index(self.choice.number)
+
+    @property
+    def name(self) -> str:
+        """The chosen section."""
+        assert self.choice.number is not None
+        return f"{self.choice.direction} {self.label(self.choice.number)}"
 
     def label(self, number: float) -> str:
         """A section of the chosen direction, as the survey names it."""
@@ -167,7 +174,7 @@ def open_section(name: str, content: bytes, limits: LimitsChoice, wanted: Sectio
         notes = (*notes, SLICE_NOTE)
     if missing.any():
         count = f"{missing.sum():,} of {missing.size:,} samples of the section have no data"
-        notes = (*notes, f"{count}: they are white, filled for the network, and never salt")
+        notes = (*notes, f"{count}: they were filled for the network; pixels of mostly such are white, and never salt")
     return OpenSection(
         grey=resize(grey, *size),
         missing=resize(missing.astype(np.float32), *size) >= 0.5,
@@ -244,8 +251,7 @@ def _describe(volume: Volume, sections: SurveySections) -> str:
     inlines, crosslines, samples = volume.shape
     if volume.is_line:
         return f"your line of {crosslines:,} traces and {samples:,} samples"
-    section = f"{sections.choice.direction} {sections.label(sections.choice.number or 0)}"
-    return f"{section} of your cube of {inlines:,} inlines, {crosslines:,} crosslines and {samples:,} samples"
+    return f"{sections.name} of your cube of {inlines:,} inlines, {crosslines:,} crosslines and {samples:,} samples"
 
 
 def _scale(choice: SectionChoice) -> Scale:

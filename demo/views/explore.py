@@ -74,6 +74,7 @@ def draw_sections(found: SurveySections) -> None:
             label, SectionChoice(chosen, None if middle else now(number, choice.number), scale)
         )
 
+    st.html("<style>@media (pointer: coarse) { .st-key-sections button { min-height: 44px; } }</style>")
     with st.container(horizontal=True, vertical_alignment="bottom", key="sections"):
         if len(found.numbers) > 1:
             options = list(found.numbers)
