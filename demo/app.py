@@ -48,7 +48,7 @@ BRAND = f"""
   .unseen {{ position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }}
   [data-testid="stCaptionContainer"] {{ opacity: 0.8; }} /* Streamlit's 60 % are too pale to read */
   [data-testid="stCaptionContainer"] code {{ color: inherit; }}
-  [data-testid="stMarkdownContainer"] code {{ font-size: 0.87em; }} /* never below 11 px */
+  :is([data-testid="stMarkdownContainer"], [data-testid="stCaptionContainer"]) code {{ font-size: max(11px, 0.87em); }}
   .js-plotly-plot :is(.xtick, .ytick, .x2tick, .y2tick) text, .js-plotly-plot [class*="title"] {{
     fill: currentColor !important; fill-opacity: 0.8 !important; /* as pale otherwise */
   }}

@@ -64,9 +64,9 @@ def live_chart(title: str, figure: go.Figure, line: str, at_once: bool) -> None:
 
 
 def table(rows: list[dict[str, object]], formats: dict[str, str], height: int | Literal["auto"] = "auto") -> None:
-    """Numbers of which every column has its own format."""
+    """Numbers of which every column has its own format; None is a number that says nothing, and a dash."""
     columns = {name: st.column_config.NumberColumn(format=text) for name, text in formats.items()}
-    st.dataframe(rows, hide_index=True, height=height, column_config=columns)
+    st.dataframe(rows, hide_index=True, height=height, column_config=columns, placeholder="–")
 
 
 def halves() -> Iterator[DeltaGenerator]:

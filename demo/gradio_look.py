@@ -20,6 +20,7 @@ STYLE = """
 .gradio-container .brand { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 0.8rem; }
 .gradio-container .brand h1 { margin: 0; font-size: 1.35rem; font-weight: 700; }
 .gradio-container .brand p { margin: 0; }
+.gradio-container .unseen { position: absolute; width: 1px; height: 1px; margin: 0; overflow: hidden; }
 .gradio-container .sidebar:not(.open) ~ .block .brand { padding-left: 1.5rem; } /* beside the button that opens it */
 .gradio-container .sidebar.open { border-right: 1px solid var(--border-color-primary); box-shadow: none; }
 .gradio-container .sidebar-content { padding: 1.5rem 1.75rem; }

@@ -142,7 +142,7 @@ def build() -> gr.Blocks:
             weights = gr.Dropdown(list(found), label="Weights", info=WEIGHTS_HELP, value=next(iter(found)))
             claim = gr.Markdown(elem_classes="caption")
         gr.HTML(
-            f'<div class="brand"><h1>{TITLE}</h1><p>{SENTENCE}</p></div>',
+            f'<div class="brand"><h1>{TITLE}</h1><p>{SENTENCE}</p><h2 class="unseen">Explore</h2></div>',
             apply_default_css=False,
             container=False,
         )

@@ -95,7 +95,7 @@ SAMPLES = {
 FAIR_SHARE = 0.2, 0.6  # of a tile that is salt, for a first look at one
 MOST_LOOKED_AT = 100  # tiles, until one has that
 PART_NOTES = {
-    "val": "survey tile the network was validated on, not trained",
+    "val": "survey tile the network was validated on, not trained on",
     "train": "survey tile the network was trained on",
     None: "survey tile",
 }

@@ -20,7 +20,7 @@ from unet.card import CalibrationPoint
 from unet.data.places import DEFAULT
 from unet.files.images import ImageError
 from unet.metrics import ThresholdPoint
-from unet.report import Group
+from unet.report import COVERAGE, Group
 
 state: PageState = st.session_state.page
 # Buttons that are pictures with words below, as many in a row as there is room for.
@@ -182,6 +182,9 @@ def show_groups(title: str, groups: list[Group], line: str) -> None:
     chart(title, draw_groups(groups), line)
     names = {"name": "Group", "count": "Tiles", "mAP": "mAP", "iou": "IoU", "dice": "Dice"}
     rows = [{shown: getattr(group, key) for key, shown in names.items()} for group in groups]
+    for row in rows:
+        if row["Group"] == next(iter(COVERAGE)):
+            row["IoU"] = row["Dice"] = None  # of tiles without salt they say nothing
     table(rows, {"mAP": "%.3f", "IoU": "%.3f", "Dice": "%.3f"})
 
 

@@ -126,6 +126,7 @@ st.html('<style>[data-testid="stElementContainer"][data-stale="true"] { opacity:
 image, waiting = state.image, st.empty()
 if image is None:
     st.error(f"No result. {state.fault}")
+    st.caption("Choose another image, or open one, in the sidebar.")
 else:
     shown = state.image_box.value, state.weights_key
     if cached_probability(image, state.weights_key) is None:
@@ -144,4 +145,4 @@ else:
         draw_limits(image.amplitudes)
     with st.container(key="result"):
         explore(image)
-st.caption(PROBABILITY_NOTE)
+    st.caption(PROBABILITY_NOTE)

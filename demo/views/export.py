@@ -164,8 +164,8 @@ comparison = (
     else f"Disagreement is the share of the pixels that {literal(other.name)} calls differently at this threshold."
 )
 st.caption(
-    "Gold is what the network calls salt at this threshold, and highest its highest probability anywhere in the image; a "
-    "click opens the image. IoU and mAP (the share of the IoU thresholds 0.50 to 0.95 that the IoU exceeds) need a truth: "
+    "Gold is what the network calls salt at this threshold, and highest the highest probability anywhere in the image; "
+    "a click opens it. IoU and mAP (the share of the IoU thresholds 0.50 to 0.95 that the IoU exceeds) need a truth: "
     f"without one, nothing here says how good a mask is. {comparison}"
 )
 show_gallery(key="gallery", data=gallery_data(find_rows(state.threshold)), on_open_change=open_image)

@@ -110,6 +110,27 @@ def test_a_reader_scrolls_past_the_image_which_stays_in_sight_in_one_column(brow
         assert bottom <= box["y"] <= page.viewport_size["height"] - box["height"]
 
 
+def test_both_front_ends_look_alike(browser, streamlit, gradio):
+    """The same names in the same order, in the same typeface and colours, light and dark."""
+    found = {}
+    for scheme in ("light", "dark"):
+        for server in (streamlit, gradio):
+            with visited(browser, server.address, "sample=Salt+stock", color_scheme=scheme) as page:
+                looks = page.evaluate(LOOK, SENTENCE)
+                text = page.inner_text("body")
+            names = (
+                "Image",
+                r"Your images?",
+                r"(?:Its|Their) ground-truth masks?",
+                "Weights",
+                TITLE,
+                re.escape(SENTENCE),
+            )
+            assert re.search(".*?".join(names), text, re.DOTALL)
+            assert looks == found.setdefault(scheme, looks)
+    assert found["light"] != found["dark"]
+
+
 def test_by_keyboard_alone(browser, address):
     """Tab reaches everything from the top of the page, and keys work it."""
 

@@ -83,7 +83,7 @@ def test_survey_tiles_are_those_the_weights_were_validated_on_and_all_others_can
     assert offered == ["b", "d"]
     assert {name: tile.part for name, tile in tiles.items()} == {"a": None, "b": "val", "c": "train", "d": "val"}
     assert [images.open_tile(tiles[name]).note.partition("the network was ")[2] for name in "abc"] == [
-        "", "validated on, not trained", "trained on",
+        "", "validated on, not trained on", "trained on",
     ]  # fmt: skip
     assert images.open_tile(tiles["a"]).truth.all()
     assert find_survey(CARD, tmp_path, count=2).offered == ["a", "c"]

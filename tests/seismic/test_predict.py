@@ -8,7 +8,9 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,6 +26,7 @@ from unet.cli.segy import options
 from unet.seismic import blocks
 from unet.seismic.scales import find_scale
 from unet.seismic.section import SectionSettings, predict_section
+from unet.seismic.segy import SegyFile
 
 CUBE = amplitudes()
 LIMITS = Limits(-2000.0, 1500.0)
@@ -198,6 +201,36 @@ def test_a_worker_of_a_cluster_that_dies_is_replaced(here):
         killer.join()
     assert (here / "out.sgy").read_bytes() == (here / "whole.sgy").read_bytes()
     assert same_store(here / "out.zarr", here / "whole.zarr")
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({}, ""),
+        ({"size": 1}, "expected a file of 1 bytes, got one of "),
+        ({"source": Path("gone.sgy")}, "gone.sgy: expected the input, got nothing there"),
+        ({"store": Path("gone.zarr")}, "gone.zarr: expected predictions in Zarr, got none"),
+        ({"sha256": "0"}, "small.safetensors: expected the weights of the job, got others"),
+        ({"runtime": "none"}, "expected one of the runtimes"),
+    ],
+)
+def test_a_worker_says_why_it_cannot_do_a_job(here, change, sentence):
+    assert predict("cube.sgy", "out.sgy", "--zarr", "out.zarr") == 0
+    segmenter, source = Segmenter.load("small.safetensors"), here / "cube.sgy"
+    job = blocks.Job(
+        source=source,
+        size=source.stat().st_size,
+        segy=SegyFile.open(source),
+        store=here / "out.zarr",
+        weights=here / "small.safetensors",
+        sha256=segmenter.card.sha256,
+        runtime=segmenter.runtime,
+        settings=SectionSettings(LIMITS),
+        direction="inline",
+        tolerant=False,
+    )
+    found = blocks.check_worker(replace(job, **change))
+    assert sentence in found if sentence else found == ""
 
 
 def kill_one(folder, cluster):

@@ -140,6 +140,10 @@ def test_the_middle_inline_with_traces(tmp_path):
     np.testing.assert_array_equal(section, cube[2].T)
     volume.present = np.repeat([[False], [False], [False], [True], [True]], 3, axis=1)
     assert middle_section(volume)[0] == "inline 4"
+    np.save(tmp_path / "line.npy", cube[0].T)
+    name, section = middle_section(open_volume(tmp_path / "line.npy"))
+    assert name == "line"
+    np.testing.assert_array_equal(section, cube[0].T)
 
 
 def test_a_tinted_section():
@@ -256,6 +260,8 @@ def test_sweep_refuses_what_it_cannot_do(cube, small_weights, words, sentence):
 def test_sweep_of_a_line_and_of_a_damaged_file(cube, small_weights):
     np.save("cube.npy", cube[0].T)
     assert "for a 2-D line" in run_sweep("--crossline", "1", weights=small_weights)[1][-1]
+    assert run_sweep(weights=small_weights)[0] == 0
+    assert sorted(path.name for path in Path("sheets").iterdir()) == ["cube-line.csv", "cube-line.png"]
     (Path() / "cube.npy").write_bytes(b"\x93NUMPY")
     status, said = run_sweep(weights=small_weights)
     assert status == 1

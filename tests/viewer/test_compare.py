@@ -75,6 +75,7 @@ def test_both_masks_and_how_far_they_differ(page, own):
     means = [values.astype(np.float64).mean() for values in (FIRST, SECOND)]
     distance = np.abs(SECOND.astype(np.float64) - FIRST).mean()
     rows = page.get_by_test_id("compare-result").locator("tbody tr")
+    expect(rows.first).to_contain_text(f"{areas[1]:.1f} %")  # it is drawn once a hand rests
     assert rows.evaluate_all("all => all.map((row) => [...row.cells].map((one) => one.textContent))") == [
         ["Salt area", *(f"{area:.1f} %" for area in areas), f"{signed(areas[1] - areas[0], 1)} points"],
         ["IoU", *(f"{score:.2f}" for score in scores), signed(scores[1] - scores[0], 2)],

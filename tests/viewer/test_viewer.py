@@ -171,7 +171,8 @@ def test_under_a_header_that_stays_nothing_is_hidden(page, width):
     settle(page)
     image = page.get_by_test_id("salt-viewer")
     box = image.bounding_box()
-    assert 57 <= box["y"] and box["y"] + box["height"] <= 1000
+    assert box["y"] >= 57
+    assert box["y"] + box["height"] <= 1000
     image.hover()
     page.mouse.wheel(0, 150)
     page.wait_for_timeout(300)

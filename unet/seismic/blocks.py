@@ -128,6 +128,8 @@ def _keep_memory() -> None:
 @lru_cache(maxsize=1)
 def _opened(job: Job) -> tuple[Segmenter, Volume, Store]:
     store = Store(job.store)
+    if not job.source.exists():
+        raise VolumeError(f"{job.source}: expected the input, got nothing there")
     if job.source.is_file() and (size := job.source.stat().st_size) != job.size:
         raise VolumeError(f"{job.source}: expected a file of {job.size:,} bytes, got one of {size:,}")
     volume = open_volume(job.source) if job.segy is None else SegyVolume(job.segy, store.geometry())

@@ -97,9 +97,10 @@ def processes(count: int) -> Iterator[Engine]:
     """Processes of this machine, of which one that dies is replaced."""
     from distributed import Client, LocalCluster
 
-    quiet = {"silence_logs": logging.CRITICAL, "dashboard_address": None, "memory_limit": 0}
+    options = {"silence_logs": logging.CRITICAL, "dashboard_address": None, "memory_limit": 0}
     with (
-        LocalCluster(n_workers=count, threads_per_worker=1, **quiet) as cluster,
+        _quiet(),
+        LocalCluster(n_workers=count, threads_per_worker=1, **options) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
         yield Engine(client.get_executor(pure=False, retries=RETRIES), lambda: count, client)
@@ -118,7 +119,7 @@ def cluster(address: str) -> Iterator[Engine]:
         client = Client(address, timeout=WAIT, set_as_default=False)
     except (TimeoutError, OSError, ValueError) as error:
         raise ClusterError(f"expected a Dask scheduler at {address}, got none ({error or 'no answer'})") from None
-    with client:
+    with _quiet(), client:
         try:
             client.wait_for_workers(1, timeout=WAIT)
         except TimeoutError:
@@ -127,6 +128,19 @@ def cluster(address: str) -> Iterator[Engine]:
             ) from None
         executor = client.get_executor(pure=False, retries=RETRIES)
         yield Engine(executor, lambda: sum(client.nthreads().values()), client)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps from the screen what Dask logs, tracebacks among it: what matters comes as an exception."""
+    handlers = [(handler, handler.level) for handler in logging.getLogger("distributed").handlers]
+    try:
+        for handler, _ in handlers:
+            handler.setLevel(logging.CRITICAL)
+        yield
+    finally:
+        for handler, level in handlers:
+            handler.setLevel(level)
 
 
 def _result(future: "Future[Result]") -> Result:

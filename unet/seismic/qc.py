@@ -99,10 +99,10 @@ class QualityPage:
             (
                 "The line" if volume.is_line else "Inlines",
                 self._sections,
-                "time or depth downwards, traces to the right",
+                "Time or depth downwards, traces to the right",
             ),
-            ("Crosslines", across, "time or depth downwards, inlines to the right"),
-            ("Time slices", slices, "inlines downwards, crosslines to the right"),
+            ("Crosslines", across, "Time or depth downwards, inlines to the right"),
+            ("Time slices", slices, "Inlines downwards, crosslines to the right"),
         ]
         pictures = "".join(
             f"<h2>{name}</h2><p>{axes}; salt is orange, no data white; stretched to one size.</p><div class=pictures>"

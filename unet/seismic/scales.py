@@ -162,10 +162,11 @@ def explained(answers: Sequence[Answer]) -> tuple[Scale, str]:
 
 
 def middle_section(volume: Volume) -> tuple[str, Section]:
-    """A section to choose a scale by: the middle one of the inlines that have traces, with its name."""
+    """A section to choose a scale by, with its name: a line, or the middle one of the inlines that have traces."""
     there = np.flatnonzero(volume.present.any(axis=1))
     place = int(there[len(there) // 2])
-    return f"inline {volume.inlines[place]}", volume.read(slice(place, place + 1))[0].T
+    name = "line" if volume.is_line else f"inline {volume.inlines[place]}"
+    return name, volume.read(slice(place, place + 1))[0].T
 
 
 def written(scale: Scale) -> str:

@@ -23,6 +23,7 @@ const IMAGE_MARKUP = `
       <button type="button" value="out" aria-label="Zoom out">−</button>
       <button type="button" value="in" aria-label="Zoom in">+</button> <button type="button" value="whole">Whole</button>
     </span>
+    <div class="tools">
     <label class="truth" title="Compare with the truth"><input type="checkbox" data-testid="salt-truth">Truth</label>
     <label title="The plain image on the left of a line, its salt on the right">
       <input type="checkbox" data-testid="salt-plain">Before / after</label>
@@ -32,6 +33,7 @@ const IMAGE_MARKUP = `
       ${radio("select", "Select", 'title="Dragging marks a box"')}
       ${radio("move", "Move", 'title="Dragging moves the enlarged image"')}</div>
     <button type="button" class="widen" data-testid="salt-wide" hidden>Full width</button>
+    </div>
   </div>
   <div class="stage">
     <div class="screen">

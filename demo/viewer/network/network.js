@@ -127,8 +127,11 @@ export function networkPanel(host, explorer) {
     setPlace(knife, plan.knife);
     const { image, logits } = plan.places;
     badge.style.top = `${plan.stacked ? image.h / 2 : image.y + image.h}px`;
-    const left = board.offsetLeft + image.x + image.w; // between the two, where there is room
-    Object.assign(purpose.style, plan.stacked ? { left: "", width: "" } : { left: `${left}px`, width: `${logits.x - image.x - image.w}px` });
+    const left = image.x + image.w, between = logits.x - left; // the room between the two
+    badge.style.left = `${left + between / 2}px`;
+    Object.assign(purpose.style, plan.stacked
+      ? { left: "", width: "" }
+      : { left: `${board.offsetLeft + left}px`, width: `${between}px` });
     label();
     drawWires();
   }

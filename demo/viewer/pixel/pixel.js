@@ -104,8 +104,8 @@ export function pixelPanel(host, explorer) {
     h("p", {}, "The gradient shows which pixels would move this logit if they were a little brighter; the strongest "
       + "hundredth has the full colour. SmoothGrad is its mean over noisy copies of the image; finer detail than it is "
       + "smoothed to is not the same in every copy, and with other noise it would be this map again with a correlation of "
-      + "about its reliability. Grad-CAM shows where the maps of a level speak for salt here. None of them shows what the "
-      + "network would say of another image."));
+      + "about its reliability. Grad-CAM shows where the maps of a level speak for salt here; where all is dark, none "
+      + "does. No map shows what the network would say of another image."));
   const content = h("div", { class: "why-content", hidden: true }, sentence, maps.box, copies,
     h("div", { class: "row" },
       h("label", {}, random, h("span", {}, "Random weights")),

@@ -52,7 +52,7 @@ class Options(Amplitudes, Reading):
     """
 
     out: Annotated[Path, arg(metavar="DIR")]
-    """The folder for NAME-inline-N.png and .csv, or crossline."""
+    """The folder for NAME-inline-N.png and .csv, or -crossline-N or -line."""
     inline: Line = None
     """The inline to look at, by its number (default: the middle one)."""
     crossline: Line = None
@@ -125,7 +125,7 @@ def run(options: Options) -> int:
     rows = [drawn[start : start + columns] for start in range(0, len(drawn), columns)]
     write_atomically(paths[0], png(sheet(title, rows)))
     write_atomically(paths[1], _table(answers, chosen))
-    say(f"with --scale auto {explained(answers)[1]}")
+    say(f"by the rule of --scale auto {explained(answers)[1]}")
     say(f"look at {paths[0]}; its numbers are in {paths[1].name}")
     return 0
 
