@@ -61,10 +61,11 @@ def draw_sections(found: SurveySections) -> None:
     time_scales, trace_scales = found.time_scales, found.trace_scales
     direction, time, trace = (f"{name} {label}" for name in ("direction", "time scale", "trace scale"))
     number = f"number {choice.direction} {label}"  # a slider for each: they differ in length
-    # As for the limits.
+    # As for the limits; what was chosen may not be there, as in another file of this name.
     values = {direction: choice.direction, number: choice.number, time: choice.scale[0], trace: choice.scale[1]}
     for key, value in values.items():
-        st.session_state.setdefault(key, value)
+        if st.session_state.get(key) != value:
+            st.session_state[key] = value
 
     def choose() -> None:
         chosen, now = st.session_state[direction], st.session_state.get

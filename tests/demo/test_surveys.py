@@ -12,7 +12,7 @@ from demo.images import open_upload
 from demo.surveys import FIRST, SectionChoice, is_survey, open_section
 from demo.uploads import Uploads
 from tests.demo.files import npy, png
-from tests.demo.test_app import box, start, state, upload
+from tests.demo.test_app import box, run, start, state, upload
 from tests.demo.test_uploads import file
 from tests.seismic.surveys import amplitudes, write_segy
 from unet import Segmenter
@@ -154,3 +154,13 @@ def test_the_page_chooses_a_section_its_scale_and_its_limits(two_weights, segy):
     app.segmented_control[0].set_value("inline").run()
     assert state(app).image.sections.choice == SectionChoice("inline", 109, (0.5, 1.0))
     assert not app.exception
+
+
+def test_a_file_that_takes_the_name_of_another_has_its_own_sections(two_weights, segy):
+    app = upload(start(), ("a.npy", npy(CUBE[:, :, :30])), ("a.npy", npy(CUBE[:, :17])))
+    run(app.segmented_control[0].set_value("crossline"))
+    run(app.select_slider[0].set_value(20))
+    upload(app, ("a.npy", npy(CUBE[:, :17])))
+    assert state(app).image.sections.choice == SectionChoice("inline", 9)
+    run(app.segmented_control[0].set_value("crossline"))
+    assert app.select_slider[0].value == state(app).image.sections.choice.number == 8
