@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from unet.amplitude import CLIP, Amplitudes, Limits, live, percentile_limits
+from unet.amplitude import CLIP, Limits, percentile_limits
 
 HIGHEST_CLIP, CLIP_STEP = 5.0, 0.1  # per cent at each end that the page offers
 BINS = 80
@@ -62,18 +62,17 @@ class AmplitudeRange:
         return f"{taken}, which leaves {self.choice.clip:g} % of the samples beyond each; polarity {polarity}"
 
 
-def find_range(amplitudes: Amplitudes, choice: LimitsChoice, needed: bool) -> AmplitudeRange:
+def find_range(samples: NDArray[np.float64], choice: LimitsChoice, needed: bool) -> AmplitudeRange:
     """The limits that a choice gives for the numbers of an upload.
 
     Args:
-        amplitudes: (H, W) real numbers.
+        samples: (N,) as ``unet.amplitude.live`` gives them.
         choice: of the user.
         needed: whether they are amplitudes, without a black and a white of their own.
 
     Raises:
         ValueError: no two of their samples differ.
     """
-    samples = live(amplitudes)
     if choice.clip is None and needed:
         choice = choice._replace(clip=CLIP)
     limits = None

@@ -26,13 +26,16 @@ from demo.markdown import literal
 from demo.missing import SESSION_NOTE
 from demo.places import HERE
 from demo.state import PageState, SelectBox
+from demo.surveys import COMMAND
 from demo.weights import Weights, WeightsError, WeightsKey, find_weights, open_weights
 from demo.words import IMAGE_HELP, SENTENCE, TITLE, WEIGHTS_HELP
 from unet.files.images import SUFFIXES, quiet_decoders
+from unet.seismic.volume import SEGY_SUFFIXES
 
 quiet_decoders()
 
 IMAGES = [suffix.removeprefix(".") for suffix in SUFFIXES]
+SURVEYS = [suffix.removeprefix(".") for suffix in SEGY_SUFFIXES]
 EXPLORE = ""  # the path of the default page
 # What this is, on every page; below it the pages begin, with less air than Streamlit leaves for a header.
 BRAND = f"""
@@ -98,16 +101,17 @@ def draw_uploads() -> None:
     """Where images and masks are dropped."""
     files = st.file_uploader(
         "Your images",
-        type=[*IMAGES, "zip"],
+        type=[*IMAGES, *SURVEYS, "zip"],
         accept_multiple_files=True,
         max_upload_size=LARGEST_ZIP,
         key="uploads",
         help=f"One or many, up to {MOST_FILES}, of {LARGEST_UPLOAD} MB each and at least 16 x 16 pixels; or a ZIP of "
-        "images, or of a session you exported. They stay in this session.",
+        "images, or of a session you exported; or SEG-Y lines and cubes, and arrays (inlines, crosslines, samples) in "
+        f"NPY. They stay in this session. Larger surveys: `{COMMAND} FILE`.",
     )
     # In place of Streamlit's lines, which give the limit of a ZIP as that of every file, and a cut list of types.
     st.html('<style>[data-testid="stFileUploaderDropzoneInstructions"] { display: none; }</style>')
-    st.caption(f"Images of up to {LARGEST_UPLOAD} MB each, a ZIP of up to {LARGEST_ZIP} MB")
+    st.caption(f"Images, SEG-Y and cubes of up to {LARGEST_UPLOAD} MB each, a ZIP of up to {LARGEST_ZIP} MB")
     masks = st.file_uploader(
         "Their ground-truth masks",
         type=IMAGES,

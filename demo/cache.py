@@ -73,6 +73,8 @@ def find_probability(image: SeismicImage, segmenter: Segmenter, weights: Weights
     probability = cached_probability(image, weights, tta)
     if probability is None:
         probability = segmenter.probability(image.grey, tta)
+        if image.missing is not None:
+            probability[image.missing] = 0
         probability.setflags(write=False)
         CACHE.put(_probability_key(image, weights, tta), probability, probability.nbytes)
     return probability

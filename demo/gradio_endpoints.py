@@ -11,7 +11,15 @@ from demo.cache import find_probability
 from demo.detection import detect
 from demo.explorer import MOST_SAMPLES
 from demo.gradio_files import cached
-from demo.gradio_inputs import check_threshold, choose_limits, choose_network, choose_segmenter, open_image, sentences
+from demo.gradio_inputs import (
+    check_threshold,
+    choose_limits,
+    choose_network,
+    choose_section,
+    choose_segmenter,
+    open_image,
+    sentences,
+)
 from unet import explain, render
 
 
@@ -23,24 +31,33 @@ def predict(
     sample: str | None = None,
     clip_percentile: float | None = None,
     reverse_polarity: bool = False,
+    direction: str = "inline",
+    number: float | None = None,
+    scale_time: float = 1.0,
+    scale_trace: float = 1.0,
 ) -> tuple[NDArray[np.uint8], dict[str, Any]]:
     """The mask of one image.
 
     Args:
-        picture: the image, a PNG, JPEG, TIFF, BMP, GIF, WebP, PNM or NPY file.
+        picture: the image, a PNG, JPEG, TIFF, BMP, GIF, WebP, PNM, NPY or SEG-Y file.
         threshold: salt is where the probability lies above it, 0 to 1; by default the card's.
         weights: a label as the page lists them; by default the shipped ones.
         sample: which synthetic section to take where there is no image.
         clip_percentile: of an image of amplitudes, how many per cent of the samples at each end become black or white,
             0 to 50 (by default 0.5); an image far below its white is stretched where this is given.
         reverse_polarity: whether black and white change places in such an image.
+        direction: of a line or a cube: inline, crossline or time slice.
+        number: of the section, as the survey names it, milliseconds of a time slice; by default the middle one.
+        scale_time: the factor along time by which the section is resized, one of those that the page lists.
+        scale_trace: the same from trace to trace, of a time slice on both sides.
 
     Returns:
         An image, 255 where there is salt, of the given image's size, and what was found: threshold, salt_share (0 to
         1, of the image without its margin), salt_pixels, highest_probability, and guessed, sentences about what of the
         image was guessed or left out.
     """
-    image = open_image(picture, sample, weights, choose_limits(clip_percentile, reverse_polarity))
+    section = choose_section(direction, number, scale_time, scale_trace)
+    image = open_image(picture, sample, weights, choose_limits(clip_percentile, reverse_polarity), section)
     key, segmenter = choose_network(weights)
     probability = find_probability(image, segmenter, key)
     detection = detect(probability, check_threshold(threshold, segmenter), margin=image.margin)
@@ -61,11 +78,15 @@ def trace(
     sample: str | None = None,
     clip_percentile: float | None = None,
     reverse_polarity: bool = False,
+    direction: str = "inline",
+    number: float | None = None,
+    scale_time: float = 1.0,
+    scale_trace: float = 1.0,
 ) -> tuple[str, dict[str, Any]]:
     """The maps of a place in the network for one image.
 
     Args:
-        picture: the image, a PNG, JPEG, TIFF, BMP, GIF, WebP, PNM or NPY file.
+        picture: the image, a PNG, JPEG, TIFF, BMP, GIF, WebP, PNM, NPY or SEG-Y file.
         site: encoder1, ..., bottleneck, skip1, up1, decoder1, ..., logits.
         top: of an image larger than 128 pixels a side, the first row of the window that is opened.
         left: the same for columns.
@@ -74,13 +95,18 @@ def trace(
         clip_percentile: of an image of amplitudes, how many per cent of the samples at each end become black or white,
             0 to 50 (by default 0.5); an image far below its white is stretched where this is given.
         reverse_polarity: whether black and white change places in such an image.
+        direction: of a line or a cube: inline, crossline or time slice.
+        number: of the section, as the survey names it, milliseconds of a time slice; by default the middle one.
+        scale_time: the factor along time by which the section is resized, one of those that the page lists.
+        scale_trace: the same from trace to trace, of a time slice on both sides.
 
     Returns:
         An NPY file of (C, h, w) float32 maps at 1/stride of the window's size, and what they are: site, channels,
         height, width, stride, window (top, left, height, width), lowest, highest, mean, and silent, how many
         channels are zero everywhere.
     """
-    image = open_image(picture, sample, weights, choose_limits(clip_percentile, reverse_polarity))
+    section = choose_section(direction, number, scale_time, scale_trace)
+    image = open_image(picture, sample, weights, choose_limits(clip_percentile, reverse_polarity), section)
     segmenter = choose_segmenter(weights)
     part = explorer.window(image.grey, top, left)
     strides = {known.name: known.stride for known in segmenter.model.sites()}
@@ -108,13 +134,17 @@ def ablate(
     sample: str | None = None,
     clip_percentile: float | None = None,
     reverse_polarity: bool = False,
+    direction: str = "inline",
+    number: float | None = None,
+    scale_time: float = 1.0,
+    scale_trace: float = 1.0,
 ) -> tuple[NDArray[np.uint8], dict[str, Any]]:
     """The mask without some of the network's skips, or without the bottleneck.
 
     The network was trained with all of them: this shows what it relies on, not what one without them would learn.
 
     Args:
-        picture: the image, a PNG, JPEG, TIFF, BMP, GIF, WebP, PNM or NPY file.
+        picture: the image, a PNG, JPEG, TIFF, BMP, GIF, WebP, PNM, NPY or SEG-Y file.
         cuts: any of skip1, skip2, ... and bottleneck.
         fill: what stands in their place: zero, mean (of each channel), or a sample's name, which lends its own.
         threshold: salt is where the probability lies above it, 0 to 1; by default the card's.
@@ -125,13 +155,18 @@ def ablate(
         clip_percentile: of an image of amplitudes, how many per cent of the samples at each end become black or white,
             0 to 50 (by default 0.5); an image far below its white is stretched where this is given.
         reverse_polarity: whether black and white change places in such an image.
+        direction: of a line or a cube: inline, crossline or time slice.
+        number: of the section, as the survey names it, milliseconds of a time slice; by default the middle one.
+        scale_time: the factor along time by which the section is resized, one of those that the page lists.
+        scale_trace: the same from trace to trace, of a time slice on both sides.
 
     Returns:
         An image of the window, 255 where there is salt without those parts, and what changed: cuts, fill, threshold,
         window (top, left, height, width), salt_share and salt_pixels before and after, mean_change and
         largest_change of the probability.
     """
-    image = open_image(picture, sample, weights, choose_limits(clip_percentile, reverse_polarity))
+    section = choose_section(direction, number, scale_time, scale_trace)
+    image = open_image(picture, sample, weights, choose_limits(clip_percentile, reverse_polarity), section)
     segmenter = choose_segmenter(weights)
     part, threshold = explorer.window(image.grey, top, left), check_threshold(threshold, segmenter)
     names = explorer.known_cuts(cuts or [], segmenter)
@@ -165,11 +200,15 @@ def explain_pixel(
     sample: str | None = None,
     clip_percentile: float | None = None,
     reverse_polarity: bool = False,
+    direction: str = "inline",
+    number: float | None = None,
+    scale_time: float = 1.0,
+    scale_trace: float = 1.0,
 ) -> tuple[NDArray[np.uint8], dict[str, Any]]:
     """Which pixels the probability of a pixel or a box depends on.
 
     Args:
-        picture: the image, a PNG, JPEG, TIFF, BMP, GIF, WebP, PNM or NPY file.
+        picture: the image, a PNG, JPEG, TIFF, BMP, GIF, WebP, PNM, NPY or SEG-Y file.
         row: of the pixel, or the first one of the box, from 0 at the top.
         column: the same, from 0 at the left.
         height: of the box.
@@ -182,13 +221,18 @@ def explain_pixel(
         clip_percentile: of an image of amplitudes, how many per cent of the samples at each end become black or white,
             0 to 50 (by default 0.5); an image far below its white is stretched where this is given.
         reverse_polarity: whether black and white change places in such an image.
+        direction: of a line or a cube: inline, crossline or time slice.
+        number: of the section, as the survey names it, milliseconds of a time slice; by default the middle one.
+        scale_time: the factor along time by which the section is resized, one of those that the page lists.
+        scale_trace: the same from trace to trace, of a time slice on both sides.
 
     Returns:
         An image of the window, from dark blue (no influence) to yellow (the most), and the numbers: sentence; boxes,
         the smallest rectangles (top, left, height, width) around the pixel that hold 50 and 90 % of the influence;
         receptive_field, how many pixels a side could have any at all; logit, probability, samples, window.
     """
-    image = open_image(picture, sample, weights, choose_limits(clip_percentile, reverse_polarity))
+    section = choose_section(direction, number, scale_time, scale_trace)
+    image = open_image(picture, sample, weights, choose_limits(clip_percentile, reverse_polarity), section)
     segmenter = choose_segmenter(weights)
     part, box = explorer.window(image.grey, top, left), (row, column, height, width)
     request = explorer.read_request({"kind": "pixel", "window": [top, left], "box": box, "samples": samples})

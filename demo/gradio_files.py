@@ -1,6 +1,7 @@
 """Files that users give to Gradio and get from it: all of them in its cache, which forgets them after a day."""
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import gradio as gr
@@ -14,16 +15,16 @@ from demo.export import png
 from unet.files.images import SUFFIXES
 
 
-def upload(label: str) -> tuple[gr.UploadButton, gr.File]:
+def upload(label: str, suffixes: Sequence[str] = SUFFIXES) -> tuple[gr.UploadButton, gr.File]:
     """Where a user gives files, and where the one that is open is kept for the endpoints.
 
     Of the button a listener gets a list of paths, of the file one path, in Gradio's cache, which Gradio has checked.
     The place that takes files is not the one that keeps one, because that takes none as long as it does: the viewer
     hands over whatever is dropped on the page.
     """
-    button = gr.UploadButton(label, file_count="multiple", file_types=list(SUFFIXES), size="md")
+    button = gr.UploadButton(label, file_count="multiple", file_types=list(suffixes), size="md")
     button.preprocess = _paths  # type: ignore[method-assign, assignment]
-    place = gr.File(label=label, file_types=list(SUFFIXES), visible=False)
+    place = gr.File(label=label, file_types=list(suffixes), visible=False)
     # Its own way to that path leaves an empty temporary file behind at every request.
     place.preprocess = _path  # type: ignore[method-assign, assignment]
     return button, place

@@ -25,6 +25,7 @@ from demo.images import (
 )
 from demo.process import give_memory_back
 from demo.state import TILE
+from demo.surveys import DIRECTIONS, FIRST, SectionChoice
 from demo.weights import Weights, WeightsError, WeightsKey, find_weights, open_weights
 from unet.checkpoint import read_card
 from unet.files.images import ImageError
@@ -96,17 +97,24 @@ def find_tile(name: str | None, label: str | None) -> SurveyTile | None:
     return find_tiles(label)[0].tiles.get(name.removeprefix(TILE))
 
 
-def open_image(path: str | None, name: str | None, label: str | None, choice: LimitsChoice = UNCHANGED) -> SeismicImage:
-    """The uploaded image, without a truth, its limits as chosen; without an upload a sample or a survey tile.
+def open_image(
+    path: str | None,
+    name: str | None,
+    label: str | None,
+    choice: LimitsChoice = UNCHANGED,
+    section: SectionChoice = FIRST,
+) -> SeismicImage:
+    """The uploaded image, without a truth, as it was chosen; without an upload a sample or a survey tile.
 
     Args:
         path: of the upload.
         name: of the sample or the survey tile.
         label: of the weights.
         choice: the limits.
+        section: of a line or a cube.
     """
     if path is not None:
-        return open_upload(Path(path).name, Path(path).read_bytes(), choice)
+        return open_upload(Path(path).name, Path(path).read_bytes(), choice, section)
     if name in SAMPLES:
         return open_sample(name)
     if tile := find_tile(name, label):
@@ -115,10 +123,15 @@ def open_image(path: str | None, name: str | None, label: str | None, choice: Li
 
 
 def open_with_mask(
-    path: str | None, mask: str | None, name: str | None, label: str | None, choice: LimitsChoice = UNCHANGED
+    path: str | None,
+    mask: str | None,
+    name: str | None,
+    label: str | None,
+    choice: LimitsChoice = UNCHANGED,
+    section: SectionChoice = FIRST,
 ) -> tuple[SeismicImage, str]:
     """The same with the uploaded mask as its truth, and why one of them cannot be what it was given as, if so."""
-    image = open_image(path, name, label, choice)
+    image = open_image(path, name, label, choice, section)
     if mask is None:
         return image, doubt(image) if path else ""
     if path is None:
@@ -134,6 +147,16 @@ def choose_limits(clip: float | None, reverse: bool | None) -> LimitsChoice:
     if clip is not None and not 0 <= clip < 50:
         raise RequestError(f"expected a percentage from 0 to 50, 50 left out, got {clip:g}")
     return LimitsChoice(clip, bool(reverse))
+
+
+def choose_section(
+    direction: str | None, number: float | None, scale_time: float | None, scale_trace: float | None
+) -> SectionChoice:
+    """The section of a line or a cube, and its scale."""
+    wanted = one_of(direction or FIRST.direction, DIRECTIONS)
+    (known,) = (one for one in DIRECTIONS if one == wanted)
+    scale = (1.0 if scale_time is None else scale_time, 1.0 if scale_trace is None else scale_trace)
+    return SectionChoice(known, number, scale)
 
 
 def check_threshold(threshold: float | None, segmenter: Segmenter) -> float:

@@ -13,9 +13,13 @@ from demo.gradio_result import FIRST_SAMPLE
 from demo.images import SAMPLES
 from demo.limits import LARGEST_UPLOAD
 from demo.markdown import escaped, literal, markdown
+from demo.surveys import DIRECTIONS, FIRST, SCALE_NOTE
 from demo.weights import WeightsError
 from demo.words import IMAGE_HELP, SENTENCE, TITLE, WEIGHTS_HELP
 from unet.amplitude import CLIP
+from unet.files.images import SUFFIXES
+from unet.seismic import scales
+from unet.seismic.volume import SEGY_SUFFIXES
 
 # The viewer is a module; gr.HTML runs a function body.  A blob's address is how the one imports the other.
 LOAD_VIEWER = """
@@ -131,7 +135,7 @@ def build() -> gr.Blocks:
     with (page := gr.Blocks(title=TITLE, fill_width=True, analytics_enabled=False, delete_cache=(3600, 86_400))):
         with gr.Sidebar(width=280):
             sample = gr.Dropdown(list(SAMPLES), label="Image", info=IMAGE_HELP, value=FIRST_SAMPLE)
-            image_button, image = upload("Your image")
+            image_button, image = upload("Your image", [*SUFFIXES, *SEGY_SUFFIXES])
             gr.Markdown(f"Up to {LARGEST_UPLOAD} MB. {missing.SESSION_NOTE}", elem_classes="caption")
             mask_button, mask = upload("Its ground-truth mask")
             gr.Markdown("Every value but 0 is salt.", elem_classes="caption")
@@ -143,6 +147,15 @@ def build() -> gr.Blocks:
             container=False,
         )
         notice, caption = (gr.HTML(elem_classes="said", apply_default_css=False, container=False) for _ in range(2))
+        directions = [(direction.capitalize(), direction) for direction in DIRECTIONS]
+        with gr.Column(visible=False) as sections_place:
+            with gr.Row(equal_height=True):
+                direction = gr.Radio(directions, value=FIRST.direction, label="Section", min_width=280)
+                line = gr.Slider(0, 1, 0, step=1, label="Number", min_width=280)
+                scale_time = gr.Dropdown(list(scales.TIME), value=1.0, label="Scale along time", min_width=120)
+                scale_trace = gr.Dropdown(list(scales.TRACE), value=1.0, label="Scale along traces", min_width=120)
+            gr.Markdown(SCALE_NOTE, elem_classes="caption")
+        number = gr.Number(visible=False)  # of the section, or none where the middle one is taken
         with gr.Column(visible=False) as limits_place:
             stretch = gr.Checkbox(label="Stretch what is used to black and white")
             with gr.Row() as stretched:
@@ -193,13 +206,28 @@ def build() -> gr.Blocks:
 
         revision = gr.State(0)  # raised whenever Python moves the viewer's threshold
         turns = gr.State(gradio_result.Turns())
-        seen = [image, mask, sample, weights, threshold, revision, clip, reverse]
+        seen = [
+            image,
+            mask,
+            sample,
+            weights,
+            threshold,
+            revision,
+            clip,
+            reverse,
+            direction,
+            number,
+            scale_time,
+            scale_trace,
+        ]
         network: dict[str, Any] = {"concurrency_id": "network", "concurrency_limit": 2}
         private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
         limits, chosen = [limits_place, stretch, stretched, drawing], [clip, share, reverse]
+        sections = [sections_place, direction, line, scale_time, scale_trace]
+        chosen += [direction, number, scale_time, scale_trace]
         # Many at a time: what is asked for last has to be shown, however long what was asked for before it takes.
         shown: dict[str, Any] = {
-            "fn": gradio_result.show, "inputs": [turns, *seen], "outputs": [caption, viewer, *limits],
+            "fn": gradio_result.show, "inputs": [turns, *seen], "outputs": [caption, viewer, *limits, *sections],
             "trigger_mode": "multiple", **private, **network,
         }  # fmt: skip
         place = [caption, viewer, notice, *predicted, *traced, *ablated, *explained]
@@ -220,7 +248,11 @@ def build() -> gr.Blocks:
             waiting.then(**shown)
         raised = threshold.input(lambda number: number + 1, revision, revision, trigger_mode="always_last", **private)
         masked = mask_button.upload(lambda paths: paths[0], mask_button, mask, trigger_mode="always_last", **private)
-        for changed in (raised.then, masked.then, reverse.input):
+        # The middle of another direction is first.
+        turned = direction.input(lambda: None, None, number, trigger_mode="always_last", **private)
+        slid = line.input(lambda number: number, line, number, trigger_mode="always_last", **private)
+        scaled = scale_time.input, scale_trace.input
+        for changed in (raised.then, masked.then, reverse.input, turned.then, slid.then, *scaled):
             changed(**shown)
         for changed in (stretch.input, share.input):
             clipped = changed(
@@ -241,5 +273,5 @@ def build() -> gr.Blocks:
             (ablate_button, gradio_endpoints.ablate, [cuts, fill, threshold, weights, top, left, sample], ablated),
             (explain_button, gradio_endpoints.explain_pixel, [*box, samples, weights, top, left, sample], explained),
         ):
-            button.click(endpoint, [image, *inputs, clip, reverse], outputs, api_name=endpoint.__name__, **network)
+            button.click(endpoint, [image, *inputs, *seen[-6:]], outputs, api_name=endpoint.__name__, **network)
     return page

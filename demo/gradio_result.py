@@ -13,15 +13,17 @@ import gradio as gr
 from demo import explorer, gradio_inputs, messages
 from demo.amplitudes import AmplitudeRange, histogram
 from demo.cache import find_probability
-from demo.images import SAMPLES
+from demo.images import SAMPLES, SeismicImage
 from demo.process import give_memory_back
+from demo.surveys import FIRST, SurveySections
 from demo.weights import open_weights
 from unet.amplitude import CLIP
 from unet.data import pairing
 from unet.files.images import ImageError
 
 FIRST_SAMPLE = next(iter(SAMPLES))
-NO_LIMITS = [None, CLIP, False]  # what is chosen of the limits of another image: no share of samples, slider, polarity
+# What is chosen of another image: no share of samples, its slider, polarity; direction, number, scales.
+NOTHING_CHOSEN = [None, CLIP, False, *FIRST[:2], *FIRST.scale]
 RESULTS = 8  # parts of the page with what an endpoint found
 WAITING = 3 + RESULTS  # parts that ``wait`` changes
 # What the viewer is without a result: "waiting" leaves its place empty, "refused" takes that away.
@@ -80,13 +82,13 @@ def take_image(turns: Turns, path: str | None, name: str, label: str | None) -> 
     """An image of the list takes the place of an upload.
 
     Returns:
-        No upload, no mask, ``offer_images``, ``NO_LIMITS``, and ``wait``.
+        No upload, no mask, ``offer_images``, ``NOTHING_CHOSEN``, and ``wait``.
     """
     if turns.shown == (name, label):  # Gradio's list says so too when somebody only passes it by keyboard
-        return [gr.skip()] * (3 + len(NO_LIMITS) + WAITING)
+        return [gr.skip()] * (3 + len(NOTHING_CHOSEN) + WAITING)
     if path is not None and name == Path(path).name:  # the upload itself: all stays as it is
-        return [gr.skip()] * (3 + len(NO_LIMITS)) + wait(turns, name)
-    return [None, None, offer_images(name, label), *NO_LIMITS, *wait(turns, name)]
+        return [gr.skip()] * (3 + len(NOTHING_CHOSEN)) + wait(turns, name)
+    return [None, None, offer_images(name, label), *NOTHING_CHOSEN, *wait(turns, name)]
 
 
 def take_uploads(turns: Turns, paths: list[str], mask: str | None, label: str | None) -> list[Any]:
@@ -102,7 +104,7 @@ def take_uploads(turns: Turns, paths: list[str], mask: str | None, label: str | 
     if own_mask is None and mask is not None and not _are_named_alike(path, mask):
         notice = f"{Path(mask).name}: expected a mask named as {name}, got another; drop it again if it is its truth"
         mask = None
-    return [path, own_mask or mask, offer_images(name, label), *NO_LIMITS, *wait(turns, name, notice)]
+    return [path, own_mask or mask, offer_images(name, label), *NOTHING_CHOSEN, *wait(turns, name, notice)]
 
 
 def choose_pair(paths: list[str]) -> tuple[str, str | None, list[str]]:
@@ -153,8 +155,34 @@ def offer_limits(found: AmplitudeRange | None) -> list[Any]:
     ]
 
 
+def offer_sections(found: SurveySections | None, number: float | None = None) -> list[Any]:
+    """What of a line or a cube can be chosen: updates of the place for that, direction, number and the two scales.
+
+    Args:
+        found: the sections, if it is one.
+        number: that was asked for; its slider, which may be moving on, stays where it is.
+    """
+    if found is None:
+        return [gr.update(visible=False), *[gr.skip()] * 4]
+    choice, numbers = found.choice, found.numbers[found.choice.direction]
+    slider = gr.update(visible=False)
+    if len(numbers) > 1:
+        unit = f", in{found.unit}" if found.unit and choice.direction == "time slice" else ""
+        ends = {"minimum": numbers[0], "maximum": numbers[-1], "step": numbers[1] - numbers[0]}
+        slider = {**gr.update(visible=True, label=f"{choice.direction.capitalize()}{unit}"), **ends}
+        if number is None:
+            slider["value"] = choice.number
+    return [
+        gr.update(visible=True),
+        gr.update(visible=len(found.numbers) > 1, value=choice.direction),
+        slider,
+        gr.update(visible=choice.direction != "time slice", value=choice.scale[0]),
+        gr.update(value=choice.scale[1]),
+    ]
+
+
 def show(turns: Turns, *inputs: Any) -> list[Any]:
-    """What was asked for: a caption, the viewer's message and ``offer_limits``, or why there is no result.
+    """What was asked for: a caption, the viewer's message, ``offer_limits`` and ``offer_sections``, or why not.
 
     Args:
         turns: of this user.
@@ -162,12 +190,14 @@ def show(turns: Turns, *inputs: Any) -> list[Any]:
     """
     turn = turns.take()
     turns.shown = None
-    path, _, sample, label, *_ = inputs
+    path, _, sample, label, *others = inputs
     try:
-        caption, message, found = open_message(*inputs)
-        shown = [caption, gr.update(value=message, elem_classes=[]), *offer_limits(found)]
+        caption, message, image = open_message(*inputs)
+        offered = [*offer_limits(image.amplitudes), *offer_sections(image.sections, *others[5:6])]
+        shown = [caption, gr.update(value=message, elem_classes=[]), *offered]
     except gradio_inputs.REFUSED as error:
-        shown = [said(f"No result. {error}", "alert"), gr.update(value="", elem_classes="refused"), *offer_limits(None)]
+        offered = [*offer_limits(None), *offer_sections(None)]
+        shown = [said(f"No result. {error}", "alert"), gr.update(value="", elem_classes="refused"), *offered]
     finally:
         give_memory_back()
     if turn == turns.latest:
@@ -184,9 +214,13 @@ def open_message(
     revision: int,
     clip: float | None,
     reverse: bool,
+    direction: str | None = None,
+    number: float | None = None,
+    scale_time: float | None = None,
+    scale_trace: float | None = None,
     request: dict[str, Any] | None = None,
-) -> tuple[str, str, AmplitudeRange | None]:
-    """The caption of an image, a packed message for the viewer, and its amplitudes.
+) -> tuple[str, str, SeismicImage]:
+    """The caption of an image, a packed message for the viewer, and the image.
 
     The message holds the image, or the response to a request about it.
 
@@ -194,7 +228,9 @@ def open_message(
         ImageError, RequestError, WeightsError: something of it cannot be used.
     """
     weights = gradio_inputs.choose_weights(label)
-    image, fault = gradio_inputs.open_with_mask(path, mask, sample, label, gradio_inputs.choose_limits(clip, reverse))
+    limits = gradio_inputs.choose_limits(clip, reverse)
+    section = gradio_inputs.choose_section(direction, number, scale_time, scale_trace)
+    image, fault = gradio_inputs.open_with_mask(path, mask, sample, label, limits, section)
     key, segmenter = open_weights(weights)
     probability = find_probability(image, segmenter, key)
     response = None
@@ -213,7 +249,7 @@ def open_message(
         with_image=request is None,
     )
     caption = said(image.caption) + said(fault, "alert")
-    return caption, base64.b64encode(messages.pack(message)).decode("ascii"), image.amplitudes
+    return caption, base64.b64encode(messages.pack(message)).decode("ascii"), image
 
 
 @gradio_inputs.sentences()

@@ -10,10 +10,12 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from demo import places
+from demo import places, surveys
 from demo.amplitudes import UNCHANGED, AmplitudeRange, LimitsChoice, find_range
 from demo.limits import LARGEST_PIXELS
+from demo.surveys import FIRST, SectionChoice, SurveySections
 from unet import synthetic
+from unet.amplitude import live
 from unet.card import Card, Split
 from unet.data.places import DEFAULT, DataError, labelled_place
 from unet.data.tiles import TileFiles, doubts, find_tiles
@@ -34,6 +36,8 @@ class SeismicImage:
         note: where it comes from, in a few words.
         guessed: what of it, or of its truth, was guessed or left out, in plain sentences.
         amplitudes: the numbers of its file, where what is black and white can be chosen.
+        missing: (H, W) bool, what was not recorded and is filled in ``grey``; None where everything was.
+        sections: the sections of its file, where it is one of a line or a cube.
     """
 
     name: str
@@ -42,6 +46,8 @@ class SeismicImage:
     note: str = ""
     guessed: tuple[str, ...] = ()
     amplitudes: AmplitudeRange | None = None
+    missing: Mask | None = None
+    sections: SurveySections | None = None
 
     @property
     def caption(self) -> str:
@@ -56,18 +62,21 @@ class SeismicImage:
 
     @property
     def pixels(self) -> NDArray[np.uint8]:
-        """The image as it is drawn: (H, W) uint8."""
-        return np.rint(self.grey * 255).astype(np.uint8)
+        """The image as it is drawn: (H, W) uint8; white where nothing was recorded."""
+        drawn = np.rint(self.grey * 255).astype(np.uint8)
+        return drawn if self.missing is None else np.where(self.missing, np.uint8(255), drawn)
 
     @cached_property
     def margin(self) -> Mask:
         """What of it is no section: (H, W) bool."""
-        return margin(self.grey)
+        found = margin(self.grey)
+        return found if self.missing is None else found | self.missing
 
     @cached_property
     def digest(self) -> str:
         """Names the content: two images with one digest are the same image."""
-        return hashlib.sha256(repr(self.grey.shape).encode() + self.grey.tobytes()).hexdigest()
+        missing = b"" if self.missing is None else self.missing.tobytes()
+        return hashlib.sha256(repr(self.grey.shape).encode() + self.grey.tobytes() + missing).hexdigest()
 
 
 # Sections no training has seen (it draws seeds from 0 upwards) and no evaluation has scored.
@@ -178,13 +187,16 @@ def open_tile(tile: SurveyTile) -> SeismicImage:
     return SeismicImage(tile.name, image.grey, mask.salt, PART_NOTES[tile.part], (*image.notes, *mask.notes))
 
 
-def open_upload(name: str, content: bytes, choice: LimitsChoice = UNCHANGED) -> SeismicImage:
+def open_upload(
+    name: str, content: bytes, choice: LimitsChoice = UNCHANGED, section: SectionChoice = FIRST
+) -> SeismicImage:
     """A user's image.
 
     Args:
         name: the file's name; only shown, never trusted.
-        content: the whole file, of any kind that ``unet.files.images`` reads.
+        content: the whole file, of any kind that ``unet.files.images`` reads, SEG-Y, or an NPY of three dimensions.
         choice: the limits of amplitudes, or of an image far below its white; other images have none.
+        section: of a line or a cube.
 
     Returns:
         The image, without a truth.
@@ -192,6 +204,12 @@ def open_upload(name: str, content: bytes, choice: LimitsChoice = UNCHANGED) -> 
     Raises:
         ImageError: no image, or one the network cannot take; one sentence that names the file.
     """
+    if surveys.is_survey(name, content):
+        opened = surveys.open_section(name, content, choice, section)
+        return SeismicImage(
+            name, opened.grey, note=opened.note, guessed=opened.notes, amplitudes=opened.amplitudes,
+            missing=opened.missing if opened.missing.any() else None, sections=opened.sections,
+        )  # fmt: skip
     reading = None
     with suppress(LimitsNeededError):
         reading = read_image(content, name, LARGEST_PIXELS)
@@ -199,7 +217,7 @@ def open_upload(name: str, content: bytes, choice: LimitsChoice = UNCHANGED) -> 
         return SeismicImage(name, reading.grey, note="your image", guessed=reading.notes)
     try:
         numbers = read_amplitudes(content, name, LARGEST_PIXELS)
-        found = find_range(numbers, choice, needed=reading is None)
+        found = find_range(live(numbers), choice, needed=reading is None)
     except ValueError as error:
         if reading is not None:  # dark colours, or nothing in it to stretch
             return SeismicImage(name, reading.grey, note="your image", guessed=reading.notes)
@@ -212,7 +230,7 @@ def open_upload(name: str, content: bytes, choice: LimitsChoice = UNCHANGED) -> 
 
 def doubt(image: SeismicImage) -> str:
     """Why an upload may be no image but a mask, in a sentence that starts with its name; empty where it is none."""
-    if not image.is_like_mask:
+    if image.sections is not None or not image.is_like_mask:  # of a survey one section may be empty
         return ""
     return f"{image.name}: expected an image, got no more than two values, as a mask has; drop a mask in its own place"
 
@@ -226,9 +244,11 @@ def with_truth(image: SeismicImage, name: str, content: bytes) -> SeismicImage:
         content: the whole file; every value but 0 is salt.
 
     Raises:
-        ImageError: no image, another size than the image's, or nothing in it that is not salt though it has
-            several values; one sentence that names the file.
+        ImageError: no image, another size than the image's, nothing in it that is not salt though it has several
+            values, or one of a line or a cube; one sentence that names the file.
     """
+    if image.sections is not None:
+        raise ImageError(f"{name}: expected the mask of an image, got one of a line or a cube; drop an image")
     mask = read_mask(content, name)
     shape = image.grey.shape
     if mask.salt.shape != shape:

@@ -6,12 +6,13 @@ from functools import partial
 from pathlib import PurePath, PurePosixPath
 from typing import NamedTuple, Protocol
 
-from demo import export, images, limits, session_file
+from demo import export, images, limits, session_file, surveys
 from demo.amplitudes import UNCHANGED, LimitsChoice
 from demo.gallery import ImageSource
 from demo.images import SAMPLES, SeismicImage
 from demo.markdown import literal, markdown
 from demo.session_file import ArchivedImage, SessionState
+from demo.surveys import FIRST, SectionChoice
 from unet.data.pairing import canonical, masks_beside, pair
 from unet.files.images import ImageError
 
@@ -75,6 +76,7 @@ class Uploads:
         refused: label -> why an image or a ZIP cannot be used, as Markdown.
         problems: sentences about all that cannot be used, as Markdown.
         choices: identity of an upload -> what was chosen of its limits.
+        sections: the same -> which section of it was chosen.
         twins: names of two files each, of which one alone is like a mask.
         join_twins: whether that is the ground truth of the other; otherwise both are images.
     """
@@ -84,6 +86,7 @@ class Uploads:
         self.refused: dict[str, str] = {}
         self.problems: list[str] = []
         self.choices: dict[str, LimitsChoice] = {}
+        self.sections: dict[str, SectionChoice] = {}
         self.twins: list[str] = []
         self.join_twins = True
         self._identities: dict[str, str] = {}  # label -> identity of the image
@@ -123,12 +126,13 @@ class Uploads:
                 truth = self._check(both, before, partial(check_mask, image, mask), mask.name)
             label = free_label(image.name, self.sources.keys() | self.refused.keys() | SAMPLES.keys())
             choice = self.choices.get(image.identity, UNCHANGED)
-            opened = partial(open_pair, image, mask if truth.digest else None, choice)
+            section = self.sections.get(image.identity, FIRST)
+            opened = partial(open_pair, image, mask if truth.digest else None, choice, section)
             # A session holds what was shown: amplitudes as the grey that their limits gave.
             shown = check.needs_limits or choice != UNCHANGED
             self._identities[label] = image.identity
             self.sources[label] = ImageSource(
-                key=(check.digest, truth.digest, choice),
+                key=(check.digest, truth.digest, choice, section),
                 open=opened,
                 pixels=check.shape[0] * check.shape[1],
                 original=partial(grey_file, opened) if shown else image.content,
@@ -142,6 +146,11 @@ class Uploads:
         """The user chose the limits of an image, which ``receive`` opens with them; a label that is gone has none."""
         if label in self._identities:
             self.choices[self._identities[label]] = choice
+
+    def choose_section(self, label: str, choice: SectionChoice) -> None:
+        """The same for the section of a line or a cube."""
+        if label in self._identities:
+            self.sections[self._identities[label]] = choice
 
     def _pair(self, files: Sequence[File], masks: Sequence[File]) -> list[tuple[Upload, Upload | None]]:
         """Every image that came by itself, with the mask that belongs to it."""
@@ -266,13 +275,18 @@ def check_image(image: Upload) -> UploadCheck:
     """Opens an image once: its digest and shape, or why it cannot be used."""
     if image.size > limits.LARGEST_UPLOAD * limits.MEGABYTE:
         expected = f"expected at most {limits.LARGEST_UPLOAD} MB, got {image.size / limits.MEGABYTE:.1f} MB"
-        return UploadCheck(fault=f"{image.name}: {expected}; cut it into smaller images")
+        remedy = f"use {surveys.COMMAND} FILE" if surveys.is_segy(image.name) else "cut it into smaller images"
+        cube = f", or a cube: use {surveys.COMMAND} FILE" if image.suffix == ".npy" else ""
+        return UploadCheck(fault=f"{image.name}: {expected}; {remedy}{cube}")
+    content = image.content()
     try:
-        opened = images.open_upload(image.name, image.content())
+        opened = images.open_upload(image.name, content)
     except ImageError as error:
         return UploadCheck(fault=str(error))
     needs_limits = opened.amplitudes is not None and opened.amplitudes.needed
-    return UploadCheck(opened.digest, opened.grey.shape, needs_limits, images.doubt(opened))
+    # One section of a cube is not all of it.
+    digest = opened.digest if opened.sections is None else hashlib.sha256(content).hexdigest()
+    return UploadCheck(digest, opened.grey.shape, needs_limits, images.doubt(opened))
 
 
 def check_mask(image: Upload, mask: Upload) -> UploadCheck:
@@ -285,9 +299,11 @@ def check_mask(image: Upload, mask: Upload) -> UploadCheck:
     return UploadCheck(hashlib.sha256(truth.tobytes()).hexdigest(), truth.shape)
 
 
-def open_pair(image: Upload, mask: Upload | None, choice: LimitsChoice = UNCHANGED) -> SeismicImage:
+def open_pair(
+    image: Upload, mask: Upload | None, choice: LimitsChoice = UNCHANGED, section: SectionChoice = FIRST
+) -> SeismicImage:
     """An uploaded image with its mask; raises ``ImageError`` where one of them cannot be used."""
-    opened = images.open_upload(image.name, image.content(), choice)
+    opened = images.open_upload(image.name, image.content(), choice, section)
     return opened if mask is None else images.with_truth(opened, mask.name, mask.content())
 
 

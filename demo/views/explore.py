@@ -11,6 +11,7 @@ from demo.images import SeismicImage
 from demo.markdown import literal
 from demo.process import give_memory_back
 from demo.state import PageState
+from demo.surveys import SCALE_NOTE, SectionChoice, SurveySections
 from unet.amplitude import CLIP
 
 state: PageState = st.session_state.page
@@ -51,6 +52,46 @@ def draw_limits(found: AmplitudeRange) -> None:
         words = "Samples beyond each limit, in per cent"
         st.slider(words, 0.0, HIGHEST_CLIP, step=CLIP_STEP, key=clip, on_change=choose)
         st.toggle("Reverse polarity", key=reverse, on_change=choose)
+
+
+def draw_sections(found: SurveySections) -> None:
+    """Where the user chooses a section of a line or a cube, and its scale; the image is then opened anew."""
+    label, choice = state.image_box.value, found.choice
+    numbers, kind = found.numbers[choice.direction], choice.direction.capitalize()
+    time_scales, trace_scales = found.time_scales, found.trace_scales
+    direction, time, trace = (f"{name} {label}" for name in ("direction", "time scale", "trace scale"))
+    number = f"number {choice.direction} {label}"  # a slider for each: they differ in length
+    # As for the limits; what was chosen may not be there, as in another file of this name.
+    values = {direction: choice.direction, number: choice.number, time: choice.scale[0], trace: choice.scale[1]}
+    for key, value in values.items():
+        if st.session_state.get(key) != value:
+            st.session_state[key] = value
+
+    def choose() -> None:
+        chosen, now = st.session_state[direction], st.session_state.get
+        scale = (now(time, choice.scale[0]), now(trace, choice.scale[1]))
+        middle = chosen != choice.direction
+        state.uploads.choose_section(
+            label, SectionChoice(chosen, None if middle else now(number, choice.number), scale)
+        )
+
+    st.html("<style>@media (pointer: coarse) { .st-key-sections button { min-height: 44px; } }</style>")
+    with st.container(horizontal=True, vertical_alignment="bottom", key="sections"):
+        if len(found.numbers) > 1:
+            options = list(found.numbers)
+            st.segmented_control(
+                "Section", options, key=direction, required=True, format_func=str.capitalize, on_change=choose
+            )
+        if len(numbers) > 1:
+            st.select_slider(kind, numbers, key=number, format_func=found.label, on_change=choose, width=320)
+        if time_scales:
+            st.selectbox(
+                "Scale along time", time_scales, key=time, format_func="{:g}".format, on_change=choose, width=130
+            )
+        st.selectbox(
+            "Scale along traces", trace_scales, key=trace, format_func="{:g}".format, on_change=choose, width=130
+        )
+    st.caption(SCALE_NOTE)
 
 
 @st.fragment
@@ -99,6 +140,8 @@ else:
         waiting.empty()
     state.shown = shown
     st.container(key="caption").text(image.caption)
+    if image.sections is not None:
+        draw_sections(image.sections)
     if image.amplitudes is not None:
         draw_limits(image.amplitudes)
     with st.container(key="result"):

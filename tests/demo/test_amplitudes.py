@@ -9,7 +9,7 @@ import pytest
 from demo.amplitudes import BINS, LimitsChoice, find_range, histogram
 from demo.images import open_upload
 from tests.demo.files import npy, png
-from unet.amplitude import Limits
+from unet.amplitude import Limits, live
 from unet.files.images import ImageError
 from unet.image import DARK
 
@@ -71,7 +71,7 @@ def test_amplitudes_that_are_all_alike_are_refused(value):
 
 
 def test_the_histogram_counts_the_live_samples_and_marks_the_limits():
-    found = find_range(np.pad(RAMP, ((0, 0), (9, 0))), LimitsChoice(25, reverse=True), needed=True)
+    found = find_range(live(np.pad(RAMP, ((0, 0), (9, 0)))), LimitsChoice(25, reverse=True), needed=True)
     assert (found.lowest, found.highest) == pytest.approx((-998, 998))
     np.testing.assert_allclose(found.counts, 1997 / BINS, atol=1)  # 2 of 2,001 at each end lie beyond
     assert found.counts.sum() == 1997

@@ -20,17 +20,20 @@ from demo.detection import detect
 from demo.evaluation import how_to_evaluate, meaning, read_evaluation
 from demo.explorer import find_fill
 from demo.gradio_endpoints import ablate, explain_pixel, predict, trace
-from demo.images import SAMPLES, open_sample
+from demo.images import SAMPLES, open_sample, open_upload
+from demo.surveys import SectionChoice
 from demo.weights import find_weights
 from tests.browser.pages import expect_link, expect_readout, set_threshold, upload
 from tests.demo import test_evaluation
 from tests.demo.files import npy, png
+from tests.seismic.surveys import amplitudes, write_segy
 from tests.servers import free_port, visited
 from unet import explain, render
 from unet.tiling import window
 
 STOCK, LENS = open_sample("Salt stock"), open_sample("Small lens")
 IMAGE, LARGE = STOCK.pixels, np.random.default_rng(0).integers(0, 256, (150, 140), dtype=np.uint8)
+NOTICE = -1 - gradio_result.RESULTS  # its place in what ``take_uploads`` returns
 WHOLE, WINDOW = (IMAGE, 0, 0), (LARGE, 22, 12)  # an image, top and left of what is opened of it
 
 
@@ -67,7 +70,7 @@ def call(app, tmp_path_factory):
 
 def test_programs_see_four_endpoints_with_their_parameters(call):
     endpoints = call.client.view_api(return_format="dict", print_info=False)["named_endpoints"]
-    limits = "clip_percentile reverse_polarity"
+    limits = "clip_percentile reverse_polarity direction number scale_time scale_trace"
     given = {name: [one["parameter_name"] for one in found["parameters"]] for name, found in endpoints.items()}
     assert {name: " ".join(names) for name, names in given.items()} == {
         "/predict": f"picture threshold weights sample {limits}",
@@ -76,7 +79,24 @@ def test_programs_see_four_endpoints_with_their_parameters(call):
         "/explain_pixel": f"picture row column height width samples weights top left sample {limits}",
     }
     defaults = [one["parameter_default"] for one in endpoints["/explain_pixel"]["parameters"]]
-    assert defaults == [None, 50, 50, 1, 1, 16, find_weights()[0].label, 0, 0, "Salt stock", None, False]
+    assert defaults == [
+        None,
+        50,
+        50,
+        1,
+        1,
+        16,
+        find_weights()[0].label,
+        0,
+        0,
+        "Salt stock",
+        None,
+        False,
+        "inline",
+        None,
+        1,
+        1,
+    ]
 
 
 @pytest.mark.parametrize("threshold", [None, 0.2])
@@ -338,7 +358,8 @@ def test_a_mask_that_cannot_be_used_is_named_and_the_image_is_shown_without_it(t
 @pytest.mark.parametrize(("mask", "kept"), [("lens.png", True), ("lens_mask.png", True), ("other.png", False)])
 def test_another_image_keeps_a_mask_of_its_name_only(mask, kept):
     taken = gradio_result.take_uploads(gradio_result.Turns(), ["/x/lens.png"], f"/y/{mask}", None)
-    image, left, box, *_, notice = taken[:9]
+    image, left, box = taken[:3]
+    notice = taken[NOTICE]
     assert (image, box["value"], box["choices"][0]) == ("/x/lens.png", "lens.png", "lens.png")
     assert left == (f"/y/{mask}" if kept else None)
     assert ("other.png: expected a mask named as lens.png" in notice) == (not kept)
@@ -363,7 +384,8 @@ def test_of_files_given_at_once_an_image_and_its_mask_are_taken(tmp_path, given,
     found = gradio_result.choose_pair([str(tmp_path / name) for name in given])
     expected = str(tmp_path / image), mask and str(tmp_path / mask), [str(tmp_path / name) for name in others]
     assert found == expected
-    notice = gradio_result.take_uploads(gradio_result.Turns(), [str(tmp_path / name) for name in given], None, None)[8]
+    paths = [str(tmp_path / name) for name in given]
+    notice = gradio_result.take_uploads(gradio_result.Turns(), paths, None, None)[NOTICE]
     assert ("expected one image and its mask, got 2 files" in notice) == bool(others)
 
 
@@ -416,10 +438,47 @@ def test_the_page_offers_limits_where_there_are_any_to_choose(tmp_path):
         (path := tmp_path / name).write_bytes(npy(array) if name.endswith("npy") else png(array))
         shown = gradio_result.show(gradio_result.Turns(), str(path), None, None, None, None, 1, *chosen)
         assert shown[1]["elem_classes"] == []
-        place, stretch, rest, histogram = shown[2:]
+        place, stretch, rest, histogram, section, *_ = shown[2:]
+        assert section["visible"] is False
         return place["visible"], stretch.get("value"), stretch.get("visible"), rest.get("visible"), "<div" in histogram
 
     assert offered("a.npy", IMAGE * 90.0 - 9000, None, False) == (True, True, False, True, True)
     assert offered("b.png", IMAGE.astype(np.uint16) * 16, None, False) == (True, False, True, False, True)
     assert offered("b.png", IMAGE.astype(np.uint16) * 16, 0.5, False) == (True, True, True, True, True)
     assert offered("c.png", IMAGE, 0.5, True)[0] is False
+
+
+CUBE = amplitudes(18, 24, 40)
+
+
+def test_the_page_offers_the_sections_of_a_cube(tmp_path):
+    def offered(cube, *chosen):
+        path = write_segy(tmp_path / "a.sgy", cube)
+        shown = gradio_result.show(gradio_result.Turns(), str(path), None, None, None, None, 1, None, False, *chosen)
+        return shown[0], shown[6:]
+
+    caption, (place, direction, number, time, trace) = offered(CUBE)
+    assert "inline 109 of your cube of 18 inlines" in caption
+    assert (place["visible"], direction["visible"], time["visible"]) == (True, True, True)
+    assert (number["minimum"], number["maximum"], number["step"], number["value"]) == (100, 117, 1, 109)
+    caption, (_, direction, number, time, trace) = offered(CUBE, "time slice", 80, 1.0, 0.7)
+    assert "time slice 80 ms" in caption
+    assert (direction["value"], number["maximum"], number["label"]) == ("time slice", 156, "Time slice, in ms")
+    assert "value" not in number  # its slider may be moving on
+    assert (time["visible"], trace["value"]) == (False, 0.7)
+    _, (place, direction, number, *_) = offered(CUBE[:1])
+    assert (place["visible"], direction["visible"], number["visible"]) == (True, False, False)
+
+
+def test_programs_choose_a_section(call, segmenter, tmp_path):
+    path = write_segy(tmp_path / "a.sgy", CUBE)
+    chosen = {"direction": "crossline", "number": 306, "scale_trace": 0.7}
+    picture, report = call.client.predict(handle_file(path), api_name="/predict", **chosen)
+    image = open_upload("a.sgy", path.read_bytes(), section=SectionChoice("crossline", 306, (1.0, 0.7)))
+    mask = cv2.imread(picture, cv2.IMREAD_UNCHANGED)
+    assert mask.shape == image.grey.shape == (40, 16)
+    np.testing.assert_array_equal(mask == 255, segmenter.mask(image.grey))
+    assert report["guessed"] == list(image.guessed)
+    path.write_bytes(bytes(9000))
+    with pytest.raises(AppError, match="a.sgy: expected a sample format code"):
+        call.client.predict(handle_file(path), api_name="/predict")

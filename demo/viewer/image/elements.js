@@ -16,8 +16,8 @@ const IMAGE_MARKUP = `
     <div role="radiogroup" aria-label="Show salt as" class="segments looks">
       ${radio("fill", "Fill")} ${radio("contour", "Contour")} ${radio("heat", "Heat map")}
       ${radio("uncertainty", "Uncertainty", `title="${UNCERTAINTY_TITLE}"`, 'data-testid="uncertainty"')}</div>
-    <label class="browse" data-testid="drop-zone" title="Images, masks or a session ZIP, dropped anywhere on the page">
-      <input type="file" multiple aria-label="Open images, masks or a session ZIP"><span class="drop">Drop or open…</span>
+    <label class="browse" data-testid="drop-zone" title="Images, masks, SEG-Y or a session ZIP, dropped anywhere on the page">
+      <input type="file" multiple aria-label="Open images, masks, SEG-Y or a session ZIP"><span class="drop">Drop or open…</span>
       <span class="tap">Open…</span></label>
     <span class="zoom" role="group" aria-label="Zoom">
       <button type="button" value="out" aria-label="Zoom out">−</button>
@@ -46,7 +46,7 @@ const IMAGE_MARKUP = `
         <span class="scale" hidden><span>0</span><canvas aria-hidden="true"></canvas><span class="limit"></span>
           <span class="quantity"></span></span></p>
       <p class="hint" data-testid="salt-wheel" hidden></p>
-      <p class="dropping" hidden><b>Drop to open</b> images, masks or a session ZIP</p>
+      <p class="dropping" hidden><b>Drop to open</b> images, masks, SEG-Y or a session ZIP</p>
     </div>
   </div>
   <div class="result">
