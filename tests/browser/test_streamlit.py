@@ -102,7 +102,7 @@ def test_back_is_one_press_and_a_page_loaded_anew_says_that_uploads_are_gone(bro
             expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible()
             pages.expect_link(page, "sample", "Salt sheet")
         sidebar = page.get_by_test_id("stSidebar")
-        expect(sidebar).to_contain_text("Images of up to 20 MB each, a ZIP of up to 200 MB")
+        expect(sidebar).to_contain_text("Images, SEG-Y and cubes of up to 20 MB each, a ZIP of up to 200 MB")
         expect(page.get_by_text("200MB per file")).to_be_hidden()
 
         upload(page, ("lens.png", png(LENS.pixels)))

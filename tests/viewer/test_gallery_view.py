@@ -67,6 +67,7 @@ def test_with_a_second_network_the_strip_is_sorted_by_disagreement_until_the_use
     expect(order).not_to_contain_text("Disagreement")
     assert show_rows(page, rows, "tiny") == ["b", "a", "c"]
     expect(order).to_have_value("disagreement")
+    expect(page.locator(".image").last).to_contain_text("disagree 0.0 %")
     assert [text.split("disagree ")[1] for text in page.locator(".image").all_inner_texts()] == [
         "25.0 %",
         "1.2 %",
