@@ -1,6 +1,7 @@
 """What several test modules share."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,6 +52,14 @@ def small_model() -> UNet:
 def segmenter() -> Segmenter:
     """The shipped weights, with which everything starts."""
     return Segmenter.load()
+
+
+@pytest.fixture(autouse=True)
+def own_main() -> Iterator[None]:
+    """Streamlit's AppTest leaves the app as ``__main__``, which processes of a later test would run first."""
+    main = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = main
 
 
 @pytest.fixture
