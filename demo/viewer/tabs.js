@@ -1,6 +1,6 @@
 // The panels below the network, one open at a time.
 
-import { h } from "./lib/dom.js";
+import { h, uniqueName } from "./lib/dom.js";
 
 /** @import { Explorer, Update } from "./types.js" */
 
@@ -32,7 +32,7 @@ export function whileOpen(explorer, tab, draw) {
  * @param {Record<string, HTMLElement>} panels name of the tab -> what it opens
  */
 export function panelTabs(explorer, panels) {
-  const unique = Math.random().toString(36).slice(2); // a page may hold two viewers
+  const unique = uniqueName();
   const buttons = TABS.map(({ name, title }) => h("button", {
     role: "tab", id: `salt-tab-${name}-${unique}`, "aria-controls": `salt-panel-${name}-${unique}`,
     "data-testid": `tab-${name}`, onclick: () => explorer.open(name),

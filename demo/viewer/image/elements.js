@@ -1,6 +1,6 @@
 // The elements of the image panel.
 
-import { find } from "../lib/dom.js";
+import { find, uniqueName } from "../lib/dom.js";
 
 /** @typedef {ReturnType<typeof imageElements>} ImageElements */
 
@@ -83,7 +83,7 @@ export function imageElements(host) {
   const named = (/** @type {string} */ name) => element(`[data-testid=salt-${name}]`);
   const input = (/** @type {string} */ name) => find(host, `[data-testid=${name}]`, HTMLInputElement);
   const canvas = (/** @type {string} */ selector) => find(host, selector, HTMLCanvasElement);
-  const unique = Math.random().toString(36).slice(2); // a page may hold two viewers
+  const unique = uniqueName();
   const radios = (/** @type {string} */ name) => {
     /** @type {NodeListOf<HTMLInputElement>} */
     const found = host.querySelectorAll(`.${name} input`);

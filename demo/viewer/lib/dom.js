@@ -89,3 +89,6 @@ export function setCurrent(element, current) {
   if (current) element.setAttribute("aria-current", "true");
   else element.removeAttribute("aria-current");
 }
+
+/** What makes the ids and names of one viewer its own: a page may hold two. */
+export const uniqueName = () => Math.random().toString(36).slice(2);

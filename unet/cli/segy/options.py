@@ -1,6 +1,5 @@
 """What several commands of ``segy`` share: how a file is read, and how its sections are shown to the network."""
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -9,7 +8,7 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-from unet.amplitude import CLIP, Limits
+from unet.amplitude import CLIP, Limits, limits_asked_for
 from unet.cli.options import UsageError
 from unet.seismic.limits import volume_limits
 from unet.seismic.segy import Endian, OptionError
@@ -66,14 +65,12 @@ class Amplitudes:
 
     def check(self) -> None:
         """Raises ``UsageError`` for options that do not go together, before anything is read."""
-        if self.clip_percentile is not None and not 0 <= self.clip_percentile < 50:
-            raise UsageError(f"expected --clip-percentile from 0 to 50, 50 left out, got {self.clip_percentile:g}")
-        if self.amplitude_limits is None:
-            return
-        if self.clip_percentile is not None:
-            raise UsageError("expected --amplitude-limits or --clip-percentile, got both; leave one out")
-        low, high = self.amplitude_limits
-        if not (low < high and math.isfinite(high - low)):
+        try:
+            asked_for = limits_asked_for(self.amplitude_limits, self.clip_percentile)
+        except ValueError as error:
+            raise UsageError(error) from None
+        if isinstance(asked_for, Limits) and asked_for.black > asked_for.white:
+            low, high = asked_for
             raise UsageError(
                 f"expected --amplitude-limits LOW below HIGH, got {low:g} {high:g}; --polarity reversed turns it round"
             )
