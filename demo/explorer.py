@@ -1,222 +1,63 @@
-"""Requests from the viewer in the browser and the network's responses to them.
+"""What the network computes for a request from the viewer in the browser, whichever page brings it.
 
-viewer/types.d.ts says the same to the browser.  Nothing here knows Streamlit or Gradio or stores anything of an image.
+Nothing here knows Streamlit or Gradio or stores anything of an image.
 """
 
+import base64
+import binascii
 import threading
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Annotated, TypeAlias, TypeVar
+from typing import TypeVar
 
 import cv2
 import numpy as np
-from msgspec import Meta, Struct
 from numpy.typing import NDArray
 
 from demo.cache import find_probability
 from demo.images import SAMPLES, SeismicImage, open_sample
-from demo.messages import Bytes, ImageResponse, Response
-from demo.view import Text, Whole
+from demo.messages import ImageResponse, Response
+from demo.viewer_requests import (
+    LONGEST_WORD,
+    Box,
+    CutsRequest,
+    EffectsRequest,
+    ImageRequest,
+    MapsRequest,
+    OtherRequest,
+    PixelRequest,
+    PredictRequest,
+    RequestError,
+    SmoothRequest,
+    TtaRequest,
+    UncertaintyRequest,
+    read_request,
+)
+from demo.viewer_responses import (
+    Cam,
+    CutsResponse,
+    EffectsResponse,
+    Floats,
+    MapsResponse,
+    OtherResponse,
+    PixelResponse,
+    PredictResponse,
+    Refusal,
+    SiteMaps,
+    SmoothResponse,
+    TtaResponse,
+    UncertaintyResponse,
+)
 from demo.weights import WeightsError, WeightsKey, find_weights, open_weights
-from unet import explain, tiling, typed
-from unet.image import Grey, Probability
+from unet import explain, tiling
+from unet.image import Grey
+from unet.margin import margin
 from unet.segmenter import Segmenter
 
 AT_ONCE = threading.Semaphore(2)  # requests: every one uses all cores, and a gradient takes 200 MB
-MOST_SAMPLES = 16  # noisy copies of an image that one request may ask for
-MOST_CHANNELS = 16  # of a site, whose effects one request may ask for: others wait for it
-LONGEST_WORD = 40  # characters of a request that a sentence repeats
 TWELVE_BITS = 4095
 
-Floats: TypeAlias = NDArray[np.float32]
-Box: TypeAlias = tuple[Whole, Whole, Whole, Whole]  # top, left, height, width
-
 _Value = TypeVar("_Value", bound=np.generic)
-
-
-class RequestError(ValueError):
-    """A request that cannot be answered; the message says what was expected and what came."""
-
-
-# --- Requests -----------------------------------------------------------------------------------------------
-
-
-class _Request(Struct, frozen=True, kw_only=True, tag_field="kind"):
-    """What every request says: whose it is, of which image, which window of it, and whether of random weights."""
-
-    id: int | None = None
-    key: str | None = None
-    window: tuple[Whole, Whole] = (0, 0)
-    random: bool = False
-
-
-class ImageRequest(_Request, frozen=True, tag="image"):
-    """The browser lacks the image; the message that brings the response brings it."""
-
-
-class MapsRequest(_Request, frozen=True, tag="maps"):
-    """Every activation of one forward pass, with some parts of the network cut."""
-
-    cuts: tuple[str, ...] = ()
-    fill: str = "zero"
-
-
-class CutsRequest(_Request, frozen=True, tag="cuts"):
-    """The probabilities without each combination of skips and bottleneck."""
-
-    fill: str = "zero"
-
-
-class EffectsRequest(_Request, frozen=True, tag="effects"):
-    """How much the probabilities change without each of some channels of a site, from ``first`` on.
-
-    A site's effects take many seconds: they are asked for in pieces, so that other questions come between.
-    """
-
-    site: str
-    first: Whole
-    count: Annotated[int, Meta(ge=1, le=MOST_CHANNELS)]
-
-
-class PixelRequest(_Request, frozen=True, tag="pixel"):
-    """Why the network says what it says of a box, of one pixel at least, from so many noisy copies."""
-
-    box: Box
-    samples: Annotated[int, Meta(ge=0, le=MOST_SAMPLES)] = 0
-
-
-class SmoothRequest(_Request, frozen=True, tag="smooth"):
-    """SmoothGrad of a box over some noisy copies; pieces of it have a seed each."""
-
-    box: Box
-    samples: Annotated[int, Meta(ge=1, le=MOST_SAMPLES)]
-    seed: Whole = 0
-
-
-class TtaRequest(_Request, frozen=True, tag="tta"):
-    """The whole image with flip TTA, by the trained network whatever ``random`` says."""
-
-
-class UncertaintyRequest(_Request, frozen=True, tag="uncertainty"):
-    """How far the probability of every pixel of the window moves under flips and small shifts."""
-
-
-class OtherRequest(_Request, frozen=True, tag="other"):
-    """What other weights say of the whole image; ``weights`` is their name."""
-
-    weights: Text
-
-
-Request: TypeAlias = (
-    ImageRequest
-    | MapsRequest
-    | CutsRequest
-    | EffectsRequest
-    | PixelRequest
-    | SmoothRequest
-    | TtaRequest
-    | UncertaintyRequest
-    | OtherRequest
-)
-
-
-def read_request(content: object) -> Request:
-    """A request from its JSON values, which are not trusted; raises ``RequestError`` where they make none."""
-    try:
-        return typed.convert(content, Request)  # type: ignore[arg-type]  # mypy takes a union for no type
-    except ValueError as error:
-        raise RequestError(str(error)) from None
-
-
-# --- Responses ----------------------------------------------------------------------------------------------
-
-
-class Refusal(Response, frozen=True):
-    """Why a request cannot be answered."""
-
-    error: str
-
-
-class SiteMaps(Struct, frozen=True, kw_only=True):
-    """(C, h, w) maps in 256 levels between each one's own lowest and highest value."""
-
-    values: Bytes
-    low: Floats
-    high: Floats
-    channels: int
-    height: int
-    width: int
-
-
-class MapsResponse(Response, frozen=True):
-    """Site -> its maps; a skip only where it is cut, else it equals its encoder."""
-
-    sites: dict[str, SiteMaps]
-
-
-class CutsResponse(Response, frozen=True):
-    """(2**P, H, W) probabilities in 4096 levels: bit i of the row says whether ``parts[i]`` is cut."""
-
-    parts: tuple[str, ...]
-    height: int
-    width: int
-    high: Bytes
-    low: Bytes
-
-
-class EffectsResponse(Response, frozen=True):
-    """The mean change of the probability without each of the channels that were asked for."""
-
-    site: str
-    effect: Floats
-
-
-class Cam(Struct, frozen=True, kw_only=True):
-    """A Grad-CAM, (h, w)."""
-
-    values: Floats
-    height: int
-    width: int
-
-
-class PixelResponse(Response, frozen=True):
-    """Gradient and influence, (H, W) of the window; ``boxes`` hold 50 and 90 % of the influence."""
-
-    gradient: Floats
-    influence: Floats
-    boxes: dict[str, Box]
-    cams: dict[str, Cam]
-    logit: float
-    probability: float
-
-
-class SmoothResponse(Response, frozen=True):
-    """The mean gradient over the noisy copies, (H, W) of the window."""
-
-    gradient: Floats
-
-
-class TtaResponse(Response, frozen=True):
-    """The mean of the probability with that of the mirrored image, (H, W) of the whole image."""
-
-    probability: Probability
-
-
-class UncertaintyResponse(Response, frozen=True):
-    """The standard deviation of the probability, (H, W) of the window; see ``unet.explain.uncertainty``."""
-
-    height: int
-    width: int
-    spread: Floats
-
-
-class OtherResponse(Response, frozen=True):
-    """The probability by other weights, (H, W) of the whole image, and how a page names and thresholds them."""
-
-    name: str
-    label: str
-    threshold: float
-    probability: Probability
 
 
 def respond(content: object, image: SeismicImage, segmenter: Segmenter, key: str, weights: WeightsKey) -> Response:
@@ -247,7 +88,12 @@ def respond(content: object, image: SeismicImage, segmenter: Segmenter, key: str
             if isinstance(request, OtherRequest):
                 return _other(request, image)
             network = random_twin(segmenter) if request.random else segmenter
+            if request.input:
+                part = changed_input(request.input, part.shape)
+                outside = margin(part)
             match request:
+                case PredictRequest():
+                    return PredictResponse(id=request.id, probability=network.probability(part))
                 case MapsRequest():
                     return _maps(request, part, network)
                 case CutsRequest():
@@ -274,6 +120,16 @@ def window(values: NDArray[_Value], top: int | None, left: int | None) -> NDArra
         return tiling.window(values, top, left)
     except ValueError as error:
         raise RequestError(str(error)) from None
+
+
+def changed_input(text: str, shape: tuple[int, ...]) -> Grey:
+    """The (H, W) grey of a window as a user changed it, from Base64; raises ``RequestError`` where it is none."""
+    try:
+        levels = np.frombuffer(base64.b64decode(text, validate=True), np.uint8).reshape(shape)
+    except (binascii.Error, ValueError):
+        expected = " x ".join(map(str, shape))
+        raise RequestError(f"expected a changed input of {expected} bytes in Base64, got something else") from None
+    return levels.astype(np.float32) / np.float32(255)
 
 
 @lru_cache(maxsize=4)

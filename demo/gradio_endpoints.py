@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from demo import explorer
 from demo.cache import find_probability
 from demo.detection import detect
-from demo.explorer import MOST_SAMPLES
 from demo.gradio_files import cached
 from demo.gradio_inputs import (
     check_threshold,
@@ -20,6 +19,7 @@ from demo.gradio_inputs import (
     open_image,
     sentences,
 )
+from demo.viewer_requests import MOST_SAMPLES, PixelRequest, read_request
 from unet import explain, render
 
 
@@ -235,8 +235,8 @@ def explain_pixel(
     image = open_image(picture, sample, weights, choose_limits(clip_percentile, reverse_polarity), section)
     segmenter = choose_segmenter(weights)
     part, box = explorer.window(image.grey, top, left), (row, column, height, width)
-    request = explorer.read_request({"kind": "pixel", "window": [top, left], "box": box, "samples": samples})
-    assert isinstance(request, explorer.PixelRequest)
+    request = read_request({"kind": "pixel", "window": [top, left], "box": box, "samples": samples})
+    assert isinstance(request, PixelRequest)
     found = explorer.explain_pixel(request, part, segmenter)
     levels = np.rint(found.influence / (found.influence.max() or 1) * 255).astype(np.uint8)
     rows, columns = found.boxes["90"][2:]

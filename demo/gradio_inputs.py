@@ -9,7 +9,7 @@ from pathlib import Path
 import gradio as gr
 
 from demo.amplitudes import UNCHANGED, LimitsChoice
-from demo.explorer import RequestError, one_of
+from demo.explorer import one_of
 from demo.images import (
     SAMPLES,
     SeismicImage,
@@ -26,6 +26,7 @@ from demo.images import (
 from demo.process import give_memory_back
 from demo.state import TILE
 from demo.surveys import DIRECTIONS, FIRST, SectionChoice
+from demo.viewer_requests import RequestError
 from demo.weights import Weights, WeightsError, WeightsKey, find_weights, open_weights
 from unet.checkpoint import read_card
 from unet.files.images import ImageError

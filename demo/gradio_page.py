@@ -5,7 +5,7 @@ from typing import Any
 
 import gradio as gr
 
-from demo import bundle, evaluation, explorer, gradio_endpoints, gradio_inputs, gradio_look, gradio_result, missing
+from demo import bundle, evaluation, gradio_endpoints, gradio_inputs, gradio_look, gradio_result, missing
 from demo.amplitudes import CLIP_STEP, HIGHEST_CLIP
 from demo.detection import PROBABILITY_NOTE
 from demo.gradio_files import result, upload
@@ -14,6 +14,7 @@ from demo.images import SAMPLES
 from demo.limits import LARGEST_UPLOAD
 from demo.markdown import escaped, literal, markdown
 from demo.surveys import DIRECTIONS, FIRST, SCALE_NOTE
+from demo.viewer_requests import LONGEST_WORD, MOST_SAMPLES
 from demo.weights import WeightsError
 from demo.words import IMAGE_HELP, SENTENCE, TITLE, WEIGHTS_HELP
 from unet.amplitude import CLIP
@@ -60,18 +61,18 @@ def open_link(request: gr.Request) -> tuple[Any, str, float | None, int, str]:
     sample, name, threshold = (request.query_params.get(key) for key in ("sample", "weights", "threshold"))
     notices = []
     if "upload" in request.query_params:
-        notices.append(missing.upload(request.query_params["upload"][: explorer.LONGEST_WORD]))
+        notices.append(missing.upload(request.query_params["upload"][:LONGEST_WORD]))
     found = gradio_inputs.list_weights()
     label = next((label for label, weights in found.items() if weights.name == name), None)
     if name is not None and label is None:
-        notices.append(missing.weights(missing.LINK, name[: explorer.LONGEST_WORD]))
+        notices.append(missing.weights(missing.LINK, name[:LONGEST_WORD]))
     other = request.query_params.get("other")
     if other is not None and all(weights.name != other for weights in found.values()):
-        notices.append(missing.other_weights(other[: explorer.LONGEST_WORD]))
+        notices.append(missing.other_weights(other[:LONGEST_WORD]))
     label = label or next(iter(found))
     if sample is None or not (sample in SAMPLES or gradio_inputs.find_tile(sample, label)):
         if sample is not None:
-            notices.append(missing.image(missing.LINK, sample[: explorer.LONGEST_WORD]))
+            notices.append(missing.image(missing.LINK, sample[:LONGEST_WORD]))
         sample = gradio_inputs.list_images(label)[0]
     wanted = None
     try:
@@ -81,7 +82,7 @@ def open_link(request: gr.Request) -> tuple[Any, str, float | None, int, str]:
     except WeightsError:  # said instead of a result
         pass
     except ValueError:
-        notices.append(missing.threshold(threshold[: explorer.LONGEST_WORD]))
+        notices.append(missing.threshold(threshold[:LONGEST_WORD]))
     return (
         gradio_result.offer_images(sample, label), label, wanted, 1,
         "".join(gradio_result.said(sentence, "alert") for sentence in notices),
@@ -197,7 +198,7 @@ def build() -> gr.Blocks:
                 with gr.Row():
                     row, column = (gr.Number(50, label=label, precision=0, minimum=0) for label in ("Row", "Column"))
                     height, width = (gr.Number(1, label=label, precision=0, minimum=1) for label in ("Height", "Width"))
-                    most = explorer.MOST_SAMPLES
+                    most = MOST_SAMPLES
                     samples = gr.Number(most, label="Noisy copies", precision=0, minimum=0, maximum=most)
                 explain_button = gr.Button("What this pixel depends on", variant="primary")
                 explained = result("Influence")

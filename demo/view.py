@@ -4,11 +4,12 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from demo.limits import LONGEST_TEXT
+from demo.limits import LONGEST_EDITS, LONGEST_TEXT
 from unet.typed import Share
 
 Text = Annotated[str, Meta(max_length=LONGEST_TEXT)]
 Whole = Annotated[int, Meta(ge=0, lt=2**31)]
+Edits = Annotated[str, Meta(max_length=LONGEST_EDITS)]
 
 
 class ViewState(Struct, frozen=True):
@@ -22,11 +23,14 @@ class ViewState(Struct, frozen=True):
         pixel: the row and the column of the pixel to explain, or None.
         box: the top, the left, the height and the width of the box to explain, or None.
         random: whether the network with random weights responds.
+        epoch: of the snapshot that responds in place of the finished network, or None.
+        edits: how the input was changed, as edits.js writes it; empty where it was not.
         tta: whether the image's probability is averaged with that of the mirrored image.
         other: the name of the weights beside the chosen ones, or None.
         truth: whether the mask is compared with the ground truth.
         tab: the panel below the network that is open.
         window: the top and the left of the part that is opened up, or None.
+        lesson: the step of the lesson that is open, from 1, or None.
     """
 
     layer: Text | None = None
@@ -36,11 +40,14 @@ class ViewState(Struct, frozen=True):
     pixel: tuple[Whole, Whole] | None = None
     box: tuple[Whole, Whole, Whole, Whole] | None = None
     random: bool = False
+    epoch: Whole | None = None
+    edits: Edits = ""
     tta: bool = False
     other: Text | None = None
     truth: bool = False
     tab: Text = "maps"
     window: tuple[Whole, Whole] | None = None
+    lesson: Whole | None = None
 
 
 def changes(view: ViewState | None) -> str:

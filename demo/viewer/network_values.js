@@ -8,6 +8,9 @@ import { largestOf } from "./lib/statistics.js";
 /** What is cut, and what stands in its place. @param {Explorer} explorer */
 export const wiresOf = (explorer) => `${explorer.state.fill} ${explorer.cutIndex()}`;
 
+/** Which network responds, and what it sees. @param {Explorer} explorer */
+const networkOf = ({ state: { random, epoch, edits, window } }) => [random, epoch, edits, window];
+
 /** Twelve bits a probability, in two planes that deflate well. @param {CutsResponse} response @returns {CutTable} */
 function cutTable({ parts, high, low, height, width }) {
   const size = height * width;
@@ -76,7 +79,7 @@ export function networkValues(explorer, touch) {
   async function fetchMaps() {
     const { cuts, fill } = explorer.state;
     const request = explorer.request({ kind: "maps", cuts, fill });
-    const found = await whileWanted(request, () => [wiresOf(explorer), explorer.state.random, explorer.state.window]);
+    const found = await whileWanted(request, () => [wiresOf(explorer), ...networkOf(explorer)]);
     if (!found?.response) return;
     const { sites } = found.response;
     // What crosses uncut is the encoder's output itself, and travels once.
@@ -87,7 +90,7 @@ export function networkValues(explorer, touch) {
 
   async function fetchCuts() {
     const request = explorer.request({ kind: "cuts", fill: explorer.state.fill });
-    const found = await whileWanted(request, () => [explorer.state.fill, explorer.state.random, explorer.state.window]);
+    const found = await whileWanted(request, () => [explorer.state.fill, ...networkOf(explorer)]);
     if (!found) return;
     explorer.cutsError = found.error ?? null;
     if (found.response) explorer.cuts = cutTable(found.response);
@@ -107,7 +110,7 @@ export function networkValues(explorer, touch) {
   async function fetchUncertainty() {
     explorer.uncertainty = null;
     if (explorer.state.look !== "uncertainty") return;
-    const wanted = () => [explorer.state.look, explorer.state.random, explorer.state.window];
+    const wanted = () => [explorer.state.look, ...networkOf(explorer)];
     const found = await whileWanted(explorer.request({ kind: "uncertainty" }), wanted);
     if (found?.error) explorer.set({ look: "fill", answer: found.error });
     if (!found?.response) return;

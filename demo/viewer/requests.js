@@ -60,7 +60,8 @@ export function networkRequests(explorer, ask, gone, settled) {
      */
     request(request) {
       const { top, left } = explorer.window ?? { top: 0, left: 0 };
-      const full = { window: [top, left], random: explorer.state.random, ...request };
+      const { random, epoch } = explorer.state;
+      const full = { window: [top, left], random, epoch, input: explorer.input, ...request };
       const name = JSON.stringify(full);
       const remembered = responses.get(name);
       if (remembered) return remembered;

@@ -9,10 +9,16 @@ export const START = {
   threshold: 0.5, look: "fill", opacity: 0.45, truth: false, swipe: null,
   hover: null, pixel: null, box: null,
   layer: null, channel: null, sort: "number", shared: false,
-  cuts: [], fill: "zero", random: false, tta: false, other: null, window: null,
-  tab: "maps", wide: false, answer: "",
+  cuts: [], fill: "zero", random: false, epoch: null, edits: "", tta: false, other: null, window: null,
+  tab: "maps", lesson: null, wide: false, answer: "",
   overlay: null, frames: [],
 };
+
+/** @type {(keyof ViewState)[]} */
+const KEPT = [
+  "threshold", "layer", "channel", "cuts", "fill", "pixel", "box", "random", "epoch", "edits", "tta", "truth", "other",
+  "tab", "window", "lesson",
+];
 
 /**
  * What a link says, as far as it can be read; whether it fits is seen when the image is there.
@@ -29,8 +35,10 @@ export function stateOfLink() {
     layer: values.get("layer"), channel: numbers("channel", 1)?.[0] ?? null,
     cuts: (values.get("cuts") ?? "").split(",").filter(Boolean), fill: values.get("fill") ?? "zero",
     pixel: numbers("pixel", 2), box: numbers("box", 4), window: numbers("window", 2),
-    random: values.get("random") === "1", tta: values.get("tta") === "1", truth: values.get("truth") === "1",
+    random: values.get("random") === "1", epoch: numbers("epoch", 1)?.[0] ?? null, edits: values.get("edits") ?? "",
+    tta: values.get("tta") === "1", truth: values.get("truth") === "1",
     other: values.get("other"), tab: values.get("tab") ?? START.tab,
+    lesson: numbers("lesson", 1)?.[0] ?? null,
   };
 }
 
@@ -47,7 +55,8 @@ export function writeLink(state, link, isPart) {
     layer: state.layer, channel: state.channel,
     cuts: state.cuts.join(","), fill: state.fill === "zero" ? null : state.fill,
     pixel: state.pixel?.join(","), box: state.box?.join(","),
-    random: state.random ? 1 : null, tta: state.tta ? 1 : null, truth: state.truth ? 1 : null, other: state.other,
+    random: state.random ? 1 : null, epoch: state.epoch, edits: state.edits, lesson: state.lesson,
+    tta: state.tta ? 1 : null, truth: state.truth ? 1 : null, other: state.other,
     tab: state.tab === START.tab ? null : state.tab, window: isPart ? state.window?.join(",") : null,
   };
   const address = new URL(location.href);
@@ -60,8 +69,7 @@ export function writeLink(state, link, isPart) {
 
 /** The part of the state that a link and a session file keep, as JSON. @param {ViewState} state */
 export function keptState(state) {
-  const { threshold, layer, channel, cuts, fill, pixel, box, random, tta, truth, other, tab, window } = state;
-  return JSON.stringify({ threshold, layer, channel, cuts, fill, pixel, box, random, tta, truth, other, tab, window });
+  return JSON.stringify(Object.fromEntries(KEPT.map((name) => [name, state[name]])));
 }
 
 /**

@@ -100,6 +100,7 @@ export type Request =
   | { kind: "maps"; cuts: string[]; fill: string }
   | { kind: "cuts"; fill: string }
   | { kind: "effects"; site: string; first: number; count: number }
+  | { kind: "predict" }
   | { kind: "pixel"; box: Box; random?: boolean }
   | { kind: "smooth"; box: Box; samples: number; seed: number; random?: boolean }
   | { kind: "tta" }
@@ -107,7 +108,16 @@ export type Request =
   | { kind: "other"; weights: string };
 
 /** What every request says besides. */
-export type SentRequest = Request & { id: number; key: string | null; window: Place; random: boolean };
+export type SentRequest = Request & { id: number; key: string | null; window: Place } & OfNetwork;
+
+/** Which network responds, and what it sees. */
+export interface OfNetwork {
+  random: boolean;
+  /** Of the snapshot; null is the finished network. */
+  epoch: number | null;
+  /** The window's grey as it was changed, a byte a pixel in Base64; empty for the image's own. */
+  input: string;
+}
 
 export type Response = { id: number | null; error?: string } & Record<string, any>;
 
@@ -154,6 +164,8 @@ export interface Responses {
   image: object;
   maps: { sites: Record<string, Maps> };
   cuts: CutsResponse;
+  /** Of the window. */
+  predict: { probability: Float32Array };
   effects: { site: string; effect: Float32Array };
   pixel: PixelResponse;
   smooth: { gradient: Float32Array };
@@ -191,10 +203,16 @@ export interface ViewState {
   /** What stands in place of what is cut. */
   fill: string;
   random: boolean;
+  /** Of the snapshot that responds; null is the finished network. */
+  epoch: number | null;
+  /** How the input was changed; empty where it was not. */
+  edits: string;
   /** Whether the image's probability is averaged with that of the mirrored image (test-time augmentation). */
   tta: boolean;
   /** The name of the weights beside the chosen ones. */
   other: string | null;
+  /** The step of the lesson that is open, from 1. */
+  lesson: number | null;
   /** Whether the image takes the width of the page. */
   wide: boolean;
   /** What the last gesture found, in one sentence. */
@@ -249,6 +267,8 @@ export interface Explorer {
   network: Network;
   palette: Palette;
   window: Region;
+  /** The opened window as it was changed, for a request; empty where it was not. */
+  input: string;
   shown: Shown;
   /** null while it is computed. */
   maps: { sites: Record<string, Maps>; cuts: string } | null;

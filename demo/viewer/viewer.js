@@ -85,7 +85,7 @@ function build(root) {
   const explorer = {
     get state() { return state; },
     get weights() { return link.weights ?? ""; },
-    image: absent, network: absent, palette: absent, window: absent, shown: absent,
+    image: absent, network: absent, palette: absent, window: absent, shown: absent, input: "",
     maps: null, cuts: null, cutsError: null, tta: null, uncertainty: null, other: null, otherError: null,
     set, say, cutIndex, open: openTab,
     toggleCut(part) {
@@ -137,7 +137,8 @@ function build(root) {
     if (!explorer.image) return;
     const has = (/** @type {string[]} */ ...names) => names.some((name) => changed.has(name));
     if (has("window")) placeWindow();
-    if (has("window", "random", "image")) {
+    const isAnew = has("window", "random", "epoch", "edits", "image"); // another network, or another input
+    if (isAnew) {
       explorer.maps = explorer.cuts = null;
       changed.add("maps").add("cuts");
     }
@@ -145,14 +146,14 @@ function build(root) {
       explorer.cuts = null;
       changed.add("cuts");
     }
-    if (explorer.cuts === null && has("window", "random", "image", "fill")) {
+    if (explorer.cuts === null && (isAnew || has("fill"))) {
       fetchMaps();
       fetchCuts();
     } else if (has("cuts") && explorer.maps?.cuts !== wiresOf(explorer)) fetchMaps();
     if (has("tta", "image")) fetchTta();
-    if (has("look", "random", "window", "image")) fetchUncertainty();
+    if (isAnew || has("look")) fetchUncertainty();
     if (has("other", "image")) { fetchOther(); changed.add("otherWeights"); }
-    if (has("cuts", "random", "window", "image", "tta", "tta-values")) {
+    if (isAnew || has("cuts", "tta", "tta-values")) {
       explorer.shown = shownNow(explorer);
       changed.add("shown");
     }
