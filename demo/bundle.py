@@ -10,13 +10,17 @@ HERE = Path(__file__).parent / "viewer"
 SCRIPTS = sorted(HERE.rglob("*.js"))
 STYLES = sorted(HERE.rglob("*.css"), key=lambda path: (len(path.parts), path))
 
+# Streamlit sends the script with every message: without these it is shorter by a quarter.
+COMMENT_OR_INDENT = re.compile(r"^ */\*\*[\s\S]*?\*/ *\n|^ *//.*\n|^ +", re.MULTILINE)
+
 
 @cache
 def script() -> str:
     """The viewer as one module: its files without their imports, which exports ``view`` and a default."""
     sources = [path.read_text(encoding="utf-8") for path in SCRIPTS]
     joined = re.sub(r'^import \{[^}]*\} from "\.{1,2}/.*";\n', "", "\n".join(sources), flags=re.MULTILINE)
-    return re.sub(r"^export (?!default|\{)(?!function view\()", "", joined, flags=re.MULTILINE)
+    alone = re.sub(r"^export (?!default|\{)(?!function view\()", "", joined, flags=re.MULTILINE)
+    return COMMENT_OR_INDENT.sub("", alone)
 
 
 @cache
