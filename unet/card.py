@@ -113,6 +113,18 @@ class CalibrationPoint(Struct, frozen=True, kw_only=True):
     pixels: Count
 
 
+class Snapshot(Struct, frozen=True, kw_only=True):
+    """A network as it was after an epoch of its run, kept on disk; see ``unet.snapshots``.
+
+    Attributes:
+        epoch: how many were complete; 0 is before learning.
+        sha256: of the snapshot's file.
+    """
+
+    epoch: Count
+    sha256: str
+
+
 class Card(Struct, frozen=True, kw_only=True):
     """What is known about weights.
 
@@ -128,6 +140,7 @@ class Card(Struct, frozen=True, kw_only=True):
         intervals: name of a split -> the 95 % intervals of some of its scores; see ``unet.bootstrap``.
         calibration: the reliability diagram of the claim's probabilities.
         split: None where everything was synthetic.
+        snapshots: of the run that made the weights, earliest first.
         training: the record of how the weights were made: command, options, data, history, machine, lineage.
         licence: what they may be used for.
     """
@@ -146,8 +159,14 @@ class Card(Struct, frozen=True, kw_only=True):
     intervals: dict[str, dict[str, Interval]] = {}
     calibration: tuple[CalibrationPoint, ...] = ()
     split: Split | None = None
+    snapshots: Annotated[tuple[Snapshot, ...], Meta(max_length=100)] = ()
     training: dict[str, Any] | None = None
     licence: str | None = None
+
+    def __post_init__(self) -> None:
+        epochs = [snapshot.epoch for snapshot in self.snapshots]
+        if epochs != sorted(set(epochs)):
+            raise ValueError("expected the epochs of snapshots once each and in order, got others")
 
     @property
     def claims_tta(self) -> bool:

@@ -81,24 +81,55 @@ def load(path: Path) -> tuple[UNet, Card]:
             raise CheckpointError(
                 f"{path.with_suffix('.json')}: expected the {name} of its config, got others; copy both files again"
             )
-    wanted = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in model.state_dict().items()}
+    return fill(path, model, read_tensors(path, model.state_dict(), card.sha256)), card
+
+
+def read_tensors(path: Path, wanted: dict[str, Tensor], sha256: str) -> dict[str, Tensor]:
+    """The tensors of a file that is not trusted.
+
+    Args:
+        path: of the .safetensors file.
+        wanted: tensors of the names, shapes and types that it has to have, on any device; their values do not matter.
+        sha256: of the file, as the card says it.
+
+    Raises:
+        CheckpointError: the file is missing or damaged, not the one the card was written for, or holds other tensors
+            than those or values that are not finite.
+    """
     try:
-        content = _read(path, sum(tensor.nbytes for tensor in model.state_dict().values()) + LARGEST_HEADER)
+        content = _read(path, sum(tensor.nbytes for tensor in wanted.values()) + LARGEST_HEADER)
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from None
     except ValueError as error:
         raise CheckpointError(f"{path}: the tensors do not fit the configuration in the card ({error})") from None
     digest = hashlib.sha256(content).hexdigest()
-    if digest != card.sha256:
+    if digest != sha256:
         raise CheckpointError(
             f"{path}: expected the tensors its card was written for, got others "
-            f"(sha256 {digest[:12]}..., card {card.sha256[:12]!r}...); copy both files again"
+            f"(sha256 {digest[:12]}..., card {sha256[:12]!r}...); copy both files again"
         )
     try:
         tensors = safetensors.torch.load(content)
     except Exception as error:  # safetensors raises many types, and all of them mean the same
         raise CheckpointError(f"{path}: expected a file of tensors, got something else ({_reason(error)})") from None
-    _check_tensors(path, tensors, wanted)
+    _check_tensors(path, tensors, {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in wanted.items()})
+    return tensors
+
+
+def fill(path: Path, model: UNet, tensors: dict[str, Tensor]) -> UNet:
+    """Fills a network on the meta device with its tensors.
+
+    Args:
+        path: of the file that the tensors come from, for messages.
+        model: its shape.
+        tensors: its whole state dict, of finite float32 values.
+
+    Returns:
+        The network in eval mode with frozen parameters, on the CPU.
+
+    Raises:
+        CheckpointError: it does not compute finite numbers.
+    """
     model.to_empty(device="cpu").load_state_dict(tensors)
     model.eval()
     for parameter in model.parameters():
@@ -107,7 +138,7 @@ def load(path: Path) -> tuple[UNet, Card]:
         side = model.config.stride
         if not model(torch.linspace(-3, 3, side * side).reshape(1, 1, side, side)).isfinite().all():
             raise CheckpointError(f"{path}: expected weights that give finite logits, got NaN or infinity")
-    return channels_last(model), card
+    return channels_last(model)
 
 
 def _parameters(model: UNet) -> int:

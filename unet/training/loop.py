@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from torch import Tensor
 
-from unet import checkpoint
-from unet.card import Card
+from unet import checkpoint, snapshots
+from unet.card import Card, Snapshot
 from unet.data.augment import draw_variants
 from unet.data.batches import Batch, Pool, batches, epoch_order, epoch_tiles, pool_count, synthetic_sections
 from unet.data.dataset import TrainingSet
@@ -77,6 +77,8 @@ def train(config: TrainingConfig, console: Console | None = None) -> Path:
         )
         run = Run(inputs, state, fabric, reporter)
         with reporter.bar:
+            if state is None:
+                run.keep_snapshot()
             while run.epochs < run.config.epochs:
                 run.epoch()
         return run.finish()
@@ -118,12 +120,14 @@ class Run:
             self.model.compile()
         self.network, self.optimizer = fabric.setup(self.model, optimizer)
         self.history: list[HistoryEntry] = []  # only in the first process, which validates
+        self.snapshots: list[Snapshot] = []  # only in the first process, which writes them
         self.epochs, self.seconds = 0, 0.0  # complete ones, and what they took
         if state is not None:
             self.model.load_state_dict(state.model)
             self.average.network.load_state_dict(state.moving_average)
             self.optimizer.load_state_dict(state.optimizer)
             self.history, self.epochs, self.seconds = list(state.history), state.epochs, state.history[-1].seconds
+            self.snapshots = list(state.snapshots)
 
     def _pools(self, inputs: RunInputs) -> Iterator[Pool]:
         """The tiles that every epoch takes some of, beside all of the labelled ones: pseudo-labelled and synthetic."""
@@ -159,6 +163,7 @@ class Run:
         pairs = self._batches(tiles, order, 1.0 if late else config.coarse)
         loss = self._learn(pairs, tiles, order, lovasz, began)
         self.epochs += 1
+        self.keep_snapshot()
         due = self.epochs % config.validate_every == 0 or self.epochs == config.epochs
         if due and fabric.is_global_zero:
             self._validate(loss, lovasz, order.size * fabric.world_size / (time.monotonic() - began), began)
@@ -237,6 +242,20 @@ class Run:
             "try a lower --learning-rate under another --name"
         )
 
+    def keep_snapshot(self) -> None:
+        """Writes a snapshot of the moving average, where one is wanted of the epochs that are complete."""
+        config = self.config
+        wanted = config.snapshots and self.epochs in snapshots.schedule(config.epochs)
+        if not (wanted and self.fabric.is_global_zero):
+            return
+        try:
+            with writing_to(config.folder):
+                self.snapshots.append(snapshots.save(config.weights, self.average.network, self.epochs))
+        except snapshots.SnapshotError as error:
+            self.reporter.say(f"warning: no snapshot of epoch {self.epochs}: {error}")
+        else:
+            self.reporter.say(f"snapshot of epoch {self.epochs} in {snapshots.folder(config.weights)}")
+
     def _validate(self, loss: float, lovasz: float, speed: float, began: float) -> None:
         """Scores the moving average on the validation tiles, and writes it with the entry of its epoch."""
         network, number = Segmenter(self.average.network, _DRAFT), self.epochs
@@ -273,6 +292,7 @@ class Run:
             optimizer=self.optimizer.state_dict(),
             history=tuple(self.history),
             data_record=self.record,
+            snapshots=tuple(self.snapshots),
         )
         with writing_to(self.config.folder):
             checkpoint.save(

@@ -37,6 +37,7 @@ def with_provenance(card: Card, run: ResumeState, processes: int) -> Card:
         card,
         name=config.name,
         split=data.split and replace(data.split, seed=config.seed, val_share=config.val_share),
+        snapshots=run.snapshots,
         training={
             "command": command(processes),
             "options": plain(config),

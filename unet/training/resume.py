@@ -17,6 +17,7 @@ import torch
 from msgspec import Struct
 from torch import Tensor
 
+from unet.card import Snapshot
 from unet.files.atomic import write_atomically
 from unet.training.config import TrainingConfig, plain, unused_options
 from unet.training.data_record import DataRecord
@@ -58,6 +59,7 @@ class ResumeState(Struct, frozen=True, kw_only=True):
         model, moving_average, optimizer: state dicts of the network, of the average of its weights and of AdamW.
         history: one entry for every validation.
         data_record: what the run learns from.
+        snapshots: those written so far.
     """
 
     config: TrainingConfig
@@ -66,6 +68,7 @@ class ResumeState(Struct, frozen=True, kw_only=True):
     optimizer: dict[str, Any]
     history: tuple[HistoryEntry, ...]
     data_record: DataRecord = msgspec.field(name="learns_from")
+    snapshots: tuple[Snapshot, ...] = ()
 
     @property
     def epochs(self) -> int:
