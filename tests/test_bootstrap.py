@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from unet.bootstrap import Difference, Interval, Ratio, difference, interval, units
+from unet.bootstrap import Difference, Interval, Ratio, difference, interval, mean_intervals, units
 
 
 def mean(values):
@@ -85,3 +85,12 @@ def test_units_that_do_not_fit_are_refused(of_unit):
         interval(mean([0.1, 0.2, 0.3]), of_unit)
     with pytest.raises(ValueError, match="at least one, got 0 for 0 tiles"):
         interval(mean([]), np.arange(0))
+
+
+def test_many_means_at_once_have_the_intervals_of_each():
+    rng = np.random.default_rng(4)
+    values, of_unit = rng.normal(size=(12, 3)) / 4, np.array([0, 0, 1, 2, 3, 3, 3, 4, 5, 6, 7, 7])
+    low, high = mean_intervals(values, of_unit)
+    for column in range(3):
+        one = interval(mean(values[:, column]), of_unit)
+        assert (low[column], high[column]) == (pytest.approx(one.low), pytest.approx(one.high))

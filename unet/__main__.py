@@ -28,7 +28,7 @@ def main() -> int:
 
     if name == "segy" and len(sys.argv) > 2:
         name = f"segy {sys.argv[2]}"
-    option = {"predict": "--skip-existing", "segy predict": "--resume"}.get(name)
+    option = {"predict": "--skip-existing", "segy predict": "--resume", "dossier": "the same command"}.get(name)
     hint = f"; {option} goes on from here" if option else ""
     return signals.run(f"{name}: interrupted{hint}", run)
 

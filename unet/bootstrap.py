@@ -89,6 +89,28 @@ def interval(score: Ratio, of_unit: NDArray[np.intp]) -> Interval:
     return _percentiles(_resampled(score, of_unit), of_unit)
 
 
+def mean_intervals(
+    values: NDArray[np.float64], of_unit: NDArray[np.intp]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The ends of the percentile intervals of many means over the same tiles: as ``interval``, at once.
+
+    Args:
+        values: (N, K) of N tiles.
+        of_unit: (N,), from ``units``.
+
+    Returns:
+        (K,) the low ends and the high ends.
+    """
+    count = int(of_unit.max()) + 1
+    sums = np.zeros((count, 1 + values.shape[1]))
+    np.add.at(sums, of_unit, np.insert(values, 0, 1, axis=1))  # how many tiles a unit has, and their sums
+    generator = np.random.default_rng(SEED)
+    drawn = [np.bincount(generator.integers(count, size=count), minlength=count) for _ in range(RESAMPLES)]
+    totals = np.array(drawn, np.float64) @ sums
+    low, high = np.quantile(totals[:, 1:] / totals[:, :1], [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    return low, high
+
+
 def difference(a: Ratio, b: Ratio, of_unit: NDArray[np.intp]) -> Difference:
     """The score ``a`` minus the score ``b`` of the same tiles, both taken of the same draws: the paired bootstrap.
 

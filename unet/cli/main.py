@@ -10,7 +10,7 @@ from typing import Annotated
 
 from tyro.conf import subcommand
 
-from unet.cli import average, bench, demo, evaluate, export, predict
+from unet.cli import average, bench, demo, dossier, evaluate, export, predict
 from unet.cli.console import say
 from unet.cli.options import UsageError, parse
 from unet.cli.segy import main as segy
@@ -22,6 +22,7 @@ Command = (
     | Annotated[evaluate.Options, subcommand("evaluate")]
     | Annotated[average.Options, subcommand("average")]
     | Annotated[export.Options, subcommand("export")]
+    | Annotated[dossier.Options, subcommand("dossier")]
     | Annotated[bench.Options, subcommand("bench")]
     | Annotated[demo.Options, subcommand("demo")]
     | Annotated[segy.Options, subcommand("segy")]
@@ -53,6 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return average.run(options)
             case export.Options():
                 return export.run(options)
+            case dossier.Options():
+                return dossier.run(options)
             case bench.Options():
                 return bench.run(options)
             case segy.Options():

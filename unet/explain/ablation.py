@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unet.image import ImageArray, grey
+from unet.image import ImageArray, Probability, grey
 from unet.model import Plain
 from unet.segmenter import Segmenter
 
@@ -119,6 +119,28 @@ def channel_effects(
         0 to 1.
 
     Raises:
+        ValueError: as for ``without_channels``.
+    """
+    whole, cut = without_channels(segmenter, image, site, channels)
+    effects: NDArray[np.float32] = np.abs(cut - whole).mean(axis=(1, 2))
+    return effects
+
+
+def without_channels(
+    segmenter: Segmenter, image: ImageArray, site: str, channels: Sequence[int] | None = None
+) -> tuple[Probability, NDArray[np.float32]]:
+    """The probability of the whole network, and without each of some channels of a site: that one alone is zero.
+
+    Args:
+        segmenter: the network.
+        image: the image, at most 256 pixels a side.
+        site: any name of ``UNet.sites()`` but ``logits``.
+        channels: which of the site's channels; None takes them all.
+
+    Returns:
+        (H, W) and (N, H, W) float32 in [0, 1], the latter in the order of ``channels``.
+
+    Raises:
         ValueError: an image that ``Segmenter.trace`` does not take, an unknown site, or a channel it has not.
     """
     values = grey(image)
@@ -135,9 +157,9 @@ def channel_effects(
     batched = order[order.index(site.replace("up", "skip")) :]
     keep = 1 - torch.eye(len(every), device=x.device)[wanted][..., None, None]  # a row a channel: all the others
 
-    effects = []
+    cut = []
     with torch.inference_mode():
-        whole = segmenter.to_probability(segmenter.network(x), values, padding)
+        whole = segmenter.to_probability(segmenter.network(x), values, padding)[0]
         for rows in torch.split(keep, AT_ONCE):
 
             def tap(name: str, tensor: Tensor, rows: Tensor = rows) -> Tensor:
@@ -145,9 +167,8 @@ def channel_effects(
                     return tensor * rows
                 return tensor.expand(len(rows), -1, -1, -1) if name in batched else tensor
 
-            cut = segmenter.to_probability(segmenter.network(x, tap), values, padding)
-            effects.append(np.abs(cut - whole).mean(axis=(1, 2)))
-    return np.concatenate(effects)
+            cut.append(segmenter.to_probability(segmenter.network(x, tap), values, padding))
+    return whole, np.concatenate(cut)
 
 
 def _filled(tensor: Tensor, fill: Literal["zero", "mean"]) -> Tensor:

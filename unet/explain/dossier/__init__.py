@@ -1,0 +1,27 @@
+"""The dossier of a channel: what excites it, how it responds, whether it is needed, over many tiles."""
+
+from unet.explain.dossier.file import (
+    LARGEST_DOSSIER,
+    Basis,
+    Channel,
+    Curve,
+    Dossier,
+    DossierError,
+    Effect,
+    Estimate,
+    Peak,
+    RealTiles,
+    Twin,
+    dossier_path,
+    encode_dossier,
+    parse_dossier,
+    read_dossier,
+    site_of,
+)
+from unet.explain.dossier.making import TileError, count_steps, investigate, plan
+
+__all__ = [
+    "LARGEST_DOSSIER", "Basis", "Channel", "Curve", "Dossier", "DossierError", "Effect", "Estimate", "Peak",
+    "RealTiles", "TileError", "Twin", "count_steps", "dossier_path", "encode_dossier", "investigate", "parse_dossier",
+    "plan", "read_dossier", "site_of",
+]  # fmt: skip
