@@ -51,18 +51,22 @@ class ViewState(Struct, frozen=True):
 
 
 def changes(view: ViewState | None) -> str:
-    """How the network that the explorer shows differs from the whole trained one; empty where it does not.
+    """How the network that the explorer shows, and its input, differ from what is exported; empty where they do not.
 
     Flip TTA and the weights beside change nothing here: what is exported has the one, and names the other.
 
     Example:
         >>> changes(ViewState(cuts=("skip1", "bottleneck"), fill="mean", random=True))
         'without skip1, bottleneck (mean in their place), with random weights'
+        >>> changes(ViewState(edits="flip:h"))
+        'on a changed input'
     """
     if view is None:
         return ""
     cuts = f"without {', '.join(view.cuts)} ({view.fill} in their place)" if view.cuts else ""
-    return ", ".join(filter(None, (cuts, "with random weights" if view.random else "")))
+    learned = "" if view.epoch is None else f"as it was after epoch {view.epoch}"
+    random = "with random weights" if view.random else ""
+    return ", ".join(filter(None, (cuts, learned, random, "on a changed input" if view.edits else "")))
 
 
 class ViewerThreshold(Struct, frozen=True):

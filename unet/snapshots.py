@@ -82,12 +82,12 @@ def save(weights: Path, model: UNet, epoch: int) -> Snapshot:
 
 def kept(weights: Path, card: Card) -> tuple[int, ...]:
     """The epochs, earliest first, whose snapshots are beside weights and of an earlier epoch than these."""
-    complete = epochs(card)
+    complete = learned_epochs(card)
     found = (snapshot.epoch for snapshot in card.snapshots if path_of(weights, snapshot.epoch).is_file())
     return tuple(epoch for epoch in found if epoch < complete)
 
 
-def epochs(card: Card) -> int:
+def learned_epochs(card: Card) -> int:
     """How many epochs the weights of a card learned for, as far as it says so; 0 where it does not."""
     said = (card.training or {}).get("epochs")
     return said if isinstance(said, int) and said > 0 else 0

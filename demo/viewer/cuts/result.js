@@ -26,16 +26,16 @@ export function cutResult(explorer, ready) {
   const gone = () => explorer.network.parts.filter((name) => explorer.state.cuts.includes(name));
 
   function cutWords() {
-    const { state, state: { fill }, image, window } = explorer, names = gone();
+    const { state: { fill }, image, window } = explorer, names = gone();
     const instead = { zero: "zero", mean: "the mean of each channel" }[fill] ?? `what ${fill} has`;
     return `${names.join(", ")} cut, ${instead} in ${names.length > 1 ? "their" : "its"} place`
-      + partWords(image, window) + conditionWords(state);
+      + partWords(image, window) + conditionWords(explorer);
   }
 
   /** @param {Comparison} comparison */
   function answer({ areas }) {
     const [whole, cut] = areas.map((area) => (100 * area).toFixed(1));
-    const what = `Without ${gone().join(", ")}${conditionWords(explorer.state)}`;
+    const what = `Without ${gone().join(", ")}${conditionWords(explorer)}`;
     const where = isWhole(explorer.image, explorer.window) ? "" : " in the opened part";
     if (whole === cut) return `${what}: salt stays ${whole} %${where}.`;
     const points = 100 * Math.abs(areas[1] - areas[0]), change = points < 0.05 ? "under 0.1" : points.toFixed(1);

@@ -1,10 +1,21 @@
 // One panel's sentence under the image (state.answer).
 
-/** @import { Explorer, ViewState } from "../types.js" */
+import { epochWords } from "./format.js";
 
-/** How the network was run for a cut or a pixel, where that is not as for the image. @param {ViewState} state */
-export const conditionWords = ({ random, tta }) =>
-  (random ? ", with random weights" : "") + (tta ? ", without flip TTA" : "");
+/** @import { Explorer } from "../types.js" */
+
+/** Which weights respond, where they are not the finished ones; else empty. @param {Explorer} explorer */
+export function weightsWords({ state: { random, epoch }, network: { learned } }) {
+  if (random) return "with random weights";
+  return epoch === null ? "" : `at ${epochWords(epoch, learned)}`;
+}
+
+/** How the network was run for a cut or a pixel, where that is not as for the image. @param {Explorer} explorer */
+export function conditionWords(explorer) {
+  const weights = weightsWords(explorer);
+  return (weights && `, ${weights}`) + (explorer.state.tta ? ", without flip TTA" : "")
+    + (explorer.input ? ", on the changed input" : "");
+}
 
 /**
  * A panel's answer to a new question takes the place of any other; while it only follows what it depends on, it stands

@@ -35,5 +35,15 @@ export function fixed(value, digits, plus = "") {
 /** A change, with its sign. @param {number} value @param {number} digits */
 export const signed = (value, digits) => fixed(value, digits, "+");
 
+/**
+ * A place in a run; null is the finished network.
+ * @param {number | null} epoch how many were complete
+ * @param {number} learned how many the finished network learned for
+ */
+export function epochWords(epoch, learned) {
+  if (epoch === null) return learned ? `finished, epoch ${learned}` : "finished";
+  return epoch ? `epoch ${epoch} of ${learned}` : `epoch 0 of ${learned}, before learning`;
+}
+
 /** A share as per cent, small ones with a digit behind the point. @param {number} share */
 export const percent = (share) => `${(100 * share).toFixed(share > 0 && share < 0.1 ? 1 : 0)} %`;

@@ -64,7 +64,7 @@ export function mapValues(explorer) {
   /** @type {Map<string, Float32Array>} */
   const agreements = new Map(); // by site, at the settled threshold
   /** @type {Map<string, Float32Array>} */
-  const effects = new Map(); // by image, window, weights and site; NaN where it is not measured
+  const effects = new Map(); // by image, window, weights, epoch, edits and site; NaN where it is not measured
   /** @type {Set<string>} */
   const measured = new Set(); // of those the ones that are being measured
   /** @type {{ shown?: object, window?: object, map?: Maps }} */
@@ -72,8 +72,8 @@ export function mapValues(explorer) {
 
   /** @param {string} site */
   const effectKey = (site) => {
-    const { top, left } = explorer.window;
-    return `${explorer.image.key} ${top} ${left} ${explorer.state.random} ${site}`;
+    const { image, window: { top, left }, state: { random, epoch, edits } } = explorer;
+    return `${image.key} ${top} ${left} ${random} ${epoch} ${edits} ${site}`;
   };
 
   /** @param {string} site */
