@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from demo import dossiers, snapshots
 from demo.cache import find_probability
 from demo.images import SAMPLES, SeismicImage, open_sample
 from demo.messages import ImageResponse, Response
@@ -21,12 +22,17 @@ from demo.viewer_requests import (
     LONGEST_WORD,
     Box,
     CutsRequest,
+    DossierRequest,
     EffectsRequest,
+    EpochsRequest,
+    FaithfulnessRequest,
+    FormedRequest,
     ImageRequest,
     MapsRequest,
     OtherRequest,
     PixelRequest,
     PredictRequest,
+    Request,
     RequestError,
     SmoothRequest,
     TtaRequest,
@@ -37,7 +43,10 @@ from demo.viewer_responses import (
     Cam,
     CutsResponse,
     EffectsResponse,
+    EpochsResponse,
+    FaithfulnessResponse,
     Floats,
+    FormedResponse,
     MapsResponse,
     OtherResponse,
     PixelResponse,
@@ -50,8 +59,9 @@ from demo.viewer_responses import (
 )
 from demo.weights import WeightsError, WeightsKey, find_weights, open_weights
 from unet import explain, tiling
-from unet.image import Grey
+from unet.image import Grey, Mask
 from unet.margin import margin
+from unet.model import Site
 from unet.segmenter import Segmenter
 
 AT_ONCE = threading.Semaphore(2)  # requests: every one uses all cores, and a gradient takes 200 MB
@@ -82,18 +92,21 @@ def respond(content: object, image: SeismicImage, segmenter: Segmenter, key: str
             raise RequestError("another image was opened")
         part = window(image.grey, *request.window)
         outside = window(image.margin, *request.window)
+        if isinstance(request, DossierRequest):
+            return dossiers.respond(request, segmenter, weights)
         with AT_ONCE:
             if isinstance(request, TtaRequest):
                 return TtaResponse(id=request.id, probability=find_probability(image, segmenter, weights, tta=True))
             if isinstance(request, OtherRequest):
                 return _other(request, image)
-            network = random_twin(segmenter) if request.random else segmenter
+            network = _network(request, segmenter, weights)
             if request.input:
-                part = changed_input(request.input, part.shape)
-                outside = margin(part)
+                part, outside = _changed(request, image)
             match request:
                 case PredictRequest():
-                    return PredictResponse(id=request.id, probability=network.probability(part))
+                    probability = network.probability(part)
+                    probability[outside] = 0  # as for cuts
+                    return PredictResponse(id=request.id, probability=probability)
                 case MapsRequest():
                     return _maps(request, part, network)
                 case CutsRequest():
@@ -106,8 +119,14 @@ def respond(content: object, image: SeismicImage, segmenter: Segmenter, key: str
                     box = _box_in_window(request, part)
                     smooth = explain.smooth_gradient(network, part, box, request.samples, seed=request.seed)
                     return SmoothResponse(id=request.id, gradient=smooth)
+                case FaithfulnessRequest():
+                    return _faithfulness(request, part, network)
                 case UncertaintyRequest():
                     return _uncertainty(request, part, network, outside)
+                case EpochsRequest():
+                    return _epochs(request, part, segmenter, weights, outside)
+                case FormedRequest():
+                    return _formed(request, part, segmenter, weights)
     except RequestError as error:
         return Refusal(id=number if isinstance(number, int) else None, error=str(error))
 
@@ -132,6 +151,27 @@ def changed_input(text: str, shape: tuple[int, ...]) -> Grey:
     return levels.astype(np.float32) / np.float32(255)
 
 
+def _changed(request: Request, image: SeismicImage) -> tuple[Grey, Mask]:
+    """The window as a user changed it, and what of it is no section."""
+    grey, outside = window(image.grey, *request.window), window(image.margin, *request.window)
+    part = changed_input(request.input, grey.shape)
+    missing = np.zeros_like(outside) if image.missing is None else window(image.missing, *request.window)
+    drawn = np.where(missing, np.float32(1), np.rint(grey * 255) / np.float32(255))
+    # A pixel that looks as before is what it was: margin, or not recorded, which is drawn white and filled for the network.
+    same = part == drawn
+    part = np.where(missing & same, grey, part)
+    return part, margin(part) | (outside & same)
+
+
+def _network(request: Request, segmenter: Segmenter, weights: WeightsKey) -> Segmenter:
+    """The network that responds: the chosen one, the same with random weights, or a snapshot of it."""
+    if request.epoch is None:
+        return random_twin(segmenter) if request.random else segmenter
+    if request.random:
+        raise RequestError(f"expected random weights or epoch {request.epoch}, got both")
+    return snapshots.open_snapshot(segmenter, weights, request.epoch)
+
+
 @lru_cache(maxsize=4)
 def random_twin(segmenter: Segmenter) -> Segmenter:
     """The same network before it learned anything; one for all users, like the network itself."""
@@ -143,6 +183,12 @@ def one_of(name: str, known: Iterable[str]) -> str:
     if name not in known:
         raise RequestError(f"expected one of {', '.join(known)}, got {str(name)[:LONGEST_WORD]}")
     return name
+
+
+def known_site(name: str, segmenter: Segmenter) -> Site:
+    """A site with feature maps; raises ``RequestError`` where the network has none of this name."""
+    sites = {site.name: site for site in segmenter.model.sites() if site.name != "logits"}
+    return sites[one_of(name, sites)]
 
 
 def known_cuts(names: Iterable[str], segmenter: Segmenter) -> tuple[str, ...]:
@@ -163,31 +209,55 @@ def find_fill(name: str, shape: tuple[int, ...]) -> explain.Fill:
 
 
 def _maps(request: MapsRequest, part: Grey, segmenter: Segmenter) -> MapsResponse:
+    sample = None if request.sample is None else open_sample(one_of(request.sample, SAMPLES))
+    if sample:
+        part = sample.grey
     cuts, fill = known_cuts(request.cuts, segmenter), find_fill(request.fill, part.shape)
     replaced = explain.replacements(segmenter, part, fill) if cuts else {}
     trace = segmenter.trace(part, {name: replaced[name] for name in cuts})
     sites = [name for name in trace.sites if not name.startswith("skip") or name in cuts]
-    return MapsResponse(id=request.id, sites={name: quantise(trace.crop(name)) for name in sites})
+    maps = {name: quantise(trace.crop(name)) for name in sites}
+    return MapsResponse(id=request.id, sites=maps, grey=sample.pixels if sample else None)
 
 
 def _cuts(request: CutsRequest, part: Grey, segmenter: Segmenter, outside: NDArray[np.bool_]) -> CutsResponse:
     table = explain.cut_table(segmenter, part, find_fill(request.fill, part.shape))
     table[:, outside] = 0  # a window may cut a margin so that nobody could tell it is one
-    levels = _twelve_bits(table)
+    high, low = _two_planes(table)
     return CutsResponse(
-        id=request.id, parts=explain.parts(segmenter), height=part.shape[0], width=part.shape[1],
-        high=(levels >> 8).astype(np.uint8), low=(levels & 255).astype(np.uint8),
+        id=request.id, parts=explain.parts(segmenter), height=part.shape[0], width=part.shape[1], high=high, low=low,
     )  # fmt: skip
 
 
+def _epochs(
+    request: EpochsRequest, part: Grey, segmenter: Segmenter, weights: WeightsKey, outside: NDArray[np.bool_]
+) -> EpochsResponse:
+    table = np.stack([network.trace(part).probability for network in snapshots.networks(segmenter, weights)])
+    table[:, outside] = 0  # as for cuts
+    high, low = _two_planes(table)
+    return EpochsResponse(
+        id=request.id, height=part.shape[0], width=part.shape[1], high=high, low=low,
+        validation=snapshots.validation_iou(segmenter, weights),
+    )  # fmt: skip
+
+
+def _formed(request: FormedRequest, part: Grey, segmenter: Segmenter, weights: WeightsKey) -> FormedResponse:
+    site = known_site(request.site, segmenter)
+    if request.channel >= site.channels:
+        raise RequestError(f"expected a channel of {site.name} from 0 to {site.channels - 1}, got {request.channel}")
+    traces = (network.trace(part) for network in snapshots.networks(segmenter, weights))
+    maps = np.stack([trace.crop(site.name)[request.channel] for trace in traces])
+    return FormedResponse(id=request.id, maps=quantise(maps))
+
+
 def _effects(request: EffectsRequest, part: Grey, segmenter: Segmenter) -> EffectsResponse:
-    site = one_of(request.site, [known.name for known in segmenter.model.sites() if known.name != "logits"])
-    (known,) = (known for known in segmenter.model.sites() if known.name == site)
-    last = request.first + request.count - 1
-    if last >= known.channels:
-        raise RequestError(f"expected channels of {site} from 0 to {known.channels - 1}, got {request.first} to {last}")
-    channels = range(request.first, last + 1)
-    return EffectsResponse(id=request.id, site=site, effect=explain.channel_effects(segmenter, part, site, channels))
+    site, last = known_site(request.site, segmenter), request.first + request.count - 1
+    if last >= site.channels:
+        raise RequestError(
+            f"expected channels of {site.name} from 0 to {site.channels - 1}, got {request.first} to {last}"
+        )
+    effect = explain.channel_effects(segmenter, part, site.name, range(request.first, last + 1))
+    return EffectsResponse(id=request.id, site=site.name, effect=effect)
 
 
 def _uncertainty(
@@ -227,7 +297,20 @@ def explain_pixel(request: PixelRequest, part: Grey, segmenter: Segmenter) -> Pi
     )  # fmt: skip
 
 
-def _box_in_window(request: PixelRequest | SmoothRequest, part: Grey) -> Box:
+def _faithfulness(request: FaithfulnessRequest, part: Grey, segmenter: Segmenter) -> FaithfulnessResponse:
+    box = _box_in_window(request, part)
+    if request.seed is None:
+        order = explain.order_of(explain.explain_pixel(segmenter, part, box).influence)
+    else:
+        order = explain.random_order(part.shape, request.seed)
+    found = explain.faithfulness(segmenter, part, box, order)
+    return FaithfulnessResponse(
+        id=request.id, shares=explain.SHARES, deletion=found.deletion, insertion=found.insertion,
+        deletion_area=found.deletion_area, insertion_area=found.insertion_area,
+    )  # fmt: skip
+
+
+def _box_in_window(request: PixelRequest | SmoothRequest | FaithfulnessRequest, part: Grey) -> Box:
     """The box, counted from the window's corner; raises ``RequestError`` where it leaves the window."""
     above, before = request.window
     top, left, height, width = request.box
@@ -246,7 +329,13 @@ def quantise(maps: Floats) -> SiteMaps:
     return SiteMaps(values=values, low=low, high=high, channels=channels, height=height, width=width)
 
 
-def _twelve_bits(probability: Floats) -> NDArray[np.uint16]:
+def _two_planes(probability: Floats) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Twelve bits a probability, in two planes that deflate well."""
+    levels = twelve_bits(probability)
+    return (levels >> 8).astype(np.uint8), (levels & 255).astype(np.uint8)
+
+
+def twelve_bits(probability: Floats) -> NDArray[np.uint16]:
     """4096 levels of probability, chosen so that at every hundredth the same values lie above as before."""
     levels = np.rint(probability * TWELVE_BITS).astype(np.int32)
     hundredth = (np.rint(probability * 100).astype(np.float64) / 100).astype(np.float32)

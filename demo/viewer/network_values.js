@@ -3,7 +3,7 @@
 import { isWhole } from "./lib/region.js";
 import { largestOf } from "./lib/statistics.js";
 
-/** @import { CutTable, CutsResponse, Explorer, Shown } from "./types.js" */
+/** @import { CutTable, CutsResponse, Explorer, Planes, Maps, Shown } from "./types.js" */
 
 /** What is cut, and what stands in its place. @param {Explorer} explorer */
 export const wiresOf = (explorer) => `${explorer.state.fill} ${explorer.cutIndex()}`;
@@ -11,45 +11,86 @@ export const wiresOf = (explorer) => `${explorer.state.fill} ${explorer.cutIndex
 /** Which network responds, and what it sees. @param {Explorer} explorer */
 const networkOf = ({ state: { random, epoch, edits, window } }) => [random, epoch, edits, window];
 
-/** Twelve bits a probability, in two planes that deflate well. @param {CutsResponse} response @returns {CutTable} */
-function cutTable({ parts, high, low, height, width }) {
-  const size = height * width;
-  /** @type {Map<number, Float32Array>} */
-  const unpacked = new Map();
-  return {
-    parts, height, width,
-    probability(index) {
-      let values = unpacked.get(index);
-      if (!values) {
-        values = new Float32Array(size);
-        for (let i = 0, j = index * size; i < size; i++, j++) values[i] = (256 * high[j] + low[j]) / 4095;
-        unpacked.set(index, values);
-      }
-      return values;
-    },
-  };
+/**
+ * The maps of all sites: what crosses uncut is the encoder's output itself, and travels once.
+ * @param {Explorer} explorer
+ * @param {Record<string, Maps>} sites
+ */
+export function everySite({ network }, sites) {
+  for (const { name } of network.sites) sites[name] ??= sites[name.replace("skip", "encoder")];
+  return sites;
 }
 
 /**
- * What the image shows: the network's probability, or in the opened window that of the network without some of its
- * parts.
+ * Several probabilities of the window, of twelve bits in two planes that deflate well.
+ * @param {Planes} response
+ * @returns {(index: number) => Float32Array}
+ */
+function probabilityRows({ high, low, height, width }) {
+  const size = height * width;
+  /** @type {Map<number, Float32Array>} */
+  const unpacked = new Map();
+  return (index) => {
+    let values = unpacked.get(index);
+    if (!values) {
+      values = new Float32Array(size);
+      for (let i = 0, j = index * size; i < size; i++, j++) values[i] = (256 * high[j] + low[j]) / 4095;
+      unpacked.set(index, values);
+    }
+    return values;
+  };
+}
+
+/** @param {CutsResponse} response @returns {CutTable} */
+const cutTable = (response) => ({ ...response, probability: probabilityRows(response) });
+
+/** The probability by the snapshot that is chosen, where it is there. @param {Explorer} explorer */
+const ofEpoch = ({ epochs, state: { epoch } }) => (epoch === null ? null : epochs?.probability(epoch) ?? null);
+
+/** Whether something else than the trained network and the image itself is asked for. @param {Explorer} explorer */
+const asksOther = ({ input, state: { random, epoch } }) => input !== "" || random || epoch !== null;
+
+/** What a mask belongs to that may be shown until the next one comes: a changed input or an epoch follows a hand. @param {Explorer} explorer */
+const sceneOf = ({ original, window, state: { random } }) => JSON.stringify([original.key, window, random]);
+
+/** What belongs to the probability that is asked for. @param {Explorer} explorer */
+const askedFor = (explorer) => JSON.stringify([sceneOf(explorer), explorer.input, explorer.state.epoch]);
+
+/**
+ * The probability of the opened window of the changed input or the other network that is asked for; null while it is
+ * computed, and where nothing is changed.
+ * @param {Explorer} explorer
+ */
+export function predictedNow(explorer) {
+  if (ofEpoch(explorer)) return ofEpoch(explorer);
+  return explorer.predicted?.asked === askedFor(explorer) ? explorer.predicted.probability : null;
+}
+
+/**
+ * What the image shows: the network's probability, or in the opened window that of another network or of a changed input.
  * @param {Explorer} explorer
  * @returns {Shown}
  */
-export function shownNow({ image, cuts, tta: averaged, state, window, cutIndex }) {
-  const altered = cuts !== null && (state.random || cutIndex() > 0);
-  const tta = averaged !== null && !altered;
+export function shownNow(explorer) {
+  const { image, cuts, tta: averaged, window, predicted, shown } = explorer, cut = explorer.cutIndex();
+  const scene = `${sceneOf(explorer)} ${wiresOf(explorer)}`;
+  let part = null;
+  if (cut) part = cuts?.probability(cut);
+  else if (ofEpoch(explorer)) part = ofEpoch(explorer);
+  else if (asksOther(explorer) && predicted?.scene === sceneOf(explorer)) part = predicted.probability;
+  const isLate = !part && asksOther(explorer) && shown?.altered && shown.scene === scene;
+  if (isLate && !explorer.predictedError) return shown; // no other mask in between
+  const altered = Boolean(part), tta = averaged !== null && !altered;
   let probability = tta ? averaged : image.probability;
-  if (altered && isWhole(image, window)) probability = cuts.probability(cutIndex());
-  else if (altered) {
-    const values = cuts.probability(cutIndex());
+  if (part && isWhole(image, window)) probability = part;
+  else if (part) {
     probability = probability.slice();
     for (let row = 0; row < window.height; row++) {
-      const part = values.subarray(row * window.width, (row + 1) * window.width);
-      probability.set(part, (window.top + row) * image.width + window.left);
+      const values = part.subarray(row * window.width, (row + 1) * window.width);
+      probability.set(values, (window.top + row) * image.width + window.left);
     }
   }
-  return { probability, highest: largestOf(probability), altered, tta };
+  return { probability, highest: largestOf(probability), altered, tta, scene };
 }
 
 /** @param {Explorer} explorer @param {(name: string) => void} touch says what has come */
@@ -62,9 +103,9 @@ export function networkValues(explorer, touch) {
    * @returns {Promise<{ response: T, error?: undefined } | { response?: undefined, error: string } | null>}
    */
   async function whileWanted(response, wanted) {
-    const { image } = explorer;
+    const { original } = explorer;
     const before = JSON.stringify(wanted());
-    const isCurrent = () => image === explorer.image && before === JSON.stringify(wanted());
+    const isCurrent = () => original === explorer.original && before === JSON.stringify(wanted());
     try {
       const found = await response;
       return isCurrent() ? { response: found } : null;
@@ -76,15 +117,45 @@ export function networkValues(explorer, touch) {
     }
   }
 
+  let isPredicting = false;
+
+  /**
+   * The mask of what is asked for, as fast as it goes.  Of the inputs that a hand passes while one is computed only the
+   * newest is requested; each response is shown, late as it may be: a mask that follows is better than one that waits.
+   */
+  async function fetchPredicted() {
+    const drop = () => { if (!asksOther(explorer)) explorer.predicted = explorer.predictedError = null; };
+    drop();
+    if (isPredicting) return;
+    isPredicting = true;
+    for (let asked = ""; asksOther(explorer) && !ofEpoch(explorer) && asked !== askedFor(explorer);) {
+      asked = askedFor(explorer);
+      const scene = sceneOf(explorer);
+      /** @type {Explorer["predicted"]} */
+      let found = null;
+      let trouble = null;
+      try {
+        const { probability } = await explorer.request({ kind: "predict" });
+        found = { probability, scene, asked };
+      } catch (error) {
+        trouble = /** @type {Error} */ (error).message;
+      }
+      if (scene !== sceneOf(explorer) || (trouble && asked !== askedFor(explorer))) continue;
+      explorer.predicted = found;
+      explorer.predictedError = trouble;
+      if (trouble) explorer.say(trouble);
+      touch("predicted");
+    }
+    isPredicting = false;
+    drop();
+  }
+
   async function fetchMaps() {
     const { cuts, fill } = explorer.state;
     const request = explorer.request({ kind: "maps", cuts, fill });
     const found = await whileWanted(request, () => [wiresOf(explorer), ...networkOf(explorer)]);
     if (!found?.response) return;
-    const { sites } = found.response;
-    // What crosses uncut is the encoder's output itself, and travels once.
-    for (const { name } of explorer.network.sites) sites[name] ??= sites[name.replace("skip", "encoder")];
-    explorer.maps = { sites, cuts: wiresOf(explorer) };
+    explorer.maps = { sites: everySite(explorer, found.response.sites), cuts: wiresOf(explorer) };
     touch("maps");
   }
 
@@ -95,6 +166,22 @@ export function networkValues(explorer, touch) {
     explorer.cutsError = found.error ?? null;
     if (found.response) explorer.cuts = cutTable(found.response);
     touch("cuts");
+  }
+
+  /** The masks of all epochs, so that none is waited for. */
+  async function fetchEpochs() {
+    const { network: { epochs } } = explorer;
+    explorer.epochs = explorer.epochsError = null;
+    const wanted = () => [explorer.window, explorer.input];
+    const found = await whileWanted(explorer.request({ kind: "epochs", epoch: null, random: false }), wanted);
+    if (!found) return;
+    explorer.epochsError = found.error ?? null;
+    if (found.response) {
+      const rows = probabilityRows(found.response), { validation } = found.response;
+      const row = (/** @type {number | null} */ epoch) => (epoch === null ? epochs.length : epochs.indexOf(epoch));
+      explorer.epochs = { probability: (epoch) => rows(row(epoch)), validation: (epoch) => validation[row(epoch)] };
+    }
+    touch("epochs");
   }
 
   async function fetchTta() {
@@ -129,5 +216,5 @@ export function networkValues(explorer, touch) {
     touch("otherWeights");
   }
 
-  return { fetchMaps, fetchCuts, fetchTta, fetchUncertainty, fetchOther };
+  return { fetchPredicted, fetchMaps, fetchCuts, fetchEpochs, fetchTta, fetchUncertainty, fetchOther };
 }

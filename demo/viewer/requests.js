@@ -13,6 +13,7 @@ const LOST = 700; // ms after a message that should have brought the response an
 const TRIES = 5;
 const REMEMBERED = 24; // responses kept per image
 const LONG_WORK = ["effects", "smooth"]; // of long work; whoever wants them keeps them
+const OF_INPUT = ["maps", "cuts", "uncertainty"]; // requested again once the input rests
 
 /**
  * @param {Explorer} explorer
@@ -73,7 +74,7 @@ export function networkRequests(explorer, ask, gone, settled) {
         waiting.splice(place, 0, { request: sent, resolve, reject, tries: 0, timer: 0 });
         if (waiting.length === 1) send();
       });
-      if (isPiece) return promise;
+      if (isPiece || request.kind === "predict") return promise; // of every input that a hand passes
       responses.set(name, promise);
       promise.catch(() => responses.delete(name));
       if (responses.size > REMEMBERED) responses.delete([...responses.keys()][0]);
@@ -97,6 +98,18 @@ export function networkRequests(explorer, ask, gone, settled) {
     forget() {
       responses = new Map();
       for (const { reject } of waiting.splice(1)) reject(new Error("another image was opened"));
+    },
+
+    /** What waits and is about another network or another input than now. */
+    forgetChanged() {
+      const { input, state: { random, epoch } } = explorer;
+      for (let i = waiting.length - 1; i > 0; i--) {
+        const { request, reject } = waiting[i];
+        const isChanged = request.input !== input || request.random !== random || request.epoch !== epoch;
+        if (!OF_INPUT.includes(request.kind) || "sample" in request || !isChanged) continue;
+        waiting.splice(i, 1);
+        reject(new Error("the input was changed"));
+      }
     },
 
     close() { for (const { timer } of waiting) clearTimeout(timer); },

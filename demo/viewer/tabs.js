@@ -1,12 +1,14 @@
 // The panels below the network, one open at a time.
 
 import { h, uniqueName } from "./lib/dom.js";
+import { takeButtons } from "./take/take.js";
 
 /** @import { Explorer, Update } from "./types.js" */
 
 export const TABS = [
   { name: "maps", title: "Maps" }, { name: "cut", title: "Cut" }, { name: "why", title: "Why" },
-  { name: "values", title: "Values" }, { name: "compare", title: "Compare" },
+  { name: "values", title: "Values" }, { name: "compare", title: "Compare" }, { name: "touch", title: "Touch" },
+  { name: "time", title: "Time" },
 ];
 /** @type {Record<string, (i: number) => number>} */
 const MOVES = { ArrowLeft: (i) => i - 1, ArrowRight: (i) => i + 1, Home: () => 0, End: () => -1 };
@@ -42,7 +44,8 @@ export function panelTabs(explorer, panels) {
     const values = { role: "tabpanel", id: `salt-panel-${name}-${unique}`, "aria-labelledby": buttons[i].id, tabindex: "0" };
     for (const [key, value] of Object.entries(values)) panels[name].setAttribute(key, value);
   });
-  const box = h("div", { class: "tabs" }, list, h("div", { class: "panels" }, Object.values(panels)));
+  const row = h("div", { class: "tab-row" }, list, takeButtons(explorer, "", "the open panel", () => explorer.state.tab));
+  const box = h("div", { class: "tabs" }, row, h("div", { class: "panels" }, Object.values(panels)));
 
   /** @param {KeyboardEvent} event */
   function move(event) {

@@ -33,10 +33,12 @@ export interface Message {
   /** The card's threshold. */
   chosen: number;
   response: Response | null;
-  /** These three are null where the browser has the image already. */
+  /** These are null where the browser has the image already. */
   image: SentImage | null;
   network: Network | null;
   palette: Palette | null;
+  /** The link of every step of the lesson. */
+  lesson: string[] | null;
 }
 
 /** Arrays have a value a pixel, row by row. */
@@ -51,6 +53,8 @@ export interface SentImage extends Size {
   margin: Uint8Array | null;
   /** What was guessed of the file. */
   guessed: string[];
+  /** Python's to open it. */
+  code: string;
 }
 
 /** A place in the network whose activations can be looked at; `stride` is how many pixels a value covers a side. */
@@ -60,7 +64,17 @@ export interface Site {
   stride: number;
 }
 
+/** unet.model.UNetConfig. */
+export interface NetworkConfig {
+  width: number;
+  depth: number;
+  block: "plain" | "residual";
+  upsample: "bilinear" | "transposed";
+  encoder: "blocks" | "efficientnet-lite0";
+}
+
 export interface Network {
+  config: NetworkConfig;
   sites: Site[];
   /** What can be cut: the skips, and the bottleneck. */
   parts: string[];
@@ -74,8 +88,16 @@ export interface Network {
   window: number;
   /** What of the validation pixels with a probability was salt, for both ways to predict; empty where nobody counted. */
   calibration: { plain: CalibrationBin[]; tta: CalibrationBin[] };
+  /** Of the snapshots, earliest first; without the finished network's. */
+  epochs: number[];
+  /** How many epochs the finished network learned for; 0 where nobody knows. */
+  learned: number;
   /** Weights that can be put beside these. */
-  others: { name: string; label: string }[];
+  others: { name: string; label: string; code: string }[];
+  /** Of the samples, in their order. */
+  seeds: number[];
+  /** Python's to load the weights. */
+  code: string;
 }
 
 /** Of the validation pixels with a probability from `low` to `high`, so many, this share was salt. */
@@ -97,14 +119,19 @@ export interface Palette {
 
 export type Request =
   | { kind: "image" }
-  | { kind: "maps"; cuts: string[]; fill: string }
+  | { kind: "maps"; cuts: string[]; fill: string; random?: boolean }
+  | { kind: "maps"; cuts: string[]; fill: string; sample: string; window: Place; input: "" }
   | { kind: "cuts"; fill: string }
   | { kind: "effects"; site: string; first: number; count: number }
-  | { kind: "predict" }
+  | { kind: "predict"; input?: string }
   | { kind: "pixel"; box: Box; random?: boolean }
   | { kind: "smooth"; box: Box; samples: number; seed: number; random?: boolean }
+  | { kind: "faithfulness"; box: Box; seed: number | null; random?: boolean }
   | { kind: "tta" }
   | { kind: "uncertainty" }
+  | { kind: "epochs"; epoch: null; random: false }
+  | { kind: "formed"; site: string; channel: number; epoch: null; random: false }
+  | { kind: "dossier"; site: string; channel: number; random: false; epoch: null; input: ""; window: Place }
   | { kind: "other"; weights: string };
 
 /** What every request says besides. */
@@ -129,11 +156,21 @@ export interface Maps extends Size {
   channels: number;
 }
 
-/** The probability of every combination of cuts, as twelve bits in two planes. */
-export interface CutsResponse extends Size {
-  parts: string[];
+/** Several probabilities of the window, as twelve bits in two planes. */
+export interface Planes extends Size {
   high: Uint8Array;
   low: Uint8Array;
+}
+
+/** Of every combination of cuts. */
+export interface CutsResponse extends Planes {
+  parts: string[];
+}
+
+/** Of every snapshot, and last of the finished network. */
+export interface EpochsResponse extends Planes {
+  /** The IoU of the validation tiles; NaN where it is not known. */
+  validation: Float32Array;
 }
 
 export interface PixelResponse {
@@ -145,6 +182,16 @@ export interface PixelResponse {
   cams: Record<string, Size & { values: Float32Array }>;
   logit: number;
   probability: number;
+}
+
+/** The probability of the box with a share of the image blurred, and with that share alone not blurred. */
+export interface Faithfulness {
+  shares: Float32Array;
+  deletion: Float32Array;
+  insertion: Float32Array;
+  /** How far from the answer they are on average; a better order has more of the one and less of the other. */
+  deletion_area: number;
+  insertion_area: number;
 }
 
 /** How far the probability of every pixel of the window moves under flips and small shifts: its standard deviation. */
@@ -160,19 +207,84 @@ export interface OtherWeights {
   probability: Float32Array;
 }
 
+/** A tile that excites a channel, and the pixel and the activation where it does most; `grey` is null where it is not there. */
+export interface DossierTile extends Size {
+  /** Of a synthetic tile. */
+  seed: number | null;
+  /** Of a labelled tile. */
+  id: string | null;
+  value: number;
+  row: number;
+  column: number;
+  grey: Uint8Array | null;
+}
+
+/** A number for each amount of change; see unet.explain.dossier. */
+export interface ResponseCurve {
+  strength: (number | null)[];
+  likeness: (number | null)[];
+}
+
+/** A mean over tiles, and its 95 % interval. */
+export type DossierEstimate = [number, number, number];
+
+export interface DossierFound {
+  dead: boolean;
+  highest: number;
+  active: number;
+  /** The most similar map of the site, and the correlation. */
+  twin: [number, number] | null;
+  gain: ResponseCurve;
+  shift: ResponseCurve;
+  rotation: ResponseCurve;
+  effect: { change: DossierEstimate; iou: DossierEstimate } | null;
+}
+
+export interface DossierBasis {
+  synthetic: number;
+  real: { split: string; count: number } | null;
+  effect_of: string;
+  effect_tiles: number;
+  sections: number;
+  gains: number[];
+  shifts: number[];
+  angles: number[];
+}
+
+export interface DossierResponse {
+  site: string;
+  /** The site whose maps these are. */
+  source: string;
+  channel: number;
+  channels: number;
+  /** By the effect, from 1. */
+  rank: number | null;
+  is_double: boolean;
+  found: DossierFound;
+  basis: DossierBasis;
+  synthetic: DossierTile[];
+  real: DossierTile[];
+}
+
 export interface Responses {
   image: object;
-  maps: { sites: Record<string, Maps> };
+  /** The grey is that of the sample; null for the open image. */
+  maps: { sites: Record<string, Maps>; grey: Uint8Array | null };
   cuts: CutsResponse;
   /** Of the window. */
   predict: { probability: Float32Array };
   effects: { site: string; effect: Float32Array };
   pixel: PixelResponse;
   smooth: { gradient: Float32Array };
+  faithfulness: Faithfulness;
   /** Of the whole image, averaged with the mirrored image. */
   tta: { probability: Float32Array };
   uncertainty: Uncertainty;
+  epochs: EpochsResponse;
+  /** Of one channel, by every snapshot and last by the finished network. */
+  formed: { maps: Maps };
   other: OtherWeights;
+  dossier: DossierResponse;
 }
 
 // --- The explorer --------------------------------------------------------------------------------------------
@@ -213,10 +325,14 @@ export interface ViewState {
   other: string | null;
   /** The step of the lesson that is open, from 1. */
   lesson: number | null;
+  /** The place whose alike are looked for in the opened site; null while none are. */
+  alike: Place | null;
   /** Whether the image takes the width of the page. */
   wide: boolean;
   /** What the last gesture found, in one sentence. */
   answer: string;
+  /** What was undone or redone, in one sentence; empty after the next gesture. */
+  undone: string;
   /** First row and column of the opened window. */
   window: Place | null;
   overlay: Overlay | null;
@@ -229,6 +345,12 @@ export interface Overlay extends Region {
   canvas: HTMLCanvasElement;
   smooth: boolean;
   label: string;
+  /** What its colours mean, and from which value to which they go. */
+  scale?: { colors: Uint8Array; low: string; high: string; quantity: string };
+  /** What it says at a pixel of the image; empty where it says nothing. */
+  read?: (place: Place) => string;
+  /** Parts of the image that belong to it. */
+  frames?: Frame[];
 }
 
 export interface Frame extends Region {
@@ -243,13 +365,15 @@ export interface OpenImage extends SentImage {
   section: number;
 }
 
-/** What the image shows; `altered` where the network is cut or has random weights. */
+/** What the image shows; `altered` where the network is cut, of an epoch or random, or where the input is changed. */
 export interface Shown {
   probability: Float32Array;
   highest: number;
   altered: boolean;
   /** Whether it is averaged with the mirrored image. */
   tta: boolean;
+  /** Names image, window, weights and cuts. */
+  scene: string;
 }
 
 export interface CutTable extends Size {
@@ -258,22 +382,47 @@ export interface CutTable extends Size {
   probability(index: number): Float32Array;
 }
 
+/** By epoch of the snapshot; null is the finished network. */
+export interface EpochTable {
+  /** Of the window, on its input as it is now. */
+  probability(epoch: number | null): Float32Array;
+  /** The IoU of the validation tiles; NaN where it is not known. */
+  validation(epoch: number | null): number;
+}
+
 /** What all panels share.  Image, network, palette, window and shown are there before a panel is built. */
 export interface Explorer {
   readonly state: ViewState;
   /** The name of the chosen weights. */
   readonly weights: string;
+  /** The image that a link names; null where none can. */
+  readonly sample: string | null;
+  /** The link of every step of the lesson. */
+  lesson: string[];
+  /** As edits leave it, inside the opened window; its probability stays the original's. */
   image: OpenImage;
+  /** As it was opened. */
+  original: OpenImage;
   network: Network;
   palette: Palette;
   window: Region;
   /** The opened window as it was changed, for a request; empty where it was not. */
   input: string;
+  /** Whether a hand is changing the input: until it rests, only the mask is requested. */
+  isMoving: boolean;
+  /** The last one of the opened window, of a changed input or of another network; see network_values.js. */
+  predicted: { probability: Float32Array; scene: string; asked: string } | null;
+  predictedError: string | null;
+  /** What dragging on the image does while the panel Touch is open. */
+  hand: Hand | null;
   shown: Shown;
   /** null while it is computed. */
   maps: { sites: Record<string, Maps>; cuts: string } | null;
   cuts: CutTable | null;
   cutsError: string | null;
+  /** null while it is computed or not wanted. */
+  epochs: EpochTable | null;
+  epochsError: string | null;
   /** null while it is computed or not wanted. */
   tta: Float32Array | null;
   uncertainty: Uncertainty | null;
@@ -282,6 +431,8 @@ export interface Explorer {
   /** settled: false while a hand is still moving. */
   set(changes: Partial<ViewState>, options?: { settled?: boolean }): void;
   request<R extends Request>(request: R): Promise<Responses[R["kind"]]>;
+  /** Undo and redo of what was set with settled: true. */
+  history: History;
   /** In the live region. */
   say(sentence: string): void;
   cutIndex(): number;
@@ -289,9 +440,28 @@ export interface Explorer {
   open(tab: string): void;
   /** Cuts a part of the network, or puts it back. */
   toggleCut(part: string): void;
+  /** Opens the dialog with the code, or a figure, of a view: the name of a panel, or "image". */
+  take(what: "python" | "figure", view: string): void;
 }
 
-/** Whether one of these changed: names of the state, and image, shown, maps, cuts, uncertainty, otherWeights, window. */
+/** A tool that follows a pointer on the image; places are row and column as fractions. */
+export interface Hand {
+  begin(place: Place): void;
+  move(place: Place): void;
+  end(): void;
+  /** All is as before it began. */
+  cancel(): void;
+  /** Side of the brush in pixels; 0 where the tool has none. */
+  brush(): number;
+}
+
+/** What would be undone and redone, and doing so. */
+export type History = ReturnType<typeof import("./history.js").viewHistory>;
+
+/**
+ * Whether one of these changed: names of the state, and history, image, input (what is drawn of it), shown, predicted,
+ * maps, cuts, uncertainty, otherWeights, window, rest (the hand rests that changed the input).
+ */
 export type Changed = (...names: string[]) => boolean;
 
 /** Brings a panel up to date. */
@@ -304,4 +474,6 @@ export interface Callbacks {
   settled(state: object, drawn: number): void;
   /** Whether a message says the settled state back. */
   confirms?: boolean;
+  /** Whether there is no server: a page in one file, which offers no lesson. */
+  offline?: boolean;
 }

@@ -3,24 +3,31 @@
 // Everything that does not need the network happens here, without a message to the server.
 
 import { PATIENCE, networkRequests } from "./requests.js";
-import { START, fittingState, keptState, stateOfLink, writeLink } from "./state.js";
+import { timePanel } from "./time/time.js";
+import { START, fittingState, isSame, keptState, ofOneNetwork, stateOfLink, writeLink } from "./state.js";
 import { clamp, isWhole } from "./lib/region.js";
 import { comparePanel } from "./compare/compare.js";
 import { curvesPanel } from "./image/curves.js";
+import { changedInput, isSameGrey } from "./touch/changed.js";
 import { cutsPanel } from "./cuts/cuts.js";
 import { fromBase64, unpack } from "./lib/pack.js";
 import { h } from "./lib/dom.js";
 import { imagePanel } from "./image/image.js";
 import { keyboard } from "./keyboard.js";
+import { lessonPanel } from "./lesson/lesson.js";
 import { mapsPanel } from "./maps/maps.js";
 import { networkPanel } from "./network/network.js";
 import { networkValues, shownNow, wiresOf } from "./network_values.js";
 import { TABS, panelTabs } from "./tabs.js";
 import { pixelPanel } from "./pixel/pixel.js";
 import { sectionOf } from "./lib/statistics.js";
+import { takeDialog } from "./take/take.js";
+import { touchPanel } from "./touch/touch.js";
+import { viewHistory } from "./history.js";
 import { valuesPanel } from "./maps/core_sample.js";
 
 /** @import { Callbacks, Explorer, Message, Update, ViewState } from "./types.js" */
+/** @typedef {Uint8Array<ArrayBuffer> | string | Message} Packed bytes, Base64, or unpacked already */
 
 const REST = 250; // ms after which a state counts as settled
 
@@ -30,7 +37,7 @@ const explorers = new WeakMap();
 /**
  * Builds the explorer in `root` the first time and brings it up to date after that.
  * @param {HTMLElement} root
- * @param {Uint8Array<ArrayBuffer> | string} packed a message of demo/explorer.py, as bytes or Base64
+ * @param {Packed} packed a message of demo/explorer.py
  * @param {Callbacks} callbacks
  */
 export function view(root, packed, callbacks) {
@@ -52,9 +59,11 @@ export default function ({ parentElement, data, setStateValue, setTriggerValue }
   return () => explorers.get(parentElement)?.close();
 }
 
-/** @param {unknown} one @param {unknown} other */
-const isSame = (one, other) =>
-  one === other || (Array.isArray(one) && Array.isArray(other) && JSON.stringify(one) === JSON.stringify(other));
+/** @param {Packed} packed @returns {Message | Promise<Message>} */
+function messageOf(packed) {
+  if (typeof packed === "string") return unpack(fromBase64(packed));
+  return packed instanceof Uint8Array ? unpack(packed) : packed;
+}
 
 /** @param {HTMLElement} root */
 function build(root) {
@@ -76,7 +85,7 @@ function build(root) {
   let known = ""; // the state its last message confirms
   let unpacking = Promise.resolve(); // messages are unpacked one after the other
   let leaving = false;
-  const home = location.pathname;
+  const home = location.pathname, arrived = location.search;
   /** @type {HTMLAnchorElement | null} */
   let held = null; // a link that is followed once the server knows the state
 
@@ -85,28 +94,33 @@ function build(root) {
   const explorer = {
     get state() { return state; },
     get weights() { return link.weights ?? ""; },
-    image: absent, network: absent, palette: absent, window: absent, shown: absent, input: "",
-    maps: null, cuts: null, cutsError: null, tta: null, uncertainty: null, other: null, otherError: null,
-    set, say, cutIndex, open: openTab,
+    get sample() { return link.sample ?? null; },
+    image: absent, original: absent, network: absent, palette: absent, window: absent, shown: absent,
+    lesson: [], input: "", predicted: null, predictedError: null, isMoving: false, hand: null,
+    maps: null, cuts: null, cutsError: null, epochs: null, epochsError: null, tta: null, uncertainty: null, other: null, otherError: null,
+    set, say, cutIndex, open: openTab, take: (what, name) => take.open(what, name),
     toggleCut(part) {
       openTab("cut");
       set({ cuts: explorer.network.parts.filter((name) => state.cuts.includes(name) !== (name === part)) });
     },
     request: (request) => requests.request(request),
+    history: absent,
   };
+  explorer.history = viewHistory(explorer, () => touch("history"));
 
   const section = (/** @type {string} */ name) => [name, h("section", { class: name })];
   const hosts = Object.fromEntries(["image", "curves", "network"].map(section));
   const panelHosts = Object.fromEntries(TABS.map(({ name }) => section(name)));
   const tabs = panelTabs(explorer, panelHosts);
   const spoken = h("p", { class: "spoken", role: "status" });
-  const keys = keyboard(explorer);
+  const keys = keyboard(explorer), take = takeDialog(explorer);
+  const foot = h("div", { class: "row foot" }, keys.button);
   const box = h(
     "div", { class: "salt-viewer" },
     h("div", { class: "columns" },
-      h("div", { class: "left" }, hosts.image, hosts.curves, keys.button),
+      h("div", { class: "left" }, hosts.image, hosts.curves, foot),
       h("div", { class: "right" }, hosts.network, tabs.box)),
-    spoken, keys.dialog,
+    spoken, keys.dialog, take.dialog,
   );
   root.append(box);
 
@@ -115,16 +129,26 @@ function build(root) {
   // A page that takes long to come leaves this one standing; a request from it would blank the new one.
   const isGone = () => leaving || !box.isConnected || location.pathname !== home;
   const requests = networkRequests(explorer, (request) => callbacks?.request(request, drawn), isGone, tell);
-  const { fetchMaps, fetchCuts, fetchTta, fetchUncertainty, fetchOther } = networkValues(explorer, touch);
+  const { fetchPredicted, fetchMaps, fetchCuts, fetchEpochs, fetchTta, fetchUncertainty, fetchOther } =
+    networkValues(explorer, touch);
+  const applyEdits = changedInput();
 
   // --- State ---
 
   /** @param {Partial<ViewState>} changes */
   function set(changes, { settled = true } = {}) {
-    const given = /** @type {(keyof ViewState)[]} */ (Object.keys(changes));
-    const names = given.filter((name) => !isSame(state[name], changes[name]));
-    if (names.length) { state = { ...state, ...changes }; touch(...names); }
-    if (settled) settleLater();
+    const names = put(changes);
+    // The mask alone follows a hand that changes the input or the epoch: maps and cuts would keep the network from it.
+    if (names.includes("edits") || names.includes("epoch")) { explorer.isMoving = true; clearTimeout(settling); }
+    if (settled) { settleLater(); explorer.history.settle(); }
+  }
+
+  /** @param {Partial<ViewState>} changes */
+  function put(changes) {
+    const whole = ofOneNetwork(changes), given = /** @type {(keyof ViewState)[]} */ (Object.keys(whole));
+    const names = given.filter((name) => !isSame(state[name], whole[name]));
+    if (names.length) { state = { ...state, ...whole }; touch(...names); }
+    return names;
   }
 
   function settleLater() { clearTimeout(settling); settling = setTimeout(settle, REST); }
@@ -137,23 +161,33 @@ function build(root) {
     if (!explorer.image) return;
     const has = (/** @type {string[]} */ ...names) => names.some((name) => changed.has(name));
     if (has("window")) placeWindow();
+    if (has("window", "edits", "image")) {
+      Object.assign(explorer, applyEdits(explorer.original, state.edits, explorer.window));
+      explorer.epochs = null;
+      changed.add("input").add("epochs");
+    }
     const isAnew = has("window", "random", "epoch", "edits", "image"); // another network, or another input
     if (isAnew) {
-      explorer.maps = explorer.cuts = null;
-      changed.add("maps").add("cuts");
+      explorer.maps = explorer.cuts = explorer.uncertainty = null;
+      changed.add("maps").add("cuts").add("uncertainty");
+      requests.forgetChanged();
+      fetchPredicted();
     }
+    const isResting = has("rest") || (isAnew && !explorer.isMoving);
     if (has("fill")) {
       explorer.cuts = null;
       changed.add("cuts");
     }
-    if (explorer.cuts === null && (isAnew || has("fill"))) {
+    if (explorer.cuts === null && (isResting || has("fill"))) {
       fetchMaps();
       fetchCuts();
-    } else if (has("cuts") && explorer.maps?.cuts !== wiresOf(explorer)) fetchMaps();
+    } else if (has("cuts") && !explorer.isMoving && explorer.maps?.cuts !== wiresOf(explorer)) fetchMaps();
+    const wantsEpochs = explorer.network.epochs.length > 0 && (state.tab === "time" || state.epoch !== null);
+    if (wantsEpochs && !explorer.epochs && (isResting || has("tab", "epoch"))) fetchEpochs();
     if (has("tta", "image")) fetchTta();
-    if (isAnew || has("look")) fetchUncertainty();
+    if (isResting || has("look")) fetchUncertainty();
     if (has("other", "image")) { fetchOther(); changed.add("otherWeights"); }
-    if (isAnew || has("cuts", "tta", "tta-values")) {
+    if (isAnew || has("predicted", "cuts", "epochs", "tta", "tta-values")) {
       explorer.shown = shownNow(explorer);
       changed.add("shown");
     }
@@ -163,7 +197,8 @@ function build(root) {
       imagePanel(hosts.image, explorer), curvesPanel(hosts.curves, explorer), networkPanel(hosts.network, explorer),
       tabs.update, mapsPanel(panelHosts.maps, explorer), cutsPanel(panelHosts.cut, explorer),
       pixelPanel(panelHosts.why, explorer), valuesPanel(panelHosts.values, explorer),
-      comparePanel(panelHosts.compare, explorer),
+      comparePanel(panelHosts.compare, explorer), touchPanel(panelHosts.touch, explorer),
+      timePanel(panelHosts.time, explorer), ...(callbacks?.offline ? [] : [addLesson()]),
     ];
     for (const update of panels) update((...names) => names.some((name) => before.has(name)));
   }
@@ -181,6 +216,13 @@ function build(root) {
     if (!isBeside && !(leavesSight && tab === "why")) requestAnimationFrame(() => tabs.box.scrollIntoView({ block: "start" }));
   }
 
+  function addLesson() {
+    const lesson = lessonPanel(explorer, box, arrived);
+    box.prepend(lesson.box);
+    foot.append(lesson.button);
+    return lesson.update;
+  }
+
   function cutIndex() {
     return explorer.network.parts.reduce((index, part, bit) => index | (Number(state.cuts.includes(part)) << bit), 0);
   }
@@ -194,15 +236,14 @@ function build(root) {
     };
   }
 
-  function fitState() { set(fittingState(explorer), { settled: false }); placeWindow(); }
+  function fitState() { put(fittingState(explorer)); placeWindow(); }
 
   // --- Messages from the server ---
 
-  /** @param {Uint8Array<ArrayBuffer> | string} packed @param {Callbacks} given */
+  /** @param {Packed} packed @param {Callbacks} given */
   function receive(packed, given) {
     callbacks = given;
-    const bytes = typeof packed === "string" ? fromBase64(packed) : packed;
-    unpacking = unpacking.then(() => unpack(bytes)).then(open);
+    unpacking = unpacking.then(() => messageOf(packed)).then(open);
     return unpacking;
   }
 
@@ -210,20 +251,25 @@ function build(root) {
   function open(message) {
     const { image, network, palette, key, chosen, threshold } = message;
     ({ link, drawn } = message);
+    const isRevised = revision !== message.revision;
     if (image && network && palette && key !== explorer.image?.key) {
-      explorer.image = { ...image, section: sectionOf(image.margin, image.probability.length), key, chosen };
-      Object.assign(explorer, { network, palette });
+      const before = explorer.original;
+      const original = { ...image, section: sectionOf(image.margin, image.probability.length), key, chosen };
+      Object.assign(explorer, { image: original, original, network, palette, lesson: message.lesson ?? [] });
       requests.forget();
-      fitState();
+      if (before && !isSameGrey(before, original)) put({ edits: "" }); // they were made for that image
+      if (!isRevised) fitState();
       touch("image", ...Object.keys(START));
       settleLater();
+      explorer.history.forget();
     }
     // The same revision means that Python only repeats what it heard from here, perhaps late: the hand is right.
-    if (revision !== message.revision) {
+    if (isRevised) {
       revision = message.revision;
-      set({ threshold, ...message.view }, { settled: false });
+      put({ threshold, ...message.view });
       if (explorer.network) fitState();
       touch("threshold");
+      explorer.history.forget();
     }
     known = keptState({ ...START, threshold, window: state.window, ...message.view });
     placeBelowHeader(); // it may have come after the viewer
@@ -237,12 +283,13 @@ function build(root) {
   // --- The link, the server's copy, the live region ---
 
   function settle() {
+    if (explorer.isMoving) { explorer.isMoving = false; touch("rest"); }
     showLink();
     tell();
-    const { cuts, layer } = state;
+    const { cuts, layer, undone } = state;
     const cut = cuts.length ? `; without ${cuts.join(", ")}` : "";
     const opened = layer ? `; ${layer} is open` : "";
-    say(`${hosts.image.querySelector("[data-testid=salt-readout]")?.textContent ?? ""}${cut}${opened}`);
+    say(`${undone} ${hosts.image.querySelector("[data-testid=salt-readout]")?.textContent ?? ""}${cut}${opened}`);
   }
 
   /** The server hears of the state when it has nothing else to do: Streamlit would stop its response half-way. */
@@ -294,7 +341,13 @@ function build(root) {
     setTimeout(() => { leaving = false; requests.send(); tell(); }, PATIENCE); // where nobody left
   }
 
-  const events = { keydown: keys.press, pointerdown: leave, click: leave, resize: placeBelowHeader };
+  /** @param {KeyboardEvent} event */
+  function pressKey(event) { explorer.history.hold(event.repeat); keys.press(event); }
+
+  /** @param {PointerEvent} event */
+  function touchDown(event) { explorer.history.hold(false); leave(event); }
+
+  const events = { keydown: pressKey, pointerdown: touchDown, click: leave, resize: placeBelowHeader };
 
   /** @param {Event} event */
   function hear(event) {

@@ -52,12 +52,12 @@ export function comparePanel(host, explorer) {
 
   /** What is compared, or why nothing is. */
   function noteWords() {
-    const { state: { other, tta, cuts, random }, network } = explorer;
+    const { state: { other, tta, cuts, random, epoch }, network, input } = explorer;
     if (!other) return "The mask and the probability of a second network, for the whole image.";
     if (explorer.otherError) return explorer.otherError;
     if (!explorer.other) return `What ${network.others.find(({ name }) => name === other)?.name ?? other} says is computed…`;
-    const isOther = tta || cuts.length > 0 || random; // than what the image shows
-    return isOther ? "Compared are the whole trained networks without flip TTA, not what the image shows now." : "";
+    const isOther = tta || cuts.length > 0 || random || epoch !== null || input; // than what the image shows
+    return isOther ? "Compared are the whole trained networks without flip TTA on the original, not what the image shows now." : "";
   }
 
   function show() {
@@ -77,7 +77,7 @@ export function comparePanel(host, explorer) {
 
   function draw() {
     clearTimeout(timer);
-    const { image, other, palette, weights, state: { threshold } } = explorer;
+    const { original: image, other, palette, weights, state: { threshold } } = explorer;
     if (!other || host.hidden) return; // it may have been closed while a hand rested
     const start = performance.now();
     const predictions = [
@@ -112,7 +112,7 @@ export function comparePanel(host, explorer) {
 
   /** How much of the section the two masks share: all of it only where no pixel differs. @param {Comparison} comparison */
   function agreement({ alone: [first, second] }) {
-    const differing = 100 * shareOf(first + second, explorer.image.section);
+    const differing = 100 * shareOf(first + second, explorer.original.section);
     return `${(differing > 0 ? Math.min(99.9, 100 - differing) : 100).toFixed(1)} %`;
   }
 
@@ -131,7 +131,7 @@ export function comparePanel(host, explorer) {
     difference.follow();
     if (has("image")) offer();
     const isNew = has("image", "other", "otherWeights");
-    if (isNew || has("threshold", "tta", "cuts", "random")) show();
+    if (isNew || has("threshold", "tta", "cuts", "random", "epoch", "input")) show();
     const isSeen = !host.hidden && explorer.other;
     if (!isSeen && (isNew || has("threshold"))) sentence = "";
     if (isSeen && (isNew || has("tab"))) draw();

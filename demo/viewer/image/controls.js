@@ -26,6 +26,7 @@ export function imageControls(elements, explorer) {
   tta.addEventListener("change", () => explorer.set({ tta: tta.checked }));
   wide.addEventListener("click", () => explorer.set({ wide: !explorer.state.wide }));
   plain.addEventListener("change", () => explorer.set({ swipe: plain.checked ? 0.5 : null }));
+  elements.original.addEventListener("click", () => explorer.set({ edits: "" }));
   over.lastElementChild?.addEventListener("click", () => explorer.set({ overlay: null }));
 
   // Handles are elements over the canvas: a finger can drag them where the image itself would scroll the page.
@@ -33,7 +34,7 @@ export function imageControls(elements, explorer) {
     const box = canvas.getBoundingClientRect();
     explorer.set({ swipe: clamp((event.clientX - box.left) / box.width, 0, 1) }, { settled: false });
   };
-  draggable(divider, { start: swipeTo, move: swipeTo, end: () => {}, cancel: () => {} });
+  draggable(divider, { start: swipeTo, move: swipeTo, end: () => explorer.set({}), cancel: () => {} });
 
   return function show() {
     const { state, image, network } = explorer;
@@ -43,6 +44,7 @@ export function imageControls(elements, explorer) {
     opacity.value = String(state.opacity);
     opacity.disabled = state.look === "contour" && !state.overlay && !isCompared(explorer); // nothing but lines
     for (const radio of looks) radio.checked = radio.value === state.look;
+    elements.truthLabel.hidden = !image.truth;
     truth.checked = state.truth;
     plain.checked = state.swipe !== null;
     elements.swipeLabel.hidden = divider.hidden = state.swipe === null;

@@ -152,7 +152,7 @@ export function imageDrawing({ canvas, chip, overview }, explorer, sight, painti
   }
 
   return function draw() {
-    const { swipe, frames, pixel, box } = explorer.state;
+    const { swipe, frames, overlay, pixel, box, hover, tab } = explorer.state;
     const split = swipe === null ? 0 : Math.round(swipe * canvas.width);
     if (!painting.tinted || split > 0) drawWhole(painting.plain);
     if (split > 0) {
@@ -170,7 +170,9 @@ export function imageDrawing({ canvas, chip, overview }, explorer, sight, painti
       marks.strokeTwice(MARK_COLOR, 1.5);
     }
     if (opened.isPart()) marks.rectangle(opened.region(), MARK_COLOR, [10, 5]);
-    marks.drawFrames(frames);
+    marks.drawFrames([...frames, ...(overlay?.frames ?? [])]);
+    const brush = tab === "touch" && hover ? explorer.hand?.brush() : 0;
+    if (brush && hover) marks.circle(hover, brush);
     if (box) marks.rectangle({ top: box[0], left: box[1], height: box[2], width: box[3] }, MARK_COLOR);
     else if (pixel) marks.crossHair(pixel);
   };

@@ -10,6 +10,10 @@ const radio = (/** @type {string} */ value, /** @type {string} */ word, rest = "
 const TTA_TITLE = "Average with the mirrored image (test-time augmentation)";
 const UNCERTAINTY_TITLE = "How far the probability moves under flips and small shifts";
 
+/** An arrow that turns back; mirrored it turns forth. */
+const ARROW_BACK = `<svg viewBox="0 0 16 16" width="16" height="16" aria-hidden="true">
+  <path d="M6 2 2.5 5.5 6 9M3 5.5h6.5a4 4 0 0 1 0 8H6"/></svg>`;
+
 // Nothing but what another gesture asked for lies over the canvas: a click on any pixel reaches it.
 const IMAGE_MARKUP = `
   <div class="toolbar">
@@ -19,6 +23,9 @@ const IMAGE_MARKUP = `
     <label class="browse" data-testid="drop-zone" title="Images, masks, SEG-Y or a session ZIP, dropped anywhere on the page">
       <input type="file" multiple aria-label="Open images, masks, SEG-Y or a session ZIP"><span class="drop">Drop or open…</span>
       <span class="tap">Open…</span></label>
+    <span class="history" role="group" aria-label="Undo and redo">
+      <button type="button" data-testid="undo" aria-label="Undo" disabled>${ARROW_BACK}</button>
+      <button type="button" data-testid="redo" aria-label="Redo" disabled>${ARROW_BACK}</button></span>
     <span class="zoom" role="group" aria-label="Zoom">
       <button type="button" value="out" aria-label="Zoom out">−</button>
       <button type="button" value="in" aria-label="Zoom in">+</button> <button type="button" value="whole">Whole</button>
@@ -43,7 +50,7 @@ const IMAGE_MARKUP = `
       <div class="overview" data-testid="salt-overview" aria-hidden="true" title="Where this is in the whole image" hidden>
         <canvas></canvas><div class="opened" hidden></div><div class="sight"></div></div>
       <p class="chip" data-testid="salt-chip"><span class="meaning"><span class="gold"></span>what the network calls salt</span>
-        <span class="scale" hidden><span>0</span><canvas aria-hidden="true"></canvas><span class="limit"></span>
+        <span class="scale" hidden><span class="lowest"></span><canvas aria-hidden="true"></canvas><span class="limit"></span>
           <span class="quantity"></span></span></p>
       <p class="hint" data-testid="salt-wheel" hidden></p>
       <p class="dropping" hidden><b>Drop to open</b> images, masks, SEG-Y or a session ZIP</p>
@@ -63,6 +70,8 @@ const IMAGE_MARKUP = `
     <p class="cursor" data-testid="salt-cursor"></p>
     <p class="answer" data-testid="salt-answer"></p>
     <p class="altered" data-testid="salt-altered" hidden></p>
+    <p class="changed" data-testid="salt-changed" hidden><span></span>
+      <button type="button" data-testid="salt-original">Back to the original</button></p>
     <p class="over" data-testid="salt-overlay" hidden><span></span> <button type="button">Take it off</button></p>
     <ul class="legend" data-testid="salt-legend" hidden></ul>
     <details class="window" hidden><summary>The opened part of this large image</summary>
@@ -93,19 +102,21 @@ export function imageElements(host) {
   };
   return {
     host,
-    stage: element(".stage"), screen: element(".screen"), canvas: canvas("[data-testid=salt-viewer]"),
+    tools: element(".tools"), stage: element(".stage"), screen: element(".screen"), canvas: canvas("[data-testid=salt-viewer]"),
     divider: named("divider"), grip: named("grip"), hint: named("wheel"),
     overview: named("overview"), overviewCanvas: canvas(".overview canvas"),
     overviewOpened: element(".overview .opened"), overviewSight: element(".overview .sight"),
     chip: named("chip"), meaning: element(".meaning"),
-    scale: element(".scale"), ramp: canvas(".scale canvas"), limit: element(".limit"), quantity: element(".quantity"),
+    scale: element(".scale"), ramp: canvas(".scale canvas"), lowest: element(".lowest"),
+    limit: element(".limit"), quantity: element(".quantity"),
     browse: find(host, ".browse input", HTMLInputElement), dropping: element(".dropping"),
     readout: named("readout"), scores: named("scores"), guessed: named("guessed"), cursor: named("cursor"),
-    answer: named("answer"), altered: named("altered"), over: named("overlay"), legend: named("legend"),
+    answer: named("answer"), altered: named("altered"), changed: named("changed"), original: named("original"), over: named("overlay"), legend: named("legend"),
     threshold: input("salt-threshold"), exact: input("salt-threshold-exact"), mark: element(".mark"), tta: input("tta"),
     looks: radios("looks"), opacity: input("salt-opacity"),
     truth: input("salt-truth"), truthLabel: element(".truth"), plain: input("salt-plain"),
     swipe: input("salt-swipe"), swipeLabel: element(".swipe"), wide: named("wide"),
+    undo: find(host, "[data-testid=undo]", HTMLButtonElement), redo: find(host, "[data-testid=redo]", HTMLButtonElement),
     zoomButtons: [...host.querySelectorAll("button")].filter((button) => button.value),
     drags: radios("drags"), dragsBox: element(".drags"),
     windowPlace: element("details.window"), windowInputs: [input("salt-window-row"), input("salt-window-column")],

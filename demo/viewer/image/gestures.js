@@ -1,6 +1,7 @@
 // Pointing at the image: a pixel, a box, the window's border, and moving and enlarging it with one hand or two fingers.
 
 import { clamp, contains } from "../lib/region.js";
+import { seeksAlike } from "../maps/similarity.js";
 
 /** @import { Box, Explorer, Place, ViewState } from "../types.js" */
 /** @import { ImageElements } from "./elements.js" */
@@ -56,17 +57,21 @@ export function imageGestures({ canvas, drags, zoomButtons, hint }, explorer, si
       gesture = { kind: "pinch", distance: start.distance, zoom: sight.zoom, place: sight.placeOf(start) };
     } else if (pointers.size === 1) {
       const place = sight.placeOf(event);
-      const { pixel, box } = explorer.state;
-      // A finger on an enlarged image moves it, as everywhere; at its whole size there is nothing to move.
-      const isMove = event.shiftKey || drag() === "move" || (event.pointerType === "touch" && sight.zoom > 1);
-      let kind = isMove ? "move" : "box";
-      if (kind === "box" && event.pointerType === "mouse" && opened.isOnBorder(place)) {
-        kind = "window";
-        opened.take(event);
-      }
+      const { pixel, box } = explorer.state, kind = kindOf(event, place);
+      if (kind === "tool") explorer.hand?.begin(place);
+      if (kind === "window") opened.take(event);
       gesture = { kind, moved: false, x: event.clientX, y: event.clientY, place, before: { pixel, box } };
     }
   });
+
+  /** What a pointer begins. @param {PointerEvent} event @param {Place} place */
+  function kindOf({ shiftKey, pointerType }, place) {
+    if (shiftKey || drag() === "move") return "move";
+    if (explorer.state.tab === "touch") return contains(opened.region(), place) ? "tool" : "open";
+    // A finger on an enlarged image moves it, as everywhere; at its whole size there is nothing to move.
+    if (pointerType === "touch" && sight.zoom > 1) return "move";
+    return pointerType === "mouse" && opened.isOnBorder(place) ? "window" : "box";
+  }
 
   canvas.addEventListener("pointermove", (event) => {
     if (event.pointerType !== "touch") hover(event);
@@ -78,6 +83,11 @@ export function imageGestures({ canvas, drags, zoomButtons, hint }, explorer, si
       if (pointers.size < 2) return;
       const now = spread();
       sight.zoomAt((gesture.zoom * now.distance) / gesture.distance, now, gesture.place);
+      return;
+    }
+    if (gesture.kind === "open") return;
+    if (gesture.kind === "tool") {
+      explorer.hand?.move(sight.placeOf(event));
       return;
     }
     if (!gesture.moved) {
@@ -99,11 +109,20 @@ export function imageGestures({ canvas, drags, zoomButtons, hint }, explorer, si
       if (!pointers.size) gesture = null;
       return;
     }
-    if (!gesture.moved) ask({ pixel: sight.cellOf(gesture.place), box: null });
+    if (gesture.kind === "tool") explorer.hand?.end();
+    else if (gesture.kind === "open") openAround(sight.cellOf(gesture.place));
+    else if (!gesture.moved) press(sight.cellOf(gesture.place));
     else if (gesture.kind === "window") opened.drop();
     else if (gesture.kind === "box") ask({ pixel: explorer.state.pixel, box: explorer.state.box });
     gesture = null;
   });
+
+  /** @param {Place} pixel */
+  function press(pixel) {
+    const isAlike = seeksAlike(explorer.state) && contains(opened.region(), pixel);
+    if (isAlike) explorer.set({ alike: pixel }, { settled: false });
+    else ask({ pixel, box: null });
+  }
 
   /** Why this pixel, or this box; outside the opened window, the part around it is opened. @param {Pick<ViewState, "pixel" | "box">} place */
   function ask(place) {
@@ -112,6 +131,11 @@ export function imageGestures({ canvas, drags, zoomButtons, hint }, explorer, si
     const isOpened = contains(region, [top, left]) && contains(region, [top + height - 1, left + width - 1]);
     explorer.set(isOpened || !pixel ? place : { ...place, window: opened.around(pixel) });
     explorer.open("why");
+  }
+
+  /** Outside the window the image is not changed: its mask would be the original's. @param {Place} pixel */
+  function openAround(pixel) {
+    explorer.set({ window: opened.around(pixel), answer: "The part around it is opened: now it can be changed here." });
   }
 
   canvas.addEventListener("pointercancel", (event) => {
@@ -124,6 +148,7 @@ export function imageGestures({ canvas, drags, zoomButtons, hint }, explorer, si
   function undo() {
     if (gesture?.kind === "box" && gesture.moved) explorer.set(gesture.before);
     if (gesture?.kind === "window") opened.putBack();
+    if (gesture?.kind === "tool") explorer.hand?.cancel();
   }
 
   // Two fingers are for the image, not for the page.

@@ -11,17 +11,19 @@ import { imageOverview } from "./overview.js";
 import { imagePainting } from "./painting.js";
 import { imageSight } from "./sight.js";
 import { openedWindow } from "./window.js";
-import { paletteRamp } from "../lib/color.js";
-import { comparisonLegend, showAnswer, showCursor, showFound, showNetwork } from "./readout.js";
+import { undoButtons } from "./undo.js";
+import { takeButtons } from "../take/take.js";
+import { comparisonLegend, showAnswer, showChanges, showCursor, showFound, showNetwork } from "./readout.js";
 
 /** @import { Explorer, Update } from "../types.js" */
 
-const REPAINTED_BY = ["image", "shown", "threshold", "look", "opacity", "truth", "overlay", "uncertainty", "window"];
+const REPAINTED_BY = ["image", "input", "shown", "threshold", "look", "opacity", "truth", "overlay", "uncertainty", "window"];
 const REDRAWN_BY = [...REPAINTED_BY, "swipe", "pixel", "box", "frames"];
 
 /** @param {HTMLElement} host @param {Explorer} explorer @returns {Update} */
 export function imagePanel(host, explorer) {
   const elements = imageElements(host);
+  elements.tools.append(takeButtons(explorer, "-image", "the image", () => "image"));
   const { canvas, stage, screen, mark, guessed } = elements;
   const redraw = () => { frame ||= requestAnimationFrame(draw); };
   const sight = imageSight(canvas, explorer, redraw);
@@ -30,6 +32,7 @@ export function imagePanel(host, explorer) {
   const overview = imageOverview(elements, explorer, sight, painting, opened);
   const drawCanvas = imageDrawing(elements, explorer, sight, painting, opened);
   const gestures = imageGestures(elements, explorer, sight, opened);
+  const showHistory = undoButtons(elements, explorer);
   const showControls = imageControls(elements, explorer);
   const showChip = imageChip(elements, explorer, painting);
   const showLegend = comparisonLegend(elements.legend, explorer);
@@ -56,7 +59,7 @@ export function imagePanel(host, explorer) {
   }
 
   function open() {
-    const { width, height, chosen, truth, guessed: notes } = explorer.image;
+    const { width, height, chosen, guessed: notes } = explorer.image;
     guessed.hidden = !notes.length;
     guessed.textContent = notes.map((note) => `Note: ${note}.`).join(" ");
     // Every pixel a square of device pixels: edges stay sharp, and outlines run between pixels.
@@ -67,13 +70,10 @@ export function imagePanel(host, explorer) {
     canvas.height = Math.round(height * scale);
     screen.style.setProperty("--aspect", String(width / height));
     painting.open();
-    overview.open();
     gestures.forget();
     sight.whole();
-    elements.truthLabel.hidden = !truth;
     mark.style.setProperty("--at", String(chosen));
     mark.title = `the threshold these weights were given: ${chosen.toFixed(2)}`;
-    paletteRamp(explorer.palette.sequential, elements.ramp);
     elements.chip.style.setProperty("--salt", `rgb(${explorer.palette.salt})`);
     measure();
   }
@@ -84,15 +84,19 @@ export function imagePanel(host, explorer) {
 
   return function update(has) {
     if (has("image")) open();
+    if (has("image", "input")) { painting.paintPlain(); overview.draw(); }
+    if (has("tab")) sight.setTouch();
     if (has("image", "shown", "threshold")) counts = showFound(elements, explorer);
-    if (has("image", "shown", "random", "cuts", "window", "tta", "look")) showNetwork(elements, explorer, opened.isPart());
-    if (has("image", "shown", "hover", "pixel", "uncertainty", "window")) showCursor(elements, explorer);
-    if (has("image", "answer")) showAnswer(elements, explorer);
+    if (has("image", "edits", "window")) showChanges(elements, explorer, opened.isPart());
+    if (has("image", "shown", "predicted", "random", "epoch", "cuts", "window", "tta", "look", "edits")) showNetwork(elements, explorer, opened.isPart());
+    if (has("image", "input", "shown", "hover", "pixel", "uncertainty", "window", "overlay")) showCursor(elements, explorer);
+    if (has("image", "answer", "undone")) showAnswer(elements, explorer);
+    if (has("image", "history")) showHistory();
     if (has("image", "window")) opened.show();
     if (has("image", "threshold", "look", "opacity", "truth", "swipe", "overlay", "tta", "wide")) showControls();
     if (has(...REPAINTED_BY)) { showLegend(counts); painting.paint(); showChip(); }
     const { pixel } = explorer.state;
     if (has("pixel") && pixel && sight.zoom > 1 && !gestures.isBusy()) sight.bring(pixel);
-    if (has(...REDRAWN_BY)) draw();
+    if (has(...REDRAWN_BY) || (explorer.state.tab === "touch" && has("hover", "tab"))) draw();
   };
 }

@@ -110,8 +110,9 @@ export function imageMarks(context, explorer, sight, above) {
       [at.left + gap, at.top + gap], [beyond - gap, at.bottom - height - gap],
       [at.left + gap, at.bottom - height - gap], [beyond - gap, at.top + gap],
     ];
-    // Where none of them is free: one below the other down the left side.
-    const column = Array.from({ length: Math.floor(canvas.height / height) }, (_, i) => [gap, gap + i * height]);
+    // Where none of them is free: the next free place down the left side.
+    const column = Array.from({ length: Math.floor(canvas.height / height) }, (_, i) => [gap, gap + i * height])
+      .sort(([, one], [, other]) => Math.abs(one - at.top) - Math.abs(other - at.top));
     const [x, y] = [...places, ...column].find(fits) ?? [gap, gap];
     context.fillStyle = "rgb(0 0 0 / 75%)";
     context.fillRect(x, y, width, height);
@@ -121,5 +122,13 @@ export function imageMarks(context, explorer, sight, above) {
     return { x, y, width, height };
   }
 
-  return { strokeTwice, rectangle, crossHair, drawFrames };
+  /** A brush in its place. @param {Place} pixel @param {number} size in pixels */
+  function circle([row, column], size) {
+    const scale = sight.scale();
+    context.beginPath();
+    context.arc((column + 0.5 - sight.column) * scale, (row + 0.5 - sight.row) * scale, (size * scale) / 2, 0, 2 * Math.PI);
+    strokeTwice(MARK_COLOR, 1);
+  }
+
+  return { strokeTwice, rectangle, crossHair, circle, drawFrames };
 }

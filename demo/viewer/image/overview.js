@@ -21,8 +21,8 @@ const LONGEST_SIDE = 288; // device pixels of the drawing
 export function imageOverview(elements, explorer, sight, painting, opened) {
   const { overview, overviewCanvas, overviewOpened, overviewSight } = elements;
 
-  /** The plain image, once. */
-  function open() {
+  /** The plain image. */
+  function draw() {
     const { height, width } = explorer.image, scale = Math.min(1, LONGEST_SIDE / Math.max(height, width));
     overviewCanvas.width = Math.max(1, Math.round(scale * width));
     overviewCanvas.height = Math.max(1, Math.round(scale * height));
@@ -57,5 +57,5 @@ export function imageOverview(elements, explorer, sight, painting, opened) {
 
   draggable(overview, { start: go, move: go, end: () => {}, cancel: () => {} });
 
-  return { open, show };
+  return { draw, show };
 }

@@ -13,7 +13,7 @@ export const FALSE_POSITIVE = 1, FALSE_NEGATIVE = 2, TRUE_POSITIVE = 3;
 export const CLASS_COLORS = [[], [230, 159, 0], [86, 180, 233], [0, 158, 115]];
 
 // Where the colours of a spread may end: of a value from 0 to 1 the standard deviation is at most 0.5.
-const SPREADS = [0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5];
+export const SPREADS = [0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5];
 
 /** Whether mask and ground truth are compared. @param {Explorer} explorer */
 export const isCompared = ({ state, image }) => state.truth && image.truth !== null;
@@ -83,6 +83,10 @@ export function imagePainting(explorer) {
       bitmap = new ImageData(width, height);
       colors = new Uint32Array(bitmap.data.buffer);
       mixShades(0, [0, 0, 0], 0);
+    },
+
+    /** The image without its salt. */
+    paintPlain() {
       paintGrey();
       context2d(painting.plain).putImageData(bitmap, 0, 0);
     },

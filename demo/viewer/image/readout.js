@@ -2,6 +2,8 @@
 
 import { averagePrecision, confusion, countAbove, iou, shareOf } from "../lib/statistics.js";
 import { contains } from "../lib/region.js";
+import { weightsWords } from "../lib/answer.js";
+import { editsWords, parseEdits } from "../touch/edits.js";
 import { CLASS_COLORS, FALSE_NEGATIVE, FALSE_POSITIVE, TRUE_POSITIVE, isCompared } from "./painting.js";
 import { h } from "../lib/dom.js";
 import { MAP_OF_IMAGE, plural, wholeNumber } from "../lib/format.js";
@@ -11,7 +13,7 @@ import { MAP_OF_IMAGE, plural, wholeNumber } from "../lib/format.js";
 /** @import { ImageElements } from "./elements.js" */
 
 /** Salt at the threshold. @param {ImageElements} elements @param {Explorer} explorer @returns {Confusion | null} */
-export function showFound({ readout, scores, canvas, threshold: slider }, { state, shown, image }) {
+export function showFound({ readout, scores, canvas, threshold: slider }, { state, shown, image, input }) {
   const { threshold } = state;
   const counts = image.truth && confusion(shown.probability, image.truth, threshold);
   const count = counts ? counts.tp + counts.fp : countAbove(shown.probability, threshold);
@@ -25,7 +27,7 @@ export function showFound({ readout, scores, canvas, threshold: slider }, { stat
   scores.hidden = !counts;
   if (counts) {
     const score = averagePrecision(counts).toFixed(2);
-    scores.textContent = `IoU ${iou(counts).toFixed(2)} · mAP ${score}`;
+    scores.textContent = `IoU ${iou(counts).toFixed(2)} · mAP ${score}${input ? " · of the changed input" : ""}`;
     scores.title = MAP_OF_IMAGE;
   }
   const spoken = counts ? `${readout.textContent} · ${scores.textContent}` : readout.textContent;
@@ -35,28 +37,48 @@ export function showFound({ readout, scores, canvas, threshold: slider }, { stat
 }
 
 /**
- * Whether the network is cut or untrained, and what is computed without what was chosen.
+ * Whether the network is cut, of an epoch or untrained, and what is computed without what was chosen.
  * @param {ImageElements} elements
  * @param {Explorer} explorer
  * @param {boolean} isPart
  */
-export function showNetwork({ altered }, { state: { random, cuts, tta, look }, shown }, isPart) {
+export function showNetwork({ altered }, explorer, isPart) {
+  const { state: { cuts, tta, look }, shown, input, predictedError } = explorer, weights = weightsWords(explorer);
   const ways = [], sentences = [];
-  if (random) ways.push("with random weights");
+  if (weights) ways.push(weights);
   if (cuts.length) ways.push(`without ${cuts.join(", ")}`);
   if (ways.length) {
     const where = isPart ? ", inside the window" : "", without = tta ? "; it is computed without flip TTA" : "";
     sentences.push(shown.altered
       ? `Shown is the network ${ways.join(" and ")}${where}${without}.`
       : `The network ${ways.join(" and ")} is computed …`);
+  } else if (input) {
+    if (predictedError) sentences.push(`Shown is the original's mask: ${predictedError}.`);
+    else if (!shown.altered) sentences.push("The mask of the changed input is computed …");
+    else if (tta) sentences.push("The mask of the changed input is computed without flip TTA.");
   } else if (tta && !shown.tta) sentences.push("Flip TTA is computed …");
   if (look === "uncertainty" && cuts.length) sentences.push("The uncertainty is that of the network without cuts.");
   altered.hidden = !sentences.length;
   altered.textContent = sentences.join(" ");
 }
 
-/** What the last gesture found. @param {ImageElements} elements @param {Explorer} explorer */
-export function showAnswer({ answer }, { state }) { answer.textContent = state.answer; }
+/**
+ * What was done to the input, and the way back.
+ * @param {ImageElements} elements
+ * @param {Explorer} explorer
+ * @param {boolean} isPart
+ */
+export function showChanges({ changed }, { state: { edits }, original }, isPart) {
+  changed.hidden = !edits;
+  if (!edits || !changed.firstElementChild) return;
+  const where = isPart ? ", inside the window" : "";
+  changed.firstElementChild.textContent = `The input is changed${where}: ${editsWords(parseEdits(edits, original).operations)}.`;
+}
+
+/** What was taken back, and what the last gesture found. @param {ImageElements} elements @param {Explorer} explorer */
+export function showAnswer({ answer }, { state }) {
+  answer.textContent = [state.undone, state.answer].filter(Boolean).join(" ");
+}
 
 /**
  * How often pixels with such a probability were salt; nothing where nobody counted for what is shown.
@@ -87,7 +109,8 @@ export function showCursor({ cursor }, explorer) {
   const probability = shown.probability[i], known = calibrationWords(explorer, probability);
   const at = (row - window.top) * window.width + column - window.left;
   const spread = uncertainty && contains(window, place) ? `, spread ${uncertainty.spread[at].toFixed(3)}` : "";
-  cursor.textContent = `row ${row}, column ${column}: probability ${probability.toFixed(2)}${spread}`
+  const over = state.overlay?.read?.(place);
+  cursor.textContent = `row ${row}, column ${column}: ${over ? `${over} · ` : ""}probability ${probability.toFixed(2)}${spread}`
     + ` · grey ${image.grey[i]}${truth}${known}`;
 }
 

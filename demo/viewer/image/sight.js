@@ -19,8 +19,7 @@ export function imageSight(canvas, explorer, redraw) {
     sight.zoom = zoom;
     sight.row = clamp(row, 0, height - height / zoom);
     sight.column = clamp(column, 0, width - width / zoom);
-    // At its whole size a finger scrolls the page past the image; enlarged, it stays on the image.
-    canvas.style.touchAction = zoom > 1 ? "none" : "pan-y";
+    sight.setTouch();
   }
 
   /** @param {{ clientX: number, clientY: number }} point @returns {Place} as shares of the canvas: down, across */
@@ -40,6 +39,8 @@ export function imageSight(canvas, explorer, redraw) {
     unit: 1, // device pixels of the canvas in a CSS pixel
 
     whole() { show(1, 0, 0); },
+    /** At its whole size a finger scrolls the page past the image; enlarged, or with a tool in hand, it stays on it. */
+    setTouch() { canvas.style.touchAction = sight.zoom > 1 || explorer.state.tab === "touch" ? "none" : "pan-y"; },
     /** Device pixels in a pixel. */
     scale: () => (canvas.width / explorer.image.width) * sight.zoom,
     /** The rows and columns in sight, those cut by its edge too. */

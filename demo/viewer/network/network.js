@@ -3,9 +3,10 @@
 import { SCISSORS, networkWires } from "./wires.js";
 import { clamp, contains, crop, setSpot, setSpotGrid, siteGrid, windowProbability } from "../lib/region.js";
 import { checkbox, h, setCurrent, svg } from "../lib/dom.js";
-import { mapScale, paintPixels, paintValues } from "../lib/color.js";
+import { mapScale, paintMap, paintPixels, paintValues } from "../lib/color.js";
 import { networkPlan } from "./plan.js";
-import { plural } from "../lib/format.js";
+import { networkPlayback } from "./playback.js";
+import { epochWords, plural } from "../lib/format.js";
 import { wiresOf } from "../network_values.js";
 
 /** @import { Explorer, Maps, Site, Update } from "../types.js" */
@@ -17,7 +18,7 @@ const LEAST_HEIGHT = 345, MOST_HEIGHT = 520;
 const isSkip = (/** @type {string} */ name) => name.startsWith("skip");
 
 /** The mean over the maps of a site: (height * width) values. @param {Maps} map */
-function meanMap({ values, low, high, channels, height, width }) {
+export function meanMap({ values, low, high, channels, height, width }) {
   const size = height * width;
   const mean = new Float32Array(size);
   for (let channel = 0, j = 0; channel < channels; channel++) {
@@ -36,7 +37,7 @@ function setPlace({ style }, { x, y, w, h: tall }) {
 /** @param {HTMLElement} host @param {Explorer} explorer @returns {Update} */
 export function networkPanel(host, explorer) {
   const random = checkbox("random-weights", (checked) => explorer.set({ random: checked }), { role: "switch" });
-  const badge = h("p", { class: "badge", hidden: true }, "random weights");
+  const badge = h("p", { class: "badge", "data-testid": "network-badge", hidden: true });
   const wires = svg("svg", { "aria-hidden": "true" });
   const board = h("div", { class: "board", role: "group", "aria-label": "The network as a U" });
   const purpose = h("p", { class: "purpose note" });
@@ -44,8 +45,10 @@ export function networkPanel(host, explorer) {
     class: "knife", "data-testid": "cut-bottleneck", "aria-label": "Cut the bottleneck", title: "Cut the bottleneck",
     onclick: () => explorer.toggleCut("bottleneck"), ...pointing("cut-bottleneck"),
   }, svg("svg", { viewBox: "-10 -10 20 20", "aria-hidden": "true" }, svg("path", { d: SCISSORS })));
-  host.append(purpose, board, h("label", { class: "switch" }, random, "Random weights",
-    h("span", { class: "note" }, "the same network before it learned anything")));
+  const playback = networkPlayback(explorer, showPass);
+  host.append(purpose, board, h("div", { class: "row below" }, playback.bar,
+    h("label", { class: "switch" }, random, "Random weights",
+      h("span", { class: "note" }, "the same network before it learned anything"))));
 
   let drawn = ""; // the sites that the buttons stand for
   /** @type {Record<string, ReturnType<typeof makeNode>>} */
@@ -114,6 +117,7 @@ export function networkPanel(host, explorer) {
     board.style.height = `${plan.height}px`;
     board.classList.toggle("tight", plan.tight);
     purpose.classList.toggle("above", plan.stacked);
+    host.classList.toggle("stacked", plan.stacked);
     for (const [name, { button, thumb, site, count, size }] of Object.entries(nodes)) {
       const own = plan.places[name], grid = siteGrid(explorer, site);
       setPlace(button, own);
@@ -129,9 +133,8 @@ export function networkPanel(host, explorer) {
     badge.style.top = `${plan.stacked ? image.h / 2 : image.y + image.h}px`;
     const left = image.x + image.w, between = logits.x - left; // the room between the two
     badge.style.left = `${left + between / 2}px`;
-    Object.assign(purpose.style, plan.stacked
-      ? { left: "", width: "" }
-      : { left: `${board.offsetLeft + left}px`, width: `${between}px` });
+    const beside = plan.stacked ? { left: "", width: "" } : { left: `${board.offsetLeft + left}px`, width: `${between}px` };
+    for (const { style } of [purpose, playback.status]) Object.assign(style, beside);
     label();
     drawWires();
   }
@@ -158,9 +161,29 @@ export function networkPanel(host, explorer) {
 
   function drawWires() {
     if (!plan) return;
-    const { cuts, layer } = explorer.state;
+    const { cuts } = explorer.state;
+    const lookOf = playback.current() ? playback.wireLook : pointedLook;
     wires.setAttribute("viewBox", `0 0 ${plan.width} ${plan.height}`);
-    wires.replaceChildren(...networkWires(plan, explorer.network.sites, cuts, layer, pointed));
+    wires.replaceChildren(...networkWires(plan, explorer.network.sites, cuts, lookOf, pointed));
+  }
+
+  /** The wires of the opened block, and of what is under the mouse or has the focus, light up. @param {string} from @param {string} to */
+  function pointedLook(from, to) {
+    const names = [from, to, from === "bottleneck" && "cut-bottleneck"];
+    return [explorer.state.layer, pointed].some((name) => name !== null && names.includes(name)) ? "lit" : "";
+  }
+
+  /** The block that the playback has come to, and what lies ahead of it. */
+  function showPass() {
+    const current = playback.current();
+    purpose.classList.toggle("away", current !== null && !plan?.stacked);
+    for (const [name, { button }] of Object.entries(nodes)) {
+      button.classList.toggle("now", name === current);
+      button.classList.toggle("ahead", playback.isAhead(name));
+    }
+    drawThumbnails(false);
+    drawWires();
+    if (current && playback.isInSight()) nodes[current].button.scrollIntoView({ block: "nearest" });
   }
 
   function drawImage() {
@@ -181,9 +204,14 @@ export function networkPanel(host, explorer) {
         continue;
       }
       const map = explorer.maps.sites[name];
+      canvas.classList.toggle("pixelated", map.width < (plan?.places[name].thumb.w ?? 0));
+      const strongest = playback.current() === name ? playback.strongest() : null;
+      if (strongest !== null) {
+        paintMap(canvas, map, strongest, explorer.palette);
+        continue;
+      }
       const mean = meanMap(map);
       const limit = mean.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-      canvas.classList.toggle("pixelated", map.width < (plan?.places[name].thumb.w ?? 0));
       paintValues(canvas, mean, map, explorer.palette, limit, mapScale(map).signed);
     }
   }
@@ -204,12 +232,16 @@ export function networkPanel(host, explorer) {
       drawn = key;
       build();
     }
-    if (has("image", "window")) { place(); drawImage(); }
+    playback.update(has);
+    if (has("image", "window")) place();
+    if (has("image", "window", "input")) drawImage();
     if (has("layer", "cuts")) { label(); drawWires(); }
-    if (has("random")) {
-      random.checked = explorer.state.random;
-      badge.hidden = !explorer.state.random;
-      board.classList.toggle("untrained", explorer.state.random);
+    if (has("random", "epoch", "image")) {
+      const { state, network } = explorer, isFinished = !state.random && state.epoch === null;
+      random.checked = state.random;
+      badge.hidden = isFinished;
+      badge.textContent = state.random ? "random weights" : epochWords(state.epoch, network.learned);
+      board.classList.toggle("untrained", !isFinished);
     }
     if (has("maps", "image", "cuts", "fill")) drawThumbnails(has("image"));
     if (has("shown", "image", "window")) {

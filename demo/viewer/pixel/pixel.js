@@ -1,6 +1,6 @@
 // Ask a pixel why: which pixels its logit depends on, which levels speak for it, and how far the network looks.
 
-import { COPIES, copiesOf, pixelRequests, shownWeights } from "./requests.js";
+import { COPIES, copiesOf, isHeldBack, pixelRequests, shownWeights } from "./requests.js";
 import { clamp, isWhole } from "../lib/region.js";
 import { conditionWords, panelAnswer } from "../lib/answer.js";
 import { fixed, wholeNumber } from "../lib/format.js";
@@ -156,7 +156,7 @@ export function pixelPanel(host, explorer) {
     move.hidden = place.inside;
     const isPending = place.inside && !findings;
     findingsBox.setAttribute("aria-busy", String(isPending));
-    if (drawn && (drawn !== place.scene || !place.inside)) wipe();
+    if (drawn && (drawn !== place.scene || !place.inside || (!findings && isHeldBack(explorer)))) wipe();
     content.classList.toggle("stale", findings?.logit === undefined);
     value.hidden = findings?.logit === undefined && !isPending;
     if (findings?.logit !== undefined) {
@@ -172,11 +172,11 @@ export function pixelPanel(host, explorer) {
   }
 
   /** @param {PixelPlace} place */
-  const question = (place) => `${place.key} ${shownWeights(explorer)}`;
+  const question = (place) => `${place.scene} ${place.box} ${shownWeights(explorer)}`;
 
   /** @param {PixelPlace} place @param {PixelFindings} findings @param {string} where */
   function drawFindings(place, findings, where) {
-    const probability = `probability ${findings.probability.toFixed(2)}`, conditions = conditionWords(explorer.state);
+    const probability = `probability ${findings.probability.toFixed(2)}`, conditions = conditionWords(explorer);
     value.textContent = `${where}: ${probability}, logit ${fixed(findings.logit, 2)}${conditions}.`;
     const [wide, narrow] = ["90", "50"].map((share) => findings.boxes[share]);
     sentence.textContent = `90 % of the influence comes from ${wide[2]} x ${wide[3]} pixels (rows x columns), `
@@ -245,7 +245,7 @@ export function pixelPanel(host, explorer) {
     if (has("overlay")) maps.mark();
     if (has("answer")) answer.follow();
     if (drawn && explorer.state.frames !== frames) setFrames(); // a new view from the server takes them away
-    if (!has("image", "pixel", "box", "random", "window", "cuts", "tta")) return;
+    if (!has("image", "pixel", "box", "random", "window", "tab", "edits", "rest", "cuts", "tta")) return;
     inputs.follow();
     random.checked = explorer.state.random;
     const place = requests.follow();

@@ -15,7 +15,7 @@ import { resolveMap } from "../lib/smoothing.js";
  * @typedef {{ error: string, logit?: undefined }} PixelError  nothing else is known
  * @typedef {Partial<Record<Weights, PixelFindings | PixelError>>} Known
  * @typedef {{ key: string, scene: string, box: Box, inside: boolean, known: Known, stopped: boolean }} PixelPlace
- *   a box in its image and window, and what is known of it; stopped: no more noisy copies are wanted
+ *   a box in its image and window, with the edits of the input in its key, and what is known of it; stopped: no more noisy copies are wanted
  */
 
 const COPY_PIECES = 4, COPIES_IN_PIECE = 4; // requests, and noisy copies in each
@@ -24,6 +24,9 @@ const PIXEL_PAUSE = 150; // ms a pixel must stay before noisy copies are request
 
 /** Which weights the user looks at. @param {Explorer} explorer @returns {Weights} */
 export const shownWeights = ({ state }) => (state.random ? "random" : "trained");
+
+/** While the input is being changed, its mask comes first. @param {Explorer} explorer */
+export const isHeldBack = ({ state, isMoving }) => isMoving || state.tab === "touch";
 
 /** How many noisy copies there are. @param {PixelFindings} findings */
 export const copiesOf = ({ pieces }) => COPIES_IN_PIECE * (pieces?.length ?? 0);
@@ -41,20 +44,20 @@ export function pixelRequests(explorer, show) {
   /** @returns {PixelPlace | null} */
   function lookUp() {
     const { image, network, window } = explorer;
-    const { pixel, box } = explorer.state;
+    const { pixel, box, epoch, edits } = explorer.state;
     /** @type {Box | null} */
     const chosen = box ?? (pixel && [...pixel, 1, 1]);
     if (!chosen) return null;
-    const scene = JSON.stringify([image.key, network.parameters, window.top, window.left, window.height, window.width]);
+    const scene = JSON.stringify([image.key, network.parameters, epoch, window.top, window.left, window.height, window.width]);
     const [top, left, height, width] = chosen;
     const inside = top >= window.top && left >= window.left
       && top + height <= window.top + window.height && left + width <= window.left + window.width;
-    return { key: `${scene} ${chosen}`, scene, box: [...chosen], inside, known: {}, stopped: false };
+    return { key: `${scene} ${edits} ${chosen}`, scene, box: [...chosen], inside, known: {}, stopped: false };
   }
 
   /** What is to be requested next, seen from here and now. */
   function due() {
-    if (!place?.inside) return null;
+    if (!place?.inside || isHeldBack(explorer)) return null;
     const { known, stopped } = place;
     /** @type {Weights[]} */
     const wanted = explorer.state.random ? ["random", "trained"] : ["trained"]; // random maps are there to be compared

@@ -11,6 +11,8 @@
 //
 // They are joined by ";".  A path is a row and a column and then the steps from point to point, all joined by ".".
 
+import { plural } from "../lib/format.js";
+
 /** @import { Place, Size } from "../types.js" */
 /**
  * @typedef {{ kind: "shift", rows: number, columns: number } | { kind: "flip", axis: "h" | "v" }} Motion
@@ -138,3 +140,40 @@ export function withOperation(operations, next, image) {
 /** Whether the image was only moved: its pixels are all there, elsewhere. @param {Operation[]} operations */
 export const isMotion = (operations) =>
   operations.length > 0 && operations.every(({ kind }) => kind === "shift" || kind === "flip");
+
+/** @type {Record<"paint" | "erase" | "noise", string>} */
+const STROKES = { paint: "in grey", erase: "erased", noise: "of noise" };
+
+/** @param {Operation} operation */
+function operationWords(operation) {
+  switch (operation.kind) {
+    case "shift": {
+      const rows = operation.rows && `${plural(Math.abs(operation.rows), "row")} ${operation.rows > 0 ? "down" : "up"}`;
+      const columns = operation.columns
+        && `${plural(Math.abs(operation.columns), "column")} ${operation.columns > 0 ? "right" : "left"}`;
+      return `shifted ${[rows, columns].filter(Boolean).join(", ")}`;
+    }
+    case "flip": return operation.axis === "h" ? "flipped left-right" : "flipped top-bottom";
+    case "flat": return "one flat grey";
+    case "impulse": return `an impulse at row ${operation.row}, column ${operation.column}`;
+    case "dead": {
+      const last = operation.column + operation.width - 1;
+      return operation.width > 1 ? `dead traces ${operation.column} to ${last}` : `a dead trace ${last}`;
+    }
+    default: return "";
+  }
+}
+
+/** What was done, in a few words; strokes that follow each other are counted. @param {Operation[]} operations */
+export function editsWords(operations) {
+  /** @type {{ kind: string, words: string, count: number }[]} */
+  const parts = [];
+  for (const operation of operations) {
+    const { kind } = operation, last = parts.at(-1);
+    if (kind !== "paint" && kind !== "erase" && kind !== "noise") parts.push({ kind, words: operationWords(operation), count: 1 });
+    else if (last?.kind === kind) last.words = `${plural(++last.count, "stroke")} ${STROKES[kind]}`;
+    else parts.push({ kind, words: `1 stroke ${STROKES[kind]}`, count: 1 });
+  }
+  if (parts.length > 3) return `${plural(operations.length, "change")}, the last: ${parts.at(-1)?.words}`;
+  return parts.map(({ words }) => words).join("; ");
+}
