@@ -51,7 +51,8 @@ def test_it_holds_the_package_the_weights_and_the_app(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     app = [path for path in (ROOT / "demo").rglob("*") if path.is_file() and "__pycache__" not in path.parts]
     files = {f"unet/app/demo/{path.relative_to(ROOT / 'demo').as_posix()}" for path in app}
-    files |= {f"unet/weights/{path.name}" for path in (ROOT / "weights").iterdir()}
+    weights = (path for path in (ROOT / "weights").rglob("*") if path.is_file())
+    files |= {f"unet/{path.relative_to(ROOT).as_posix()}" for path in weights}
     files |= {path.relative_to(ROOT).as_posix() for path in (ROOT / "unet").rglob("*.py")}
     assert "unet/app/demo/.streamlit/config.toml" in files
     assert files <= names
@@ -79,7 +80,7 @@ def test_the_demo_shows_the_shipped_weights_and_ctrl_c_ends_it(installed, tmp_pa
         page.get_by_test_id("salt-readout").filter(has_text="threshold").wait_for(timeout=60_000)
         page.get_by_role("combobox", name="Weights").click()
         options = page.get_by_role("option").all_inner_texts()
-        assert [text.split()[0] for text in options] == ["salt-unet", "salt-unet-tiny"]
+        assert [text.split()[0] for text in options] == ["salt-unet", "salt-unet-tiny", "synthetic-run"]
         page.close()
         if sys.platform == "linux":  # where one that listens everywhere listens at this address too
             with pytest.raises(ConnectionRefusedError):

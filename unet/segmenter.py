@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from unet import checkpoint, metrics
+from unet import checkpoint, metrics, snapshots
 from unet.card import Card
 from unet.image import RULE, SMALLEST, Grey, ImageArray, Mask, Padding, Probability, grey, normalise
 from unet.margin import margin, section
@@ -91,14 +91,22 @@ class Segmenter:
             raise ValueError(f"expected one of the runtimes {', '.join(here)}, got {runtime!r}")
 
     @classmethod
-    def load(cls, path: str | Path | None = None, fast: bool = False) -> "Segmenter":
+    def load(cls, path: str | Path | None = None, fast: bool = False, epoch: int | None = None) -> "Segmenter":
         """The shipped weights, or those of ``NAME.safetensors`` with its card ``NAME.json`` beside it.
 
+        Args:
+            path: of the weights.
+            fast: as for ``Segmenter``.
+            epoch: the network as it was after that epoch of its run, where a snapshot was kept; see ``unet.snapshots``.
+
         Raises:
-            CheckpointError: a file is missing or damaged, or the two do not belong together.
+            CheckpointError: a file is missing or damaged, or they do not belong together.
         """
-        model, card = checkpoint.load(Path(path) if path is not None else shipped_weights())
-        return cls(model, card, fast)
+        weights = Path(path) if path is not None else shipped_weights()
+        if epoch is None:
+            return cls(*checkpoint.load(weights), fast)
+        card = checkpoint.read_card(weights)
+        return cls(snapshots.load(weights, card, epoch), card, fast)
 
     @cached_property
     def network(self) -> UNet:

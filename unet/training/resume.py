@@ -140,7 +140,7 @@ def find_start(given: TrainingConfig) -> Start:
     own = replace(state.config, name=given.name)  # the folder may be a copy
     if unused := unused_options(given, own):
         messages.append(f"not used, because a resumed run keeps its own options: {', '.join(unused)}")
-    return Start(own, state, messages)
+    return Start(own, msgspec.structs.replace(state, config=own), messages)
 
 
 @contextmanager

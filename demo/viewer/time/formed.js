@@ -57,6 +57,7 @@ export function formedMaps(explorer, choose) {
       return { button, canvas };
     });
     list.replaceChildren(...tiles.map(({ button }) => button));
+    list.style.setProperty("--columns", String(Math.ceil(tiles.length / 2)));
   }
 
   /** The probabilities as maps of one scale. @returns {Maps | null} */

@@ -1,0 +1,134 @@
+"""The tab Time on the shipped example: every epoch as Python computes it, without a message while a hand moves."""
+
+import re
+
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+
+from demo.images import open_sample
+from demo.snapshots import networks
+from tests.servers import ROOT
+from tests.viewer.page import open_viewer, viewer_page, wait_for_network
+from tests.viewer.panels import pixels, settle
+from unet import Segmenter, metrics, render
+
+pytestmark = pytest.mark.browser
+
+WEIGHTS = (str(ROOT / "weights" / "synthetic-run.safetensors"), 0, "")
+IMAGE = open_sample("Salt stock")
+
+
+@pytest.fixture(scope="module")
+def example():
+    return Segmenter.load(WEIGHTS[0])
+
+
+@pytest.fixture(scope="module")
+def probabilities(example):
+    """Epoch -> what the network said then, None being the finished one."""
+    kept = (one.epoch for one in example.card.snapshots)
+    traced = (network.trace(IMAGE.grey).probability for network in networks(example, WEIGHTS))
+    return dict(zip((*kept, None), traced, strict=True))
+
+
+@pytest.fixture(scope="module")
+def page(browser, example):
+    with viewer_page(browser, IMAGE, example, WEIGHTS) as page:
+        yield page
+
+
+def asked(page):
+    """Kind and epoch of the requests so far."""
+    return page.evaluate("requests.map(({ kind, epoch }) => [kind, epoch])")
+
+
+def expect_found(page, probability, threshold):
+    """The panel and the line under the image say what Python counts."""
+    mask = metrics.mask(probability, threshold)
+    overlap = (mask & IMAGE.truth).sum() / (mask | IMAGE.truth).sum()
+    readout = page.get_by_test_id("salt-readout")
+    expect(readout).to_contain_text(
+        f"salt {100 * mask.mean():.1f} % · {mask.sum():,} pixel" if mask.any() else "nothing"
+    )
+    found = f"salt {100 * mask.mean():.1f} % at threshold {threshold:.2f}, IoU {overlap:.2f}"
+    expect(page.get_by_test_id("epoch-found")).to_contain_text(found)
+
+
+def test_the_slider_shows_every_epoch_at_once_and_maps_follow_when_it_rests(page, probabilities, example):
+    open_viewer(page, "tab=time", threshold=0.45)
+    slider = page.get_by_test_id("epoch")
+    expect(slider).to_have_attribute("aria-valuetext", "finished, epoch 60")
+    expect_found(page, probabilities[None], 0.45)
+    epochs = list(probabilities)
+    before = len(asked(page))
+
+    slider.focus()
+    page.keyboard.press("Home")
+    expect(page.get_by_test_id("network-badge")).to_have_text("epoch 0 of 60, before learning")
+    expect_found(page, probabilities[0], 0.45)
+    for epoch in epochs[1:5]:
+        page.keyboard.press("ArrowRight")
+        expect(slider).to_have_attribute("aria-valuetext", f"epoch {epoch} of 60")
+    assert [kind for kind, _ in asked(page)[before:] if kind != "predict"] == []
+    expect_found(page, probabilities[4], 0.45)
+    wait_for_network(page)
+    assert sorted(asked(page)[before:]) == [["cuts", 4], ["maps", 4]]
+    expect(page).to_have_url(re.compile("epoch=4"))
+    expect(page.get_by_test_id("salt-altered")).to_have_text("Shown is the network at epoch 4 of 60.")
+    assert page.evaluate("settled.at(-1).epoch") == 4
+
+    page.get_by_test_id("random-weights").check()
+    expect(page).to_have_url(re.compile("random=1"))
+    assert "epoch" not in page.url
+    page.get_by_test_id("formed-2").click()
+    expect(page.get_by_test_id("random-weights")).not_to_be_checked()
+    expect_found(page, probabilities[2], 0.45)
+    page.keyboard.press("Escape")
+    expect_found(page, probabilities[None], 0.45)
+
+
+def test_a_link_opens_an_epoch_and_an_epoch_that_was_not_kept_is_left(page, probabilities):
+    open_viewer(page, "epoch=5", threshold=0.3)
+    expect(page.get_by_test_id("network-badge")).to_have_text("epoch 5 of 60")
+    mask = metrics.mask(probabilities[5], 0.3)
+    expect(page.get_by_test_id("salt-readout")).to_contain_text(f"{mask.sum():,} pixels")
+    open_viewer(page, "epoch=6")
+    expect(page.get_by_test_id("network-badge")).to_be_hidden()
+
+
+def test_a_map_is_drawn_as_it_formed(page, example):
+    open_viewer(page, "tab=time&layer=decoder1&channel=2")
+    expect(page.get_by_test_id("formed-status")).to_have_text("each epoch in colours of its own")
+    maps = np.stack([network.trace(IMAGE.grey).crop("decoder1")[2] for network in networks(example, WEIGHTS)])
+    for shared in (False, True):
+        page.get_by_test_id("formed-shared").set_checked(shared)
+        settle(page)
+        for row, name in ((0, "formed-0"), (-1, "formed-finished")):
+            limit = np.abs(maps).max() if shared else np.abs(maps[row]).max()
+            drawn = pixels(page.get_by_test_id(name).locator("canvas"), 0, 0, 1, 1)[..., :3].astype(int)
+            steps = np.rint(maps[row] / limit * 255).clip(0, 255).astype(int)
+            expected = render.SEQUENTIAL[steps].astype(int)
+            assert np.abs(drawn - expected).max() <= 6  # a level of 256 lies between
+    page.get_by_test_id("formed-site").select_option("encoder2")
+    expect(page.get_by_test_id("formed-status")).not_to_contain_text("computed")
+    assert page.evaluate("requests.at(-1)")["site"] == "encoder2"
+
+
+def test_playing_goes_through_the_epochs_and_ends_at_the_finished_network(page):
+    open_viewer(page, "tab=time&epoch=35")
+    page.get_by_test_id("epoch-play").click()
+    expect(page.get_by_test_id("epoch-name")).to_have_text("Epoch 46 of 60")
+    expect(page.get_by_test_id("epoch-name")).to_have_text("Finished, epoch 60")
+    expect(page.get_by_test_id("epoch-play")).to_have_text("▶ Play")
+    expect(page).not_to_have_url(re.compile("epoch="))
+
+
+def test_weights_without_snapshots_say_how_to_keep_them(browser, segmenter):
+    with viewer_page(browser, IMAGE, segmenter) as page:
+        open_viewer(page, "tab=time&channel=3&layer=encoder1&epoch=5")
+        expect(page.get_by_test_id("epoch-none")).to_contain_text("python train.py --snapshots")
+        expect(page.get_by_test_id("epoch")).to_be_hidden()
+        link = page.get_by_test_id("epoch-example")
+        expect(link).to_have_attribute("href", re.compile(r"[?&]weights=synthetic-run&tab=time$"))
+        assert "layer" not in link.get_attribute("href")
