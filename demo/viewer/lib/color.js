@@ -36,7 +36,7 @@ export const mapScale = cached((/** @type {Maps} */ { low: lows, high }) => {
  * @param {boolean} signed
  * @returns {(value: number) => number} packed colours
  */
-function colorScale(palette, limit, signed) {
+export function colorScale(palette, limit, signed) {
   const { sequential, diverging } = packedPalette(palette);
   const factor = limit > 0 ? (signed ? 127 : 255) / limit : 0;
   if (signed) return (value) => diverging[127 + Math.max(-127, Math.min(127, Math.round(value * factor)))];

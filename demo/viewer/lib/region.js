@@ -44,7 +44,7 @@ export function partWords(image, part) {
 /**
  * Where the maps of a site lie in the window.  unet.image.Padding mirrors the image evenly to a multiple of the deepest
  * stride, so the first cell begins `down` rows above the window and `right` columns left of it.
- * @param {Explorer} explorer
+ * @param {Pick<Explorer, "network"> & { window: Size }} explorer
  * @param {Pick<Site, "stride">} site
  */
 export function siteGrid(explorer, { stride }) {
@@ -56,6 +56,39 @@ export function siteGrid(explorer, { stride }) {
   const [down, height] = along(explorer.window.height);
   const [right, width] = along(explorer.window.width);
   return { stride, down, right, height, width };
+}
+
+/**
+ * The pixel of the image under a pointer on a drawn map.
+ * @param {{ window: Region }} explorer
+ * @param {ReturnType<typeof siteGrid>} grid of the map
+ * @param {MouseEvent} event
+ * @param {Element} picture the map, drawn whole
+ * @returns {Place}
+ */
+export function placeOnMap({ window }, { stride, down, right, height, width }, { clientX, clientY }, picture) {
+  const frame = picture.getBoundingClientRect();
+  const row = Math.floor(((clientY - frame.top) / frame.height) * height * stride) - down;
+  const column = Math.floor(((clientX - frame.left) / frame.width) * width * stride) - right;
+  return [window.top + clamp(row, 0, window.height - 1), window.left + clamp(column, 0, window.width - 1)];
+}
+
+/**
+ * The pixels of the window that a position of a site covers, and the one in their middle.
+ * @param {Size} window
+ * @param {ReturnType<typeof siteGrid>} grid
+ * @param {number} cell row by row
+ */
+export function cellPixels(window, { stride, down, right, width: columns }, cell) {
+  const along = (/** @type {number} */ first, /** @type {number} */ length) => {
+    const start = Math.max(0, first), end = Math.min(length, first + stride);
+    return { start, size: end - start, middle: (start + end - 1) >> 1 };
+  };
+  const rows = along(Math.floor(cell / columns) * stride - down, window.height);
+  const across = along((cell % columns) * stride - right, window.width);
+  return {
+    top: rows.start, left: across.start, height: rows.size, width: across.size, middle: [rows.middle, across.middle],
+  };
 }
 
 /**

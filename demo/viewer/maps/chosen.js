@@ -1,6 +1,6 @@
 // The chosen map, enlarged: its numbers, the position under the mouse, and the map over the image.
 
-import { clamp, setSpot, setSpotGrid, windowProbability } from "../lib/region.js";
+import { placeOnMap, setSpot, setSpotGrid, windowProbability } from "../lib/region.js";
 import { checkbox, h } from "../lib/dom.js";
 import { mapColors, paintMap, paintPixels } from "../lib/color.js";
 import { mapNumbers } from "./values.js";
@@ -18,8 +18,9 @@ export const mapName = (layer, channel) => (layer === "logits" ? "Probability of
 /**
  * @param {Explorer} explorer
  * @param {MapValues} values
+ * @param {(event: MouseEvent, picture: Element) => boolean} pick whether a click on the map means a place in it
  */
-export function chosenMap(explorer, values) {
+export function chosenMap(explorer, values, pick) {
   const large = h("canvas", { role: "img" });
   const stage = h("div", { class: "enlarged" }, large, h("span", { class: "spot" }));
   const name = h("h4", { "data-testid": "chosen-name" }), numbers = h("dl");
@@ -107,15 +108,12 @@ export function chosenMap(explorer, values) {
   function point(event) {
     const found = chosen();
     if (!found) return;
-    const frame = stage.getBoundingClientRect(), { window } = explorer;
-    const { stride, down, right, height, width } = values.gridOf(found.layer);
-    const row = Math.floor(((event.clientY - frame.top) / frame.height) * height * stride) - down;
-    const column = Math.floor(((event.clientX - frame.left) / frame.width) * width * stride) - right;
-    const inside = [clamp(row, 0, window.height - 1), clamp(column, 0, window.width - 1)];
-    explorer.set({ hover: [window.top + inside[0], window.left + inside[1]] }, { settled: false });
+    const hover = placeOnMap(explorer, values.gridOf(found.layer), event, stage);
+    explorer.set({ hover }, { settled: false });
   }
 
   stage.addEventListener("pointermove", point);
+  stage.addEventListener("click", (event) => pick(event, stage));
   stage.addEventListener("pointerleave", () => explorer.set({ hover: null }, { settled: false }));
 
   function lay() {

@@ -4,6 +4,7 @@ import { contains, siteGrid } from "../lib/region.js";
 import { h } from "../lib/dom.js";
 import { mapScale, paintValues } from "../lib/color.js";
 import { mapValues } from "./values.js";
+import { seeksAlike } from "./similarity.js";
 import { significant } from "../lib/format.js";
 import { whileOpen } from "../tabs.js";
 
@@ -13,8 +14,9 @@ import { whileOpen } from "../tabs.js";
  * Row and column in the window, and whose they are; the middle where neither mouse nor pixel is in it.
  * @param {Explorer} explorer
  */
-export function windowPosition({ state: { hover, pixel }, window }) {
-  const place = hover ?? pixel;
+export function windowPosition({ state, window }) {
+  const { hover, pixel, alike } = state;
+  const place = hover ?? (seeksAlike(state) ? alike : pixel);
   if (!place || !contains(window, place)) {
     return { row: window.height >> 1, column: window.width >> 1, whose: "the middle" };
   }

@@ -14,8 +14,9 @@ const PAINTED_TILES = 48; // in one frame, those in sight first
  * @param {Explorer} explorer
  * @param {(channel: number) => string} textOf the number under a map, if any
  * @param {(channel: number | null) => void} describe a map that is pointed at, or none
+ * @param {(event: MouseEvent, picture: Element) => boolean} pick whether a click on a map's picture means a place in it
  */
-export function mapTiles(explorer, textOf, describe) {
+export function mapTiles(explorer, textOf, describe, pick) {
   const grid = h("div", { class: "tiles", role: "group", "data-testid": "tiles" });
   const range = h("span");
   const back = h("button", { onclick: () => turn(start - MOST_TILES) }, "Before");
@@ -117,7 +118,7 @@ export function mapTiles(explorer, textOf, describe) {
 
   grid.addEventListener("click", (event) => {
     const channel = channelAt(event);
-    if (channel === null) return;
+    if (channel === null || (event.target instanceof HTMLCanvasElement && pick(event, event.target))) return;
     roving = channel;
     explorer.set({ channel: roving === explorer.state.channel ? null : roving });
   });

@@ -145,7 +145,8 @@ export function networkPanel(host, explorer) {
     for (const { name, channels } of explorer.network.sites) {
       const { button, size, count } = nodes[name];
       const off = isSkip(name) && cuts.includes(name);
-      count.textContent = off ? "cut" : plural(channels, "map");
+      const shown = playback.current() === name ? playback.strongest() : null;
+      count.textContent = off ? "cut" : shown === null ? plural(channels, "map") : `map ${shown}`;
       // A name has to begin with what one sees.
       const what = `${name} ${count.textContent} ${size.textContent}`;
       button.setAttribute("aria-label", `${what}: ${isSkip(name) ? "cut this wire" : "open"}`);
@@ -181,6 +182,7 @@ export function networkPanel(host, explorer) {
       button.classList.toggle("now", name === current);
       button.classList.toggle("ahead", playback.isAhead(name));
     }
+    label();
     drawThumbnails(false);
     drawWires();
     if (current && playback.isInSight()) nodes[current].button.scrollIntoView({ block: "nearest" });
@@ -244,6 +246,7 @@ export function networkPanel(host, explorer) {
       board.classList.toggle("untrained", !isFinished);
     }
     if (has("maps", "image", "cuts", "fill")) drawThumbnails(has("image"));
+    if (has("maps") && playback.current()) label(); // another map may be the strongest
     if (has("shown", "image", "window")) {
       paintValues(nodes.logits.canvas, windowProbability(explorer), explorer.window, explorer.palette, 1, false);
     }

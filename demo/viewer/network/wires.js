@@ -16,12 +16,11 @@ const below = ({ y, h: tall }) => y + tall + 1;
  * @param {Plan} plan
  * @param {Site[]} sites
  * @param {string[]} cuts
- * @param {string | null} layer the opened block; its wires light up
- * @param {string | null} pointed block under the mouse or with the focus; so do its
+ * @param {(from: string, to: string) => string} lookOf how a wire looks: lit, ahead or as always
+ * @param {string | null} pointed block under the mouse or with the focus
  * @returns {SVGElement[]}
  */
-export function networkWires({ places, depth, stacked }, sites, cuts, layer, pointed) {
-  const lit = new Set([layer, pointed]);
+export function networkWires({ places, depth, stacked }, sites, cuts, lookOf, pointed) {
   /** @type {SVGElement[]} */
   const parts = [];
   const channels = Object.fromEntries(sites.map((site) => [site.name, site.channels]));
@@ -37,9 +36,9 @@ export function networkWires({ places, depth, stacked }, sites, cuts, layer, poi
    * @param {number} y
    * @param {number} turn
    */
-  function wire(kind, d, from, to, x, y, turn, off = false, isLit = lit.has(from) || lit.has(to)) {
+  function wire(kind, d, from, to, x, y, turn, off = false) {
     parts.push(svg(
-      "g", { class: `wire ${kind}${isLit ? " lit" : ""}${off ? " off" : ""}` },
+      "g", { class: `wire ${kind} ${lookOf(from, to)}${off ? " off" : ""}` },
       svg("path", { d, "stroke-width": off ? 2 : thickness(from) }),
       svg("path", { class: "head", d: ARROWHEAD, transform: `translate(${x} ${y}) rotate(${turn})` }),
     ));
@@ -82,9 +81,8 @@ export function networkWires({ places, depth, stacked }, sites, cuts, layer, poi
     wire("down", `M${deepest.cx} ${below(deepest)}V${middle - round}q0 ${round} ${round} ${round}H${bottleneck.x - 7}`,
       `encoder${depth}`, "bottleneck", bottleneck.x - 3, middle, 0);
     const turn = Math.min(26, middle - below(up) - 6);
-    const isLit = ["bottleneck", `up${depth}`, "cut-bottleneck"].some((name) => lit.has(name));
     wire("up", `M${bottleneck.x + bottleneck.w} ${middle}H${up.cx - turn}q${turn} 0 ${turn} ${-turn}V${below(up) + 6}`,
-      "bottleneck", `up${depth}`, up.cx, below(up) + 2, -90, cuts.includes("bottleneck"), isLit);
+      "bottleneck", `up${depth}`, up.cx, below(up) + 2, -90, cuts.includes("bottleneck"));
   }
 
   /** @param {number} level */
@@ -96,7 +94,7 @@ export function networkWires({ places, depth, stacked }, sites, cuts, layer, poi
     const off = cuts.includes(name);
     const cutAt = (from + to) / 2;
     const broken = `M${from} ${y}H${cutAt - 10}l4 -7M${cutAt + 6} ${y + 7}l4 -7H${to - 4}`;
-    wire("skip", off ? broken : `M${from} ${y}H${to - 4}`, name, `encoder${level}`, to, y, 0, off);
+    wire("skip", off ? broken : `M${from} ${y}H${to - 4}`, `encoder${level}`, name, to, y, 0, off);
     wire("skip", `M${node.x + node.w} ${y}H${right.x - 7}`, name, `decoder${level}`, right.x - 3, y, 0, off);
     if (!off && pointed !== name) return;
     parts.push(svg(
