@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from demo import places, surveys
+from demo import places, snippets, surveys
 from demo.amplitudes import UNCHANGED, AmplitudeRange, LimitsChoice, find_range
 from demo.limits import LARGEST_PIXELS
 from demo.surveys import FIRST, SectionChoice, SurveySections
@@ -38,6 +38,7 @@ class SeismicImage:
         amplitudes: the numbers of its file, where what is black and white can be chosen.
         missing: (H, W) bool, what was not recorded and is filled in ``grey``; None where everything was.
         sections: the sections of its file, where it is one of a line or a cube.
+        code: the lines of Python that open it, see ``snippets``; empty where nobody knows.
     """
 
     name: str
@@ -48,6 +49,7 @@ class SeismicImage:
     amplitudes: AmplitudeRange | None = None
     missing: Mask | None = None
     sections: SurveySections | None = None
+    code: str = ""
 
     @property
     def caption(self) -> str:
@@ -105,7 +107,8 @@ def open_sample(name: str) -> SeismicImage:
     """One of ``SAMPLES``: a synthetic section whose salt is known; an unknown name is a KeyError."""
     seed = SAMPLES[name]
     image, mask = synthetic.section(seed)
-    return SeismicImage(name, grey(image), mask, f"synthetic section, seed {seed}, its salt is known exactly")
+    note = f"synthetic section, seed {seed}, its salt is known exactly"
+    return SeismicImage(name, grey(image), mask, note, code=snippets.of_sample(seed))
 
 
 class SurveyTile(NamedTuple):
@@ -184,7 +187,9 @@ def survey_stamp(root: Path | None = None) -> tuple[str, int] | None:
 def open_tile(tile: SurveyTile) -> SeismicImage:
     """A survey tile with its label; raises ``ImageError`` where the archive is damaged."""
     image, mask = tile.image.read_image(), tile.mask.read_mask()
-    return SeismicImage(tile.name, image.grey, mask.salt, PART_NOTES[tile.part], (*image.notes, *mask.notes))
+    guessed = (*image.notes, *mask.notes)
+    code = snippets.of_tile(tile.name)
+    return SeismicImage(tile.name, image.grey, mask.salt, PART_NOTES[tile.part], guessed, code=code)
 
 
 def open_upload(
@@ -206,26 +211,30 @@ def open_upload(
     """
     if surveys.is_survey(name, content):
         opened = surveys.open_section(name, content, choice, section)
+        assert opened.amplitudes.limits is not None  # they are needed
         return SeismicImage(
             name, opened.grey, note=opened.note, guessed=opened.notes, amplitudes=opened.amplitudes,
             missing=opened.missing if opened.missing.any() else None, sections=opened.sections,
+            code=snippets.of_section(name, opened.sections, opened.amplitudes.limits, opened.grey.shape),
         )  # fmt: skip
     reading = None
     with suppress(LimitsNeededError):
         reading = read_image(content, name, LARGEST_PIXELS)
+    code = snippets.of_file(name)
     if reading is not None and DARK not in reading.notes:
-        return SeismicImage(name, reading.grey, note="your image", guessed=reading.notes)
+        return SeismicImage(name, reading.grey, note="your image", guessed=reading.notes, code=code)
     try:
         numbers = read_amplitudes(content, name, LARGEST_PIXELS)
         found = find_range(live(numbers), choice, needed=reading is None)
     except ValueError as error:
         if reading is not None:  # dark colours, or nothing in it to stretch
-            return SeismicImage(name, reading.grey, note="your image", guessed=reading.notes)
+            return SeismicImage(name, reading.grey, note="your image", guessed=reading.notes, code=code)
         raise error if isinstance(error, ImageError) else ImageError(f"{name}: {error}") from None
     if reading is None or found.limits is not None:
         reading = read_image(content, name, LARGEST_PIXELS, found.limits)
         reading = Reading(reading.grey, (found.sentence, *reading.notes))
-    return SeismicImage(name, reading.grey, note="your image", guessed=reading.notes, amplitudes=found)
+        code = snippets.of_file(name, found.limits)
+    return SeismicImage(name, reading.grey, note="your image", guessed=reading.notes, amplitudes=found, code=code)
 
 
 def doubt(image: SeismicImage) -> str:
@@ -260,5 +269,6 @@ def with_truth(image: SeismicImage, name: str, content: bytes) -> SeismicImage:
         raise ImageError(f"{name}: {error}") from None
     note = f"{image.note}, ground truth {name}"
     return replace(
-        image, truth=mask.salt, note=note, guessed=(*image.guessed, *(f"ground truth: {note}" for note in notes))
-    )
+        image, truth=mask.salt, note=note, guessed=(*image.guessed, *(f"ground truth: {note}" for note in notes)),
+        code=f"{image.code}\n{snippets.of_mask(name)}",
+    )  # fmt: skip

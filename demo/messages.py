@@ -14,6 +14,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from demo import places, snippets
 from demo.evaluation import ReportError, read_evaluation
 from demo.images import SAMPLES, SeismicImage
 from demo.view import ViewState
@@ -41,13 +42,15 @@ class SentImage(Struct, frozen=True, kw_only=True):
     truth: NDArray[np.bool_] | None
     margin: NDArray[np.bool_] | None
     guessed: tuple[str, ...]
+    code: str
 
 
 class OtherWeights(Struct, frozen=True, kw_only=True):
-    """Weights that can be put beside the chosen ones, as ``Weights`` names them."""
+    """Weights that can be put beside the chosen ones, as ``Weights`` names them, and Python's code for them."""
 
     name: str
     label: str
+    code: str
 
 
 class SentNetwork(Struct, frozen=True, kw_only=True):
@@ -55,7 +58,7 @@ class SentNetwork(Struct, frozen=True, kw_only=True):
 
     ``field`` is the side of the receptive field, ``window`` the largest side of the window, both in pixels.
     ``calibration`` is what its probabilities have meant on validation tiles, empty where nobody counted, and ``others``
-    are all weights but these.
+    are all weights but these.  ``seeds`` are those of the samples, and ``code`` is Python's for the weights.
     """
 
     sites: list[Site]
@@ -66,6 +69,8 @@ class SentNetwork(Struct, frozen=True, kw_only=True):
     window: int
     calibration: CalibrationBothWays
     others: list[OtherWeights]
+    seeds: list[int]
+    code: str
 
 
 class Palette(Struct, frozen=True, kw_only=True):
@@ -144,12 +149,14 @@ def make_message(
     shown = SentImage(
         name=image.name, height=height, width=width, grey=image.pixels, probability=probability, truth=image.truth,
         margin=image.margin if image.margin.any() else None, guessed=image.guessed,
+        code=image.code or snippets.of_file(image.name),
     )  # fmt: skip
     network = SentNetwork(
         sites=segmenter.model.sites(), parts=explain.parts(segmenter), samples=list(SAMPLES), window=TILE,
         calibration=_calibration(segmenter, weights), others=_others(weights),
         field=explain.receptive_field(segmenter.model.config),
         parameters=sum(p.numel() for p in segmenter.model.parameters()),
+        seeds=list(SAMPLES.values()), code=snippets.of_weights(Path(weights[0]), places.ROOT),
     )  # fmt: skip
     return msgspec.structs.replace(sent, image=shown, network=network, palette=Palette())
 
@@ -164,7 +171,11 @@ def _calibration(segmenter: Segmenter, weights: WeightsKey) -> CalibrationBothWa
 
 
 def _others(weights: WeightsKey) -> list[OtherWeights]:
-    return [OtherWeights(name=one.name, label=one.label) for one in find_weights() if str(one.path) != weights[0]]
+    return [
+        OtherWeights(name=one.name, label=one.label, code=snippets.of_weights(one.path, places.ROOT))
+        for one in find_weights()
+        if str(one.path) != weights[0]
+    ]
 
 
 def key(image: SeismicImage, probability: Probability, segmenter: Segmenter) -> str:

@@ -32,7 +32,8 @@ export function keyboard(explorer) {
   function press(event) {
     const target = /** @type {HTMLElement} */ (event.composedPath()[0]);
     const typing = target.isContentEditable || target.matches?.(TYPED_IN);
-    if (typing || event.ctrlKey || event.metaKey || event.altKey || dialog.open || !explorer.image) return;
+    if (typing || event.ctrlKey || event.metaKey || event.altKey || !explorer.image) return;
+    if (/** @type {ParentNode} */ (dialog.getRootNode()).querySelector("dialog[open]")) return;
     const onImage = target.dataset?.testid === "salt-viewer";
     const isDone = event.key === "Escape" ? leaveOne() : (onImage && movePixel(event.key)) || runShortcut(event.key);
     if (!isDone) return;

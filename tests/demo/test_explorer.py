@@ -212,7 +212,9 @@ def test_other_weights_are_asked_for_by_their_name(segmenter, two_weights):
 
     options = {"threshold": 0.4, "revision": 3, "link": {}}
     message = messages.make_message(STOCK, found.probability, network, second.key, **options)
-    assert msgspec.to_builtins(message.network.others) == [{"name": "first", "label": first.label}]
+    assert msgspec.to_builtins(message.network.others) == [
+        {"name": "first", "label": first.label, "code": "Segmenter.load('weights/first.safetensors')"}
+    ]
 
     first.path.write_bytes(b"other tensors")
     assert "first: expected the tensors its card" in respond(segmenter, kind="other", weights="first").error

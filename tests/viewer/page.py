@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from demo import bundle, explorer, messages
 from demo.images import SeismicImage
+from demo.weights import WeightsKey
 from unet import Segmenter
 
 ADDRESS = "http://viewer.test/"  # answered by the test itself
@@ -56,18 +57,21 @@ def bare_page(browser: Browser, start: str, *, viewport=(1300, 1000), exports=""
 
 
 @contextmanager
-def viewer_page(browser: Browser, image: SeismicImage, segmenter: Segmenter, **options) -> Iterator[Page]:
+def viewer_page(
+    browser: Browser, image: SeismicImage, segmenter: Segmenter, weights: WeightsKey | None = None, **options
+) -> Iterator[Page]:
     """A page for the viewer of this image or of others; ``open_viewer`` shows them, as often as wanted.
 
     ``page.evaluate("requests")`` are the requests so far, ``"settled"`` the states the server was told.
-    ``options`` go to ``bare_page``.
+    ``weights`` are the segmenter's where they are on disk; ``options`` go to ``bare_page``.
     """
+    known = weights
 
     def respond(request: dict | None) -> str:
         image, segmenter, threshold = page.shown
         probability = segmenter.probability(image.grey)
         key = messages.key(image, probability, segmenter)
-        weights = key, 0, ""  # no two networks of a test share what is cached
+        weights = known or (key, 0, "")  # no two networks of a test share what is cached
         message = messages.make_message(
             image, probability, segmenter, weights, threshold=threshold, revision=1, with_image=request is None,
             link={"sample": image.name, "weights": "salt-unet"},

@@ -14,7 +14,7 @@ import { paintTransparent, paintValues, paletteRamp } from "./color.js";
 
 /** @import { Explorer, Palette, Region } from "../types.js" */
 
-const SCALES = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1];
+export const SCALES = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1];
 
 /**
  * @param {Explorer} explorer

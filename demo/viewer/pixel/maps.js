@@ -18,7 +18,7 @@ const GRADIENT = "gradient"; // the name of that map, beside those of the sites
  * What the strongest hundredth of the values exceeds; so a few large ones do not hide the rest.
  * @param {Float32Array} values
  */
-function strongOf(values) {
+export function strongOf(values) {
   const sizes = values.map(Math.abs).sort();
   return sizes[Math.floor(0.99 * (sizes.length - 1))] || sizes[sizes.length - 1];
 }

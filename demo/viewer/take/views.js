@@ -1,0 +1,51 @@
+// What can be taken along: of every view its Python and its figure.
+
+import { askedBox, compareCode, cutCode, mapsCode, valuesCode, whyCode } from "../code/panels.js";
+import { compareFigure, cutFigure, mapsFigure, valuesFigure, whyFigure } from "../figure/panels.js";
+import { contains } from "../lib/region.js";
+import { curvesCode, imageCode } from "../code/image.js";
+import { curvesFigure, imageFigure } from "../figure/image.js";
+
+/** @import { Explorer } from "../types.js" */
+/** @import { Figure } from "../figure/figure.js" */
+/**
+ * @typedef {{ name: string, title: string, code: (explorer: Explorer) => string,
+ *   figure: (explorer: Explorer) => Figure | Promise<Figure>, lacks?: (explorer: Explorer, what: "python" | "figure") => string }} View
+ *   lacks: what has to be done first; empty where nothing has
+ */
+
+const COMPUTED = "It is still computed; try again in a moment.";
+
+/** @param {Explorer} explorer */
+function lacksPixel(explorer) {
+  const box = askedBox(explorer);
+  if (!box) return "Click a pixel of the image first.";
+  const [top, left, height, width] = box;
+  const isInside = contains(explorer.window, [top, left]) && contains(explorer.window, [top + height - 1, left + width - 1]);
+  return isInside ? "" : "The pixel does not lie inside the opened part; choose another.";
+}
+
+/** @type {View[]} */
+export const VIEWS = [
+  { name: "image", title: "Image", code: imageCode, figure: imageFigure },
+  { name: "curves", title: "Threshold curve", code: curvesCode, figure: curvesFigure },
+  {
+    name: "maps", title: "Maps", code: mapsCode, figure: mapsFigure,
+    lacks: ({ state: { layer }, maps }, what) =>
+      (what === "python" ? "" : !layer ? "Click a block of the network first." : maps ? "" : COMPUTED),
+  },
+  {
+    name: "cut", title: "Cut", code: cutCode, figure: cutFigure,
+    lacks: ({ state, cuts }, what) =>
+      (what === "python" ? "" : !state.cuts.length ? "Cut a part of the network first." : cuts ? "" : COMPUTED),
+  },
+  { name: "why", title: "Why", code: whyCode, figure: whyFigure, lacks: lacksPixel },
+  {
+    name: "values", title: "Values", code: valuesCode, figure: valuesFigure,
+    lacks: ({ maps }, what) => (what === "python" || maps ? "" : COMPUTED),
+  },
+  {
+    name: "compare", title: "Compare", code: compareCode, figure: compareFigure,
+    lacks: ({ state, other }, what) => (!state.other ? "Choose a second network first." : what === "python" || other ? "" : COMPUTED),
+  },
+];

@@ -1,0 +1,226 @@
+"""What is taken along of every view: Python that prints the page's numbers, and figures for a paper."""
+
+import contextlib
+import io
+import re
+
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+
+from demo.images import open_sample, open_upload, with_truth
+from tests.demo.files import png
+from tests.viewer.page import open_viewer, viewer_page
+from unet import Segmenter, checkpoint, synthetic
+from unet.card import Card
+from unet.image import RULE
+
+pytestmark = pytest.mark.browser
+
+STOCK = open_sample("Salt stock")
+HOSTILE, TRUTH = """it's "a" <b>\n\\ #1.png""", "its truth.png"  # names of files
+NUMBER = re.compile(r"[-−]?\d[\d,]*\.?\d*(?:e[-+]?\d+)?")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, small_model):
+    """The working folder of somebody who runs what was copied: weights, an image and its truth."""
+    folder = tmp_path_factory.mktemp("copied")
+    grey, salt = synthetic.section(5, 150, 170)
+    (folder / HOSTILE).write_bytes(png(grey))
+    (folder / TRUTH).write_bytes(png(np.uint8(255 * salt)))
+    checkpoint.save(folder / "small.safetensors", small_model, Card(threshold=0.5, input=RULE))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(browser, folder):
+    path = folder / "small.safetensors"
+    with viewer_page(browser, STOCK, Segmenter.load(path), (str(path), 0, ""), accept_downloads=True) as page:
+        yield page
+
+
+@pytest.fixture(scope="module")
+def large(folder):
+    """An upload of which a part is opened, with its truth."""
+    image = open_upload(f"../../{HOSTILE}", (folder / HOSTILE).read_bytes())
+    return with_truth(image, TRUTH, (folder / TRUTH).read_bytes())
+
+
+def take(page, what, view):
+    """Opens the dialog of a view; the page stays as it is."""
+    page.get_by_test_id("figure" if what == "figure" else "copy-python").click()
+    page.get_by_test_id("take-view").select_option(view)
+    expect(page.get_by_test_id("take-problem")).to_have_text("")
+
+
+def leave(page):
+    page.get_by_test_id("take-close").click()
+
+
+def code_of(page, view):
+    take(page, "python", view)
+    text = page.get_by_test_id("python-code").text_content()
+    leave(page)
+    return text
+
+
+def run(code):
+    """What a script prints."""
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        exec(compile(code, "copied.py", "exec"), {"__name__": "__main__"})
+    return said.getvalue()
+
+
+def numbers(text):
+    return [float(found.replace(",", "").replace("−", "-")) for found in NUMBER.findall(text)]
+
+
+def text(page, testid):
+    return page.get_by_test_id(testid).text_content()
+
+
+def readout(page, said):
+    """The lines below the image: salt in per cent and pixels, IoU and mAP."""
+    _, *shown = numbers(text(page, "salt-readout"))
+    scores = numbers(text(page, "salt-scores"))
+    assert numbers(said)[: len(shown + scores)] == pytest.approx(shown + scores, abs=0.011)
+
+
+def pixel_and_spread(page, said):
+    row, column, *shown = numbers(text(page, "salt-cursor"))[:4]
+    *_, probability, largest = numbers(said)
+    assert (probability, largest) == pytest.approx((shown[0], largest), abs=0.006)
+    assert f"row {row:.0f}, column {column:.0f}" in said and largest >= shown[1] > 0
+
+
+def curve(page, said):
+    """The IoU at the page's threshold, which is a multiple of 0.05."""
+    threshold, overlap, _ = numbers(text(page, "salt-curve-values"))
+    assert f"{threshold:.2f}: IoU {overlap:.2f}" in said
+
+
+def chosen_map(page, said):
+    """The numbers beside the map; the page has 256 levels of it."""
+    mean, highest, quiet, lowest = (
+        numbers(shown)[0] for shown in page.get_by_test_id("chosen-map").locator("dd").all_text_contents()[:4]
+    )
+    found = numbers(said)
+    assert found[:2] + found[3:] == pytest.approx([mean, highest, lowest], rel=0.02, abs=0.002)
+    assert found[2] == pytest.approx(quiet, abs=1)
+
+
+def answer_map(page, said):
+    shown = page.get_by_test_id("chosen-map").locator("dd").all_text_contents()
+    assert numbers(said) == pytest.approx([numbers(one)[0] for one in shown], rel=0.006)
+
+
+def cut_table(page, said):
+    """The rows of the table: salt, IoU where there is a truth, mean probability, and the mean change."""
+    cells = [numbers(row) for row in page.get_by_test_id("cut-result").locator("tbody tr").all_text_contents()]
+    rows = dict(zip(("salt", "iou", "mean", "change"), cells, strict=True))
+    found = numbers(said)
+    assert found[:6] == pytest.approx([*split(page, 0), *split(page, 1)], abs=0.0051)
+    assert found[6] == pytest.approx(rows["change"][0], abs=0.0011)
+
+
+def split(page, side):
+    """Of one side of the comparison: salt, mean probability, IoU, as the code prints them."""
+    values = (
+        page.get_by_test_id("cut-result")
+        .locator("tbody tr")
+        .evaluate_all(
+            "(rows, side) => rows.slice(0, 3).map((row) => parseFloat(row.querySelectorAll('td')[side].textContent))",
+            side,
+        )
+    )
+    return values[0], values[2], values[1]
+
+
+def influence(page, said):
+    probability, logit = numbers(text(page, "why-value"))[-2:]
+    ninety, high, wide, fifty, *rest = numbers(text(page, "why-sentence"))
+    found = numbers(said)
+    assert found[:2] == pytest.approx([probability, logit], abs=0.011)
+    assert [found[2:5], found[7:10]] == [[ninety, high, wide], [fifty, *rest]]
+
+
+def values(page, said):
+    for line in said.splitlines()[:-2]:
+        name, (channel, value) = line.split(":")[0], numbers(line.split(":", 1)[1])
+        shown = numbers(text(page, f"core-{name}").replace("all are 0", "0 0"))
+        assert shown == pytest.approx([channel, value], rel=0.02), name
+    assert numbers(said)[-1] == numbers(text(page, "core-logits"))[0]
+
+
+def compared(page, said):
+    rows = page.get_by_test_id("compare-result").locator("tbody tr").all_text_contents()
+    shown = (
+        page.get_by_test_id("compare-result")
+        .locator("tbody tr")
+        .evaluate_all(
+            "(rows) => rows.map((row) => [...row.querySelectorAll('td')].map((cell) => parseFloat(cell.textContent)))"
+        )
+    )
+    area, mean, distance = shown[0], shown[-2], shown[-1]
+    overlap = numbers(page.get_by_test_id("compare-result").locator("caption").text_content())[-1]
+    expected = [area[0], mean[0], area[1], mean[1], overlap, distance[0]]
+    assert numbers(said) == pytest.approx(expected, abs=0.0051), rows
+
+
+TTA, CUT = "tta=1", "cuts=skip2,skip3"
+VIEWS = {
+    "image": ("image", "", readout),
+    "image with flip TTA": ("image", TTA, readout),
+    "image cut": ("image", CUT, readout),
+    "image cut, mean in place": ("image", f"{CUT}&fill=mean", readout),
+    "image cut, a sample in place": ("image", f"{CUT}&fill=Salt+sheet", readout),
+    "image of random weights": ("image", "random=1", readout),
+    "uncertainty": ("image", "pixel=40,52", pixel_and_spread),
+    "threshold curve": ("curves", "threshold=0.45", curve),
+    "map": ("maps", "layer=encoder2&channel=5", chosen_map),
+    "answer as a map": ("maps", "layer=logits", answer_map),
+    "map, cut": ("maps", f"layer=decoder1&channel=3&{CUT}", chosen_map),
+    "map of random weights": ("maps", "layer=encoder1&channel=2&random=1", chosen_map),
+    "cut": ("cut", f"{CUT}&tab=cut", cut_table),
+    "cut, mean in place": ("cut", f"{CUT}&fill=mean&tab=cut", cut_table),
+    "pixel": ("why", "pixel=40,52&tab=why", influence),
+    "box": ("why", "pixel=42,54&box=40,50,5,9&tab=why", influence),
+    "values": ("values", "pixel=40,52&tab=values", values),
+    "compare": ("compare", "other=salt-unet-tiny&tab=compare", compared),
+}
+LARGE_VIEWS = {
+    "image": ("image", "", readout),
+    "image cut": ("image", "cuts=skip2&window=10,30", readout),
+    "cut": ("cut", "cuts=skip2&fill=Salt+sheet&window=10,30&tab=cut", cut_table),
+    "pixel": ("why", "pixel=60,90&window=10,30&tab=why", influence),
+    "values": ("values", "pixel=60,90&window=10,30&tab=values", values),
+}
+
+
+def check_code(page, view, query, check, **shown):
+    open_viewer(page, query, **shown)
+    if check is pixel_and_spread:
+        page.get_by_test_id("uncertainty").check(force=True)
+        expect(page.get_by_test_id("salt-cursor")).to_contain_text("spread")
+    if check is influence:
+        expect(page.get_by_test_id("why-sentence")).to_contain_text("influence")
+    if check is compared:
+        expect(page.get_by_test_id("compare-result").locator("caption")).to_contain_text("IoU of the two")
+    expect(page.get_by_test_id("salt-altered")).not_to_contain_text("computed …")
+    if TTA in query:
+        expect(page.get_by_test_id("salt-readout")).to_contain_text("flip TTA")
+    check(page, run(code_of(page, view)))
+
+
+@pytest.mark.parametrize(("view", "query", "check"), VIEWS.values(), ids=VIEWS)
+def test_the_code_computes_what_is_shown(page, view, query, check, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    check_code(page, view, query, check)
+
+
+@pytest.mark.parametrize(("view", "query", "check"), LARGE_VIEWS.values(), ids=LARGE_VIEWS)
+def test_the_code_opens_a_file_of_any_name_and_its_part(page, large, view, query, check, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    check_code(page, view, query, check, image=large)
