@@ -48,10 +48,14 @@ class ImageRequest(_Request, frozen=True, tag="image"):
 
 
 class MapsRequest(_Request, frozen=True, tag="maps"):
-    """Every activation of one forward pass, with some parts of the network cut."""
+    """Every activation of one forward pass, with some parts of the network cut.
+
+    ``sample`` names a sample that is looked at in place of the open image, whole and as it is; None for the open image.
+    """
 
     cuts: tuple[str, ...] = ()
     fill: str = "zero"
+    sample: Text | None = None
 
 
 class CutsRequest(_Request, frozen=True, tag="cuts"):
@@ -90,12 +94,42 @@ class SmoothRequest(_Request, frozen=True, tag="smooth"):
     seed: Whole = 0
 
 
+class FaithfulnessRequest(_Request, frozen=True, tag="faithfulness"):
+    """What becomes of a box as the image's regions go: by their influence, or in a random order.
+
+    Attributes:
+        box: the box.
+        seed: of the random order; None for the order by influence.
+    """
+
+    box: Box
+    seed: Whole | None = None
+
+
 class TtaRequest(_Request, frozen=True, tag="tta"):
     """The whole image with flip TTA, by the trained network whatever ``random`` says."""
 
 
 class UncertaintyRequest(_Request, frozen=True, tag="uncertainty"):
     """How far the probability of every pixel of the window moves under flips and small shifts."""
+
+
+class EpochsRequest(_Request, frozen=True, tag="epochs"):
+    """The probabilities of the window by every snapshot and by the finished network, whatever ``epoch`` says."""
+
+
+class FormedRequest(_Request, frozen=True, tag="formed"):
+    """The map of a channel by every snapshot and by the finished network, whatever ``epoch`` says."""
+
+    site: str
+    channel: Whole
+
+
+class DossierRequest(_Request, frozen=True, tag="dossier"):
+    """What the file beside the weights says of a channel, whatever network and input the other entries say."""
+
+    site: Text
+    channel: Whole
 
 
 class OtherRequest(_Request, frozen=True, tag="other"):
@@ -112,9 +146,13 @@ Request: TypeAlias = (
     | EffectsRequest
     | PixelRequest
     | SmoothRequest
+    | FaithfulnessRequest
     | TtaRequest
     | UncertaintyRequest
+    | EpochsRequest
+    | FormedRequest
     | OtherRequest
+    | DossierRequest
 )
 
 

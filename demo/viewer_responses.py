@@ -31,9 +31,13 @@ class SiteMaps(Struct, frozen=True, kw_only=True):
 
 
 class MapsResponse(Response, frozen=True):
-    """Site -> its maps; a skip only where it is cut, else it equals its encoder."""
+    """Site -> its maps; a skip only where it is cut, else it equals its encoder.
+
+    ``grey`` is the sample, (H, W), where one was asked for: of the open image the browser has it.
+    """
 
     sites: dict[str, SiteMaps]
+    grey: Bytes | None = None
 
 
 class CutsResponse(Response, frozen=True):
@@ -84,6 +88,16 @@ class SmoothResponse(Response, frozen=True):
     gradient: Floats
 
 
+class FaithfulnessResponse(Response, frozen=True):
+    """The mean probability of the box at each of ``shares``, all (S,); see ``unet.explain.Curves``."""
+
+    shares: Floats
+    deletion: Floats
+    insertion: Floats
+    deletion_area: float
+    insertion_area: float
+
+
 class TtaResponse(Response, frozen=True):
     """The mean of the probability with that of the mirrored image, (H, W) of the whole image."""
 
@@ -96,6 +110,25 @@ class UncertaintyResponse(Response, frozen=True):
     height: int
     width: int
     spread: Floats
+
+
+class EpochsResponse(Response, frozen=True):
+    """(N, H, W) probabilities in 4096 levels: of every snapshot, earliest first, and last of the finished network.
+
+    ``validation`` is the IoU of the validation tiles after each of these epochs, NaN where it is not known.
+    """
+
+    height: int
+    width: int
+    high: Bytes
+    low: Bytes
+    validation: Floats
+
+
+class FormedResponse(Response, frozen=True):
+    """The map of a channel by every snapshot, earliest first, and last by the finished network."""
+
+    maps: SiteMaps
 
 
 class OtherResponse(Response, frozen=True):

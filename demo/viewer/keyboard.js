@@ -1,18 +1,23 @@
 // Keys, and the list of them.
 
-import { clamp } from "./lib/region.js";
+import { clamp, contains } from "./lib/region.js";
 import { h } from "./lib/dom.js";
+import { seeksAlike } from "./maps/similarity.js";
 
-/** @import { Explorer, ViewState } from "./types.js" */
+/** @import { Explorer, Place, ViewState } from "./types.js" */
 
 const KEYS = [
-  ["← ↑ → ↓", "move the pixel (on the image)"], ["[ and ]", "lower and raise the threshold"], ["O", "opacity"],
+  ["← ↑ → ↓", "move the pixel, or the place whose alike are shown (on the image)"],
+  ["[ and ]", "lower and raise the threshold"], ["O", "opacity"],
   ["C", "contour or fill"], ["H", "heat map or fill"], ["G", "compare with the truth"],
   ["S", "before and after: the plain image beside its salt"], ["1, 2, …", "cut skip1, skip2, …, or put it back"],
-  ["Esc", "leave, one at a time: a map over the image, before and after, the pixel, the map, the block, the cuts"],
+  ["Esc",
+    "leave, one at a time: alike places, a map over the image, before and after, the pixel, the map, the block, the cuts, the epoch, the lesson"],
+  ["Ctrl + Z", "undo the last gesture; Ctrl + Shift + Z or Ctrl + Y: redo (on a Mac ⌘)"],
   ["?", "this list"],
 ];
-const TYPED_IN = "input:not([type=range],[type=radio],[type=checkbox]), textarea, select";
+const WRITTEN_IN = "input:not([type=range],[type=radio],[type=checkbox]), textarea"; // with an undo of its own
+const TYPED_IN = `${WRITTEN_IN}, select`;
 /** @type {Record<string, [number, number]>} */
 const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
@@ -31,21 +36,38 @@ export function keyboard(explorer) {
   /** @param {KeyboardEvent} event */
   function press(event) {
     const target = /** @type {HTMLElement} */ (event.composedPath()[0]);
-    const typing = target.isContentEditable || target.matches?.(TYPED_IN);
-    if (typing || event.ctrlKey || event.metaKey || event.altKey || !explorer.image) return;
+    const isCommand = event.ctrlKey || event.metaKey;
+    const typing = target.isContentEditable || target.matches?.(isCommand ? WRITTEN_IN : TYPED_IN);
+    if (typing || event.altKey || !explorer.image) return;
     if (/** @type {ParentNode} */ (dialog.getRootNode()).querySelector("dialog[open]")) return;
-    const onImage = target.dataset?.testid === "salt-viewer";
-    const isDone = event.key === "Escape" ? leaveOne() : (onImage && movePixel(event.key)) || runShortcut(event.key);
-    if (!isDone) return;
+    if (!(isCommand ? runCommand(event) : runKey(event.key, target.dataset?.testid === "salt-viewer"))) return;
     event.preventDefault();
     event.stopImmediatePropagation(); // Streamlit has its own idea of C
+  }
+
+  /** @param {KeyboardEvent} event with Ctrl, on a Mac with ⌘ */
+  function runCommand({ key, shiftKey }) {
+    const { undo, redo } = explorer.history, letter = key.toLowerCase();
+    if (letter === "z") return shiftKey ? redo() : undo();
+    return letter === "y" && redo();
+  }
+
+  /** @param {string} key @param {boolean} onImage */
+  function runKey(key, onImage) {
+    return key === "Escape" ? leaveOne() : (onImage && movePixel(key)) || runShortcut(key);
   }
 
   /** @param {string} key */
   function movePixel(key) {
     const step = ARROWS[key];
     if (!step) return false;
-    const { height, width } = explorer.image, { pixel } = explorer.state;
+    const { height, width } = explorer.image, { pixel, alike } = explorer.state;
+    if (alike && seeksAlike(explorer.state)) {
+      /** @type {Place} */
+      const place = [alike[0] + step[0], alike[1] + step[1]];
+      if (contains(explorer.window, place)) explorer.set({ alike: place }, { settled: false });
+      return true;
+    }
     const [row, column] = pixel ? [pixel[0] + step[0], pixel[1] + step[1]] : [height >> 1, width >> 1];
     if (row >= 0 && row < height && column >= 0 && column < width) explorer.set({ pixel: [row, column], box: null });
     return true;
@@ -59,9 +81,11 @@ export function keyboard(explorer) {
     const { state } = explorer;
     /** @type {[boolean, Partial<ViewState>][]} */
     const steps = [
-      [state.overlay !== null, { overlay: null }], [state.swipe !== null, { swipe: null }],
+      [seeksAlike(state), { alike: null }], [state.overlay !== null, { overlay: null }],
+      [state.swipe !== null, { swipe: null }],
       [Boolean(state.pixel ?? state.box), { pixel: null, box: null }], [state.channel !== null, { channel: null }],
       [state.layer !== null, { layer: null }], [state.cuts.length > 0, { cuts: [] }],
+      [state.epoch !== null, { epoch: null }], [state.lesson !== null, { lesson: null }],
     ];
     const step = steps.find(([isOpen]) => isOpen);
     if (step) explorer.set(step[1]);

@@ -21,7 +21,7 @@ window.start = (text) => {
     for (const key of keys) changed.add(key);
   };
   const explorer = window.explorer = {
-    state, weights: "salt-unet", image, network, palette, window: part, maps: null, cuts: null, cutsError: null,
+    state, weights: "salt-unet", image, original: image, input: "", hand: null, network, palette, window: part, maps: null, cuts: null, cutsError: null,
     uncertainty: null,
     set(changes, { settled = true } = {}) {
       calls.push({ ...changes, settled });
@@ -34,6 +34,7 @@ window.start = (text) => {
       cuts: network.parts.filter((name) => explorer.state.cuts.includes(name) !== (name === part)) }),
     request: (request) => new Promise((resolve, reject) => requests.push({ request, resolve, reject })),
     say: (sentence) => said.push(sentence),
+    history: { past: null, future: null, undo: () => false, redo: () => false },
     open: (tab) => opened.push(tab),
   };
   const show = window.show = (probability, altered = false) => {

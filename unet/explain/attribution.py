@@ -68,7 +68,7 @@ def explain_pixel(
     with torch.inference_mode(False):  # gradients are needed, whatever the caller's mode
         values = grey(image)
         x, padding = segmenter.network_input(values)
-        _check_box(box, padding.height, padding.width)
+        check_box(box, padding.height, padding.width)
         strides = {site.name: site.stride for site in segmenter.model.sites() if _has_cam(site.name)}
         activations: dict[str, Tensor] = {}
 
@@ -126,7 +126,7 @@ def smooth_gradient(
         raise ValueError(f"expected at least one sample and noise of 0 or more, got {samples} and {noise}")
     with torch.inference_mode(False):  # gradients are needed, whatever the caller's mode
         x, padding = segmenter.network_input(grey(image))
-        _check_box(box, padding.height, padding.width)
+        check_box(box, padding.height, padding.width)
         return _smooth(segmenter, x, padding, box, samples, noise, seed)[0].cpu().numpy()
 
 
@@ -145,7 +145,7 @@ def influence_box(influence: NDArray[np.float32], box: Box, share: float) -> Box
         ValueError: a box that does not lie in the image, or a share that is not above 0 and up to 1.
     """
     height, width = influence.shape
-    _check_box(box, height, width)
+    check_box(box, height, width)
     if not 0 < share <= 1:
         raise ValueError(f"expected a share above 0 and up to 1, got {share}")
     integral = np.zeros((height + 1, width + 1))
@@ -173,7 +173,8 @@ def influence_box(influence: NDArray[np.float32], box: Box, share: float) -> Box
     return int(tops[pair]), int(best_first[pair] - base[pair]), int(bottoms[pair] - tops[pair]), int(best[pair])
 
 
-def _check_box(box: Box, height: int, width: int) -> None:
+def check_box(box: Box, height: int, width: int) -> None:
+    """Raises ``ValueError`` where a box has no pixel or leaves the image."""
     top, left, rows, columns = box
     if min(top, left) < 0 or min(rows, columns) < 1 or top + rows > height or left + columns > width:
         raise ValueError(
