@@ -142,11 +142,9 @@ def find_survey(card: Card, root: Path | None = None, count: int = 8) -> Survey:
     Raises:
         DataError, ImageError: there are, and they cannot be used; a sentence says why.
     """
-    root = root or places.ROOT / DEFAULT
-    if not root.exists():
+    found = find_labelled(root)
+    if found is None:
         return Survey({}, [])
-    place = labelled_place(root)
-    found = _find_files(place, place.stat().st_mtime_ns)
     split = card.split or Split()
     part_of: dict[str, Literal["val", "train"]] = {
         **dict.fromkeys(split.train, "train"),
@@ -159,6 +157,15 @@ def find_survey(card: Card, root: Path | None = None, count: int = 8) -> Survey:
     spread = known[:: max(1, len(known) // count)]
     offered = spread if first is None else [first, *(name for name in spread if name != first)]
     return Survey(tiles, offered[:count])
+
+
+def find_labelled(root: Path | None = None) -> TileFiles | None:
+    """The files of the labelled survey tiles, None where there are no data; arguments and errors of ``find_survey``."""
+    root = root or places.ROOT / DEFAULT
+    if not root.exists():
+        return None
+    place = labelled_place(root)
+    return _find_files(place, place.stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=1)

@@ -6,7 +6,7 @@
 import math
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Generic, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
@@ -23,6 +23,7 @@ DIGITS = 4  # of a number in the file
 Seed = Annotated[int, Meta(ge=0, lt=2**31)]
 Number = Annotated[float, Meta(ge=-1e15, le=1e15)]
 Position = Annotated[int, Meta(ge=0, lt=2**15)]
+Tile = TypeVar("Tile")
 _Amounts = Annotated[tuple[Number, ...], Meta(min_length=1, max_length=50)]
 
 
@@ -64,7 +65,7 @@ class Basis(Struct, frozen=True, kw_only=True):
     angles: _Amounts
 
 
-class Peak(Struct, frozen=True, array_like=True):
+class Peak(Struct, Generic[Tile], frozen=True, array_like=True):
     """The highest value of a channel in a tile.
 
     Attributes:
@@ -73,7 +74,7 @@ class Peak(Struct, frozen=True, array_like=True):
         row, column: the pixel of the tile in the middle of its cell.
     """
 
-    tile: Seed | Word
+    tile: Tile
     value: Number
     row: Position
     column: Position
@@ -136,8 +137,8 @@ class Channel(Struct, frozen=True, kw_only=True):
     highest: Number
     active: Share
     twin: Twin | None
-    synthetic: Annotated[tuple[Peak, ...], Meta(max_length=20)]
-    real: Annotated[tuple[Peak, ...], Meta(max_length=20)]
+    synthetic: Annotated[tuple[Peak[Seed], ...], Meta(max_length=20)]
+    real: Annotated[tuple[Peak[Word], ...], Meta(max_length=20)]
     gain: Curve
     shift: Curve
     rotation: Curve

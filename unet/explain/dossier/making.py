@@ -12,7 +12,7 @@ from unet.data.tiles import Tiles
 from unet.explain.dossier.activations import Peaks, Totals, watch
 from unet.explain.dossier.curves import ANGLES, GAINS, SHIFTS, measure_curves
 from unet.explain.dossier.effects import measure_effects
-from unet.explain.dossier.file import Basis, Channel, Dossier, Peak, RealTiles, Twin, rounded
+from unet.explain.dossier.file import Basis, Channel, Dossier, Peak, RealTiles, Tile, Twin, rounded
 from unet.model import UNet
 from unet.segmenter import Segmenter
 from unet.synthetic import sections
@@ -140,7 +140,7 @@ def _observe(
     return found
 
 
-def _top(peaks: Peaks, names: Sequence[int | str], channel: int, lowest: float) -> tuple[Peak, ...]:
+def _top(peaks: Peaks, names: Sequence[Tile], channel: int, lowest: float) -> tuple[Peak[Tile], ...]:
     """The tiles in which a channel is highest; of equal ones the first."""
     values = peaks.values[:, channel]
     order = np.argsort(-values, kind="stable")[:TOP]
