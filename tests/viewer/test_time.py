@@ -18,6 +18,17 @@ pytestmark = pytest.mark.browser
 WEIGHTS = (str(ROOT / "weights" / "synthetic-run.safetensors"), 0, "")
 IMAGE = open_sample("Salt stock")
 
+PASS = """async (slider, places) => {
+  const shown = [];
+  for (const place of places) {
+    slider.valueAsNumber = place;
+    slider.dispatchEvent(new Event("input"));
+    await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+    shown.push(document.querySelector("[data-testid=salt-readout]").textContent);
+  }
+  return shown;
+}"""
+
 
 @pytest.fixture(scope="module")
 def example():
@@ -25,10 +36,10 @@ def example():
 
 
 @pytest.fixture(scope="module")
-def probabilities(example):
-    """Epoch -> what the network said then, None being the finished one."""
+def traces(example):
+    """Epoch -> a forward pass of the network as it was then, None being the finished one."""
     kept = (one.epoch for one in example.card.snapshots)
-    traced = (network.trace(IMAGE.grey).probability for network in networks(example, WEIGHTS))
+    traced = (network.trace(IMAGE.grey) for network in networks(example, WEIGHTS))
     return dict(zip((*kept, None), traced, strict=True))
 
 
@@ -43,9 +54,9 @@ def asked(page):
     return page.evaluate("requests.map(({ kind, epoch }) => [kind, epoch])")
 
 
-def expect_found(page, probability, threshold):
+def expect_found(page, trace, threshold):
     """The panel and the line under the image say what Python counts."""
-    mask = metrics.mask(probability, threshold)
+    mask = metrics.mask(trace.probability, threshold)
     overlap = (mask & IMAGE.truth).sum() / (mask | IMAGE.truth).sum()
     readout = page.get_by_test_id("salt-readout")
     expect(readout).to_contain_text(
@@ -55,25 +66,25 @@ def expect_found(page, probability, threshold):
     expect(page.get_by_test_id("epoch-found")).to_contain_text(found)
 
 
-def test_the_slider_shows_every_epoch_at_once_and_maps_follow_when_it_rests(page, probabilities, example):
+def test_the_slider_shows_every_epoch_at_once_and_maps_follow_when_it_rests(page, traces):
     open_viewer(page, "tab=time", threshold=0.45)
     slider = page.get_by_test_id("epoch")
     expect(slider).to_have_attribute("aria-valuetext", "finished, epoch 60")
-    expect_found(page, probabilities[None], 0.45)
-    epochs = list(probabilities)
-    before = len(asked(page))
-
+    expect_found(page, traces[None], 0.45)
     slider.focus()
     page.keyboard.press("Home")
     expect(page.get_by_test_id("network-badge")).to_have_text("epoch 0 of 60, before learning")
-    expect_found(page, probabilities[0], 0.45)
-    for epoch in epochs[1:5]:
-        page.keyboard.press("ArrowRight")
-        expect(slider).to_have_attribute("aria-valuetext", f"epoch {epoch} of 60")
-    assert [kind for kind, _ in asked(page)[before:] if kind != "predict"] == []
-    expect_found(page, probabilities[4], 0.45)
+    expect_found(page, traces[0], 0.45)
+    page.keyboard.press("ArrowRight")
+    expect(slider).to_have_attribute("aria-valuetext", "epoch 1 of 60")
     wait_for_network(page)
-    assert sorted(asked(page)[before:]) == [["cuts", 4], ["maps", 4]]
+    before = len(asked(page))
+    shown = slider.evaluate(PASS, [6, 9, 2, 4])  # a hand that does not rest
+    for place, text in zip([6, 9, 2, 4], shown, strict=True):
+        assert f"{metrics.mask(traces[list(traces)[place]].probability, 0.45).sum():,} pixels" in text
+    wait_for_network(page)
+    assert sorted(asked(page)[before:]) == [["cuts", 4], ["maps", 4]]  # nothing of the epochs that it passed
+    expect_found(page, traces[4], 0.45)
     expect(page).to_have_url(re.compile("epoch=4"))
     expect(page.get_by_test_id("salt-altered")).to_have_text("Shown is the network at epoch 4 of 60.")
     assert page.evaluate("settled.at(-1).epoch") == 4
@@ -83,24 +94,16 @@ def test_the_slider_shows_every_epoch_at_once_and_maps_follow_when_it_rests(page
     assert "epoch" not in page.url
     page.get_by_test_id("formed-2").click()
     expect(page.get_by_test_id("random-weights")).not_to_be_checked()
-    expect_found(page, probabilities[2], 0.45)
+    expect_found(page, traces[2], 0.45)
     page.keyboard.press("Escape")
-    expect_found(page, probabilities[None], 0.45)
+    expect_found(page, traces[None], 0.45)
 
 
-def test_a_link_opens_an_epoch_and_an_epoch_that_was_not_kept_is_left(page, probabilities):
-    open_viewer(page, "epoch=5", threshold=0.3)
-    expect(page.get_by_test_id("network-badge")).to_have_text("epoch 5 of 60")
-    mask = metrics.mask(probabilities[5], 0.3)
-    expect(page.get_by_test_id("salt-readout")).to_contain_text(f"{mask.sum():,} pixels")
-    open_viewer(page, "epoch=6")
-    expect(page.get_by_test_id("network-badge")).to_be_hidden()
-
-
-def test_a_map_is_drawn_as_it_formed(page, example):
-    open_viewer(page, "tab=time&layer=decoder1&channel=2")
+def test_a_map_is_drawn_as_it_formed(page, traces):
+    open_viewer(page, "tab=time&layer=decoder1&channel=2&epoch=6")
+    expect(page.get_by_test_id("network-badge")).to_be_hidden()  # of epoch 6 nothing was kept
     expect(page.get_by_test_id("formed-status")).to_have_text("each epoch in colours of its own")
-    maps = np.stack([network.trace(IMAGE.grey).crop("decoder1")[2] for network in networks(example, WEIGHTS)])
+    maps = np.stack([trace.crop("decoder1")[2] for trace in traces.values()])
     for shared in (False, True):
         page.get_by_test_id("formed-shared").set_checked(shared)
         settle(page)
@@ -115,8 +118,10 @@ def test_a_map_is_drawn_as_it_formed(page, example):
     assert page.evaluate("requests.at(-1)")["site"] == "encoder2"
 
 
-def test_playing_goes_through_the_epochs_and_ends_at_the_finished_network(page):
-    open_viewer(page, "tab=time&epoch=35")
+def test_a_link_opens_an_epoch_and_playing_ends_at_the_finished_network(page, traces):
+    open_viewer(page, "tab=time&epoch=35", threshold=0.3)
+    expect(page.get_by_test_id("network-badge")).to_have_text("epoch 35 of 60")
+    expect_found(page, traces[35], 0.3)
     page.get_by_test_id("epoch-play").click()
     expect(page.get_by_test_id("epoch-name")).to_have_text("Epoch 46 of 60")
     expect(page.get_by_test_id("epoch-name")).to_have_text("Finished, epoch 60")
@@ -126,9 +131,8 @@ def test_playing_goes_through_the_epochs_and_ends_at_the_finished_network(page):
 
 def test_weights_without_snapshots_say_how_to_keep_them(browser, segmenter):
     with viewer_page(browser, IMAGE, segmenter) as page:
-        open_viewer(page, "tab=time&channel=3&layer=encoder1&epoch=5")
+        open_viewer(page, "tab=time&layer=encoder1&epoch=5")
         expect(page.get_by_test_id("epoch-none")).to_contain_text("python train.py --snapshots")
         expect(page.get_by_test_id("epoch")).to_be_hidden()
         link = page.get_by_test_id("epoch-example")
-        expect(link).to_have_attribute("href", re.compile(r"[?&]weights=synthetic-run&tab=time$"))
-        assert "layer" not in link.get_attribute("href")
+        expect(link).to_have_attribute("href", re.compile(r"tab=time&sample=Salt.stock&weights=synthetic-run$"))
