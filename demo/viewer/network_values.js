@@ -45,7 +45,7 @@ function probabilityRows({ high, low, height, width }) {
 const cutTable = (response) => ({ ...response, probability: probabilityRows(response) });
 
 /** The probability by the snapshot that is chosen, where it is there. @param {Explorer} explorer */
-const ofEpoch = ({ epochs, state: { epoch } }) => (epoch === null ? null : epochs?.probability(epoch) ?? null);
+const probabilityOfEpoch = ({ epochs, state: { epoch } }) => (epoch === null ? null : epochs?.probability(epoch) ?? null);
 
 /** Whether something else than the trained network and the image itself is asked for. @param {Explorer} explorer */
 const asksOther = ({ input, state: { random, epoch } }) => input !== "" || random || epoch !== null;
@@ -62,7 +62,7 @@ const askedFor = (explorer) => JSON.stringify([sceneOf(explorer), explorer.input
  * @param {Explorer} explorer
  */
 export function predictedNow(explorer) {
-  if (ofEpoch(explorer)) return ofEpoch(explorer);
+  if (probabilityOfEpoch(explorer)) return probabilityOfEpoch(explorer);
   return explorer.predicted?.asked === askedFor(explorer) ? explorer.predicted.probability : null;
 }
 
@@ -76,7 +76,7 @@ export function shownNow(explorer) {
   const scene = `${sceneOf(explorer)} ${wiresOf(explorer)}`;
   let part = null;
   if (cut) part = cuts?.probability(cut);
-  else if (ofEpoch(explorer)) part = ofEpoch(explorer);
+  else if (probabilityOfEpoch(explorer)) part = probabilityOfEpoch(explorer);
   else if (asksOther(explorer) && predicted?.scene === sceneOf(explorer)) part = predicted.probability;
   const isLate = !part && asksOther(explorer) && shown?.altered && shown.scene === scene;
   if (isLate && !explorer.predictedError) return shown; // no other mask in between
@@ -128,7 +128,7 @@ export function networkValues(explorer, touch) {
     drop();
     if (isPredicting) return;
     isPredicting = true;
-    for (let asked = ""; asksOther(explorer) && !ofEpoch(explorer) && asked !== askedFor(explorer);) {
+    for (let asked = ""; asksOther(explorer) && !probabilityOfEpoch(explorer) && asked !== askedFor(explorer);) {
       asked = askedFor(explorer);
       const scene = sceneOf(explorer);
       /** @type {Explorer["predicted"]} */
