@@ -5,7 +5,7 @@ from typing import Any
 
 import gradio as gr
 
-from demo import bundle, evaluation, gradio_endpoints, gradio_inputs, gradio_look, gradio_result, missing
+from demo import bundle, evaluation, gradio_endpoints, gradio_inputs, gradio_look, gradio_result, lesson, missing
 from demo.amplitudes import CLIP_STEP, HIGHEST_CLIP
 from demo.detection import PROBABILITY_NOTE
 from demo.gradio_files import result, upload
@@ -25,9 +25,14 @@ from unet.seismic.volume import SEGY_SUFFIXES
 # The viewer is a module; gr.HTML runs a function body.  A blob's address is how the one imports the other.
 LOAD_VIEWER = """
 const source = new Blob([script], { type: "text/javascript" });
+let step = Number(new URLSearchParams(location.search).get("lesson")) || null; // of the lesson; its image is open
 const callbacks = {
   request: (request) => trigger("request", request),
-  settled: (state) => trigger("settled", { threshold: state.threshold }),
+  settled: (state) => {
+    trigger("settled", { threshold: state.threshold });
+    if (state.lesson !== step) trigger("lesson", { step: state.lesson });
+    step = state.lesson;
+  },
 };
 import(URL.createObjectURL(source)).then(({ view }) => {
   let shown = false;
@@ -58,7 +63,8 @@ def open_link(request: gr.Request) -> tuple[Any, str, float | None, int, str]:
 
     The rest of a link the viewer reads itself.
     """
-    sample, name, threshold = (request.query_params.get(key) for key in ("sample", "weights", "threshold"))
+    query = lesson.with_step(request.query_params)
+    sample, name, threshold = (query.get(key) for key in ("sample", "weights", "threshold"))
     notices = []
     if "upload" in request.query_params:
         notices.append(missing.upload(request.query_params["upload"][:LONGEST_WORD]))
@@ -247,6 +253,10 @@ def build() -> gr.Blocks:
         ):
             waiting = taken(function, [turns, *given], [*moved, *place], trigger_mode="multiple", **private)
             waiting.then(**shown)
+        moved = [image, mask, sample, *chosen, *place]
+        viewer.lesson(gradio_result.take_step, [turns, image, weights], moved, trigger_mode="multiple", **private).then(
+            **shown
+        )
         raised = threshold.input(lambda number: number + 1, revision, revision, trigger_mode="always_last", **private)
         masked = mask_button.upload(lambda paths: paths[0], mask_button, mask, trigger_mode="always_last", **private)
         # The middle of another direction is first.

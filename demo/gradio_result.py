@@ -10,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 
-from demo import explorer, gradio_inputs, messages
+from demo import explorer, gradio_inputs, lesson, messages
 from demo.amplitudes import AmplitudeRange, histogram
 from demo.cache import find_probability
 from demo.images import SAMPLES, SeismicImage
@@ -89,6 +89,15 @@ def take_image(turns: Turns, path: str | None, name: str, label: str | None) -> 
     if path is not None and name == Path(path).name:  # the upload itself: all stays as it is
         return [gr.skip()] * (3 + len(NOTHING_CHOSEN)) + wait(turns, name)
     return [None, None, offer_images(name, label), *NOTHING_CHOSEN, *wait(turns, name)]
+
+
+def take_step(turns: Turns, path: str | None, label: str | None, event: gr.EventData) -> list[Any]:
+    """A step of the lesson may be about another image than the open one, which ``take_image`` then opens."""
+    step = event._data.get("step") if isinstance(event._data, dict) else None
+    sample = lesson.sample_of(step)
+    if sample is None:  # the lesson was closed
+        return [gr.skip()] * (3 + len(NOTHING_CHOSEN) + WAITING)
+    return take_image(turns, path, sample, label)
 
 
 def take_uploads(turns: Turns, paths: list[str], mask: str | None, label: str | None) -> list[Any]:

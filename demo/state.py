@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from demo import images, missing
+from demo import images, lesson, missing
 from demo.gallery import ImageSource
 from demo.images import SAMPLES, SeismicImage, Survey, SurveyTile
 from demo.limits import LONGEST_TEXT
@@ -128,6 +128,7 @@ class PageState:
     segmenter: Segmenter = field(init=False)
     _wanted: Wanted = field(default_factory=Wanted)
     _wanted_threshold: float | None = None
+    _step: int | None = None  # of the lesson, as the viewer last named it
     _brought: tuple[Path, float] | None = None  # the weights that last brought their threshold, and that
     _opened: tuple[str, object] | None = None  # label and key of the open image
     _opened_tiles: dict[str, None] = field(default_factory=dict)  # names, in the order in which they were opened
@@ -139,8 +140,9 @@ class PageState:
 
     @classmethod
     def from_link(cls, query: Mapping[str, str]) -> "PageState":
-        """The memory of a new session, which a link may ask for a sample, weights and a threshold."""
-        state = cls()
+        """The memory of a new session, which a link may ask for a sample, weights, a threshold and a step's image."""
+        state, query = cls(), lesson.with_step(query)
+        state._step = lesson.step_of(query.get("lesson"))
         state._wanted.image, state._wanted.other = query.get("sample"), query.get("other")
         if "weights" in query:
             state._wanted.weights = WantedWeights(query["weights"], None)
@@ -182,6 +184,7 @@ class PageState:
         self._wanted.weights = WantedWeights(session.weights.name, session.weights.sha256)
         self._wanted.other = None if session.view is None else session.view.other
         self._wanted_threshold, self.view = session.threshold, session.view
+        self._step = None if session.view is None else session.view.lesson
         self.revision += 1
 
     def say(self, sentence: str) -> None:
@@ -329,6 +332,13 @@ class PageState:
             self.threshold, self.view = typed.convert(value, ViewerThreshold).threshold, typed.convert(value, ViewState)
         except ValueError:
             return
+        if self.view.lesson != self._step:
+            self._step = self.view.lesson
+            self._wanted.image = lesson.sample_of(self._step)
+
+    def wants_another_image(self) -> bool:
+        """Whether the step of the lesson that the viewer came to is about another image than the open one."""
+        return self._wanted.image in self.sources and self._wanted.image != self.image_box.value
 
     def _hear(self, content: object) -> None:
         if isinstance(content, dict):

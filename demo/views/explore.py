@@ -97,8 +97,9 @@ def draw_sections(found: SurveySections) -> None:
 @st.fragment
 def explore(image: SeismicImage) -> None:
     """The viewer; a request runs only this function, and its response travels once, with this very run."""
-    # An upload came together with a request, or a request just when the page was drawn.
-    if state.has_changed_beside_page(st.session_state) or state.may_be_incomplete():
+    # An upload came together with a request, a request just when the page was drawn, or the lesson to another image.
+    changed = state.has_changed_beside_page(st.session_state)
+    if changed or state.may_be_incomplete() or state.wants_another_image():
         st.rerun()
     segmenter = state.segmenter
     probability = find_probability(image, segmenter, state.weights_key)

@@ -2,7 +2,7 @@
 
 import { h, setCurrent, uniqueName } from "../lib/dom.js";
 import { STEPS } from "./steps.js";
-import { LANGUAGES, filledIn } from "./words.js";
+import { LANGUAGES, filledIn, textsIn } from "./words.js";
 
 /** @import { lessonProgress } from "./progress.js" */
 /** @import { lessonWords } from "./words.js" */
@@ -13,7 +13,7 @@ import { LANGUAGES, filledIn } from "./words.js";
  * @property {Record<string, string>} filled for the braces of the step's texts
  * @property {string[] | null} choices null: a share is guessed
  * @property {string} waiting why no answer can be given yet; empty where one can
- * @property {{ heading: string, text: string, canShow: boolean } | null} judgement
+ * @property {{ heading: string, text: string, because: string, canShow: boolean } | null} judgement
  *
  * @typedef {object} CardActions
  * @property {(index: number) => void} go
@@ -39,7 +39,7 @@ export function lessonCard(actions, progress) {
   }, index + 1));
   const language = h(
     "select", { "data-testid": "lesson-language", onchange: () => actions.speak(language.value) },
-    Object.entries(LANGUAGES).map(([value, { name }]) => h("option", { value, lang: value }, name)),
+    Object.entries(LANGUAGES).map(([value, name]) => h("option", { value, lang: value }, name)),
   );
   const reset = button("reset", actions.reset), fold = button("fold", () => setFolded(!box.classList.contains("folded")));
   const close = button("close", actions.close);
@@ -48,17 +48,19 @@ export function lessonCard(actions, progress) {
   const options = h("div", { class: "lesson-choices" });
   const note = h("p", { class: "note", "data-testid": "lesson-waiting" });
   const judgement = h("div", { role: "status", "data-testid": "lesson-judgement" });
+  const because = h("p", { class: "lesson-because", "data-testid": "lesson-because" });
   const teacher = h("p", { class: "note", "data-testid": "lesson-teacher" });
   const answer = h("button", { class: "lesson-main", "data-testid": "lesson-answer" });
   const show = button("show", actions.show);
   const back = button("back", () => actions.go(shown - 1)), next = button("next", () => actions.go(shown + 1));
   const form = h("form", { class: "lesson-ask", onsubmit: submit },
     h("fieldset", {}, question, options), note, judgement, teacher, h("div", { class: "row" }, answer, show, back, next));
-  const body = h("div", { class: "lesson-body" }, h("div", { class: "lesson-about" }, heading, text), form);
+  const body = h("div", { class: "lesson-body" }, h("div", { class: "lesson-about" }, heading, text), form, because,
+    h("div", { class: "lesson-settings" }, language, reset));
   const box = h(
     "section", { class: "lesson", "aria-labelledby": heading.id, "data-testid": "lesson", hidden: true },
     h("div", { class: "lesson-head" }, h("div", { class: "lesson-dots", role: "group" }, dots), position,
-      h("span", { class: "lesson-tools" }, language, reset, fold, close)),
+      h("span", { class: "lesson-tools" }, fold, close)),
     body,
   );
   let shown = 0; // the step's index
@@ -76,11 +78,13 @@ export function lessonCard(actions, progress) {
   function setFolded(folded) {
     box.classList.toggle("folded", folded);
     fold.setAttribute("aria-expanded", String(!folded));
+    fold.textContent = folded ? "▴" : "▾";
   }
 
   /** A radio button for each choice, or a slider. @param {Written} card */
   function writeChoices({ choices, words: { card, format }, filled }) {
-    const key = JSON.stringify([shown, choices, choices?.map((choice) => filledIn(format.choice(choice), filled)), card.share]);
+    const texts = choices?.map((choice) => filledIn(format.choice(choice), filled));
+    const key = JSON.stringify([shown, choices, texts, card.share]);
     if (key === written) return;
     written = key;
     if (choices) {
@@ -90,7 +94,7 @@ export function lessonCard(actions, progress) {
           type: "radio", name: "answer", value: choice, checked: choice === checked,
           "data-testid": `lesson-choice-${index + 1}`,
         }),
-        h("span", {}, filledIn(format.choice(choice), filled)))));
+        h("span", {}, texts?.[index]))));
       return;
     }
     const output = h("output", { "data-testid": "lesson-guess-value" });
@@ -119,7 +123,12 @@ export function lessonCard(actions, progress) {
       body.scrollTop = 0;
       heading.focus({ preventScroll: true });
     },
-    focusHeading: () => heading.focus({ preventScroll: true }),
+    /** What it covers of a narrow page is to be seen. */
+    makeRoom() {
+      if (getComputedStyle(box).position !== "sticky") return;
+      setFolded(true);
+      fold.focus({ preventScroll: true });
+    },
     /** The button that was pressed is gone once it is answered. */
     focusShow: () => (show.hidden ? next : show).focus({ preventScroll: true }),
     /** @param {Written} card */
@@ -134,7 +143,7 @@ export function lessonCard(actions, progress) {
       dots.forEach((dot, index) => {
         const { name } = STEPS[index], isRight = progress.of(name);
         const words = isRight === undefined ? texts.dot : isRight ? texts.dotRight : texts.dotWrong;
-        const title = LANGUAGES[progress.language].texts.steps[name].title;
+        const title = textsIn(progress.language).steps[name].title;
         dot.setAttribute("aria-label", filledIn(words, { step: String(index + 1), title }));
         dot.title = title;
         dot.dataset.answered = isRight === undefined ? "" : isRight ? "right" : "wrong";
@@ -147,7 +156,8 @@ export function lessonCard(actions, progress) {
       back.textContent = texts.back;
       next.textContent = texts.next;
       reset.textContent = texts.reset;
-      fold.textContent = box.classList.contains("folded") ? texts.unfold : texts.fold;
+      fold.title = texts.fold;
+      fold.setAttribute("aria-label", texts.fold);
       close.title = texts.close;
       close.setAttribute("aria-label", texts.close);
       back.disabled = shown === 0;
@@ -160,6 +170,8 @@ export function lessonCard(actions, progress) {
       answer.disabled = card.waiting !== "";
       show.hidden = !judged?.canShow;
       judgement.replaceChildren(...(judged ? [h("p", {}, h("b", {}, judged.heading), " ", judged.text)] : []));
+      because.hidden = !judged?.because;
+      because.textContent = judged?.because ?? "";
       teacher.hidden = shown < STEPS.length - 1;
       teacher.textContent = texts.teacher;
     },

@@ -2,7 +2,6 @@
 
 export const ENGLISH = {
   card: {
-    button: "Lesson",
     label: "Lesson",
     position: "Step {step} of {steps}",
     dot: "Step {step}: {title}",
@@ -14,8 +13,7 @@ export const ENGLISH = {
     back: "Back",
     next: "Next",
     close: "Close the lesson",
-    fold: "Fold",
-    unfold: "Unfold",
+    fold: "The rest of the card",
     reset: "Start over",
     right: "Right.",
     wrong: "Not quite.",
@@ -130,8 +128,8 @@ export const ENGLISH = {
         + "instead of {pixels}, it is {overlapStride}.",
       because: {
         always: "A convolution moves along with its input. But every level halves the grid, and which pixels then fall "
-          + "together changes with a shift (Zhang 2019); only one by {stride} keeps all grids. What comes in at the edge "
-          + "is new in either case.",
+          + "together changes with a shift (Zhang 2019); only a multiple of {stride} keeps all grids. What comes in at the "
+          + "edge is new in either case.",
       },
     },
     missed: {

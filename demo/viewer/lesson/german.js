@@ -3,7 +3,6 @@
 /** @type {typeof import("./english.js").ENGLISH} */
 export const GERMAN = {
   card: {
-    button: "Lesson",
     label: "Lektion",
     position: "Schritt {step} von {steps}",
     dot: "Schritt {step}: {title}",
@@ -15,8 +14,7 @@ export const GERMAN = {
     back: "Zurück",
     next: "Weiter",
     close: "Lektion schließen",
-    fold: "Einklappen",
-    unfold: "Ausklappen",
+    fold: "Der Rest der Karte",
     reset: "Von vorn",
     right: "Richtig.",
     wrong: "Nicht ganz.",
@@ -134,8 +132,8 @@ export const GERMAN = {
         + "statt um {pixels} Pixel geschoben, ist sie {overlapStride}.",
       because: {
         always: "Eine Faltung wandert mit ihrer Eingabe mit. Aber jede Ebene halbiert das Gitter, und welche Pixel dabei "
-          + "zusammenfallen, ändert sich mit der Verschiebung (Zhang 2019); nur eine um {stride} lässt alle Gitter, wie sie "
-          + "sind. Was am Rand hereinkommt, ist in jedem Fall neu.",
+          + "zusammenfallen, ändert sich mit der Verschiebung (Zhang 2019); nur ein Vielfaches von {stride} lässt alle "
+          + "Gitter, wie sie sind. Was am Rand hereinkommt, ist in jedem Fall neu.",
       },
     },
     missed: {

@@ -29,7 +29,7 @@ export function lessonPanel(explorer, viewer, arrived) {
   const card = lessonCard({ go, close, answer, show, reset, speak }, progress);
   const button = h("button", {
     class: "quiet", "data-testid": "lesson-open", onclick: () => go(firstOpen()),
-  }, lessonWords(progress.language, STEPS[0].name).card.button);
+  }, "Lesson");
   /** @type {Answered | null} */
   let answered = null;
   let isMeasuring = false;
@@ -119,6 +119,7 @@ export function lessonPanel(explorer, viewer, arrived) {
     const step = current();
     if (!step || !answered) return;
     const { tab, ...changes } = step.show(explorer, answered.found);
+    card.makeRoom();
     explorer.set(changes);
     if (tab) explorer.open(tab);
   }
@@ -132,16 +133,19 @@ export function lessonPanel(explorer, viewer, arrived) {
     const { card: texts, step: own, format } = words(step), { found, answer: given } = answered;
     if (isLack(found)) {
       const text = found instanceof Error ? found.message : texts[/** @type {Lack} */ (found)];
-      return { heading: "", text, canShow: false };
+      return { heading: "", text, because: "", canShow: false };
     }
     const { isRight, filled, because } = step.judge(found, given, format);
     const choices = step.choices(explorer), all = { ...step.fill(explorer, format), ...filled };
     const said = choices ? format.choice(given) : filledIn(texts.share, { value: format.percent(Number(given) / 100) });
     /** @type {Record<string, string>} */
     const reasons = own.because;
-    const sentences = [texts.said, own.judgement, ...because.map((reason) => reasons[reason])];
-    const text = sentences.map((sentence) => filledIn(filledIn(sentence, { answer: said }), all)).join(" ");
-    return { heading: isRight ? texts.right : texts.wrong, text, canShow: true };
+    const join = (/** @type {string[]} */ sentences) =>
+      sentences.map((sentence) => filledIn(filledIn(sentence, { answer: said }), all)).join(" ");
+    return {
+      heading: isRight ? texts.right : texts.wrong, canShow: true,
+      text: join([texts.said, own.judgement]), because: join(because.map((reason) => reasons[reason])),
+    };
   }
 
   function write() {
@@ -149,7 +153,8 @@ export function lessonPanel(explorer, viewer, arrived) {
     if (!step) return;
     const { card: texts, format } = words(step);
     card.write({
-      step: STEPS.indexOf(step), words: words(step), filled: step.fill(explorer, format), choices: step.choices(explorer),
+      step: STEPS.indexOf(step), words: words(step),
+      filled: step.fill(explorer, format), choices: step.choices(explorer),
       waiting: isOpening ? texts.opening : isMeasuring ? texts.measuring : "", judgement: judgement(step),
     });
   }
@@ -166,6 +171,8 @@ export function lessonPanel(explorer, viewer, arrived) {
     if (!step) return;
     card.enter();
     write();
+    if (getComputedStyle(card.box).position !== "sticky") return;
+    viewer.querySelector(".stage")?.scrollIntoView({ block: "start" }); // above the sheet
   }
 
   /** The parts of the page that the step is about. */

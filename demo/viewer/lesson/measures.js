@@ -50,7 +50,8 @@ export function rankedAbove(probability, truth) {
   let below = 0, pairs = 0; // pixels without salt that are lower; pairs that are right
   for (let first = 0, end = 0; first < order.length; first = end) {
     let salt = 0;
-    for (; end < order.length && probability[order[end]] === probability[order[first]]; end++) if (truth[order[end]]) salt++;
+    const value = probability[order[first]];
+    for (; end < order.length && probability[order[end]] === value; end++) if (truth[order[end]]) salt++;
     const rest = end - first - salt;
     pairs += salt * (below + rest / 2);
     below += rest;

@@ -12,7 +12,7 @@ import { crop, siteGrid, windowProbability } from "../lib/region.js";
 import { equivariance } from "../touch/equivariance.js";
 import { meanMap } from "../network/network.js";
 
-/** @import { CutTable, Explorer, Maps, ViewState } from "../types.js" */
+/** @import { CutTable, Explorer, ViewState } from "../types.js" */
 /** @import { Format } from "./words.js" */
 /**
  * @typedef {Record<string, string>} Filled words for the braces of a text
@@ -96,7 +96,7 @@ const thresholdStep = {
     const isRight = claims[answer][0] === change.fp && claims[answer][1] === change.fn;
     const filled = {
       fpBefore: whole(before.fp), fpAfter: whole(after.fp), fnBefore: whole(before.fn), fnAfter: whole(after.fn),
-      iouBefore: decimal(iou(before)), iouAfter: decimal(iou(after)),
+      iouBefore: decimal(iou(before), 3), iouAfter: decimal(iou(after), 3),
     };
     return { isRight, filled, because: ["always"] };
   },
@@ -116,7 +116,8 @@ const encoderStep = {
     /** The correlation of every map of a site with what it could go along with; 0 where either is the same everywhere. */
     const along = (/** @type {string} */ name, /** @type {ArrayLike<number>} */ values) => {
       const cells = cellMeans(values, window, siteGrid(explorer, siteNamed(explorer, name)));
-      return Array.from({ length: sites[name].channels }, (_, own) => correlation(mapLevels(sites[name], own), cells) || 0);
+      return Array.from({ length: sites[name].channels }, (_, own) =>
+        correlation(mapLevels(sites[name], own), cells) || 0);
     };
     const bright = along(layer, grey)[channel], rows = along(layer, changeOfRows(grey, window))[channel];
     const [early, late] = [layer, LATE_SITE].map((name) => along(name, mask));
@@ -183,7 +184,7 @@ const cutStep = {
   },
   judge({ shares, pixels }, answer, { percent, whole }) {
     const best = largestName(shares), isFinest = best === Object.keys(shares)[0];
-    const filled = { answer, best, share: percent(shares[answer]), pixels: whole(pixels), all: listed(shares, percent) };
+    const filled = { best, share: percent(shares[answer]), pixels: whole(pixels), all: listed(shares, percent) };
     return { isRight: shares[answer] === shares[best], filled, because: [isFinest ? "finest" : "coarser", "caution"] };
   },
   show: (_, { shares }) => ({ cuts: [largestName(shares)], tab: "cut" }),
@@ -195,7 +196,8 @@ const pixelStep = {
   marks: [],
   choices: () => null,
   fill(explorer, { percent, whole }) {
-    const { network: { field }, window: { top, left, height, width } } = explorer, [row, column] = guessedPixel(explorer);
+    const { network: { field }, window: { top, left, height, width } } = explorer;
+    const [row, column] = guessedPixel(explorer);
     const along = (/** @type {number} */ at, /** @type {number} */ length) => {
       const first = at - (field >> 1);
       return Math.min(length, first + field) - Math.max(0, first);
@@ -232,7 +234,8 @@ const shiftStep = {
   choices: () => ["same", "near", "apart"],
   fill: (_, { whole, decimal }) => ({ pixels: whole(SHIFTED_BY), near: decimal(NEAR_OVERLAP) }),
   async measure(explorer) {
-    const { original, window, state } = explorer, stride = Math.max(...explorer.network.sites.map((site) => site.stride));
+    const { original, window, state, network } = explorer;
+    const stride = Math.max(...network.sites.map((site) => site.stride));
     const predict = async (/** @type {string} */ edits) => {
       const { input } = changedInput()(original, edits, window);
       return (await explorer.request({ kind: "predict", input })).probability;
@@ -263,7 +266,8 @@ const missedStep = {
   fill(explorer, { decimal, whole }) {
     const truth = truthOfWindow(explorer), { threshold: limit } = explorer.state;
     const found = truth ? confusion(windowProbability(explorer), truth, limit) : { tp: 0, fn: 0 };
-    return { salt: whole(found.tp + found.fn), found: whole(found.tp), threshold: decimal(limit), clean: decimal(CLEAN_OVERLAP, 1) };
+    const salt = whole(found.tp + found.fn);
+    return { salt, found: whole(found.tp), threshold: decimal(limit), clean: decimal(CLEAN_OVERLAP, 1) };
   },
   async measure(explorer, ready) {
     const truth = truthOfWindow(explorer);
@@ -280,7 +284,8 @@ const missedStep = {
   judge({ means, highest, best, overlap, order, wrong, deep }, answer, { decimal, percent, whole }) {
     const kind = overlap > CLEAN_OVERLAP ? "threshold" : order >= SURE_ORDER ? "unsure" : "blind";
     const filled = {
-      inside: decimal(means[0]), outside: decimal(means[1]), highest: decimal(highest[0]), highestOutside: decimal(highest[1]),
+      inside: decimal(means[0]), outside: decimal(means[1]),
+      highest: decimal(highest[0]), highestOutside: decimal(highest[1]),
       order: percent(order), best: decimal(overlap), at: decimal(best), wrong: whole(wrong), sure: percent(SURE_ORDER),
       insideCut: decimal(deep[0]), outsideCut: decimal(deep[1]),
     };
@@ -302,8 +307,8 @@ const randomStep = {
   async measure(explorer) {
     const [trained, untrained] = await Promise.all([false, true].map((random) =>
       explorer.request({ kind: "maps", cuts: [], fill: "zero", random })));
-    const mean = (/** @type {{ sites: Record<string, Maps> }} */ { sites }, /** @type {string} */ name) => meanMap(sites[name]);
-    const alike = comparedSites(explorer).map((name) => [name, correlation(mean(trained, name), mean(untrained, name)) || 0]);
+    const alike = comparedSites(explorer).map((name) =>
+      [name, correlation(meanMap(trained.sites[name]), meanMap(untrained.sites[name])) || 0]);
     return { alike: Object.fromEntries(alike) };
   },
   judge({ alike }, answer, { decimal }) {
@@ -314,4 +319,6 @@ const randomStep = {
   show: () => ({ random: true }),
 };
 
-export const STEPS = [thresholdStep, encoderStep, bottleneckStep, cutStep, pixelStep, shiftStep, missedStep, randomStep];
+export const STEPS = [
+  thresholdStep, encoderStep, bottleneckStep, cutStep, pixelStep, shiftStep, missedStep, randomStep,
+];

@@ -5,8 +5,11 @@ import { GERMAN } from "./german.js";
 
 /** @typedef {ReturnType<typeof lessonWords>["format"]} Format */
 
-/** @type {Record<string, { name: string, texts: typeof ENGLISH }>} */
-export const LANGUAGES = { en: { name: "English", texts: ENGLISH }, de: { name: "Deutsch", texts: GERMAN } };
+/** Their names in themselves. @type {Record<string, string>} */
+export const LANGUAGES = { en: "English", de: "Deutsch" };
+
+/** @param {string} language of LANGUAGES */
+export const textsIn = (language) => (language === "de" ? GERMAN : ENGLISH);
 
 /** The language of the browser, where the lesson speaks it. */
 export function browserLanguage() {
@@ -22,7 +25,7 @@ export const filledIn = (text, values) => text.replace(/\{(\w+)\}/g, (brace, nam
  * @param {keyof typeof ENGLISH["steps"]} name of the step
  */
 export function lessonWords(language, name) {
-  const { card, steps } = LANGUAGES[language].texts, step = steps[name];
+  const { card, steps } = textsIn(language), step = steps[name];
   const number = (/** @type {number} */ value, /** @type {number} */ digits) =>
     new Intl.NumberFormat(language, { minimumFractionDigits: digits, maximumFractionDigits: digits, signDisplay: "negative" })
       .format(value).replace("-", "−");
