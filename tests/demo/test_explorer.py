@@ -1,5 +1,6 @@
 """Messages, requests and responses between the browser and the network, by value."""
 
+import base64
 import json
 import platform
 import re
@@ -135,6 +136,20 @@ def test_maps_are_the_traces_to_a_256th_of_their_range(segmenter, cuts):
         np.testing.assert_allclose(values, maps, atol=np.max(high - low) / 500 + 1e-5)
 
 
+def test_the_maps_of_a_sample_are_those_of_the_sample_opened(segmenter):
+    lens = open_sample("Small lens")
+    for cuts in ([], ["skip2"]):
+        wanted = respond(segmenter, lens, kind="maps", cuts=cuts)
+        # The open image is larger than its window, and its input was changed.
+        changed = base64.b64encode(bytes(128 * 128)).decode()
+        found = respond(segmenter, LARGE, kind="maps", cuts=cuts, sample="Small lens", input=changed)
+        np.testing.assert_array_equal(found.grey, lens.pixels)
+        assert (wanted.grey, found.sites.keys()) == (None, wanted.sites.keys())
+        for name, site in wanted.sites.items():
+            for part in ("values", "low", "high"):
+                np.testing.assert_array_equal(getattr(found.sites[name], part), getattr(site, part))
+
+
 @pytest.mark.parametrize("fill", ["zero", "mean", "Small lens"])
 def test_cuts_are_the_table_to_twelve_bits(segmenter, fill):
     found = respond(segmenter, kind="cuts", fill=fill)
@@ -168,6 +183,20 @@ def test_smoothgrad_comes_in_pieces_whose_mean_is_that_over_all_copies(segmenter
     part = window(LARGE.grey, 22, 12), (58, 58, 1, 1)
     np.testing.assert_array_equal(pieces[0], explain.smooth_gradient(segmenter, *part, 2))
     assert not np.array_equal(*pieces)
+
+
+@pytest.mark.parametrize("random", [False, True])
+def test_faithfulness_is_of_the_influence_or_of_a_random_order_in_the_window(segmenter, random):
+    request = {"kind": "faithfulness", "window": [22, 12], "box": [80, 70, 2, 3], "random": random}
+    network = explorer.random_twin(segmenter) if random else segmenter
+    part, box = window(LARGE.grey, 22, 12), (58, 58, 2, 3)
+    by_influence = explain.order_of(explain.explain_pixel(network, part, box).influence)
+    for seed, order in ((None, by_influence), (4, explain.random_order(part.shape, 4))):
+        found = respond(segmenter, LARGE, seed=seed, **request)
+        wanted = explain.faithfulness(network, part, box, order)
+        np.testing.assert_array_equal([found.deletion, found.insertion], [wanted.deletion, wanted.insertion])
+        assert (found.deletion_area, found.insertion_area) == (wanted.deletion_area, wanted.insertion_area)
+        assert found.shares.tolist() == explain.SHARES.tolist()
 
 
 def test_a_pixel_of_a_large_image_is_explained_in_its_window(segmenter):
@@ -260,11 +289,14 @@ def test_two_requests_at_a_time_go_through_the_network(segmenter, monkeypatch):
         ({"kind": "maps", "window": [-1, 0]}, "expected window.0 to be a whole number from 0, got -1"),
         ({"kind": "maps", "window": [0.5, 0]}, "expected window.0 to be a whole number"),
         ({"kind": "maps", "cuts": ["encoder1"]}, "expected one of skip1, skip2, skip3, skip4, bottleneck, got enc"),
+        ({"kind": "maps", "sample": "data.png"}, "expected one of Salt stock, Salt sheet"),
+        ({"kind": "maps", "sample": 7}, "expected sample to be text or nothing, got 7"),
         ({"kind": "cuts", "fill": "Salt"}, "expected one of zero, mean, Salt stock"),
         ({"kind": "effects", "site": "logits", "first": 0, "count": 1}, "expected one of encoder1"),
         ({"kind": "effects", "site": "encoder1", "first": 9, "count": 8}, "of encoder1 from 0 to 15, got 9 to 16"),
         ({"kind": "effects", "site": "encoder1", "first": 0, "count": 17}, "count to be a whole number up to 16"),
         ({"kind": "smooth", "box": [100, 0, 2, 1], "samples": 1}, "inside the opened window"),
+        ({"kind": "faithfulness", "box": [100, 0, 2, 1]}, "inside the opened window"),
         ({"kind": "tta", "window": [1, 0]}, "inside 101 x 101"),
         ({"kind": "uncertainty", "window": [0, 1]}, "inside 101 x 101"),
         ({"kind": "other"}, "expected weights"),

@@ -14,13 +14,13 @@ from unet import render
 
 HERE = Path(__file__).parent
 EXPORTS = """
-export { imagePanel, comparePanel, curvesPanel, cutsPanel, pixelPanel };
+export { imagePanel, comparePanel, curvesPanel, cutsPanel, mapsPanel, pixelPanel };
 export { averagePrecision, confusion, countAbove, iou, sectionOf, thresholdCurves };
-export { comparePredictions, gaussianBlur, resolveMap };"""
+export { comparePredictions, cosineSimilarity, gaussianBlur, resolveMap };"""
 STATE = {
     "threshold": 0.5, "look": "fill", "opacity": 0.45, "truth": False, "swipe": None, "hover": None, "pixel": None,
-    "box": None, "cuts": [], "fill": "zero", "random": False, "tta": False, "window": [0, 0],
-    "overlay": None, "frames": [], "answer": "", "wide": False,
+    "box": None, "edits": "", "epoch": None, "cuts": [], "fill": "zero", "random": False, "tta": False, "window": [0, 0],
+    "overlay": None, "frames": [], "answer": "", "wide": False, "alike": None,
 }  # fmt: skip
 NETWORK = {
     "sites": [], "parts": ["skip1", "bottleneck"], "field": 200, "samples": [], "parameters": 1, "window": 128,

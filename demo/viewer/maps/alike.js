@@ -22,6 +22,10 @@ import { windowPosition } from "./core_sample.js";
 /** @param {Place} place */
 const whereWords = ([row, column]) => `row ${row}, column ${column}`;
 
+/** The position of a site that covers a pixel of the window, row by row. @param {SiteGrid} grid @param {Place} pixel */
+const positionAt = ({ stride, down, right, width }, [row, column]) =>
+  Math.floor((row + down) / stride) * width + Math.floor((column + right) / stride);
+
 /** @param {Explorer} explorer @param {MapValues} values */
 export function alikePlaces(explorer, values) {
   const seen = seenImages(explorer);
@@ -69,10 +73,8 @@ export function alikePlaces(explorer, values) {
 
   /** The place, inside the window. @returns {Place} */
   function place() {
-    const { window, state } = explorer, [row, column] = state.alike ?? [0, 0];
-    return [
-      clamp(row, window.top, window.top + window.height - 1), clamp(column, window.left, window.left + window.width - 1),
-    ];
+    const { top, left, height, width } = explorer.window, [row, column] = explorer.state.alike ?? [0, 0];
+    return [clamp(row, top, top + height - 1), clamp(column, left, left + width - 1)];
   }
 
   function readInputs() {
@@ -98,7 +100,8 @@ export function alikePlaces(explorer, values) {
     listed = key;
     const chosen = select.value;
     const groups = [
-      h("optgroup", { label: "Opened on this page" }, opened.map(([id], i) => h("option", { value: `opened ${id}` }, names[i]))),
+      h("optgroup", { label: "Opened on this page" },
+        opened.map(([id], i) => h("option", { value: `opened ${id}` }, names[i]))),
       h("optgroup", { label: "Samples" }, samples.map((name) => h("option", { value: `sample ${name}` }, name))),
     ];
     select.replaceChildren(h("option", { value: "" }, "no other image"), ...groups.filter((group) => group.children.length));
@@ -132,11 +135,10 @@ export function alikePlaces(explorer, values) {
     const { layer } = explorer.state, map = layer && values.mapOf(layer);
     if (!map) return;
     const { window } = explorer, grid = values.gridOf(layer), [row, column] = place();
+    const cell = positionAt(grid, [row - window.top, column - window.left]);
     /** @type {Place} */
-    const position = [
-      Math.floor((row - window.top + grid.down) / grid.stride), Math.floor((column - window.left + grid.right) / grid.stride),
-    ];
-    const cell = position[0] * map.width + position[1], similarity = cosineSimilarity(map, cell);
+    const position = [Math.floor(cell / map.width), cell % map.width];
+    const similarity = cosineSimilarity(map, cell);
     here = { similarity, map, grid, window, cell, best: mostAlike(similarity, map, position, grid.stride) };
     const counterpart = beside?.sites[layer];
     if (!beside || counterpart?.channels !== map.channels) return;
@@ -156,9 +158,9 @@ export function alikePlaces(explorer, values) {
   }
 
   /** The similarity at a pixel of a window, in words. @param {Likeness} likeness @param {Place} at in its window */
-  function read({ similarity, map, grid, window }, [row, column]) {
+  function read({ similarity, grid, window }, [row, column]) {
     if (row < 0 || column < 0 || row >= window.height || column >= window.width) return "";
-    const cell = Math.floor((row + grid.down) / grid.stride) * map.width + Math.floor((column + grid.right) / grid.stride);
+    const cell = positionAt(grid, [row, column]);
     return Number.isNaN(similarity[cell]) ? "no similarity: all is 0" : `similarity ${fixed(similarity[cell], 2)}`;
   }
 

@@ -1,11 +1,14 @@
 // All maps of the opened block: sorted, scaled, one of them enlarged.
 
+import { alikePlaces } from "./alike.js";
+import { channelDossier } from "../dossier/dossier.js";
 import { chosenMap, mapName } from "./chosen.js";
 import { decoderSources } from "./sources.js";
 import { checkbox, h, setCurrent } from "../lib/dom.js";
 import { mapNumbers, mapOrder, mapValues } from "./values.js";
 import { mapScale, paletteRamp } from "../lib/color.js";
 import { mapTiles } from "./tiles.js";
+import { seeksAlike } from "./similarity.js";
 import { percent, plural, significant } from "../lib/format.js";
 import { whileOpen } from "../tabs.js";
 
@@ -38,9 +41,11 @@ const AGREEMENT_PAUSE = 200; // ms a threshold must rest: agreement takes longer
 /** @param {HTMLElement} host @param {Explorer} explorer @returns {Update} */
 export function mapsPanel(host, explorer) {
   const values = mapValues(explorer);
-  const tiles = mapTiles(explorer, sortText, describe);
-  const chosen = chosenMap(explorer, values);
+  const alike = alikePlaces(explorer, values);
+  const tiles = mapTiles(explorer, sortText, describe, alike.pick);
+  const chosen = chosenMap(explorer, values, alike.pick);
   const sources = decoderSources(explorer, values);
+  const dossier = channelDossier(explorer);
 
   const invitation = h("p", { class: "note" }, "Click a block above: all its maps of this image open here.");
   const title = h("h3");
@@ -62,11 +67,11 @@ export function mapsPanel(host, explorer) {
   const progress = h("progress", { "aria-label": "Effects measured", "data-testid": "effects-progress" });
   const stop = h("button", { "data-testid": "effects-stop", onclick: () => explorer.set({ sort: "number" }) }, "Stop");
   const measuring = h("div", { class: "row measuring", hidden: true }, progress, stop);
-  const sight = h("div", { class: "sight" }, tiles.box, chosen.box);
+  const sight = h("div", { class: "sight" }, tiles.box, chosen.box, alike.other);
   const opened = h(
-    "div", { class: "opened" }, h("div", { class: "row head" }, title, controls, close),
-    h("div", { class: "row scale" }, level, legend), status, measuring,
-    sight, what, sources.box,
+    "div", { class: "opened" }, h("div", { class: "row head" }, title, controls, alike.button, close),
+    h("div", { class: "row scale" }, level, legend), alike.controls, status, alike.status, measuring,
+    dossier.box, sight, alike.explanation, what, sources.box,
   );
   host.append(invitation, opened);
 
@@ -228,31 +233,34 @@ export function mapsPanel(host, explorer) {
   function say(has) {
     const isOpened = has("layer", "channel") && !has("image");
     const isMine = said !== "" && explorer.state.answer === said;
-    if (!(isOpened && explorer.state.layer) && !(isMine && has("layer", "channel", "maps", "window", "random"))) return;
+    if (!(isOpened && explorer.state.layer) && !(isMine && has("layer", "channel", "maps", "window", "random", "epoch", "edits"))) return;
     said = answer();
     explorer.set({ answer: said }, { settled: false });
   }
 
   const draw = whileOpen(explorer, "maps", (has) => {
     const { layer, sort: by } = explorer.state;
-    if (has("layer", "maps", "image", "window", "random", "sort", "shared") ||
+    if (has("layer", "maps", "image", "window", "random", "epoch", "edits", "sort", "shared") ||
       (has("shown") && (layer === "logits" || by === "agreement"))) {
       drawSite();
     } else if (layer && has("channel", "shown") && values.mapOf(layer)) {
       drawChosen();
       if (has("channel")) tiles.mark();
     }
-    if (has("hover", "pixel", "maps", "shown", "image", "window")) chosen.drawSpot();
+    if (has("hover", "pixel", "alike", "maps", "shown", "image", "window")) chosen.drawSpot();
   });
 
   return function update(has) {
     if (has("image")) values.forgetEffects();
-    if (has("image", "layer", "sort", "random", "window")) trouble = "";
+    if (has("image", "layer", "sort", "random", "epoch", "edits", "window")) trouble = "";
     if (has("maps", "shown", "window", "image")) values.forgetAgreements();
     if (has("threshold") && !has("image")) settleThreshold();
     draw(has);
     chosen.update(has);
     if (has("channel") && !has("image") && explorer.state.channel !== null) chosen.reveal();
     say(has);
+    dossier.update(has);
+    alike.update(has);
+    opened.classList.toggle("seeking", seeksAlike(explorer.state));
   };
 }

@@ -3,7 +3,7 @@
 import { crop } from "../lib/region.js";
 import { everySite, wiresOf } from "../network_values.js";
 
-/** @import { Explorer, Maps, Size, ViewState } from "../types.js" */
+/** @import { Explorer, Maps, Request, Size, ViewState } from "../types.js" */
 /**
  * @typedef {object} SeenImage
  * @property {string} name
@@ -46,17 +46,15 @@ export function seenImages(explorer) {
       const { maps, image, window } = explorer, network = networkName(explorer);
       if (!maps) return;
       const { height, width } = window, grey = crop(image.grey, image, window);
-      put(`${network} ${image.key}`, {
-        name: image.name, conditions: changedWords(explorer.state), network, image: image.key, grey, window: { height, width },
-        sites: maps.sites,
-      });
+      const conditions = changedWords(explorer.state), { name, key } = image;
+      put(`${network} ${key}`, { name, conditions, network, image: key, grey, window: { height, width }, sites: maps.sites });
     },
 
     /** Those that can be compared with the open image, by the key they are kept by. */
     others() {
       const network = networkName(explorer), { samples } = explorer.network;
-      return [...seen].filter(([, entry]) => entry.network === network && entry.image && entry.image !== explorer.image.key
-        && !(samples.includes(entry.name) && !entry.conditions));
+      return [...seen].filter(([, { name, conditions, image, network: own }]) =>
+        own === network && image && image !== explorer.image.key && (conditions || !samples.includes(name)));
     },
 
     /** @param {string} key */
@@ -73,10 +71,12 @@ export function seenImages(explorer) {
       const key = `${network} ${wiresOf(explorer)} ${name}`;
       const found = seen.get(key);
       if (found) return put(key, found);
-      const { sites, grey } = await explorer.request({ kind: "maps", cuts, fill, sample: name, window: [0, 0], input: "" });
-      if (!grey) throw new Error(`The maps of ${name} are not here.`);
-      const { height, width } = sites.encoder1;
-      return put(key, { name, conditions, network, image: "", grey, window: { height, width }, sites: everySite(explorer, sites) });
+      /** @type {Extract<Request, { sample: string }>} */
+      const request = { kind: "maps", cuts, fill, sample: name, window: [0, 0], input: "" };
+      const { sites, grey } = await explorer.request(request);
+      if (!grey) throw new Error("its maps are not here");
+      const { height, width } = sites.encoder1, window = { height, width };
+      return put(key, { name, conditions, network, image: "", grey, window, sites: everySite(explorer, sites) });
     },
   };
 }
