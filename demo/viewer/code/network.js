@@ -20,19 +20,30 @@ export function loading(name, code) {
   return pythonLines("from unet import Segmenter", isBeside && "from unet.segmenter import shipped_weights", `${name} = ${code}`);
 }
 
-/** Another network in its place: the one before training. @param {Explorer} explorer */
-export const otherNetwork = ({ state: { random } }) =>
-  (random ? "from unet import explain\nsegmenter = explain.random_twin(segmenter)  # before it learned anything" : "");
+/** Another network in its place: before training, or as it was after an epoch. @param {Explorer} explorer */
+export function otherNetwork({ state: { random, epoch }, network: { code } }) {
+  if (random) return "from unet import explain\nsegmenter = explain.random_twin(segmenter)  # before it learned anything";
+  return epoch === null ? "" : loading("segmenter", codeOfEpoch(code, epoch));
+}
+
+/** @param {string} code of the finished network @param {number} epoch */
+export const codeOfEpoch = (code, epoch) => code.replace(/\)$/, `${code === "Segmenter.load()" ? "" : ", "}epoch=${epoch})`);
 
 /** The network that responds now. @param {Explorer} explorer */
-export const respondingNetwork = (explorer) => pythonLines(trainedNetwork(explorer), otherNetwork(explorer));
+export function respondingNetwork(explorer) {
+  const other = otherNetwork(explorer);
+  return explorer.state.random ? pythonLines(trainedNetwork(explorer), other) : other || trainedNetwork(explorer);
+}
 
 /** Rows and columns of the opened window, where it is a part of the image. @param {Explorer} explorer */
 export function windowSlice({ image, window: { top, left, height, width } }) {
   return isWhole(image, { top, left, height, width }) ? "" : `[${top}:${top + height}, ${left}:${left + width}]`;
 }
 
-/** What the network sees of the image, as `part`: the opened window, as it was changed. @param {Explorer} explorer */
+/** What the network sees is the whole image, or a part of it, or what it was changed to. @param {Explorer} explorer */
+export const seenName = (explorer) => (explorer.input || windowSlice(explorer) ? "part" : "image");
+
+/** The lines that make what the network sees. @param {Explorer} explorer */
 export function seenPart(explorer) {
   if (explorer.input) {
     return pythonLines(
@@ -41,7 +52,8 @@ export function seenPart(explorer) {
       "part = read_image(file.read_bytes(), file.name).grey",
     );
   }
-  return `part = image${windowSlice(explorer)}`;
+  const slice = windowSlice(explorer);
+  return slice && `part = image${slice}`;
 }
 
 /** The argument of replacements and cut_table, and the lines that make it. @param {Explorer} explorer */
@@ -60,15 +72,15 @@ export function fillOf({ state: { fill }, network: { samples, seeds }, window: {
 
 /** A forward pass with what is cut, as `trace`. @param {Explorer} explorer */
 export function tracedPass(explorer) {
-  const { cuts, fill } = explorer.state;
-  if (!cuts.length) return "trace = segmenter.trace(part)";
+  const { cuts, fill } = explorer.state, seen = seenName(explorer);
+  if (!cuts.length) return `trace = segmenter.trace(${seen})`;
   if (fill === "zero") {
-    return `trace = segmenter.trace(part, {${cuts.map((part) => `"${part}": 0.0`).join(", ")}})`;
+    return `trace = segmenter.trace(${seen}, {${cuts.map((part) => `"${part}": 0.0`).join(", ")}})`;
   }
   const { argument, lines } = fillOf(explorer);
   return pythonLines(
-    "from unet import explain", lines, `instead = explain.replacements(segmenter, part${argument})`,
-    `trace = segmenter.trace(part, {name: instead[name] for name in ${pythonTuple(cuts)}})`,
+    "from unet import explain", lines, `instead = explain.replacements(segmenter, ${seen}${argument})`,
+    `trace = segmenter.trace(${seen}, {name: instead[name] for name in ${pythonTuple(cuts)}})`,
   );
 }
 

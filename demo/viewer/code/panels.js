@@ -1,9 +1,10 @@
 // Python for the panels below the network: maps, cuts, a pixel's reasons, its values, a second network.
 
 import {
-  fillOf, isAltered, loading, openedImage, respondingNetwork, seenPart, tracedPass, trainedNetwork, windowSlice,
+  fillOf, isAltered, loading, openedImage, respondingNetwork, seenName, seenPart, tracedPass, trainedNetwork,
+  windowSlice,
 } from "./network.js";
-import { outsideLines } from "./image.js";
+import { knowsTruth, outsideLines } from "./image.js";
 import { pythonLines, pythonScript, pythonTuple } from "./script.js";
 import { windowPosition } from "../maps/core_sample.js";
 
@@ -65,18 +66,18 @@ export function mapsCode(explorer) {
     'print(f"{100 * (one <= 0).mean():.1f} % at zero or below, lowest {one.min():.3g}")',
   ), sort === "effect" && pythonLines(
     "from unet import explain",
-    `(effect,) = explain.channel_effects(segmenter, part, "${layer}", [${channel}])  # all wires connected`,
+    `(effect,) = explain.channel_effects(segmenter, ${seenName(explorer)}, "${layer}", [${channel}])  # all wires connected`,
     'print(f"effect {effect:.3g}")',
   )]);
 }
 
 /** The whole network beside the cut one, or every combination of cuts. @param {Explorer} explorer */
 export function cutCode(explorer) {
-  const { state: { cuts, threshold }, image } = explorer;
+  const { state: { cuts, threshold } } = explorer;
   const { argument, lines } = fillOf(explorer), outside = outsidePart(explorer), share = saltShare(outside);
   const start = [...scene(explorer), pythonLines(
     "from unet import explain, metrics", lines,
-    `table = explain.cut_table(segmenter, part${argument})  # a probability for every combination of cuts`,
+    `table = explain.cut_table(segmenter, ${seenName(explorer)}${argument})  # a probability for every combination of cuts`,
     outside, outside && "table[:, outside] = 0", "parts = explain.parts(segmenter)",
   )];
   if (!cuts.length) {
@@ -92,7 +93,7 @@ export function cutCode(explorer) {
     'for name, probability in (("whole", table[0]), ("cut", table[index])):',
     `    mask = metrics.mask(probability, ${threshold})`,
     `    print(f"{name}: salt {100 * ${share}:.1f} %, mean probability {probability.mean():.3f}")`,
-    image.truth && `    print(f"{name}: IoU {metrics.iou(metrics.confusion(mask, truth${windowSlice(explorer)})):.2f}")`,
+    knowsTruth(explorer) && `    print(f"{name}: IoU {metrics.iou(metrics.confusion(mask, truth${windowSlice(explorer)})):.2f}")`,
     'print(f"mean change of a pixel: {abs(table[index] - table[0]).mean():.3f}")',
   )]);
 }
@@ -107,7 +108,7 @@ export function whyCode(explorer) {
   return pythonScript([...scene(explorer), pythonLines(
     "from unet import explain",
     `box = ${box}  # row, column, height, width${windowSlice(explorer) && " in the opened part"}`,
-    "found = explain.explain_pixel(segmenter, part, box)",
+    `found = explain.explain_pixel(segmenter, ${seenName(explorer)}, box)`,
     'print(f"probability {found.probability:.2f}, logit {found.logit:.2f}")',
     "for share in (0.9, 0.5):",
     "    row, column, height, width = explain.influence_box(found.influence, box, share)",

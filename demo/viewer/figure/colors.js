@@ -9,7 +9,7 @@ import { siteGrid } from "../lib/region.js";
 /** @param {Uint32Array} packed the way the pixels of a canvas lie in memory */
 const bytesOf = (packed) => new Uint8Array(packed.buffer, packed.byteOffset, 4 * packed.length);
 
-/** The image itself, or a part of it. @param {Explorer} explorer @param {Region} [region] @returns {Raster} */
+/** The image itself, or a part of it. @param {Pick<Explorer, "image">} explorer @param {Region} [region] @returns {Raster} */
 export function greyRaster({ image }, region = { ...image, top: 0, left: 0 }) {
   const { top, left, height, width } = region;
   const rgba = new Uint8Array(4 * height * width).fill(255);

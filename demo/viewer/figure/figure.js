@@ -6,7 +6,7 @@
 import { dataUrl, encodePng } from "./png.js";
 import { drawPlot } from "./plot.js";
 import { svg } from "../lib/dom.js";
-import { label, plain, textLines } from "./text.js";
+import { FONTS, label, plain, textLines } from "./text.js";
 
 /** @import { Frame, Place, Region } from "../types.js" */
 /**
@@ -25,7 +25,7 @@ import { label, plain, textLines } from "./text.js";
 
 export const POINTS = 72; // in an inch
 const ONE_COLUMN = 3.5 * POINTS, TWO_COLUMNS = 7 * POINTS;
-const GAP = 10, EDGE = 4;
+const GAP = 10, EDGE = 4, HALF_TICK = 6; // of the last tick's number, half stands beyond the axis
 const TITLE = 12, TICKS = 22, AXIS = 30, BAR = 28, NOTE = 9;
 const LINE = 8.6; // of the caption
 const FRAME = "rgb(240 228 66)";
@@ -43,7 +43,14 @@ export function ticksIn(start, length) {
   return Array.from({ length: Math.max(0, Math.ceil((start + length - first) / step)) }, (_, i) => first + i * step);
 }
 
-/** @param {{ rgba: Uint8Array }} raster @param {number} width @param {number} height @param {object} place @param {boolean} smooth */
+/**
+ * Pixels as a PNG in the drawing.
+ * @param {{ rgba: Uint8Array }} raster
+ * @param {number} width
+ * @param {number} height
+ * @param {object} place
+ * @param {boolean} smooth
+ */
 async function embedded({ rgba }, width, height, place, smooth) {
   const image = svg("image", { preserveAspectRatio: "none", style: smooth ? null : "image-rendering: pixelated", ...place });
   // Not only browsers read it, and many of the others know href by its older name alone.
@@ -51,11 +58,17 @@ async function embedded({ rgba }, width, height, place, smooth) {
   return image;
 }
 
-/** Black under a colour: seen on every grey. @param {"rect" | "path"} tag @param {object} shape @param {string} color */
-function strokedTwice(tag, shape, color, width = 1, dashed = false) {
-  const dash = dashed ? "4 2.5" : null;
+/**
+ * Black under a colour: seen on every grey.
+ * @param {"rect" | "path"} tag
+ * @param {object} shape
+ * @param {string} color
+ * @param {number} point in the units of the shape
+ */
+function strokedTwice(tag, shape, color, point, width = 1, dashed = false) {
+  const dash = dashed ? `${4 * point} ${2.5 * point}` : null;
   return [["black", width + 0.8], [color, width]].map(([stroke, thickness]) => svg(tag, {
-    ...shape, fill: "none", stroke, "stroke-width": thickness, "stroke-dasharray": dash, "vector-effect": "non-scaling-stroke",
+    ...shape, fill: "none", stroke, "stroke-width": Number(thickness) * point, "stroke-dasharray": dash,
   }));
 }
 
@@ -66,7 +79,8 @@ function strokedTwice(tag, shape, color, width = 1, dashed = false) {
  * @param {number} y
  * @param {number} width of what is drawn
  */
-async function drawPicture({ title, region, rasters, outlines = [], frames = [], pixel, ticks = true, bar, note }, x, y, width) {
+async function drawPicture(picture, x, y, width) {
+  const { title, region, rasters, outlines = [], frames = [], pixel, ticks = true, bar, note } = picture;
   const scale = width / region.width, height = scale * region.height;
   const across = (/** @type {number} */ column) => x + (column - region.left) * scale;
   const down = (/** @type {number} */ row) => y + (row - region.top) * scale;
@@ -77,17 +91,18 @@ async function drawPicture({ title, region, rasters, outlines = [], frames = [],
   for (const raster of rasters) {
     const { top, left, height: rows, width: columns } = raster.region;
     const place = { x: left, y: top, width: columns, height: rows, opacity: raster.opacity ?? null };
-    inside.append(await embedded(raster, raster.width, raster.height, place, raster.smooth ?? raster.width > 4 * width));
+    const isSmooth = raster.smooth ?? raster.width > 4 * width; // more pixels than the paper has
+    inside.append(await embedded(raster, raster.width, raster.height, place, isSmooth));
   }
-  for (const { path, color } of outlines) inside.append(...strokedTwice("path", { d: path }, `rgb(${color})`, 1.2));
+  for (const { path, color } of outlines) inside.append(...strokedTwice("path", { d: path }, `rgb(${color})`, 1 / scale, 1.2));
   for (const { top, left, height: rows, width: columns, dashed } of frames) {
-    inside.append(...strokedTwice("rect", { x: left, y: top, width: columns, height: rows }, FRAME, 1, dashed));
+    inside.append(...strokedTwice("rect", { x: left, y: top, width: columns, height: rows }, FRAME, 1 / scale, 1, dashed));
   }
   if (pixel) {
     const [row, column] = pixel, arm = 6 / scale;
     const d = `M${column} ${row}h1v1h-1zM${column + 0.5} ${row}v${-arm}M${column + 0.5} ${row + 1}v${arm}`
       + `M${column} ${row + 0.5}h${-arm}M${column + 1} ${row + 0.5}h${arm}`;
-    inside.append(...strokedTwice("path", { d }, "white", 0.9));
+    inside.append(...strokedTwice("path", { d }, "white", 1 / scale, 0.9));
   }
   const drawn = svg("g", {}, title ? label(title, x, y - 3.5, { class: "title" }) : null, inside,
     svg("rect", { x, y, width, height, fill: "none", stroke: "black", "stroke-width": 0.5 }));
@@ -115,7 +130,8 @@ async function drawPicture({ title, region, rasters, outlines = [], frames = [],
  */
 function pixelAxes({ top, left, height: rows, width: columns }, x, y, width, height, across, down) {
   const axes = svg("g", { class: "axes" });
-  const line = (/** @type {number[]} */ [x1, y1, x2, y2]) => svg("path", { d: `M${x1} ${y1}L${x2} ${y2}`, stroke: "black", "stroke-width": 0.5 });
+  const line = (/** @type {number[]} */ [x1, y1, x2, y2]) =>
+    svg("path", { d: `M${x1} ${y1}L${x2} ${y2}`, stroke: "black", "stroke-width": 0.5 });
   const bottom = y + height;
   for (const column of ticksIn(left, columns)) {
     const at = across(column + 0.5);
@@ -145,7 +161,12 @@ async function drawBar({ rgba, colors, labels, quantity }, x, y, width) {
   return drawn;
 }
 
-/** Colours and what they mean, as many in a line as have room. @param {NonNullable<Figure["legend"]>} legend @param {number} y @param {number} width */
+/**
+ * Colours and what they mean, as many in a line as have room.
+ * @param {NonNullable<Figure["legend"]>} legend
+ * @param {number} y
+ * @param {number} width
+ */
 function drawLegend(legend, y, width) {
   const drawn = svg("g", { class: "legend" });
   let x = EDGE, line = 0;
@@ -153,7 +174,8 @@ function drawLegend(legend, y, width) {
     const long = 12 + textLines(words, Infinity).width + 8;
     if (x > EDGE && x + long > width) { x = EDGE; line++; }
     const at = y + line * 10;
-    drawn.append(svg("rect", { x, y: at, width: 7, height: 7, fill: color, stroke: "black", "stroke-width": 0.4 }), label(words, x + 10, at + 6.2));
+    const swatch = svg("rect", { x, y: at, width: 7, height: 7, fill: color, stroke: "black", "stroke-width": 0.4 });
+    drawn.append(swatch, label(words, x + 10, at + 6.2));
     x += long;
   }
   return { drawn, height: (line + 1) * 10 };
@@ -166,23 +188,24 @@ function drawLegend(legend, y, width) {
 export async function figureSvg({ pictures, columns, plot, bar, legend, title, caption }) {
   const widest = Math.max(0, ...pictures.map(({ region }) => region.width / region.height));
   const width = columns > 1 || widest > 1.8 ? TWO_COLUMNS : ONE_COLUMN;
-  const root = svg("svg", { version: "1.1", "font-family": "Arial, Helvetica, 'Liberation Sans', sans-serif", "font-size": 7, fill: "black", role: "img" });
-  root.append(svg("title", {}, plain(title)), svg("desc", {}, plain(caption)), svg("style", {}, ".title { font-weight: bold; font-size: 8px }"));
-  const body = svg("g");
-  root.append(body);
+  const root = svg("svg", { version: "1.1", "font-family": FONTS, "font-size": 7, fill: "black", role: "img" });
+  const style = svg("style", {}, ".title { font-weight: bold; font-size: 8px }"), body = svg("g");
+  root.append(svg("title", {}, plain(title)), svg("desc", {}, plain(caption)), style, body);
 
   let y = EDGE;
   const hasTicks = pictures.some(({ ticks = true }) => ticks), left = EDGE + (hasTicks ? AXIS : 0);
-  const each = (width - left - EDGE - (columns - 1) * (GAP + (hasTicks ? AXIS - 8 : 0))) / columns;
+  const right = EDGE + (hasTicks ? HALF_TICK : 0), gap = GAP + (hasTicks ? AXIS - 8 : 0);
+  const each = (width - left - right - (columns - 1) * gap) / columns;
   for (let first = 0; first < pictures.length; first += columns) {
     const row = pictures.slice(first, first + columns);
     const heads = row.some((picture) => picture.title) ? TITLE : 0;
     const tall = Math.max(...row.map(({ region }) => (each * region.height) / region.width));
     for (const [i, picture] of row.entries()) {
-      body.append(await drawPicture(picture, left + i * (each + GAP + (hasTicks ? AXIS - 8 : 0)), y + heads, each));
+      body.append(await drawPicture(picture, left + i * (each + gap), y + heads, each));
     }
-    const feet = Math.max(...row.map(({ ticks = true, bar: own, note }) => (ticks ? TICKS : 0) + (own ? BAR : 0) + (note ? NOTE : 0)));
-    y += heads + tall + feet + (columns > 6 ? 2 : 6);
+    const feet = row.map(({ ticks = true, bar: own, note }) =>
+      (ticks ? TICKS : 0) + (own ? BAR : 0) + (note ? NOTE : 0));
+    y += heads + tall + Math.max(...feet) + (columns > 6 ? 2 : 6);
   }
   if (plot) {
     const { drawn, height } = drawPlot(plot, EDGE, y, width - 2 * EDGE);
@@ -201,9 +224,9 @@ export async function figureSvg({ pictures, columns, plot, bar, legend, title, c
   const { lines } = textLines(caption, width - 2 * EDGE);
   for (const words of lines) body.append(label(words, EDGE, (y += LINE)));
   const height = Math.ceil(y + EDGE);
-  for (const [name, value] of Object.entries({ width: `${width / POINTS}in`, height: `${height / POINTS}in`, viewBox: `0 0 ${width} ${height}` })) {
-    root.setAttribute(name, value);
-  }
+  root.setAttribute("width", `${width / POINTS}in`);
+  root.setAttribute("height", `${height / POINTS}in`);
+  root.setAttribute("viewBox", `0 0 ${width} ${height}`);
   body.prepend(svg("rect", { width, height, fill: "white" }));
   return { root, width, height };
 }

@@ -9,7 +9,12 @@ import { plural } from "../lib/format.js";
 /** @import { Explorer, Region } from "../types.js" */
 /** @import { ColorBar, Figure, Outline, Raster } from "./figure.js" */
 
-/** A class a pixel: bit 0, salt for the network; bit 1, salt in the truth. @param {ArrayLike<number>} probability @param {number} threshold @param {Uint8Array | null} [truth] */
+/**
+ * A class a pixel: bit 0, salt for the network; bit 1, salt in the truth.
+ * @param {ArrayLike<number>} probability
+ * @param {number} threshold
+ * @param {Uint8Array | null} [truth]
+ */
 export function maskClasses(probability, threshold, truth = null) {
   const limit = Math.fround(threshold);
   return Uint8Array.from(probability, (value, i) => (value > limit ? 1 : 0) | (truth?.[i] ? 2 : 0));
@@ -19,7 +24,7 @@ export function maskClasses(probability, threshold, truth = null) {
 const css = (color) => `rgb(${color.join(" ")})`;
 
 /** What is salt, in words, and how good that is. @param {Explorer} explorer */
-function found({ image, shown, state: { threshold } }) {
+function foundWords({ image, shown, state: { threshold } }) {
   const counts = image.truth && confusion(shown.probability, image.truth, threshold);
   const count = counts ? counts.tp + counts.fp : countAbove(shown.probability, threshold);
   const share = `${(100 * shareOf(count, image.section)).toFixed(1)} % (${plural(count, "pixel")})`;
@@ -46,7 +51,8 @@ export function imageFigure(explorer) {
   let what = "";
   if (overlay) {
     rasters.push(canvasRaster(overlay.canvas, overlay, opacity, overlay.smooth));
-    if (overlay.scale) bar = colorBar(overlay.scale.colors, [overlay.scale.low, overlay.scale.high], overlay.scale.quantity);
+    const { scale } = overlay;
+    if (scale) bar = colorBar(scale.colors, [scale.low, scale.high], scale.quantity);
     what = `Over the image: ${overlay.label}; the line is the edge of the mask. `;
   } else if (look === "heat") {
     rasters.push({ ...valueRaster(shown.probability, image, palette, 1, false, region), opacity });
@@ -73,7 +79,7 @@ export function imageFigure(explorer) {
       frames: [...state.frames, ...(overlay?.frames ?? []), ...asked],
     }],
     legend: legendOf(explorer, compared, isOutlined),
-    caption: captionOf(explorer, `${what}${found(explorer)}`, { conditions: shownConditions(explorer) }),
+    caption: captionOf(explorer, `${what}${foundWords(explorer)}`, { conditions: shownConditions(explorer) }),
   };
 }
 
@@ -94,8 +100,9 @@ function legendOf({ palette, shown, image, state: { threshold } }, compared, isO
 
 /** @param {Explorer} explorer @returns {Figure} */
 export function curvesFigure(explorer) {
-  const { image, state: { threshold } } = explorer;
-  const { thresholds, area, iou: overlap, score, best } = thresholdCurves(explorer.shown.probability, image.truth, image.section);
+  const { image, shown, state: { threshold } } = explorer;
+  const found = thresholdCurves(shown.probability, image.truth, image.section);
+  const { thresholds, area, iou: overlap, score, best } = found;
   const scored = overlap !== null && score !== null;
   const blue = "rgb(0 114 178)", vermilion = "rgb(213 94 0)";
   const curves = scored

@@ -1,8 +1,9 @@
 // The figures of the panels below the network.
 
 import { captionOf, cutWords, networkWords, windowWords } from "./caption.js";
-import { classRaster, greyRaster, mapRaster, signedBar, siteRegion, unsignedBar, valueRaster } from "./colors.js";
-import { colorBar } from "./colors.js";
+import {
+  classRaster, colorBar, greyRaster, mapRaster, signedBar, siteRegion, unsignedBar, valueRaster,
+} from "./colors.js";
 import { comparePredictions } from "../lib/comparison.js";
 import { crop, siteGrid } from "../lib/region.js";
 import { largestOf, sectionOf } from "../lib/statistics.js";
@@ -11,12 +12,12 @@ import { mapNumbers, mapOrder, mapValues } from "../maps/values.js";
 import { mapScale } from "../lib/color.js";
 import { askedBox } from "../code/panels.js";
 import { maskClasses } from "./image.js";
-import { percent, signed, significant } from "../lib/format.js";
+import { fixed, percent, signed, significant } from "../lib/format.js";
 import { SCALES } from "../lib/difference.js";
 import { strongOf } from "../pixel/maps.js";
 import { windowPosition } from "../maps/core_sample.js";
 
-/** @import { Box, Explorer, Maps, Region } from "../types.js" */
+/** @import { Box, Explorer, Maps, Place, Region } from "../types.js" */
 /** @import { Comparison } from "../lib/comparison.js" */
 /** @import { Figure, Picture } from "./figure.js" */
 
@@ -38,8 +39,8 @@ export function mapsFigure(explorer) {
   const { state: { layer, channel, shared, sort }, palette, window } = explorer;
   const site = /** @type {string} */ (layer), values = mapValues(explorer);
   const map = /** @type {Maps} */ (values.mapOf(site));
-  const region = siteRegion(explorer, values.siteOf(site)), conditions = [...networkWords(explorer), ...cutWords(explorer)];
-  const where = windowWords(explorer);
+  const region = siteRegion(explorer, values.siteOf(site)), where = windowWords(explorer);
+  const conditions = [...networkWords(explorer), ...cutWords(explorer)];
   if (site === "logits") {
     return {
       title: "Probability of salt", columns: 1,
@@ -78,14 +79,28 @@ export function mapsFigure(explorer) {
   };
 }
 
-/** A mask over its image. @param {Explorer} explorer @param {string} title @param {Float32Array} probability of the region @param {number} threshold @param {Region} region */
-function maskPicture(explorer, title, probability, threshold, region) {
-  const { salt } = explorer.palette;
-  const classes = maskClasses(probability, threshold);
-  return { title, region, rasters: [greyRaster(explorer, region), classRaster(classes, [[], salt], region, FIGURE_TINT)] };
+/**
+ * A mask over its image.
+ * @param {Pick<Explorer, "image" | "palette">} explorer
+ * @param {string} title
+ * @param {Float32Array} probability of the region
+ * @param {number} threshold
+ * @param {Region} region
+ */
+function maskPicture({ image, palette }, title, probability, threshold, region) {
+  const salt = classRaster(maskClasses(probability, threshold), [[], palette.salt], region, FIGURE_TINT);
+  return { title, region, rasters: [greyRaster({ image }, region), salt] };
 }
 
-/** @param {Explorer} explorer @param {string} title @param {Float32Array} one @param {Float32Array} other @param {Region} region @param {string} quantity @returns {Picture} */
+/**
+ * @param {Explorer} explorer
+ * @param {string} title
+ * @param {Float32Array} one
+ * @param {Float32Array} other
+ * @param {Region} region
+ * @param {string} quantity
+ * @returns {Picture}
+ */
 function differencePicture({ palette }, title, one, other, region, quantity) {
   const change = other.map((value, i) => value - one[i]);
   const limit = SCALES.find((scale) => largestOf(change.map(Math.abs)) <= scale) ?? 1;
@@ -132,15 +147,18 @@ export async function whyFigure(explorer) {
   const limit = strongOf(gradient), [top, left, height, width] = box;
   const frame = (/** @type {Box} */ [row, column, rows, columns], /** @type {string} */ label, dashed = false) =>
     ({ top: row, left: column, height: rows, width: columns, label, dashed });
-  const asked = height * width > 1 ? [frame(box, "")] : [], pixel = height * width > 1 ? null : /** @type {[number, number]} */ ([top, left]);
+  const isBox = height * width > 1, asked = isBox ? [frame(box, "")] : [];
+  const pixel = isBox ? null : /** @type {Place} */ ([top, left]);
   const marks = { pixel, frames: [frame(boxes["90"], "90 %"), frame(boxes["50"], "50 %", true), ...asked] };
-  const place = height * width > 1 ? `Rows ${top} to ${top + height - 1}, columns ${left} to ${left + width - 1}` : `Row ${top}, column ${left}`;
+  const place = isBox ? `Rows ${top} to ${top + height - 1}, columns ${left} to ${left + width - 1}`
+    : `Row ${top}, column ${left}`;
   const [wide, narrow] = [boxes["90"], boxes["50"]].map(([, , rows, columns]) => `${rows} × ${columns}`);
   return {
     title: `${place}: what its answer rests on`, columns: 3,
     pictures: [
-      { title: "Image, and where the influence comes from", region: window, rasters: [greyRaster(explorer, window)], ...marks },
-      { title: "Input gradient", region: window, rasters: [valueRaster(gradient, window, palette, limit, true, window)], pixel,
+      { title: "Where the influence comes from", region: window, rasters: [greyRaster(explorer, window)], ...marks },
+      { title: "Input gradient", region: window, pixel,
+        rasters: [valueRaster(gradient, window, palette, limit, true, window)],
         bar: signedBar(palette, significant(limit), "change of the logit per grey") },
       ...sites.filter(({ name }) => cams[name]).map((site) => {
         const cam = cams[site.name], most = largestOf(cam.values);
@@ -151,7 +169,7 @@ export async function whyFigure(explorer) {
         };
       }),
     ],
-    caption: captionOf(explorer, `${place}: probability ${probability.toFixed(2)}, logit ${logit.toFixed(2)}. `
+    caption: captionOf(explorer, `${place}: probability ${probability.toFixed(2)}, logit ${fixed(logit, 2)}. `
       + `90 % of the influence comes from ${wide} pixels (frame), 50 % from ${narrow} (dashed frame). The strongest hundredth of the `
       + `gradient has the full colour. Nothing is cut for it. ${windowWords(explorer)}`, { threshold: false }),
   };
@@ -174,7 +192,7 @@ export function valuesFigure(explorer) {
     return {
       title: site.name, region, ticks: false,
       rasters: [valueRaster(core, { height: 1, width: map.channels }, palette, limit, isSigned, region)],
-      note: `${map.channels} maps; strongest: map ${strongest}, ${significant(core[strongest])}; scale to ±${significant(limit)}`,
+      note: `${map.channels} maps; strongest: map ${strongest}, ${significant(core[strongest])}; scale ${isSigned ? "±" : "0 to "}${significant(limit)}`,
     };
   });
   const place = `Row ${window.top + row}, column ${window.left + column}`;
@@ -188,16 +206,18 @@ export function valuesFigure(explorer) {
 
 /** @param {Explorer} explorer @returns {Figure} */
 export function compareFigure(explorer) {
-  const { image, other, weights, state: { threshold } } = explorer;
+  const { original: image, other, palette, weights, state: { threshold } } = explorer;
   if (!other) throw new Error("What the second network says is still computed.");
   const region = { top: 0, left: 0, height: image.height, width: image.width };
-  const comparison = comparePredictions({ probability: image.probability, threshold }, { probability: other.probability, threshold }, image);
+  const [first, second] = [image, other].map(({ probability }) => ({ probability, threshold }));
+  const comparison = comparePredictions(first, second, image);
   return {
     title: `${weights} and ${other.name}`, columns: 3,
     pictures: [
-      maskPicture(explorer, weights, image.probability, threshold, region),
-      maskPicture(explorer, other.name, other.probability, threshold, region),
-      differencePicture(explorer, "Second minus first", image.probability, other.probability, region, "difference of the probability"),
+      maskPicture({ image, palette }, weights, image.probability, threshold, region),
+      maskPicture({ image, palette }, other.name, other.probability, threshold, region),
+      differencePicture(explorer, "Second minus first", image.probability, other.probability, region,
+        "difference of the probability"),
     ],
     caption: captionOf(explorer, `Two networks, whole and without flip TTA: ${weights} and ${other.name}. ${comparedWords(comparison)} `
       + `IoU of the two masks ${comparison.overlap.toFixed(2)}.`, { conditions: [] }),

@@ -2,6 +2,8 @@
 
 import { context2d, svg } from "../lib/dom.js";
 
+export const FONTS = "Arial, Helvetica, 'Liberation Sans', sans-serif";
+
 /** Names of files may hold what no XML may: control characters, halves of characters. @param {string} text */
 export const plain = (text) => text.replace(/[\p{Cc}\p{Cs}\uFFFE\uFFFF]/gu, "\uFFFD");
 
@@ -12,7 +14,7 @@ export const plain = (text) => text.replace(/[\p{Cc}\p{Cs}\uFFFE\uFFFF]/gu, "\uF
  */
 export function textLines(text, most) {
   const context = /** @type {CanvasRenderingContext2D} */ (context2d(new OffscreenCanvas(1, 1)));
-  context.font = "7px Arial, Helvetica, 'Liberation Sans', sans-serif";
+  context.font = `7px ${FONTS}`;
   const long = (/** @type {string} */ words) => context.measureText(words).width;
   /** @type {string[]} */
   const lines = [];

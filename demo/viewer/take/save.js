@@ -9,7 +9,8 @@ import { context2d, h } from "../lib/dom.js";
 const DPI = 300;
 
 /** A part of a file name, made of a user's own words. @param {string} name */
-const fileStem = (name) => name.normalize("NFC").replace(/\.\w{1,5}$/, "").replace(/[^\p{L}\p{N}_-]+/gu, "-").slice(0, 60) || "image";
+const fileStem = (name) =>
+  name.normalize("NFC").replace(/\.\w{1,5}$/, "").replace(/[^\p{L}\p{N}_-]+/gu, "-").slice(0, 60) || "image";
 
 /** @param {string} name of the image @param {string} view @param {string} suffix */
 export const figureName = (name, view, suffix) => `${fileStem(name)}-${view}.${suffix}`;
@@ -30,7 +31,8 @@ export async function drawnFigure(figure) {
   const text = new XMLSerializer().serializeToString(root);
   const pixels = [width, height].map((length) => Math.round((length / POINTS) * DPI));
   const blob = new Blob([`<?xml version="1.0" encoding="UTF-8"?>\n${text}`], { type: "image/svg+xml" });
-  return { svg: blob, url: await dataUrl(blob), inches: width / POINTS, pixels, png: () => paintedFigure(blob, pixels) };
+  const url = await dataUrl(blob), inches = width / POINTS;
+  return { svg: blob, url, inches, pixels, png: () => paintedFigure(blob, pixels) };
 }
 
 /** @param {Blob} drawing @param {number[]} pixels across and down */

@@ -21,7 +21,8 @@ function lacksPixel(explorer) {
   const box = askedBox(explorer);
   if (!box) return "Click a pixel of the image first.";
   const [top, left, height, width] = box;
-  const isInside = contains(explorer.window, [top, left]) && contains(explorer.window, [top + height - 1, left + width - 1]);
+  const corners = /** @type {import("../types.js").Place[]} */ ([[top, left], [top + height - 1, left + width - 1]]);
+  const isInside = corners.every((corner) => contains(explorer.window, corner));
   return isInside ? "" : "The pixel does not lie inside the opened part; choose another.";
 }
 
