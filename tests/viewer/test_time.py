@@ -102,7 +102,7 @@ def test_the_slider_shows_every_epoch_at_once_and_maps_follow_when_it_rests(page
 def test_a_map_is_drawn_as_it_formed(page, traces):
     open_viewer(page, "tab=time&layer=decoder1&channel=2&epoch=6")
     expect(page.get_by_test_id("network-badge")).to_be_hidden()  # of epoch 6 nothing was kept
-    expect(page.get_by_test_id("formed-status")).to_have_text("each epoch in colours of its own")
+    expect(page.get_by_test_id("formed-status")).to_have_text("each in its own scale")
     maps = np.stack([trace.crop("decoder1")[2] for trace in traces.values()])
     for shared in (False, True):
         page.get_by_test_id("formed-shared").set_checked(shared)

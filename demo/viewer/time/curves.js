@@ -9,7 +9,7 @@ import { h, svg } from "../lib/dom.js";
 /** @import { Explorer } from "../types.js" */
 /** @typedef {{ area: number, iou: number, validation: number }} EpochScores  NaN where it is not known */
 
-const HEIGHT = 104;
+const HEIGHT = 90;
 const MARGIN = { top: 6, right: 14, bottom: 20, left: 34 };
 const LINES = /** @type {const} */ (["area", "validation", "iou"]);
 const TITLES = { area: "salt", validation: "validation IoU", iou: "IoU with this image's truth" };

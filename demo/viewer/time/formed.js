@@ -19,7 +19,7 @@ export function formedMaps(explorer, choose) {
   const status = h("span", { class: "note", "data-testid": "formed-status" });
   const list = h("div", { class: "epochs", role: "group", "aria-label": "The map after each epoch" });
   const box = h("div", { class: "formed" },
-    h("div", { class: "row" }, h("label", {}, "How it formed", site), number, scale, status), list);
+    h("div", { class: "row" }, h("label", {}, "Formed", site), number, scale, status), list);
 
   /** @type {{ button: HTMLButtonElement, canvas: HTMLCanvasElement }[]} */
   let tiles = []; // one for each place of the slider
@@ -112,7 +112,7 @@ export function formedMaps(explorer, choose) {
     const { signed, limit } = mapScale(maps), from = signed ? significant(-limit) : "0";
     if (!wanted()) return "dark blue 0, yellow 1";
     return shared.checked ? `${signed ? "blue" : "dark blue"} ${from}, ${signed ? "orange" : "yellow"} ${significant(limit)}`
-      : "each epoch in colours of its own";
+      : "each in its own scale";
   }
 
   /** What is chosen. */
