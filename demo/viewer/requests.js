@@ -12,7 +12,7 @@ export const PATIENCE = 3000; // ms after which a request is sent again, twice a
 const LOST = 700; // ms after a message that should have brought the response and did not
 const TRIES = 5;
 const REMEMBERED = 24; // responses kept per image
-const LONG_WORK = ["effects", "smooth"]; // of long work; whoever wants them keeps them
+const LONG_WORK = ["effects", "smooth", "faithfulness"]; // of long work; whoever wants them keeps them
 const OF_INPUT = ["maps", "cuts", "uncertainty"]; // requested again once the input rests
 
 /**

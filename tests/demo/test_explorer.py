@@ -186,7 +186,8 @@ def test_smoothgrad_comes_in_pieces_whose_mean_is_that_over_all_copies(segmenter
 
 
 @pytest.mark.parametrize("random", [False, True])
-def test_faithfulness_is_of_the_influence_or_of_a_random_order_in_the_window(segmenter, random):
+def test_faithfulness_is_of_the_influence_or_of_a_random_order_in_the_window(segmenter, small_model, random):
+    segmenter = Segmenter(small_model, segmenter.card)
     request = {"kind": "faithfulness", "window": [22, 12], "box": [80, 70, 2, 3], "random": random}
     network = explorer.random_twin(segmenter) if random else segmenter
     part, box = window(LARGE.grey, 22, 12), (58, 58, 2, 3)

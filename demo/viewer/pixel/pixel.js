@@ -5,6 +5,7 @@ import { clamp, isWhole } from "../lib/region.js";
 import { conditionWords, panelAnswer } from "../lib/answer.js";
 import { fixed, wholeNumber } from "../lib/format.js";
 import { checkbox, h } from "../lib/dom.js";
+import { pixelFaithfulness } from "./faithfulness.js";
 import { pixelMaps } from "./maps.js";
 
 /** @import { Box, Explorer, Frame, Place, Update } from "../types.js" */
@@ -100,14 +101,15 @@ export function pixelPanel(host, explorer) {
   const inputs = pixelInputs(explorer);
   const leave = h("button", { class: "why-forget", "data-testid": "why-forget", onclick: forget }, "Forget");
   const maps = pixelMaps(explorer);
+  const faithfulness = pixelFaithfulness(explorer, draw);
   const explanation = h("details", { class: "note" }, h("summary", {}, "How to read this"), field,
     h("p", {}, "The gradient shows which pixels would move this logit if they were a little brighter; the strongest "
       + "hundredth has the full colour. SmoothGrad is its mean over noisy copies of the image; finer detail than it is "
       + "smoothed to is not the same in every copy, and with other noise it would be this map again with a correlation of "
       + "about its reliability. Grad-CAM shows where the maps of a level speak for salt here; where all is dark, none "
       + "does. No map shows what the network would say of another image."));
-  const content = h("div", { class: "why-content", hidden: true }, sentence, maps.box, copies,
-    h("div", { class: "row" },
+  const content = h("div", { class: "why-content", hidden: true }, sentence, maps.box, copies, faithfulness.box,
+    h("div", { class: "row" }, faithfulness.button,
       h("label", {}, random, h("span", {}, "Random weights")),
       h("label", {}, more, h("span", {}, "Frame the 50 % and the receptive field too"))),
     maps.sanity, explanation);
@@ -182,10 +184,13 @@ export function pixelPanel(host, explorer) {
     sentence.textContent = `90 % of the influence comes from ${wide[2]} x ${wide[3]} pixels (rows x columns), `
       + `50 % from ${narrow[2]} x ${narrow[3]}.`;
     const uncut = explorer.state.cuts.length ? ", nothing cut" : "";
-    answer.give(question(place), `${where}${uncut}${conditions}: ${probability}; `
-      + `90 % of the influence comes from ${wide[2]} x ${wide[3]} pixels.`);
+    const verdict = faithfulness.answer(place);
+    answer.give(`${question(place)} ${Boolean(verdict)}`, `${where}${uncut}${conditions}: `
+      + (verdict || `${probability}; 90 % of the influence comes from ${wide[2]} x ${wide[3]} pixels.`));
     content.hidden = false;
     drawCopies(place, findings);
+    faithfulness.draw(place);
+    maps.box.hidden = faithfulness.isOpen(); // what was asked is in sight
     drawField(place.box, wide, narrow);
     maps.draw(place.known);
   }
@@ -194,7 +199,7 @@ export function pixelPanel(host, explorer) {
   function drawCopies(place, findings) {
     const isUnderWay = !findings.smooth && !findings.error && !place.stopped;
     const count = copiesOf(findings);
-    copies.hidden = false;
+    copies.hidden = faithfulness.isOpen();
     progress.hidden = stop.hidden = !isUnderWay;
     progress.value = count;
     if (findings.smooth) {
@@ -252,6 +257,7 @@ export function pixelPanel(host, explorer) {
     invite.hidden = Boolean(place);
     findingsBox.hidden = leave.hidden = !place;
     if (!place) {
+      faithfulness.drop();
       answer.give("", "");
       if (drawn) wipe();
       maps.overlay.drop();

@@ -48,7 +48,8 @@ export function pixelRequests(explorer, show) {
     /** @type {Box | null} */
     const chosen = box ?? (pixel && [...pixel, 1, 1]);
     if (!chosen) return null;
-    const scene = JSON.stringify([image.key, network.parameters, epoch, window.top, window.left, window.height, window.width]);
+    const { top: above, left: before } = window;
+    const scene = JSON.stringify([image.key, network.parameters, epoch, above, before, window.height, window.width]);
     const [top, left, height, width] = chosen;
     const inside = top >= window.top && left >= window.left
       && top + height <= window.top + window.height && left + width <= window.left + window.width;
