@@ -49,7 +49,7 @@ class DossierResponse(Response, frozen=True):
     Attributes:
         channels: how many the site has.
         rank: by the effect on the probability, from 1; None until all effects of the site are measured.
-        is_double: whether it is a double of ``found.twin``.
+        is_double: whether it is a double of ``found.nearest``.
         found: what is known of it.
         basis: what that is of.
         synthetic, real: the tiles that it names.

@@ -221,8 +221,8 @@ export interface DossierTile extends Size {
 
 /** A number for each amount of change; see unet.explain.dossier. */
 export interface ResponseCurve {
-  strength: (number | null)[];
-  likeness: (number | null)[];
+  activation: (number | null)[];
+  correlation: (number | null)[];
 }
 
 /** A mean over tiles, and its 95 % interval. */
@@ -233,7 +233,7 @@ export interface DossierFound {
   highest: number;
   active: number;
   /** The most similar map of the site, and the correlation. */
-  twin: [number, number] | null;
+  nearest: [number, number] | null;
   gain: ResponseCurve;
   shift: ResponseCurve;
   rotation: ResponseCurve;

@@ -14,7 +14,7 @@ from tests.viewer.page import open_viewer, viewer_page
 from tests.viewer.panels import pixels
 from unet import Segmenter
 from unet.card import Card
-from unet.explain.dossier import Basis, Channel, Curve, Dossier, Effect, Estimate, Peak, RealTiles, Twin
+from unet.explain.dossier import Basis, Channel, Curve, Dossier, Effect, Estimate, Nearest, Peak, RealTiles
 from unet.image import RULE, Reading
 from unet.synthetic import section
 
@@ -25,26 +25,26 @@ BASIS = Basis(
     sha256="", first_seed=1_500_000_000, synthetic=1000, real=RealTiles("val", 429, ""), effect_of="real",
     effect_tiles=50, sections=25, gains=(0.5, 2.0), shifts=(1.0, 8.0), angles=(45.0, 90.0),
 )  # fmt: skip
-CURVE = Curve(strength=(0.5, 3.0), likeness=(0.8, -0.5))
+CURVE = Curve(activation=(0.5, 3.0), correlation=(0.8, -0.5))
 
 
 def channel_of(change, **changes):
     values = {
-        "dead": False, "highest": 12.5, "active": 0.25, "twin": Twin(0, 0.5), "gain": CURVE, "shift": CURVE,
+        "dead": False, "highest": 12.5, "active": 0.25, "nearest": Nearest(0, 0.5), "gain": CURVE, "shift": CURVE,
         "rotation": CURVE, "synthetic": (Peak(SEED, 12.5, 10, 80),), "real": (Peak("<i>tile", 9.25, 3, 4),),
         "effect": Effect(change=Estimate(change, 0.01, 0.5), iou=Estimate(-0.02, -0.03, 0.001)),
     }  # fmt: skip
     return Channel(**values | changes)
 
 
-NONE = Curve(strength=(None, None), likeness=(None, None))
+NONE = Curve(activation=(None, None), correlation=(None, None))
 DEAD = channel_of(
-    0.0, dead=True, highest=0.0, active=0.0, twin=None, synthetic=(), real=(), gain=NONE, shift=NONE, rotation=NONE
+    0.0, dead=True, highest=0.0, active=0.0, nearest=None, synthetic=(), real=(), gain=NONE, shift=NONE, rotation=NONE
 )
 DOSSIER = Dossier(
     basis=BASIS,
     sites={
-        "encoder1": (DEAD, channel_of(0.2, twin=Twin(2, -0.97)), channel_of(0.1), channel_of(0.3)),
+        "encoder1": (DEAD, channel_of(0.2, nearest=Nearest(2, -0.97)), channel_of(0.1), channel_of(0.3)),
         "decoder1": (channel_of(0.1, effect=None), *[channel_of(0.1)] * 3),
     },
 )
@@ -70,14 +70,20 @@ def opened(page, query):
     return page.get_by_test_id("dossier-sheet")
 
 
+def verdict(page):
+    return page.get_by_test_id("dossier-verdict")
+
+
 def texts(sheet, testid):
     return sheet.get_by_test_id(testid).locator("dd").all_inner_texts()
 
 
 def test_the_panel_shows_the_numbers_of_the_file(page):
     open_viewer(page, "layer=encoder1&channel=1")
-    verdict, sheet = page.get_by_test_id("dossier-verdict"), page.get_by_test_id("dossier-sheet")
-    expect(verdict).to_have_text("Map 1: double of map 2, correlation −0.970; effect 0.2 over 50 tiles, rank 2 of 4.")
+    sheet = page.get_by_test_id("dossier-sheet")
+    expect(verdict(page)).to_have_text(
+        "Map 1: double of map 2, correlation −0.970; effect 0.2 over 50 tiles, rank 2 of 4."
+    )
     expect(sheet).to_be_hidden()
     page.get_by_test_id("dossier-open").press("Enter")
     expect(page.get_by_test_id("tiles")).to_be_hidden()
@@ -119,14 +125,15 @@ def test_the_charts_are_on_one_scale(page):
     sheet = opened(page, "layer=encoder1&channel=2")
     chart = sheet.get_by_test_id("dossier-gain")
     expect(chart).to_have_accessible_name(
-        "Gain. × 0.5: likeness 0.8, strength 0.5; × 1: likeness 1, strength 1; × 2: likeness −0.5, strength 3"
+        "Gain. × 0.5: correlation 0.8, mean activation 0.5; × 1: correlation 1, mean activation 1; "
+        "× 2: correlation −0.5, mean activation 3"
     )
-    numbers = [float(number) for number in re.findall(r"[\d.]+", chart.locator(".likeness").get_attribute("d"))]
+    numbers = [float(number) for number in re.findall(r"[\d.]+", chart.locator(".correlation").get_attribute("d"))]
     assert numbers == pytest.approx([30, 18 + 2.2 / 3.5 * 68, 91, 18 + 2 / 3.5 * 68, 152, 86], abs=0.06)
     numbers = [
         float(number)
         for number in re.findall(
-            r"[\d.]+", sheet.get_by_test_id("dossier-shift").locator(".strength").get_attribute("d")
+            r"[\d.]+", sheet.get_by_test_id("dossier-shift").locator(".activation").get_attribute("d")
         )
     ]
     assert numbers[0::2] == pytest.approx([30, 30 + 122 / 8, 152], abs=0.06)  # 0, 1 and 8 pixels
@@ -135,20 +142,18 @@ def test_the_charts_are_on_one_scale(page):
 
 def test_what_is_dead_or_not_measured_says_so(page):
     sheet = opened(page, "layer=encoder1&channel=0")
-    expect(page.get_by_test_id("dossier-verdict")).to_have_text("Map 0: dead, the same everywhere; effect 0 over 50 tiles, rank 4 of 4.")
+    expect(verdict(page)).to_have_text("Map 0: dead, the same everywhere; effect 0 over 50 tiles, rank 4 of 4.")
     expect(sheet.get_by_test_id("dossier-gain")).to_have_count(0)
     expect(sheet.get_by_text("It is at its lowest in all of them.")).to_have_count(2)
     open_viewer(page, "layer=decoder1&channel=0")
-    expect(page.get_by_test_id("dossier-verdict")).to_have_text(
-        "Map 0: neither dead nor a double; its effect is not measured yet."
-    )
+    expect(verdict(page)).to_have_text("Map 0: neither dead nor a double; its effect is not measured yet.")
     open_viewer(page, "layer=decoder1&channel=1")
-    expect(page.get_by_test_id("dossier-verdict")).to_have_text("Map 1: neither dead nor a double; effect 0.1 over 50 tiles.")
+    expect(verdict(page)).to_have_text("Map 1: neither dead nor a double; effect 0.1 over 50 tiles.")
 
 
 def test_a_skip_has_the_dossier_of_its_encoder_and_another_network_that_of_the_finished_one(page):
     sheet = opened(page, "layer=skip1&channel=3&random=1")
-    expect(page.get_by_test_id("dossier-verdict")).to_contain_text("effect 0.3 over 50 tiles, rank 1 of 4")
+    expect(verdict(page)).to_contain_text("effect 0.3 over 50 tiles, rank 1 of 4")
     expect(page.get_by_test_id("dossier-condition")).to_contain_text("of the finished, trained network")
     sheet.get_by_test_id("dossier-measures").click()
     expect(sheet.get_by_text("skip1 hands on the maps of encoder1")).to_be_visible()
@@ -161,9 +166,7 @@ def test_a_skip_has_the_dossier_of_its_encoder_and_another_network_that_of_the_f
 def test_without_a_dossier_the_command_is_named_and_nothing_opens(page, monkeypatch):
     monkeypatch.setattr(dossiers, "read_dossier", lambda path, card: None)
     open_viewer(page, "layer=encoder1&channel=2")
-    expect(page.get_by_test_id("dossier-verdict")).to_contain_text(
-        "No dossier: these weights have no dossier yet; run python -m unet dossier"
-    )
+    expect(verdict(page)).to_contain_text("No dossier: these weights have no dossier yet; run python -m unet dossier")
     expect(page.get_by_test_id("dossier-open")).to_be_hidden()
     open_viewer(page, "layer=encoder1")
     expect(page.get_by_test_id("dossier")).to_be_hidden()

@@ -22,12 +22,12 @@ const CHARTS = {
 };
 
 /**
- * Gain, shift and rotation, each with the likeness and the strength of the response.
+ * Gain, shift and rotation, each with the correlation with the unchanged map and the mean activation.
  * @param {DossierFound} found
  * @param {DossierBasis} basis
  */
 export function dossierCharts({ gain, shift, rotation }, { gains, shifts, angles }) {
-  const curves = [gain, shift, rotation].flatMap(({ strength, likeness }) => [...strength, ...likeness]);
+  const curves = [gain, shift, rotation].flatMap(({ activation, correlation }) => [...activation, ...correlation]);
   const known = curves.filter((value) => value !== null);
   const scale = { low: Math.min(0, ...known), high: Math.max(1, ...known) };
   return [
@@ -42,10 +42,10 @@ export function dossierCharts({ gain, shift, rotation }, { gains, shifts, angles
  * @param {ResponseCurve} curve
  * @param {{ low: number, high: number }} scale of all three
  */
-function responseChart(kind, amounts, { strength, likeness }, { low, high }) {
-  const points = amounts.map((amount, i) => ({ amount, strength: strength[i], likeness: likeness[i] }));
-  const same = strength.some((value) => value !== null) ? 1 : null; // by definition, where it responds at all
-  points.push({ amount: kind.same, strength: same, likeness: same });
+function responseChart(kind, amounts, { activation, correlation }, { low, high }) {
+  const points = amounts.map((amount, i) => ({ amount, activation: activation[i], correlation: correlation[i] }));
+  const one = activation.some((value) => value !== null) ? 1 : null; // by definition, where it responds at all
+  points.push({ amount: kind.same, activation: one, correlation: one });
   points.sort((one, other) => one.amount - other.amount);
   const first = kind.place(points[0].amount), last = kind.place(points[points.length - 1].amount);
   const { top, left } = CHART_EDGE, right = CHART_SIZE.width - CHART_EDGE.right;
@@ -53,7 +53,7 @@ function responseChart(kind, amounts, { strength, likeness }, { low, high }) {
   const x = (/** @type {number} */ amount) => left + ((kind.place(amount) - first) / (last - first)) * (right - left);
   const y = (/** @type {number} */ value) => top + ((high - value) / (high - low)) * (bottom - top);
 
-  /** @param {"strength" | "likeness"} name */
+  /** @param {"activation" | "correlation"} name */
   function line(name) {
     let path = "", isPen = false; // lifted where there is no value
     for (const { amount, [name]: value } of points) {
@@ -66,8 +66,8 @@ function responseChart(kind, amounts, { strength, likeness }, { low, high }) {
   const levels = [0, 1, ...(high > 1.5 ? [high] : []), ...(low < -0.3 ? [low] : [])];
   const ticks = kind.ticks.filter((tick) => tick >= points[0].amount && tick <= points[points.length - 1].amount);
   const anchor = (/** @type {number} */ i) => (i === 0 ? "start" : i === ticks.length - 1 ? "end" : "middle");
-  const said = points.map(({ amount, strength: strong, likeness: like }) =>
-    `${kind.words(amount)}: likeness ${significant(like ?? NaN, 2)}, strength ${significant(strong ?? NaN, 2)}`);
+  const said = points.map(({ amount, activation: mean, correlation: same }) =>
+    `${kind.words(amount)}: correlation ${significant(same ?? NaN, 2)}, mean activation ${significant(mean ?? NaN, 2)}`);
   return svg(
     "svg", {
       ...CHART_SIZE, role: "img", "aria-label": `${kind.title}. ${said.join("; ")}`,
@@ -80,6 +80,6 @@ function responseChart(kind, amounts, { strength, likeness }, { low, high }) {
         fixed(level, Number.isInteger(level) ? 0 : 1)),
     ]),
     ticks.map((tick, i) => svg("text", { x: x(tick), y: CHART_SIZE.height - 4, "text-anchor": anchor(i) }, kind.words(tick))),
-    line("strength"), line("likeness"),
+    line("activation"), line("correlation"),
   );
 }

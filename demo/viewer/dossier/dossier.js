@@ -18,8 +18,8 @@ const MEASURES = ({ synthetic, real, effect_tiles: effects, effect_of: of, secti
   ["Double", "its correlation with another map of this block, over all positions of all tiles, is above 0.95 or below −0.95."],
   ["Effect", `the mean change of a pixel's probability, and of the IoU with the ground truth, when this map alone is 0: over `
     + `${wholeNumber(effects)} ${of === "real" ? "survey" : "synthetic"} tiles with salt. Brackets: 95 % intervals (bootstrap over sections).`],
-  ["Likeness", "the correlation with the map of the unchanged input, after it is shifted or turned back; 1 is the same map."],
-  ["Strength", "the mean absolute activation, as a multiple of that of the unchanged input."],
+  ["Correlation", "the correlation with the map of the unchanged input, after it is shifted or turned back; 1 is the same map."],
+  ["Mean activation", "the mean absolute activation, as a multiple of that of the unchanged input."],
   ["Gain, shift, rotation", "the contrast about the mean grey is multiplied; the section moves sideways; it turns "
     + `counter-clockwise. The curves are over the middle of ${wholeNumber(sections)} synthetic sections.`],
 ];
@@ -92,9 +92,9 @@ export function channelDossier(explorer) {
 }
 
 /** The first line: dead or a double, and its effect. @param {DossierResponse} dossier */
-function verdictWords({ found: { dead, twin, effect }, basis, channel, is_double: isDouble, rank, channels }) {
+function verdictWords({ found: { dead, nearest, effect }, basis, channel, is_double: isDouble, rank, channels }) {
   const kind = dead ? "dead, the same everywhere"
-    : isDouble && twin ? `double of map ${twin[0]}, correlation ${fixed(twin[1], 3)}` : "neither dead nor a double";
+    : isDouble && nearest ? `double of map ${nearest[0]}, correlation ${fixed(nearest[1], 3)}` : "neither dead nor a double";
   if (!effect) return `Map ${channel}: ${kind}; its effect is not measured yet.`;
   const place = rank === null ? "" : `, rank ${rank} of ${channels}`;
   return `Map ${channel}: ${kind}; effect ${significant(effect.change[0])} over ${plural(basis.effect_tiles, "tile")}${place}.`;
@@ -117,8 +117,8 @@ function sheetOf({ found, basis, synthetic, real, site, source }) {
       ? h("p", { class: "note" }, "What never changes has no response to draw.")
       : h("div", { class: "responses" }, dossierCharts(found, basis),
         h("ul", { class: "legend" },
-          h("li", { class: "likeness" }, h("span", { class: "swatch" }), "likeness of the map"),
-          h("li", { class: "strength" }, h("span", { class: "swatch" }), "strength"))),
+          h("li", { class: "correlation" }, h("span", { class: "swatch" }), "correlation with the unchanged map"),
+          h("li", { class: "activation" }, h("span", { class: "swatch" }), "mean activation, unchanged = 1"))),
     h("details", { class: "note" }, h("summary", { "data-testid": "dossier-measures" }, "How it was measured"),
       site !== source && h("p", {}, `${site} hands on the maps of ${source}: the dossier is that map's.`),
       h("dl", {}, MEASURES(basis).flatMap(([name, words]) => [h("dt", {}, name), h("dd", {}, words)]))),
@@ -129,7 +129,7 @@ function sheetOf({ found, basis, synthetic, real, site, source }) {
 const rangeWords = ([, low, high], words) => `[${words(low)}, ${words(high)}]`;
 
 /** Name, value and interval. @param {DossierResponse["found"]} found @returns {[string, string, string][]} */
-function numberEntries({ effect, active, twin, highest }) {
+function numberEntries({ effect, active, nearest, highest }) {
   const iou = (/** @type {number} */ value) => signed(value, 4);
   return [
     ["effect on the probability", effect ? significant(effect.change[0]) : "–",
@@ -137,6 +137,6 @@ function numberEntries({ effect, active, twin, highest }) {
     ["effect on the IoU", effect ? iou(effect.iou[0]) : "–", effect ? rangeWords(effect.iou, iou) : ""],
     ["above 0", `${percent(active)} of positions`, ""],
     ["highest", significant(highest), ""],
-    ["most like", twin ? `map ${twin[0]}, correlation ${fixed(twin[1], 3)}` : "–", ""],
+    ["most like", nearest ? `map ${nearest[0]}, correlation ${fixed(nearest[1], 3)}` : "–", ""],
   ];
 }

@@ -9,9 +9,9 @@ from unet.explain.dossier.file import (
     DossierError,
     Effect,
     Estimate,
+    Nearest,
     Peak,
     RealTiles,
-    Twin,
     dossier_path,
     encode_dossier,
     parse_dossier,
@@ -21,7 +21,7 @@ from unet.explain.dossier.file import (
 from unet.explain.dossier.making import TileError, count_steps, investigate, plan
 
 __all__ = [
-    "LARGEST_DOSSIER", "Basis", "Channel", "Curve", "Dossier", "DossierError", "Effect", "Estimate", "Peak",
-    "RealTiles", "TileError", "Twin", "count_steps", "dossier_path", "encode_dossier", "investigate", "parse_dossier",
+    "LARGEST_DOSSIER", "Basis", "Channel", "Curve", "Dossier", "DossierError", "Effect", "Estimate", "Nearest", "Peak",
+    "RealTiles", "TileError", "count_steps", "dossier_path", "encode_dossier", "investigate", "parse_dossier",
     "plan", "read_dossier", "site_of",
 ]  # fmt: skip

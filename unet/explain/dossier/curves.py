@@ -107,8 +107,8 @@ def measure_curves(
     parts = (slice(0, first), slice(first, last), slice(last, None))
     curves = {}
     for name, total in totals.items():
-        strength, likeness = total.strength(), total.likeness()
-        of_part = [_curves(strength[part], likeness[part]) for part in parts]
+        activation, correlation = total.activation(), total.correlation()
+        of_part = [_curves(activation[part], correlation[part]) for part in parts]
         curves[name] = list(zip(*of_part, strict=True))
     return curves
 
@@ -128,13 +128,13 @@ class _Comparison:
         parts = (values, values.square(), values.abs(), values * values[:1])
         self._sums += torch.stack([part.sum(2) for part in parts]).cpu().numpy()
 
-    def strength(self) -> NDArray[np.float64]:
+    def activation(self) -> NDArray[np.float64]:
         """(V, C), NaN where the unchanged map is 0."""
         absolute = self._sums[2]
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.where(absolute[:1] > 0, absolute[1:] / absolute[:1], np.nan)
 
-    def likeness(self) -> NDArray[np.float64]:
+    def correlation(self) -> NDArray[np.float64]:
         """(V, C), NaN where either map is the same everywhere."""
         mean, square, _, product = self._sums / self._positions
         variance = square - mean**2
@@ -143,9 +143,9 @@ class _Comparison:
         return np.clip(found, -1, 1)
 
 
-def _curves(strength: NDArray[np.float64], likeness: NDArray[np.float64]) -> list[Curve]:
+def _curves(activation: NDArray[np.float64], correlation: NDArray[np.float64]) -> list[Curve]:
     """The curve of each channel, from (V, C) of each measure."""
     return [
-        Curve(strength=tuple(map(rounded_or_none, strong)), likeness=tuple(map(rounded_or_none, like)))
-        for strong, like in zip(strength.T.tolist(), likeness.T.tolist(), strict=True)
+        Curve(activation=tuple(map(rounded_or_none, means)), correlation=tuple(map(rounded_or_none, same)))
+        for means, same in zip(activation.T.tolist(), correlation.T.tolist(), strict=True)
     ]

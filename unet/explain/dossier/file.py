@@ -80,7 +80,7 @@ class Peak(Struct, Generic[Tile], frozen=True, array_like=True):
     column: Position
 
 
-class Twin(Struct, frozen=True, array_like=True):
+class Nearest(Struct, frozen=True, array_like=True):
     """The channel of the same site that resembles one most: its number, and the correlation over all positions."""
 
     channel: Count
@@ -91,13 +91,13 @@ class Curve(Struct, frozen=True, kw_only=True):
     """How a channel responds as the input changes, a number for each amount.
 
     Attributes:
-        strength: the mean absolute activation as a multiple of that of the unchanged input; None where that is 0.
-        likeness: the correlation with the map of the unchanged input, turned or shifted back; None where one of them
+        activation: the mean absolute activation as a multiple of that of the unchanged input; None where that is 0.
+        correlation: the correlation with the map of the unchanged input, turned or shifted back; None where one of them
             is the same everywhere.
     """
 
-    strength: tuple[Number | None, ...]
-    likeness: tuple[Signed | None, ...]
+    activation: tuple[Number | None, ...]
+    correlation: tuple[Signed | None, ...]
 
 
 class Estimate(Struct, frozen=True, array_like=True):
@@ -127,7 +127,7 @@ class Channel(Struct, frozen=True, kw_only=True):
         dead: whether it has one value at every position of every tile; behind a ReLU that is 0.
         highest: the highest activation in any tile.
         active: the share of positions above 0.
-        twin: the channel that resembles it most; None where it is dead, or all others are.
+        nearest: the channel that resembles it most; None where it is dead, or all others are.
         synthetic, real: the tiles with the highest activations, highest first; not those where it only has its lowest.
         gain, shift, rotation: the curves over the basis' ``gains``, ``shifts`` and ``angles``.
         effect: None until it is measured.
@@ -136,7 +136,7 @@ class Channel(Struct, frozen=True, kw_only=True):
     dead: bool
     highest: Number
     active: Share
-    twin: Twin | None
+    nearest: Nearest | None
     synthetic: Annotated[tuple[Peak[Seed], ...], Meta(max_length=20)]
     real: Annotated[tuple[Peak[Word], ...], Meta(max_length=20)]
     gain: Curve
@@ -145,9 +145,9 @@ class Channel(Struct, frozen=True, kw_only=True):
     effect: Effect | None = None
 
     @property
-    def double_of(self) -> Twin | None:
+    def double_of(self) -> Nearest | None:
         """The channel that it is a double of, if any."""
-        return self.twin if self.twin is not None and abs(self.twin.correlation) > DOUBLE else None
+        return self.nearest if self.nearest is not None and abs(self.nearest.correlation) > DOUBLE else None
 
 
 class Dossier(Struct, frozen=True, kw_only=True):
@@ -163,10 +163,10 @@ class Dossier(Struct, frozen=True, kw_only=True):
             for number, channel in enumerate(channels):
                 curves = ((channel.gain, basis.gains), (channel.shift, basis.shifts), (channel.rotation, basis.angles))
                 for curve, amounts in curves:
-                    if not len(curve.strength) == len(curve.likeness) == len(amounts):
+                    if not len(curve.activation) == len(curve.correlation) == len(amounts):
                         raise ValueError(
                             f"expected {len(amounts)} points in a curve of {site[:40]}, channel {number}, got "
-                            f"{len(curve.strength)} and {len(curve.likeness)}"
+                            f"{len(curve.activation)} and {len(curve.correlation)}"
                         )
 
     @property

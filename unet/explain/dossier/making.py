@@ -12,7 +12,7 @@ from unet.data.tiles import Tiles
 from unet.explain.dossier.activations import Peaks, Totals, watch
 from unet.explain.dossier.curves import ANGLES, GAINS, SHIFTS, measure_curves
 from unet.explain.dossier.effects import measure_effects
-from unet.explain.dossier.file import Basis, Channel, Dossier, Peak, RealTiles, Tile, Twin, rounded
+from unet.explain.dossier.file import Basis, Channel, Dossier, Nearest, Peak, RealTiles, Tile, rounded
 from unet.model import UNet
 from unet.segmenter import Segmenter
 from unet.synthetic import sections
@@ -121,14 +121,14 @@ def _observe(
     )  # fmt: skip
     found: dict[str, tuple[Channel, ...]] = {}
     for name, total in totals.items():
-        dead, twins = total.dead, _twins(total.correlations())
+        dead, nearest = total.dead, _nearest(total.correlations())
         lowest = np.where(dead, np.inf, total.lowest)
         found[name] = tuple(
             Channel(
                 dead=bool(dead[own]),
                 highest=rounded(float(total.highest[own])),
                 active=rounded(float(total.active[own])),
-                twin=twins[own],
+                nearest=nearest[own],
                 synthetic=_top(synthetic_peaks[name], seeds, own, lowest[own]),
                 real=_top(real_peaks[name], ids, own, lowest[own]) if name in real_peaks else (),
                 gain=gain,
@@ -151,15 +151,15 @@ def _top(peaks: Peaks, names: Sequence[Tile], channel: int, lowest: float) -> tu
     )
 
 
-def _twins(correlations: NDArray[np.float64]) -> list[Twin | None]:
+def _nearest(correlations: NDArray[np.float64]) -> list[Nearest | None]:
     """Of every channel the other with the largest correlation, up or down; of equal ones the first."""
     size = np.abs(correlations)
     np.fill_diagonal(size, np.nan)
     size = np.nan_to_num(size, nan=-1)
-    nearest = size.argmax(1)
+    others = size.argmax(1)
     return [
-        Twin(int(other), rounded(float(correlations[own, other]))) if size[own, other] >= 0 else None
-        for own, other in enumerate(nearest)
+        Nearest(int(other), rounded(float(correlations[own, other]))) if size[own, other] >= 0 else None
+        for own, other in enumerate(others)
     ]
 
 
