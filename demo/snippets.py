@@ -83,7 +83,8 @@ def of_section(name: str, sections: "SurveySections", limits: Limits, shape: tup
     return (
         "from pathlib import Path\nimport numpy as np\n"
         "from unet.amplitude import Limits\nfrom unet.seismic.fill import no_data\n"
-        "from unet.seismic.section import SectionSettings, images, resize\nfrom unet.seismic.volume import open_volume\n"
+        "from unet.seismic.section import SectionSettings, images, resize\n"
+        "from unet.seismic.volume import open_volume\n"
         f"volume = open_volume(Path({_file_name(name)!r}))\n"
         f"section = {read}  # {sections.name}\n"
         f"missing = {missing}\n"
