@@ -8,9 +8,11 @@ from playwright.sync_api import expect
 
 from demo.images import open_sample
 from demo.snapshots import networks
+from tests.browser.pages import AXE
 from tests.servers import ROOT
 from tests.viewer.page import open_viewer, viewer_page, wait_for_network
 from tests.viewer.panels import pixels, settle
+from tests.viewer.test_viewer import DARK
 from unet import Segmenter, metrics, render
 
 pytestmark = pytest.mark.browser
@@ -113,6 +115,12 @@ def test_a_map_is_drawn_as_it_formed(page, traces):
             steps = np.rint(maps[row] / limit * 255).clip(0, 255).astype(int)
             expected = render.SEQUENTIAL[steps].astype(int)
             assert np.abs(drawn - expected).max() <= 6  # a level of 256 lies between
+    if AXE.is_file():
+        page.add_script_tag(path=AXE)
+        for style in ("body {}", DARK):
+            page.add_style_tag(content=style)
+            found = page.evaluate("axe.run('section.time', { resultTypes: ['violations'] })")["violations"]
+            assert not found, found
     page.get_by_test_id("formed-site").select_option("encoder2")
     expect(page.get_by_test_id("formed-status")).not_to_contain_text("computed")
     assert page.evaluate("requests.at(-1)")["site"] == "encoder2"
