@@ -6,23 +6,26 @@ viewer/types.d.ts says the same to the browser.  Nothing here knows Streamlit or
 import hashlib
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from demo import places, snippets
+from demo import lesson, places, snippets
 from demo.evaluation import ReportError, read_evaluation
 from demo.images import SAMPLES, SeismicImage
+from demo.snapshots import kept_epochs
 from demo.view import ViewState
 from demo.weights import WeightsKey, find_weights
 from unet import explain, render
-from unet.model import Site
+from unet.model import Site, UNetConfig
 from unet.report import CalibrationBothWays
 from unet.segmenter import Probability, Segmenter
+from unet.snapshots import learned_epochs
 from unet.tiling import TILE
 
 Bytes: TypeAlias = NDArray[np.uint8]
@@ -54,13 +57,16 @@ class OtherWeights(Struct, frozen=True, kw_only=True):
 
 
 class SentNetwork(Struct, frozen=True, kw_only=True):
-    """What the browser knows of the network: its sites, what can be cut and what can stand in for that.
+    """What the browser knows of the network: its shape, its sites, what can be cut and what can stand in for that.
 
     ``field`` is the side of the receptive field, ``window`` the largest side of the window, both in pixels.
     ``calibration`` is what its probabilities have meant on validation tiles, empty where nobody counted, and ``others``
-    are all weights but these.  ``seeds`` are those of the samples, and ``code`` is Python's for the weights.
+    are all weights but these.  ``epochs`` are those that snapshots were kept of, and ``learned`` is how many epochs the
+    network learned for, 0 where its card does not say.  ``seeds`` are those of the samples, and ``code`` is Python's
+    for the weights.
     """
 
+    config: UNetConfig
     sites: list[Site]
     parts: tuple[str, ...]
     field: int
@@ -69,6 +75,8 @@ class SentNetwork(Struct, frozen=True, kw_only=True):
     window: int
     calibration: CalibrationBothWays
     others: list[OtherWeights]
+    epochs: tuple[int, ...]
+    learned: int
     seeds: list[int]
     code: str
 
@@ -105,6 +113,7 @@ class Message(Struct, frozen=True, kw_only=True):
     image: SentImage | None = None
     network: SentNetwork | None = None
     palette: Palette | None = None
+    lesson: tuple[str, ...] | None = None
 
 
 def make_message(
@@ -137,7 +146,7 @@ def make_message(
         with_image: False where the browser has it already; it requests it if it has not.
 
     Returns:
-        A message with the image, the network and the palette where the image is wanted or requested.
+        A message with the image, the network, the palette and the lesson's links where the image is wanted or requested.
     """
     sent = Message(
         key=key(image, probability, segmenter), threshold=threshold, revision=revision, drawn=drawn, link=link,
@@ -152,13 +161,15 @@ def make_message(
         code=image.code or snippets.of_file(image.name),
     )  # fmt: skip
     network = SentNetwork(
-        sites=segmenter.model.sites(), parts=explain.parts(segmenter), samples=list(SAMPLES), window=TILE,
+        config=segmenter.model.config, sites=segmenter.model.sites(), parts=explain.parts(segmenter),
+        samples=list(SAMPLES), window=TILE,
         calibration=_calibration(segmenter, weights), others=_others(weights),
+        epochs=kept_epochs(segmenter, weights), learned=learned_epochs(segmenter.card),
         field=explain.receptive_field(segmenter.model.config),
         parameters=sum(p.numel() for p in segmenter.model.parameters()),
         seeds=list(SAMPLES.values()), code=snippets.of_weights(Path(weights[0]), places.ROOT),
     )  # fmt: skip
-    return msgspec.structs.replace(sent, image=shown, network=network, palette=Palette())
+    return msgspec.structs.replace(sent, image=shown, network=network, palette=Palette(), lesson=lesson.LINKS)
 
 
 def _calibration(segmenter: Segmenter, weights: WeightsKey) -> CalibrationBothWays:
@@ -187,12 +198,22 @@ def key(image: SeismicImage, probability: Probability, segmenter: Segmenter) -> 
     return digest.hexdigest()
 
 
-def pack(content: object) -> bytes:
+Blocks: TypeAlias = tuple[dict[str, object], bytes]  # an array's entry in the JSON, and its bytes
+
+
+def plain(array: NDArray[Any]) -> Blocks:
+    """An array as ``pack`` writes it: bool and uint8 as bytes, all other numbers as float32."""
+    kind = "u1" if array.dtype in (np.bool_, np.uint8) else "f4"
+    return {"array": kind}, np.ascontiguousarray(array, "<" + kind).tobytes()
+
+
+def pack(content: object, write: Callable[[NDArray[Any]], Blocks] = plain, level: int = 1) -> bytes:
     r"""A message as bytes, for ``unpack`` in pack.js.
 
     Args:
-        content: what JSON can hold, structs, and NumPy arrays at any depth: bool and uint8 travel as bytes, all other
-            numbers as float32.
+        content: what JSON can hold, structs, and NumPy arrays at any depth.
+        write: how an array is written.
+        level: of zlib; the fastest one is 1, the next ones take longer and save a hundredth of plain arrays.
 
     Returns:
         Deflated: the length of the JSON (4 bytes, little-endian), the JSON, padded to four bytes, and the arrays.
@@ -207,13 +228,11 @@ def pack(content: object) -> bytes:
     def place(value: object) -> object:
         if not isinstance(value, np.ndarray):
             raise TypeError(f"expected something JSON or NumPy holds, got {type(value).__name__}")
-        kind = "u1" if value.dtype in (np.bool_, np.uint8) else "f4"
+        entry, values = write(value)
         offset = sum(map(len, blocks))
-        values = np.ascontiguousarray(value, "<" + kind).tobytes()
         blocks.append(values + bytes(-len(values) % 4))
-        return {"array": kind, "offset": offset, "length": value.size}
+        return {**entry, "offset": offset, "length": value.size}
 
     text = msgspec.json.encode(content, enc_hook=place)
     text += b" " * (-len(text) % 4)
-    # The fastest level: the next ones take longer and save a hundredth.
-    return zlib.compress(struct.pack("<I", len(text)) + text + b"".join(blocks), level=1)
+    return zlib.compress(struct.pack("<I", len(text)) + text + b"".join(blocks), level=level)

@@ -45,7 +45,8 @@ function probabilityRows({ high, low, height, width }) {
 const cutTable = (response) => ({ ...response, probability: probabilityRows(response) });
 
 /** The probability by the snapshot that is chosen, where it is there. @param {Explorer} explorer */
-const probabilityOfEpoch = ({ epochs, state: { epoch } }) => (epoch === null ? null : epochs?.probability(epoch) ?? null);
+const probabilityOfEpoch = ({ epochs, state: { epoch } }) =>
+  (epoch === null ? null : epochs?.probability(epoch) ?? null);
 
 /** Whether something else than the trained network and the image itself is asked for. @param {Explorer} explorer */
 const asksOther = ({ input, state: { random, epoch } }) => input !== "" || random || epoch !== null;

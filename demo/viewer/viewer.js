@@ -97,7 +97,8 @@ function build(root) {
     get sample() { return link.sample ?? null; },
     image: absent, original: absent, network: absent, palette: absent, window: absent, shown: absent,
     lesson: [], input: "", predicted: null, predictedError: null, isMoving: false, hand: null,
-    maps: null, cuts: null, cutsError: null, epochs: null, epochsError: null, tta: null, uncertainty: null, other: null, otherError: null,
+    maps: null, cuts: null, cutsError: null, epochs: null, epochsError: null, tta: null, uncertainty: null,
+    other: null, otherError: null,
     set, say, cutIndex, open: openTab, take: (what, name) => take.open(what, name),
     toggleCut(part) {
       openTab("cut");

@@ -80,9 +80,8 @@ export function epochCurves(explorer, choose) {
 
   function mark() {
     const place = places().indexOf(explorer.state.epoch);
-    for (const [name, value] of Object.entries({ x1: x(place), x2: x(place), y1: MARGIN.top, y2: HEIGHT - MARGIN.bottom })) {
-      now.setAttribute(name, String(value));
-    }
+    const ends = { x1: x(place), x2: x(place), y1: MARGIN.top, y2: HEIGHT - MARGIN.bottom };
+    for (const [name, value] of Object.entries(ends)) now.setAttribute(name, String(value));
     const { state: { epoch }, network: { learned } } = explorer;
     plot.setAttribute("aria-label", `Salt and IoU against the epoch. ${epochWords(epoch, learned)}: ${words()}`);
   }

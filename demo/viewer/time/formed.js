@@ -11,7 +11,7 @@ export function formedMaps(explorer, choose) {
   const site = h("select", { "data-testid": "formed-site", onchange: () => open(site.value, 0) });
   const channel = h("input", {
     type: "number", min: 0, step: 1, "data-testid": "formed-channel",
-    onchange: () => { if (channel.checkValidity() && channel.value) open(site.value, channel.valueAsNumber); else show(); },
+    onchange: () => (channel.value && channel.checkValidity() ? open(site.value, channel.valueAsNumber) : show()),
   });
   const number = h("label", {}, "map", channel);
   const shared = checkbox("formed-shared", () => paint());
