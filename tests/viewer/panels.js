@@ -21,20 +21,21 @@ window.start = (text) => {
     for (const key of keys) changed.add(key);
   };
   const explorer = window.explorer = {
-    state, weights: "salt-unet", image, original: image, input: "", hand: null, network, palette, window: part, maps: null, cuts: null, cutsError: null,
+    state, weights: "salt-unet", image, original: image, input: "", unread: 0, hand: null, network, palette, window: part, maps: null, cuts: null, cutsError: null,
     uncertainty: null,
     set(changes, { settled = true } = {}) {
       calls.push({ ...changes, settled });
       explorer.state = { ...explorer.state, ...changes };
       if (changes.window) explorer.window = { ...part, top: changes.window[0], left: changes.window[1] };
       touch(...Object.keys(changes));
+      if (settled) explorer.history.settle();
     },
     cutIndex: () => network.parts.reduce((sum, name, bit) => sum | (explorer.state.cuts.includes(name) << bit), 0),
     toggleCut: (part) => explorer.set({
       cuts: network.parts.filter((name) => explorer.state.cuts.includes(name) !== (name === part)) }),
     request: (request) => new Promise((resolve, reject) => requests.push({ request, resolve, reject })),
     say: (sentence) => said.push(sentence),
-    history: { past: null, future: null, undo: () => false, redo: () => false },
+    history: { past: null, future: null, undo: () => false, redo: () => false, settle() {} },
     open: (tab) => opened.push(tab),
   };
   const show = window.show = (probability, altered = false) => {
