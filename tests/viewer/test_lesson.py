@@ -13,7 +13,7 @@ from demo.explorer import quantise
 from demo.images import open_sample
 from demo.weights import find_weights, open_weights
 from tests.browser.pages import AXE
-from tests.viewer.page import ADDRESS, open_viewer, viewer_page
+from tests.viewer.page import open_viewer, viewer_page
 from tests.viewer.panels import settle
 from unet import Segmenter, explain
 from unet.metrics import confusion, iou
@@ -233,7 +233,7 @@ def test_on_a_phone_the_card_leaves_the_image_in_sight_and_other_weights_have_ot
         open_viewer(page, "lesson=1")
         for number in walk(page, tiny[0], wrongly=True):
             image, card = (page.get_by_test_id(name).bounding_box() for name in ("salt-viewer", "lesson"))
-            assert 0 <= image["y"], number
+            assert image["y"] >= 0, number
             assert image["y"] + image["height"] <= card["y"] + 1, number
             assert card["y"] + card["height"] <= 845, number
         page.get_by_test_id("lesson-fold").tap()
