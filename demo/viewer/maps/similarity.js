@@ -34,7 +34,7 @@ export const featureNorms = cached((/** @type {Maps} */ { values, low, high, cha
  * @param {Maps} [other] of as many channels
  */
 export function cosineSimilarity(map, cell, other = map) {
-  const size = other.height * other.width, own = map.height * map.width;
+  const { values } = other, size = other.height * other.width, own = map.height * map.width;
   const products = new Float64Array(size);
   let constant = 0;
   for (let channel = 0; channel < map.channels; channel++) {
@@ -43,7 +43,7 @@ export function cosineSimilarity(map, cell, other = map) {
     if (value === 0) continue; // most are, behind a ReLU
     const step = (value * (other.high[channel] - other.low[channel])) / 255;
     constant += value * other.low[channel];
-    for (let i = 0, j = channel * size; i < size; i++, j++) products[i] += step * other.values[j];
+    for (let i = 0, j = channel * size; i < size; i++, j++) products[i] += step * values[j];
   }
   const norm = featureNorms(map)[cell], norms = featureNorms(other);
   return Float32Array.from(products, (product, i) =>
@@ -57,13 +57,16 @@ export function cosineSimilarity(map, cell, other = map) {
  * @param {Place | null} [from] a position whose neighbourhood is left out
  * @param {number} [stride] pixels a position covers a side
  */
-export function mostAlike(similarity, { width }, from = null, stride = 1) {
+export function mostAlike(similarity, { height, width }, from = null, stride = 1) {
   const apart = positionsApart(stride);
-  let best = -1;
-  similarity.forEach((value, i) => {
-    const isNear = from && Math.max(Math.abs(Math.floor(i / width) - from[0]), Math.abs((i % width) - from[1])) < apart;
-    if (!isNear && value > (best < 0 ? -Infinity : similarity[best])) best = i;
-  });
+  let best = -1, highest = -Infinity;
+  for (let row = 0, i = 0; row < height; row++) {
+    const isRowNear = from !== null && Math.abs(row - from[0]) < apart;
+    for (let column = 0; column < width; column++, i++) {
+      if (!(similarity[i] > highest) || (isRowNear && Math.abs(column - from[1]) < apart)) continue;
+      [best, highest] = [i, similarity[i]];
+    }
+  }
   return best;
 }
 
