@@ -12,7 +12,8 @@ const KEYS = [
   ["C", "contour or fill"], ["H", "heat map or fill"], ["G", "compare with the truth"],
   ["S", "before and after: the plain image beside its salt"], ["1, 2, …", "cut skip1, skip2, …, or put it back"],
   ["Esc",
-    "leave, one at a time: alike places, a map over the image, before and after, the pixel, the map, the block, the cuts, the epoch, the lesson"],
+    "leave, one at a time: alike places, a map over the image, before and after, the pixel, the map, the block, the cuts, "
+      + "the epoch, the lesson"],
   ["Ctrl + Z", "undo the last gesture; Ctrl + Shift + Z or Ctrl + Y: redo (on a Mac ⌘)"],
   ["?", "this list"],
 ];
@@ -65,7 +66,7 @@ export function keyboard(explorer) {
     if (alike && seeksAlike(explorer.state)) {
       /** @type {Place} */
       const place = [alike[0] + step[0], alike[1] + step[1]];
-      if (contains(explorer.window, place)) explorer.set({ alike: place }, { settled: false });
+      if (contains(explorer.window, place)) explorer.set({ alike: place });
       return true;
     }
     const [row, column] = pixel ? [pixel[0] + step[0], pixel[1] + step[1]] : [height >> 1, width >> 1];
