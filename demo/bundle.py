@@ -1,6 +1,7 @@
 """The viewer's files as one script and one style sheet, because neither front end serves several."""
 
 import re
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -16,8 +17,13 @@ COMMENT_OR_INDENT = re.compile(r"^ */\*\*[\s\S]*?\*/ *\n|^ *//.*\n|^ +", re.MULT
 
 @cache
 def script() -> str:
-    """The viewer as one module: its files without their imports, which exports ``view`` and a default."""
-    sources = [path.read_text(encoding="utf-8") for path in SCRIPTS]
+    """The viewer as one module, which exports ``view`` and a default."""
+    return joined(SCRIPTS)
+
+
+def joined(scripts: Iterable[Path]) -> str:
+    """Scripts as one module: without the imports of each other, and exporting nothing but ``view`` and a default."""
+    sources = [path.read_text(encoding="utf-8") for path in scripts]
     joined = re.sub(r'^import \{[^}]*\} from "\.{1,2}/.*";\n', "", "\n".join(sources), flags=re.MULTILINE)
     alone = re.sub(r"^export (?!default|\{)(?!function view\()", "", joined, flags=re.MULTILINE)
     return COMMENT_OR_INDENT.sub("", alone)

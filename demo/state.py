@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from demo import images, lesson, missing
+from demo.asked_places import AskedPlaces
 from demo.gallery import ImageSource
 from demo.images import SAMPLES, SeismicImage, Survey, SurveyTile
 from demo.limits import LONGEST_TEXT
@@ -100,6 +101,7 @@ class PageState:
         fault: why, as Markdown; empty where there is an image.
         weights, weights_key, segmenter: the chosen weights, what caches are keyed by, and their network.
         request: what the viewer wants of the network, until it is responded to.
+        asked: the pixels and boxes that were asked about.
         sent: the key of the image that the viewer has.
         drawn: how often the page was drawn as a whole.
         shown: the label of the image and the key of the weights whose result is on the page.
@@ -116,6 +118,7 @@ class PageState:
     image_box: SelectBox = field(default_factory=lambda: SelectBox("image"))
     weights_box: SelectBox = field(default_factory=lambda: SelectBox("weights"))
     request: Any = None
+    asked: AskedPlaces = field(default_factory=AskedPlaces)
     sent: str = ""
     drawn: int = 0
     shown: tuple[str, WeightsKey] | None = None

@@ -105,6 +105,9 @@ def explore(image: SeismicImage) -> None:
     probability = find_probability(image, segmenter, state.weights_key)
     key = messages.key(image, probability, segmenter)
     request, state.request = state.request, None
+    response = None if request is None else respond(request, image, segmenter, key, state.weights_key)
+    if response is not None:
+        state.asked.note(request, response, image, state.weights_key)
     message = messages.make_message(
         image,
         probability,
@@ -115,7 +118,7 @@ def explore(image: SeismicImage) -> None:
         drawn=state.drawn,
         link=state.link,
         view=state.view,
-        response=None if request is None else respond(request, image, segmenter, key, state.weights_key),
+        response=response,
         with_image=state.sent != key,
     )
     state.sent = key

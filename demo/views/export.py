@@ -7,13 +7,14 @@ from typing import Literal
 
 import streamlit as st
 
-from demo import export, missing, session_file
+from demo import export, missing, page_answers, page_file, session_file
 from demo.cache import find_probability
 from demo.detection import detect
 from demo.gallery import Gallery, GalleryRow, OtherNetwork
 from demo.images import SAMPLES, SeismicImage
 from demo.limits import LARGEST_TOTAL
 from demo.markdown import escaped, literal
+from demo.page_answers import PageImage, PageNetwork
 from demo.places import HERE
 from demo.state import PageState
 from demo.view import ViewState
@@ -78,6 +79,40 @@ def offer(key: str, label: str, name: str, content: Callable[[], bytes], primary
     st.download_button(label, content, name, key=key, on_click="ignore", type=kind, icon=":material/download:")
 
 
+def offer_page(key: str, labels: list[str], left_out: list[str], primary: bool = False) -> None:
+    """A button for the interactive page with some images."""
+    network = PageNetwork(state.weights, state.weights_key, state.segmenter)
+    threshold, view, asked, opened = state.threshold, state.view, state.asked, state.image_box.value
+    sources = {label: state.sources[label] for label in labels}
+
+    def page_image(label: str) -> PageImage:
+        image = sources[label].open()
+        places = asked.requests(image, network.key)
+        return PageImage(label, image, view if label == opened else None, places)
+
+    def content() -> bytes:
+        return page_file.make([page_image(label) for label in labels], network, threshold, left_out)
+
+    name = f"{export.file_stems(labels)[0]}-explorer.html" if len(labels) == 1 else "salt-explorer.html"
+    offer(key, "Interactive page (HTML)", name, content, primary)
+
+
+def page_labels() -> tuple[list[str], list[str]]:
+    """The images for the interactive page, the open one first, and what of the others is left out, in sentences."""
+    opened = [] if state.image is None else [state.image_box.value]
+    left_out, fitting = [], []
+    for label in dict.fromkeys([*opened, *gallery.sources]):
+        if fault := page_answers.misfit(label, state.sources[label].pixels):
+            left_out.append(fault)
+        else:
+            fitting.append(label)
+    more = len(fitting) - page_file.MOST_IMAGES
+    if more > 0:
+        verb = "is" if more == 1 else "are"
+        left_out.append(f"A page holds {page_file.MOST_IMAGES} images; {more} more {verb} left out.")
+    return fitting[: page_file.MOST_IMAGES], left_out
+
+
 def show_all() -> None:
     """All images as files."""
     threshold, session, names = state.threshold, state.session(), list(gallery.sources)
@@ -97,10 +132,16 @@ def show_all() -> None:
             "salt-results.csv",
             lambda: export.gallery_csv(names, gallery.exported(), threshold),
         )
+        labels, beyond = page_labels()
+        if labels:
+            offer_page("export-html", labels, beyond)
     st.caption(
         "The ZIP holds the images, truths, masks, overlays and probabilities (16-bit PNG and NPY), and the "
-        "results with Kaggle's run-lengths. Dropped on *Your images* it opens this session again."
+        "results with Kaggle's run-lengths. Dropped on *Your images* it opens this session again. The page is the "
+        "explorer in one file that needs neither server nor network: the open image first, up to 3 MB each."
     )
+    for sentence in beyond:
+        st.caption(escaped(sentence))
 
 
 def show_open(image: SeismicImage) -> None:
@@ -128,6 +169,8 @@ def show_open(image: SeismicImage) -> None:
         offer(
             "export-npy", "Probability (NPY)", f"{stem}-probability.npy", lambda: export.probability_npy(probability())
         )
+        if not page_answers.misfit(image.name, image.grey.size):
+            offer_page("export-html-open", [state.image_box.value], [])
 
 
 if state.leaving:
