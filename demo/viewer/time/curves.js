@@ -1,7 +1,7 @@
 // How much salt the network found after each epoch that is kept, and how good its mask was.
 
 import { confusion, countAbove, iou, sectionOf, shareOf } from "../lib/statistics.js";
-import { crop } from "../lib/region.js";
+import { crop, isWhole } from "../lib/region.js";
 import { draggable } from "../lib/gestures.js";
 import { epochWords } from "../lib/format.js";
 import { h, svg } from "../lib/dom.js";
@@ -88,11 +88,12 @@ export function epochCurves(explorer, choose) {
 
   /** What is known of the chosen epoch; empty while it is computed. */
   function words() {
-    const { state: { epoch, threshold } } = explorer, found = scores[places().indexOf(epoch)];
+    const { image, window, state: { epoch, threshold, cuts } } = explorer, found = scores[places().indexOf(epoch)];
     if (!found) return "";
+    const where = (isWhole(image, window) ? "" : " of the opened part") + (cuts.length ? ", nothing cut" : "");
     const overlap = Number.isNaN(found.iou) ? "" : `, IoU ${found.iou.toFixed(2)}`;
     const validation = Number.isNaN(found.validation) ? "" : `; validation IoU ${found.validation.toFixed(2)}`;
-    return `salt ${(100 * found.area).toFixed(1)} % at threshold ${threshold.toFixed(2)}${overlap}${validation}.`;
+    return `salt ${(100 * found.area).toFixed(1)} % at threshold ${threshold.toFixed(2)}${where}${overlap}${validation}.`;
   }
 
   /** @param {PointerEvent} event */

@@ -118,7 +118,7 @@ export function timePanel(host, explorer) {
     const isAnew = has("image", "epochs", "window", "input");
     if (isAnew || has("threshold")) curves.draw();
     if (isAnew || has("epoch")) { showSlider(); curves.mark(); }
-    if (isAnew || has("epoch", "threshold")) showFound();
+    if (isAnew || has("epoch", "threshold", "cuts")) showFound();
     formed.update(has);
   });
 
@@ -128,6 +128,6 @@ export function timePanel(host, explorer) {
     if (timer && (has("image") || !isOpen || explorer.state.random)) pause();
     draw(has);
     if (!isOpen) { if (has("epoch", "tab")) { wasMoved = false; answer.give("", ""); } return; }
-    if (has("tab", "image", "epoch", "epochs", "threshold", "answer")) answer.give(question(), sentence());
+    if (has("tab", "image", "epoch", "epochs", "threshold", "cuts", "answer")) answer.give(question(), sentence());
   };
 }
