@@ -13,6 +13,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from demo.images import open_sample, open_upload, with_truth
+from demo.weights import find_weights
 from tests.demo.files import png
 from tests.viewer.page import open_viewer, viewer_page
 from unet import Segmenter, checkpoint, explain, render, synthetic
@@ -173,6 +174,35 @@ def compared(page, said):
     assert numbers(said) == pytest.approx(expected, abs=0.0051)
 
 
+def held(page, said):
+    """In how many of ten tries the order by influence is better, and what the first tenth does."""
+    page.get_by_test_id("faithfulness").click()
+    sentence = page.get_by_test_id("faithfulness-sentence")
+    expect(sentence).to_contain_text("tries")
+    deletion, ten, insertion, _, share, *probabilities = numbers(sentence.text_content())
+    found = numbers(said)
+    assert (found[:3], found[3]) == ([deletion, ten, insertion], share)
+    assert found[4:] == pytest.approx(probabilities[:2], abs=0.006)
+
+
+def touched(page, said):
+    rows = side_by_side(page, "touch-result")
+    (salt, mean), distance = (rows[0], rows[-2]), rows[-1][0]
+    assert numbers(said)[:5] == pytest.approx([salt[0], mean[0], salt[1], mean[1], distance], abs=0.051)
+    assert numbers(said)[5] >= distance
+
+
+def side_by_side(page, testid):
+    """The numbers of a comparison, row by row."""
+    return (
+        page.get_by_test_id(testid)
+        .locator("tbody tr")
+        .evaluate_all(
+            "(rows) => rows.map((row) => [...row.querySelectorAll('td')].map((cell) => parseFloat(cell.textContent)))"
+        )
+    )
+
+
 # A link, and what is taken along of it: view -> how its code is checked.
 CUT = "cuts=skip2,skip3&layer=encoder2&channel=3&tab=cut"
 SCENES = {
@@ -260,6 +290,58 @@ def test_a_changed_input_is_saved_for_the_code(page, folder, monkeypatch):
         np.testing.assert_array_equal(np.array(changed)[:, 49:], STOCK.pixels[:, 49:])
     readout(page, run(code_of(page, "image")))
     influence(page, run(code_of(page, "why")))
+    page.get_by_test_id("tab-touch").click()
+    touched(page, run(code_of(page, "touch")))
+
+
+def test_the_code_of_alike_places(page, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    open_viewer(page, "layer=encoder2&pixel=40,52")
+    page.get_by_test_id("alike").click()
+    expect(page.get_by_test_id("alike-status")).to_contain_text("Half of all places")
+    said = run(code_of(page, "maps"))
+    assert numbers(said) == pytest.approx(numbers(text(page, "alike-status"))[:2], abs=0.011)
+    _, root = figure(page, "maps", folder)
+    assert "cosine similarity" in texts(root)
+
+
+@contextlib.contextmanager
+def shipped(browser, name):
+    """The viewer of weights that are shipped."""
+    weights = next(one for one in find_weights() if one.name == name)
+    with viewer_page(browser, STOCK, Segmenter.load(weights.path), weights.key, accept_downloads=True) as page:
+        yield page
+
+
+def test_the_code_of_an_epoch_and_of_all(browser, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    with shipped(browser, "synthetic-run") as page:
+        open_viewer(page, "tab=time&epoch=5&layer=encoder1&channel=2")
+        found = page.get_by_test_id("epoch-found")
+        expect(found).to_contain_text("IoU")
+        salt, _, overlap, *_ = numbers(found.text_content())
+        said = run(code_of(page, "time"))
+        assert f"epoch 5: salt {salt:.1f} %, IoU {overlap:.2f}" in said
+        assert len(said.splitlines()) == len(page.shown[1].card.snapshots) + 1
+        readout(page, run(code_of(page, "image")))
+        _, root = figure(page, "time", folder)
+        assert len(list(root.iter(f"{SVG}image"))) == 2 * len(said.splitlines())  # image and mask of each
+        leave(page)
+        page.get_by_test_id("tab-maps").click()
+        expect(page.get_by_test_id("chosen-map")).to_be_visible()
+        chosen_map(page, run(code_of(page, "maps")))
+
+
+def test_the_code_of_shipped_weights_and_a_dossier(browser, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    with shipped(browser, "salt-unet") as page:
+        open_viewer(page, "layer=encoder2&channel=5&pixel=40,46")
+        readout(page, run(code_of(page, "image")))
+        expect(page.get_by_test_id("dossier-verdict")).to_contain_text("effect")
+        effect, tiles = re.search(r"effect (\S+) over (\d+) tiles", text(page, "dossier-verdict")).groups()
+        assert f"effect {effect} over {tiles} tiles" in run(code_of(page, "dossier"))
+        page.get_by_test_id("tab-why").click()
+        held(page, run(code_of(page, "hold")))
 
 
 # --- Figures --------------------------------------------------------------------------------------------------
@@ -357,8 +439,8 @@ def test_the_figure_of_a_cut_shows_the_change(page, folder):
 
 
 def test_every_view_has_a_figure_and_says_what_it_lacks(page, folder):
-    open_viewer(page, "pixel=40,52&other=salt-unet-tiny&cuts=skip1")
-    for view in ("curves", "maps", "cut", "why", "values", "compare"):
+    open_viewer(page, "pixel=40,52&other=salt-unet-tiny&cuts=skip1&edits=impulse:30,30")
+    for view in ("curves", "maps", "cut", "why", "hold", "values", "compare", "touch"):
         page.get_by_test_id("figure").click()
         page.get_by_test_id("take-view").select_option(view)
         if view == "maps":

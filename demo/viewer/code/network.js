@@ -11,6 +11,14 @@ export const CHANGED_FILE = "changed.png";
 /** The image as it is in its file. @param {Explorer} explorer */
 export const openedImage = ({ image }) => image.code;
 
+/** The path in the code that loads weights. @param {string} code */
+export function weightsPath(code) {
+  const inside = code.slice("Segmenter.load(".length, -1), shipped = "from unet.segmenter import shipped_weights";
+  if (!inside) return { expression: "shipped_weights()", imports: shipped };
+  if (inside.startsWith("shipped_weights()")) return { expression: inside, imports: shipped };
+  return { expression: `Path(${inside})`, imports: "from pathlib import Path" };
+}
+
 /** The chosen weights, whole and trained. @param {Explorer} explorer */
 export const trainedNetwork = ({ network }) => loading("segmenter", network.code);
 
@@ -26,7 +34,7 @@ export function otherNetwork({ state: { random, epoch }, network: { code } }) {
   return epoch === null ? "" : loading("segmenter", codeOfEpoch(code, epoch));
 }
 
-/** @param {string} code of the finished network @param {number} epoch */
+/** @param {string} code of the finished network @param {number | string} epoch a number, or Python's name of one */
 export const codeOfEpoch = (code, epoch) => code.replace(/\)$/, `${code === "Segmenter.load()" ? "" : ", "}epoch=${epoch})`);
 
 /** The network that responds now. @param {Explorer} explorer */

@@ -4,8 +4,10 @@ import {
   fillOf, isAltered, loading, openedImage, respondingNetwork, seenName, seenPart, tracedPass, trainedNetwork,
   windowSlice,
 } from "./network.js";
+import { alikeLines } from "./channel.js";
 import { knowsTruth, outsideLines } from "./image.js";
 import { pythonLines, pythonScript, pythonTuple } from "./script.js";
+import { seeksAlike } from "../maps/similarity.js";
 import { windowPosition } from "../maps/core_sample.js";
 
 /** @import { Box, Explorer } from "../types.js" */
@@ -48,6 +50,7 @@ export function mapsCode(explorer) {
       'print(f"mean {probability.mean():.3g}, lowest {probability.min():.3g}, highest {probability.max():.3g}")',
     )]);
   }
+  if (seeksAlike(explorer.state)) return pythonScript([...tracedScene(explorer), alikeLines(explorer)]);
   const opened = `maps = trace.crop("${layer}")  # (channels, rows, columns)`;
   if (channel === null) {
     const isSparsity = sort === "sparsity";

@@ -4,7 +4,7 @@
 // and a raster is a PNG of its own size, so that nothing of it is resampled.  White and black, whatever the page's colours.
 
 import { dataUrl, encodePng } from "./png.js";
-import { drawPlot } from "./plot.js";
+import { PLOT_TALL, drawPlot } from "./plot.js";
 import { svg } from "../lib/dom.js";
 import { FONTS, label, plain, textLines } from "./text.js";
 
@@ -15,11 +15,12 @@ import { FONTS, label, plain, textLines } from "./text.js";
  * @typedef {{ rgba: Uint8Array, colors: number, labels: string[], quantity: string }} ColorBar
  * @typedef {{ path: string, color: number[] }} Outline  in the image's pixels
  * @typedef {{ values: ArrayLike<number>, color: string, label: string, dashed?: boolean }} Curve
- * @typedef {{ x: ArrayLike<number>, curves: Curve[], across: string, down: string, top: number, from?: number, to?: number,
- *   marks?: { at: number, dashed: boolean }[] }} Plot
+ * @typedef {{ at: number, label: string }} Tick
+ * @typedef {{ title?: string, x: ArrayLike<number>, curves: Curve[], across: string, down: string, low?: number, top: number,
+ *   ticks: Tick[], marks?: { at: number, dashed: boolean }[] }} Plot  the axis goes from its first tick to its last
  * @typedef {{ title: string, region: Region, rasters: Raster[], outlines?: Outline[], frames?: Frame[], pixel?: Place | null,
  *   ticks?: boolean, bar?: ColorBar | null, note?: string }} Picture
- * @typedef {{ pictures: Picture[], columns: number, plot?: Plot, bar?: ColorBar | null, legend?: { color: string, label: string }[],
+ * @typedef {{ pictures: Picture[], columns: number, plots?: Plot[], bar?: ColorBar | null, legend?: { color: string, label: string }[],
  *   title: string, caption: string }} Figure
  */
 
@@ -185,9 +186,9 @@ function drawLegend(legend, y, width) {
  * The figure as a drawing, and how wide it is on paper.
  * @param {Figure} figure
  */
-export async function figureSvg({ pictures, columns, plot, bar, legend, title, caption }) {
+export async function figureSvg({ pictures, columns, plots = [], bar, legend, title, caption }) {
   const widest = Math.max(0, ...pictures.map(({ region }) => region.width / region.height));
-  const width = columns > 1 || widest > 1.8 ? TWO_COLUMNS : ONE_COLUMN;
+  const width = columns > 1 || plots.length > 1 || widest > 1.8 ? TWO_COLUMNS : ONE_COLUMN;
   const root = svg("svg", { version: "1.1", "font-family": FONTS, "font-size": 7, fill: "black", role: "img" });
   const style = svg("style", {}, ".title { font-weight: bold; font-size: 8px }"), body = svg("g");
   root.append(svg("title", {}, plain(title)), svg("desc", {}, plain(caption)), style, body);
@@ -207,11 +208,9 @@ export async function figureSvg({ pictures, columns, plot, bar, legend, title, c
       (ticks ? TICKS : 0) + (own ? BAR : 0) + (note ? NOTE : 0));
     y += heads + tall + Math.max(...feet) + (columns > 6 ? 2 : 6);
   }
-  if (plot) {
-    const { drawn, height } = drawPlot(plot, EDGE, y, width - 2 * EDGE);
-    body.append(drawn);
-    y += height + 4;
-  }
+  const plotWide = (width - 2 * EDGE) / (plots.length || 1);
+  body.append(...plots.map((plot, i) => drawPlot(plot, EDGE + i * plotWide, y, plotWide)));
+  if (plots.length) y += PLOT_TALL + 4;
   if (bar) {
     body.append(await drawBar(bar, left, y + 2, 160));
     y += BAR;

@@ -4,6 +4,7 @@ import { canvasRaster, classRaster, colorBar, greyRaster, outlinePath, unsignedB
 import { captionOf, cutWords, networkWords } from "./caption.js";
 import { CLASS_COLORS, FALSE_NEGATIVE, FALSE_POSITIVE, SPREADS, TRUE_POSITIVE, isCompared } from "../image/painting.js";
 import { confusion, countAbove, iou, largestOf, shareOf, thresholdCurves } from "../lib/statistics.js";
+import { evenTicks } from "./plot.js";
 import { plural } from "../lib/format.js";
 
 /** @import { Explorer, Region } from "../types.js" */
@@ -113,10 +114,10 @@ export function curvesFigure(explorer) {
   const hindsight = best === null ? "" : ` The highest IoU of this image is at ${best.toFixed(2)}, in hindsight.`;
   return {
     title: `${scored ? "IoU and mAP" : "Salt area"} against the threshold`, pictures: [], columns: 1,
-    plot: {
-      x: thresholds, curves, across: "threshold", down: scored ? "IoU, mAP" : "share of the section that is salt", top,
+    plots: [{
+      x: thresholds, curves, ticks: evenTicks(0, 1), across: "threshold", down: scored ? "IoU, mAP" : "share of the section that is salt", top,
       marks: [{ at: image.chosen, dashed: true }, { at: threshold, dashed: false }],
-    },
+    }],
     legend: curves.map(({ color, label }) => ({ color, label })),
     caption: captionOf(explorer, `${scored ? "IoU and mAP of the mask" : "How much of the section is salt"} against the threshold. ${lines}${hindsight}`,
       { threshold: false, conditions: shownConditions(explorer) }),

@@ -10,10 +10,12 @@ import { largestOf, sectionOf } from "../lib/statistics.js";
 import { mapName } from "../maps/chosen.js";
 import { mapNumbers, mapOrder, mapValues } from "../maps/values.js";
 import { mapScale } from "../lib/color.js";
+import { alikeFigure } from "./channel.js";
 import { askedBox } from "../code/panels.js";
 import { maskClasses } from "./image.js";
-import { fixed, percent, signed, significant } from "../lib/format.js";
+import { fixed, percent, signed, significant, writtenChange } from "../lib/format.js";
 import { SCALES } from "../lib/difference.js";
+import { seeksAlike } from "../maps/similarity.js";
 import { strongOf } from "../pixel/maps.js";
 import { windowPosition } from "../maps/core_sample.js";
 
@@ -41,6 +43,7 @@ export function mapsFigure(explorer) {
   const map = /** @type {Maps} */ (values.mapOf(site));
   const region = siteRegion(explorer, values.siteOf(site)), where = windowWords(explorer);
   const conditions = [...networkWords(explorer), ...cutWords(explorer)];
+  if (seeksAlike(explorer.state)) return alikeFigure(explorer);
   if (site === "logits") {
     return {
       title: "Probability of salt", columns: 1,
@@ -87,7 +90,7 @@ export function mapsFigure(explorer) {
  * @param {number} threshold
  * @param {Region} region
  */
-function maskPicture({ image, palette }, title, probability, threshold, region) {
+export function maskPicture({ image, palette }, title, probability, threshold, region) {
   const salt = classRaster(maskClasses(probability, threshold), [[], palette.salt], region, FIGURE_TINT);
   return { title, region, rasters: [greyRaster({ image }, region), salt] };
 }
@@ -101,7 +104,7 @@ function maskPicture({ image, palette }, title, probability, threshold, region) 
  * @param {string} quantity
  * @returns {Picture}
  */
-function differencePicture({ palette }, title, one, other, region, quantity) {
+export function differencePicture({ palette }, title, one, other, region, quantity) {
   const change = other.map((value, i) => value - one[i]);
   const limit = SCALES.find((scale) => largestOf(change.map(Math.abs)) <= scale) ?? 1;
   return {
@@ -114,7 +117,7 @@ function differencePicture({ palette }, title, one, other, region, quantity) {
 function comparedWords({ areas, scores, distance }) {
   const [one, other] = areas.map((area) => `${(100 * area).toFixed(1)} %`);
   const overlap = scores ? ` IoU with the truth ${scores.map((score) => score.toFixed(2)).join(" and ")}.` : "";
-  return `Salt ${one} and ${other}, ${signed(100 * (areas[1] - areas[0]), 1)} points.${overlap} `
+  return `Salt ${one} and ${other}, ${signed(writtenChange(100 * areas[0], 100 * areas[1], 1), 1)} points.${overlap} `
     + `Mean change of a pixel's probability, up or down: ${distance.toFixed(3)}.`;
 }
 

@@ -3,6 +3,12 @@
 import { askedBox, compareCode, cutCode, mapsCode, valuesCode, whyCode } from "../code/panels.js";
 import { compareFigure, cutFigure, mapsFigure, valuesFigure, whyFigure } from "../figure/panels.js";
 import { contains } from "../lib/region.js";
+import { dossierCode } from "../code/channel.js";
+import { dossierFigure } from "../figure/channel.js";
+import { holdCode } from "../code/hold.js";
+import { holdFigure } from "../figure/hold.js";
+import { timeCode, touchCode } from "../code/change.js";
+import { timeFigure, touchFigure } from "../figure/change.js";
 import { curvesCode, imageCode } from "../code/image.js";
 import { curvesFigure, imageFigure } from "../figure/image.js";
 
@@ -36,11 +42,16 @@ export const VIEWS = [
       (what === "python" ? "" : !layer ? "Click a block of the network first." : maps ? "" : COMPUTED),
   },
   {
+    name: "dossier", title: "Dossier of a map", code: dossierCode, figure: dossierFigure,
+    lacks: ({ state: { layer, channel } }) => (layer && layer !== "logits" && channel !== null ? "" : "Choose a map of a block first."),
+  },
+  {
     name: "cut", title: "Cut", code: cutCode, figure: cutFigure,
     lacks: ({ state, cuts }, what) =>
       (what === "python" ? "" : !state.cuts.length ? "Cut a part of the network first." : cuts ? "" : COMPUTED),
   },
   { name: "why", title: "Why", code: whyCode, figure: whyFigure, lacks: lacksPixel },
+  { name: "hold", title: "Does it hold?", code: holdCode, figure: holdFigure, lacks: lacksPixel },
   {
     name: "values", title: "Values", code: valuesCode, figure: valuesFigure,
     lacks: ({ maps }, what) => (what === "python" || maps ? "" : COMPUTED),
@@ -48,5 +59,14 @@ export const VIEWS = [
   {
     name: "compare", title: "Compare", code: compareCode, figure: compareFigure,
     lacks: ({ state, other }, what) => (!state.other ? "Choose a second network first." : what === "python" || other ? "" : COMPUTED),
+  },
+  {
+    name: "touch", title: "Touch", code: touchCode, figure: touchFigure,
+    lacks: ({ input }) => (input ? "" : "Change the input first, with a tool of the tab Touch."),
+  },
+  {
+    name: "time", title: "Time", code: timeCode, figure: timeFigure,
+    lacks: ({ network, epochs }, what) => (!network.epochs.length ? "No snapshots were kept of the run that made these weights."
+      : what === "python" || epochs ? "" : COMPUTED),
   },
 ];
