@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 EXPORTS = """
 export { imagePanel, comparePanel, curvesPanel, cutsPanel, mapsPanel, pixelPanel };
 export { averagePrecision, confusion, countAbove, iou, sectionOf, thresholdCurves };
-export { comparePredictions, cosineSimilarity, gaussianBlur, resolveMap, viewHistory };"""
+export { comparePredictions, cosineSimilarity, gaussianBlur, resolveMap, viewHistory, writtenChange };"""
 STATE = {
     "threshold": 0.5, "look": "fill", "opacity": 0.45, "truth": False, "swipe": None, "hover": None, "pixel": None,
     "box": None, "edits": "", "epoch": None, "cuts": [], "fill": "zero", "random": False, "tta": False, "window": [0, 0],

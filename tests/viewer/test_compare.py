@@ -57,7 +57,9 @@ def test_until_the_second_network_has_answered_it_says_so(page):
     expect(result).to_be_hidden()
 
 
-def signed(value, digits):
+def change_of(one, other, digits):
+    """Between two numbers as they are written, with its sign."""
+    value = round(other, digits) - round(one, digits)
     text = f"{abs(value):.{digits}f}"
     return text if float(text) == 0 else ("+" if value > 0 else "−") + text
 
@@ -77,9 +79,9 @@ def test_both_masks_and_how_far_they_differ(page, own):
     rows = page.get_by_test_id("compare-result").locator("tbody tr")
     expect(rows.first).to_contain_text(f"{areas[1]:.1f} %")  # it is drawn once a hand rests
     assert rows.evaluate_all("all => all.map((row) => [...row.cells].map((one) => one.textContent))") == [
-        ["Salt area", *(f"{area:.1f} %" for area in areas), f"{signed(areas[1] - areas[0], 1)} points"],
-        ["IoU", *(f"{score:.2f}" for score in scores), signed(scores[1] - scores[0], 2)],
-        ["Mean probability", *(f"{mean:.3f}" for mean in means), signed(means[1] - means[0], 3)],
+        ["Salt area", *(f"{area:.1f} %" for area in areas), f"{change_of(*areas, 1)} points"],
+        ["IoU", *(f"{score:.2f}" for score in scores), change_of(*scores, 2)],
+        ["Mean probability", *(f"{mean:.3f}" for mean in means), change_of(*means, 3)],
         ["Mean difference of a pixel, up or down", f"{distance:.3f}"],
     ]
     agreement = f"{100 * (masks[0] == masks[1]).mean():.1f} %"

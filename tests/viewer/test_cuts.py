@@ -179,7 +179,9 @@ def test_a_small_difference_is_drawn_on_a_small_scale(page):
     assert (np.delete(shown.reshape(-1, 3), 3 * shown.shape[1] + 4, axis=0) == render.DIVERGING[127]).all()
 
 
-def signed(value, digits):
+def change_of(one, other, digits):
+    """Between two numbers as they are written, with its sign."""
+    value = round(other, digits) - round(one, digits)
     text = f"{abs(value):.{digits}f}"
     return text if float(text) == 0 else ("+" if value > 0 else "−") + text
 
@@ -189,7 +191,7 @@ def test_the_answer_is_of_this_cut_at_this_threshold(page):
 
     def sentence(index, names, threshold, *, conditions=""):
         whole, cut = (100 * case.mask(i, threshold).mean() for i in (0, index))
-        change = f"{abs(cut - whole):.1f} points {'less' if cut < whole else 'more'}"
+        change = f"{abs(round(cut, 1) - round(whole, 1)):.1f} points {'less' if cut < whole else 'more'}"
         return f"Without {names}{conditions}: salt {cut:.1f} % instead of {whole:.1f} %, {change}."
 
     assert state(page, "answer") == ""
@@ -233,6 +235,11 @@ def test_two_predictions_are_compared_each_at_its_own_threshold(page):
     assert found["alone"] == [np.sum(masks[0] & ~masks[1]), np.sum(masks[1] & ~masks[0])]
 
 
+def test_who_subtracts_what_is_written_finds_the_change_that_is_written(page):
+    assert page.evaluate("viewer.writtenChange(30.84, 30.26, 1)") == pytest.approx(30.3 - 30.8)  # not 0.6
+    assert page.evaluate("viewer.writtenChange(0.004, -0.004, 2)") == 0
+
+
 @pytest.mark.parametrize("part", [None, PART])
 def test_the_result_with_and_without_the_cut(page, part):
     case = Case(page, size=(40, 36) if part else (23, 21), part=part)
@@ -242,9 +249,9 @@ def test_the_result_with_and_without_the_cut(page, part):
     scores, areas = [case.iou(i, 0.44) for i in (0, 6)], [100 * mask.mean() for mask in masks]
     rows = page.get_by_test_id("cut-result").locator("tbody tr")
     assert rows.evaluate_all("all => all.map((row) => [...row.cells].map((one) => one.textContent))") == [
-        ["Salt area", *(f"{area:.1f} %" for area in areas), f"{signed(areas[1] - areas[0], 1)} points"],
-        ["IoU", *(f"{score:.2f}" for score in scores), signed(scores[1] - scores[0], 2)],
-        ["Mean probability", f"{whole.mean():.3f}", f"{cut.mean():.3f}", signed(cut.mean() - whole.mean(), 3)],
+        ["Salt area", *(f"{area:.1f} %" for area in areas), f"{change_of(*areas, 1)} points"],
+        ["IoU", *(f"{score:.2f}" for score in scores), change_of(*scores, 2)],
+        ["Mean probability", f"{whole.mean():.3f}", f"{cut.mean():.3f}", change_of(whole.mean(), cut.mean(), 3)],
         ["Mean change of a pixel, up or down", f"{np.abs(cut - whole).mean():.3f}"],
     ]
     lost, won = np.count_nonzero(masks[0] & ~masks[1]), np.count_nonzero(~masks[0] & masks[1])

@@ -3,7 +3,7 @@
 import { conditionWords } from "../lib/answer.js";
 import { comparePredictions, comparisonTable } from "../lib/comparison.js";
 import { differenceMap } from "../lib/difference.js";
-import { plural } from "../lib/format.js";
+import { plural, writtenChange } from "../lib/format.js";
 import { h } from "../lib/dom.js";
 import { isWhole, partWords } from "../lib/region.js";
 
@@ -38,9 +38,8 @@ export function cutResult(explorer, ready) {
     const what = `Without ${gone().join(", ")}${conditionWords(explorer)}`;
     const where = isWhole(explorer.image, explorer.window) ? "" : " in the opened part";
     if (whole === cut) return `${what}: salt stays ${whole} %${where}.`;
-    const points = 100 * Math.abs(areas[1] - areas[0]), change = points < 0.05 ? "under 0.1" : points.toFixed(1);
-    const direction = areas[1] < areas[0] ? "less" : "more";
-    return `${what}: salt ${cut} % instead of ${whole} %${where}, ${change} points ${direction}.`;
+    const points = writtenChange(100 * areas[0], 100 * areas[1], 1), direction = points < 0 ? "less" : "more";
+    return `${what}: salt ${cut} % instead of ${whole} %${where}, ${Math.abs(points).toFixed(1)} points ${direction}.`;
   }
 
   return {

@@ -120,7 +120,7 @@ export function imageGestures({ canvas, drags, zoomButtons, hint }, explorer, si
   /** @param {Place} pixel */
   function press(pixel) {
     const isAlike = seeksAlike(explorer.state) && contains(opened.region(), pixel);
-    if (isAlike) explorer.set({ alike: pixel }, { settled: false });
+    if (isAlike) explorer.set({ alike: pixel });
     else ask({ pixel, box: null });
   }
 

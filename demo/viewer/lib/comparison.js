@@ -7,7 +7,7 @@
 
 import { confusion, iou, meanOf, shareOf } from "./statistics.js";
 import { h } from "./dom.js";
-import { signed } from "./format.js";
+import { signed, writtenChange } from "./format.js";
 
 /** @typedef {{ probability: Float32Array, threshold: number }} Prediction a probability for every pixel */
 /** @typedef {[number, number]} Pair of the one and of the other */
@@ -64,7 +64,7 @@ export function comparisonTable(testid, columns) {
   /** @param {string} name @param {Pair} pair @param {number} digits */
   function line(name, [one, other], digits, unit = "", differenceUnit = unit) {
     const values = [one, other].map((value) => value.toFixed(digits) + unit);
-    const cells = [...values, signed(other - one, digits) + differenceUnit].map((text) => h("td", {}, text));
+    const cells = [...values, signed(writtenChange(one, other, digits), digits) + differenceUnit].map((text) => h("td", {}, text));
     return h("tr", {}, h("th", { scope: "row" }, name), cells);
   }
 

@@ -45,5 +45,14 @@ export function epochWords(epoch, learned) {
   return epoch ? `epoch ${epoch} of ${learned}` : `epoch 0 of ${learned}, before learning`;
 }
 
+/**
+ * How far one number is from another as both are written: who subtracts them finds it.  It may be one in the last digit
+ * off what lies between the numbers themselves.
+ * @param {number} one
+ * @param {number} other
+ * @param {number} digits
+ */
+export const writtenChange = (one, other, digits) => Number(other.toFixed(digits)) - Number(one.toFixed(digits));
+
 /** A share as per cent, small ones with a digit behind the point. @param {number} share */
 export const percent = (share) => `${(100 * share).toFixed(share > 0 && share < 0.1 ? 1 : 0)} %`;

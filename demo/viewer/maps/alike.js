@@ -68,7 +68,7 @@ export function alikePlaces(explorer, values) {
 
   function toggle() {
     const { row, column } = windowPosition(explorer), { top, left } = explorer.window;
-    explorer.set({ alike: explorer.state.alike ? null : [top + row, left + column] }, { settled: false });
+    explorer.set({ alike: explorer.state.alike ? null : [top + row, left + column] });
   }
 
   /** The place, inside the window. @returns {Place} */
@@ -80,7 +80,7 @@ export function alikePlaces(explorer, values) {
   function readInputs() {
     const [row, column] = inputs.map((input) => Math.round(input.valueAsNumber));
     if (Number.isNaN(row) || Number.isNaN(column)) return; // the other number is still to come
-    explorer.set({ alike: [row, column] }, { settled: false });
+    explorer.set({ alike: [row, column] });
   }
 
   function writeInputs() {
@@ -211,7 +211,10 @@ export function alikePlaces(explorer, values) {
       status.textContent = `${explorer.state.layer} is computed…`;
       return;
     }
-    const { hover } = explorer.state, word = hover && readHere(hover);
+    const { hover } = explorer.state, { top, left } = explorer.window;
+    // At the place itself it is 1: a finger that chose it stays there.
+    const isElsewhere = hover && positionAt(here.grid, [hover[0] - top, hover[1] - left]) !== here.cell;
+    const word = isElsewhere && readHere(hover);
     if (word) status.textContent = `${whereWords(hover)}: ${word}`;
     else if (pointed && there && beside) status.textContent = `${beside.name}, ${whereWords(pointed)}: ${read(there, pointed)}`;
     else status.textContent = trouble || summary();
@@ -281,7 +284,7 @@ export function alikePlaces(explorer, values) {
     pick(event, picture) {
       const { layer } = explorer.state;
       if (!layer || !seeksAlike(explorer.state) || event.detail === 0) return false;
-      explorer.set({ alike: placeOnMap(explorer, values.gridOf(layer), event, picture) }, { settled: false });
+      explorer.set({ alike: placeOnMap(explorer, values.gridOf(layer), event, picture) });
       return true;
     },
 
