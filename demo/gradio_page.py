@@ -88,7 +88,7 @@ def open_link(request: gr.Request) -> tuple[Any, str, float | None, int, str]:
     except WeightsError:  # said instead of a result
         pass
     except ValueError:
-        notices.append(missing.threshold(threshold[:LONGEST_WORD]))
+        notices.append(missing.threshold(str(threshold)[:LONGEST_WORD]))
     return (
         gradio_result.offer_images(sample, label), label, wanted, 1,
         "".join(gradio_result.said(sentence, "alert") for sentence in notices),

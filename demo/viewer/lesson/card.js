@@ -87,11 +87,11 @@ export function lessonCard(actions, progress) {
     const key = JSON.stringify([shown, choices, texts, card.share]);
     if (key === written) return;
     written = key;
+    const given = new FormData(form).get("answer"); // before the language was changed
     if (choices) {
-      const checked = new FormData(form).get("answer");
       options.replaceChildren(...choices.map((choice, index) => h("label", {},
         h("input", {
-          type: "radio", name: "answer", value: choice, checked: choice === checked,
+          type: "radio", name: "answer", value: choice, checked: choice === given,
           "data-testid": `lesson-choice-${index + 1}`,
         }),
         h("span", {}, texts?.[index]))));
@@ -103,12 +103,14 @@ export function lessonCard(actions, progress) {
       guess.setAttribute("aria-valuetext", output.textContent);
     };
     const guess = h("input", {
-      type: "range", name: "answer", min: 0, max: 100, step: 1, value: GUESS_START, "aria-labelledby": question.id,
+      type: "range", name: "answer", min: 0, max: 100, step: 1, value: String(given ?? GUESS_START), "aria-labelledby": question.id,
       "data-testid": "lesson-guess", oninput: follow,
     });
     options.replaceChildren(guess, output);
     follow();
   }
+
+  const isSheet = () => getComputedStyle(box).position === "sticky"; // at the foot of a narrow page
 
   question.id = `salt-lesson-question-${unique}`;
   setFolded(false);
@@ -123,9 +125,14 @@ export function lessonCard(actions, progress) {
       body.scrollTop = 0;
       heading.focus({ preventScroll: true });
     },
+    /** On a narrow page it is there already, and the image is to stand above it. */
+    bringIntoSight() {
+      if (isSheet()) box.parentElement?.querySelector(".stage")?.scrollIntoView({ block: "start" });
+      else box.scrollIntoView({ block: "nearest" });
+    },
     /** What it covers of a narrow page is to be seen. */
     makeRoom() {
-      if (getComputedStyle(box).position !== "sticky") return;
+      if (!isSheet()) return;
       setFolded(true);
       fold.focus({ preventScroll: true });
     },

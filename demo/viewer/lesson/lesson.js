@@ -171,8 +171,7 @@ export function lessonPanel(explorer, viewer, arrived) {
     if (!step) return;
     card.enter();
     write();
-    if (getComputedStyle(card.box).position !== "sticky") return;
-    viewer.querySelector(".stage")?.scrollIntoView({ block: "start" }); // above the sheet
+    card.bringIntoSight();
   }
 
   /** The parts of the page that the step is about. */
