@@ -10,7 +10,7 @@ import hashlib
 import html
 import json
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from string import Template
@@ -39,7 +39,13 @@ def room(count: int) -> int:
     return LARGEST_IMAGE - (len(_script()) + len(_style()) + 10_000) // count
 
 
-def make(images: Sequence[PageImage], network: PageNetwork, threshold: float, left_out: Iterable[str] = ()) -> bytes:
+def make(
+    images: Sequence[PageImage],
+    network: PageNetwork,
+    threshold: float,
+    left_out: Iterable[str] = (),
+    advance: Callable[[], None] = lambda: None,
+) -> bytes:
     """The file; the network is asked about one image after another.
 
     Args:
@@ -47,17 +53,14 @@ def make(images: Sequence[PageImage], network: PageNetwork, threshold: float, le
         network: the network.
         threshold: that the page starts with.
         left_out: what of the user's images is not in it, in sentences.
+        advance: called after each image.
     """
-    stored = [
-        store(one, network, link=link(number, len(images)), threshold=threshold, room=room(len(images)))
-        for number, one in enumerate(images, 1)
-    ]
+    stored = []
+    for number, image in enumerate(images, 1):
+        link = str(number) if len(images) > 1 else None
+        stored.append(store(image, network, link=link, threshold=threshold, room=room(len(images))))
+        advance()
     return b"".join(page(stored, network, threshold, left_out))
-
-
-def link(number: int, count: int) -> str | None:
-    """What a link calls an image, numbered from 1; None where there is no other."""
-    return str(number) if count > 1 else None
 
 
 def page(

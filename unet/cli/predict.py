@@ -5,7 +5,7 @@ import io
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -15,18 +15,11 @@ from unet import prediction
 from unet.amplitude import Limits, limits_asked_for
 from unet.cli.checks import check_replaceable, check_writable, load_segmenter, make_folder
 from unet.cli.console import progress_bar, say
+from unet.cli.inputs import INPUTS, FoundImages, find_inputs
 from unet.cli.options import Flag, OptionalFile, UsageError, WeightsFile
-from unet.data.pairing import masks_beside
 from unet.files.amplitudes import common_limits
 from unet.files.atomic import write_atomically
-from unet.files.images import FORMATS, ImageError
-from unet.files.listing import ImageFile, MissingError, find_images, find_left_out
-
-NAMED = 8  # files that one sentence names
-_INPUTS = (
-    f"An image ({FORMATS}), or a folder or .zip of images, folders in it included; where there are folders called "
-    "images, only those are read."
-)
+from unet.files.listing import ImageFile
 
 
 @dataclass(frozen=True)
@@ -37,7 +30,7 @@ class Options:
     """
 
     inputs: Annotated[
-        Positional[tuple[Path, ...]], arg(metavar="INPUT [INPUT ...]", help=_INPUTS, help_behavior_hint="")
+        Positional[tuple[Path, ...]], arg(metavar="INPUT [INPUT ...]", help=INPUTS, help_behavior_hint="")
     ]
     out: Annotated[Path, arg(metavar="DIR")]
     """The folder for the masks."""
@@ -62,21 +55,6 @@ class Options:
     image or in another way are made again."""
     overwrite: Flag = False
     """Replace files that are there already and that this did not write."""
-
-
-@dataclass
-class _FoundImages:
-    """What the inputs hold.
-
-    Attributes:
-        images: that can be predicted.
-        problems: a sentence for each input or image that cannot be used.
-        left_out: number of files that are no images.
-    """
-
-    images: list[ImageFile] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-    left_out: int = 0
 
 
 def run(options: Options) -> int:
@@ -127,38 +105,15 @@ def run(options: Options) -> int:
     return 1 if summary.failed or found.problems or found.left_out else 0
 
 
-def _find_images(inputs: Sequence[Path]) -> _FoundImages:
-    """The images of all inputs; says which files are left out."""
-    if not inputs:
-        raise UsageError("expected an image, or a folder or .zip of images, got nothing")
-    found = _FoundImages()
-    empty: list[str] = []
-    for path in inputs:
-        try:
-            images, left_out = find_images(path), [file.name for file in find_left_out(path)]
-        except MissingError as error:
-            raise UsageError(error) from None
-        except ImageError as error:
-            found.problems.append(str(error))
-            continue
-        if not images:
-            empty.append(f"{path}: expected images in it ({FORMATS}), got none")
-        if left_out:
-            found.left_out += len(left_out)
-            more = f" and {len(left_out) - NAMED:,} more" if len(left_out) > NAMED else ""
-            say(
-                f"{', '.join(left_out[:NAMED])}{more}: left out; expected {FORMATS}, and where there are folders "
-                "called images only what lies in those"
-            )
-        masks = masks_beside([image.inside for image in images])
-        if masks:
-            say(f"{path}: {len(masks):,} masks beside their images, first {images[min(masks)].name}, were left out")
-        others = [image for index, image in enumerate(images) if index not in masks]
-        found.images += [image for image in others if not prediction.stem_problem(image.stem)]
-        found.problems += [f"{i.name}: {problem}" for i in others if (problem := prediction.stem_problem(i.stem))]
-    if empty and not found.images and not found.problems:
-        raise UsageError("; ".join(empty))
-    found.problems[:0] = empty
+def _find_images(inputs: Sequence[Path]) -> FoundImages:
+    """The images of all inputs whose names can be those of new files; says which files are left out."""
+    found = find_inputs(inputs)
+    if masks := [mask.name for mask in found.masks if mask]:
+        say(f"{len(masks):,} masks beside their images, first {masks[0]}, were left out")
+    faults = [prediction.stem_problem(image.stem) for image in found.images]
+    named = zip(found.images, faults, strict=True)
+    found.problems += [f"{image.name}: {fault}" for image, fault in named if fault]
+    found.images = [image for image, fault in zip(found.images, faults, strict=True) if not fault]
     return found
 
 
@@ -204,7 +159,7 @@ def _write_submission(path: Path, runs: dict[str, str]) -> None:
     write_atomically(path, text.getvalue().encode())
 
 
-def _describe(summary: prediction.PredictionSummary, found: _FoundImages, seconds: float) -> str:
+def _describe(summary: prediction.PredictionSummary, found: FoundImages, seconds: float) -> str:
     counts = {
         "were there already": summary.skipped,
         "were there, but made of something else or in another way": summary.stale,

@@ -1,0 +1,58 @@
+"""What ``python -m unet export --html`` runs by its path: it makes an interactive page of image files."""
+# ruff: noqa: E402
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+# The package `demo` is found from the folder above this one, before any other `demo`.
+if "demo" not in sys.modules:
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from demo import page_file
+from demo.images import SeismicImage, open_upload, with_truth
+from demo.page_answers import PageImage, PageNetwork, misfit
+from demo.weights import Weights
+from unet.files.images import ImageError
+from unet.files.listing import ImageFile
+from unet.segmenter import Segmenter
+
+
+def make_page(
+    files: Sequence[tuple[ImageFile, ImageFile | None]],
+    segmenter: Segmenter,
+    path: Path,
+    threshold: float | None,
+    advance: Callable[[], None],
+) -> tuple[bytes, list[str]]:
+    """The page, empty where there is no image to show, and a sentence for each that cannot be used.
+
+    Args:
+        files: images, each with its mask or None.
+        segmenter: the network.
+        path: of its weights.
+        threshold: that the page starts with; None takes the card's.
+        advance: called after each image.
+    """
+    problems: list[str] = []
+    opened: list[PageImage] = []
+    for image, mask in files:
+        try:
+            opened.append(PageImage(image.name, _open(image, mask)))
+        except ImageError as error:
+            problems.append(str(error))
+            advance()
+    if not opened:
+        return b"", problems
+    weights = Weights(path, path.stem, segmenter.card)
+    network = PageNetwork(weights, weights.key, segmenter)
+    threshold = segmenter.threshold if threshold is None else threshold
+    return page_file.make(opened, network, threshold, advance=advance), problems
+
+
+def _open(file: ImageFile, mask: ImageFile | None) -> SeismicImage:
+    """An image with its truth; raises ``ImageError`` where one of them cannot be used."""
+    image = open_upload(file.name, file.load())
+    if fault := misfit(file.name, image.grey.size):
+        raise ImageError(fault)
+    return image if mask is None else with_truth(image, mask.name, mask.load())

@@ -1,0 +1,79 @@
+"""The images that a command is given: files, folders and ZIPs, and what of them cannot be used."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from unet.cli.console import say
+from unet.cli.options import UsageError
+from unet.data.pairing import masks_beside, pair
+from unet.files.images import FORMATS, ImageError
+from unet.files.listing import ImageFile, MissingError, find_images, find_left_out
+from unet.files.selection import MASKS
+
+INPUTS = (
+    f"An image ({FORMATS}), or a folder or .zip of images, folders in it included; where there are folders called "
+    "images, only those are read."
+)
+_NAMED = 8  # files that one sentence names
+
+
+@dataclass
+class FoundImages:
+    """What the inputs hold.
+
+    Attributes:
+        images: all images, without those that are masks of others.
+        masks: the mask of each, or None.
+        problems: a sentence for each input that cannot be used.
+        left_out: number of files that are no images.
+    """
+
+    images: list[ImageFile] = field(default_factory=list)
+    masks: list[ImageFile | None] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    left_out: int = 0
+
+
+def find_inputs(inputs: Sequence[Path], labelled: bool = False) -> FoundImages:
+    """The images of all inputs; says which files are left out.
+
+    Args:
+        inputs: files, folders and ZIPs.
+        labelled: whether masks are looked for in folders called masks, too, and not only beside the images.
+
+    Raises:
+        UsageError: an input that is not there, or no image at all.
+    """
+    if not inputs:
+        raise UsageError("expected an image, or a folder or .zip of images, got nothing")
+    found = FoundImages()
+    empty: list[str] = []
+    for path in inputs:
+        try:
+            files, left_out = find_images(path), [file.name for file in find_left_out(path)]
+            elsewhere = find_images(path, MASKS) if labelled else []
+        except MissingError as error:
+            raise UsageError(error) from None
+        except ImageError as error:
+            found.problems.append(str(error))
+            continue
+        if not files:
+            empty.append(f"{path}: expected images in it ({FORMATS}), got none")
+        if left_out:
+            found.left_out += len(left_out)
+            more = f" and {len(left_out) - _NAMED:,} more" if len(left_out) > _NAMED else ""
+            say(
+                f"{', '.join(left_out[:_NAMED])}{more}: left out; expected {FORMATS}, and where there are folders "
+                "called images only what lies in those"
+            )
+        beside = masks_beside([file.inside for file in files])
+        images = [file for index, file in enumerate(files) if index not in beside]
+        masks = [*elsewhere, *(files[index] for index in sorted(beside))]
+        pairs = pair([image.inside for image in images], [mask.inside for mask in masks]).pairs
+        found.images += images
+        found.masks += [None if mask is None else masks[mask] for _, mask in pairs]
+    if empty and not found.images and not found.problems:
+        raise UsageError("; ".join(empty))
+    found.problems[:0] = empty
+    return found
