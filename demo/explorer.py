@@ -157,7 +157,7 @@ def _changed(request: Request, image: SeismicImage) -> tuple[Grey, Mask]:
     part = changed_input(request.input, grey.shape)
     missing = np.zeros_like(outside) if image.missing is None else window(image.missing, *request.window)
     drawn = np.where(missing, np.float32(1), np.rint(grey * 255) / np.float32(255))
-    # A pixel that looks as before is what it was: margin, or not recorded, which is drawn white and filled for the network.
+    # A pixel that looks as before is what it was: margin, or not recorded: drawn white, and filled for the network.
     same = part == drawn
     part = np.where(missing & same, grey, part)
     return part, margin(part) | (outside & same)

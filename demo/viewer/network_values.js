@@ -8,6 +8,9 @@ import { largestOf } from "./lib/statistics.js";
 /** What is cut, and what stands in its place. @param {Explorer} explorer */
 export const wiresOf = (explorer) => `${explorer.state.fill} ${explorer.cutIndex()}`;
 
+/** Why there are no maps of what is cut now; those that are there are then of the network uncut. @param {Explorer} explorer */
+export const mapsTrouble = (explorer) => (explorer.maps?.cuts === wiresOf(explorer) ? null : explorer.mapsError);
+
 /** Which network responds, and what it sees. @param {Explorer} explorer */
 const networkOf = ({ state: { random, epoch, edits, window } }) => [random, epoch, edits, window];
 
@@ -153,10 +156,12 @@ export function networkValues(explorer, touch) {
 
   async function fetchMaps() {
     const { cuts, fill } = explorer.state;
+    explorer.mapsError = null;
     const request = explorer.request({ kind: "maps", cuts, fill });
     const found = await whileWanted(request, () => [wiresOf(explorer), ...networkOf(explorer)]);
-    if (!found?.response) return;
-    explorer.maps = { sites: everySite(explorer, found.response.sites), cuts: wiresOf(explorer) };
+    if (!found) return;
+    explorer.mapsError = found.error ?? null;
+    if (found.response) explorer.maps = { sites: everySite(explorer, found.response.sites), cuts: wiresOf(explorer) };
     touch("maps");
   }
 

@@ -1,7 +1,6 @@
 // The view state: what it starts with, what a link says of it, and what of it fits an image and a network.
 
 import { editsText, parseEdits } from "./touch/edits.js";
-import { plural } from "./lib/format.js";
 import { TABS } from "./tabs.js";
 
 /** @import { Box, Explorer, Place, ViewState } from "./types.js" */
@@ -109,7 +108,7 @@ export function fittingState({ state, image, network: { sites, parts, samples, o
     inside([top, left]) && inside([top + height - 1, left + width - 1]);
   const last = lengths.map((length) => Math.max(0, length - side));
   const fits = state.window?.every((start, axis) => start >= 0 && start <= last[axis]);
-  const { operations, unread } = parseEdits(state.edits, image);
+  const { operations } = parseEdits(state.edits, image);
   const isChannel = site && state.channel !== null && state.channel < site.channels;
   return {
     layer: site ? site.name : null,
@@ -126,7 +125,6 @@ export function fittingState({ state, image, network: { sites, parts, samples, o
     other: others.some(({ name }) => name === state.other) ? state.other : null,
     tab: TABS.some(({ name }) => name === state.tab) ? state.tab : START.tab,
     edits: editsText(operations),
-    hover: null, overlay: null, frames: [], undone: "",
-    answer: unread ? `Left out: ${plural(unread, "change")} of the input that cannot be read or do not fit this image.` : "",
+    hover: null, overlay: null, frames: [], answer: "", undone: "",
   };
 }

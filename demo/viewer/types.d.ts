@@ -213,6 +213,8 @@ export interface DossierTile extends Size {
   seed: number | null;
   /** Of a labelled tile. */
   id: string | null;
+  /** What a link calls a labelled tile. */
+  sample: string | null;
   value: number;
   row: number;
   column: number;
@@ -408,6 +410,8 @@ export interface Explorer {
   window: Region;
   /** The opened window as it was changed, for a request; empty where it was not. */
   input: string;
+  /** How many of the edits that a link brought were left out, because they cannot be read or do not fit the image. */
+  unread: number;
   /** Whether a hand is changing the input: until it rests, only the mask is requested. */
   isMoving: boolean;
   /** The last one of the opened window, of a changed input or of another network; see network_values.js. */
@@ -420,6 +424,8 @@ export interface Explorer {
   maps: { sites: Record<string, Maps>; cuts: string } | null;
   cuts: CutTable | null;
   cutsError: string | null;
+  /** Why the maps that were asked for last are not there; see mapsTrouble. */
+  mapsError: string | null;
   /** null while it is computed or not wanted. */
   epochs: EpochTable | null;
   epochsError: string | null;

@@ -19,6 +19,7 @@ import { mapsPanel } from "./maps/maps.js";
 import { networkPanel } from "./network/network.js";
 import { networkValues, shownNow, wiresOf } from "./network_values.js";
 import { TABS, panelTabs } from "./tabs.js";
+import { parseEdits } from "./touch/edits.js";
 import { pixelPanel } from "./pixel/pixel.js";
 import { sectionOf } from "./lib/statistics.js";
 import { takeDialog } from "./take/take.js";
@@ -96,8 +97,8 @@ function build(root) {
     get weights() { return link.weights ?? ""; },
     get sample() { return link.sample ?? null; },
     image: absent, original: absent, network: absent, palette: absent, window: absent, shown: absent,
-    lesson: [], input: "", predicted: null, predictedError: null, isMoving: false, hand: null,
-    maps: null, cuts: null, cutsError: null, epochs: null, epochsError: null, tta: null, uncertainty: null,
+    lesson: [], input: "", unread: 0, predicted: null, predictedError: null, isMoving: false, hand: null,
+    maps: null, mapsError: null, cuts: null, cutsError: null, epochs: null, epochsError: null, tta: null, uncertainty: null,
     other: null, otherError: null,
     set, say, cutIndex, open: openTab, take: (what, name) => take.open(what, name),
     toggleCut(part) {
@@ -140,6 +141,7 @@ function build(root) {
   function set(changes, { settled = true } = {}) {
     const names = put(changes);
     // The mask alone follows a hand that changes the input or the epoch: maps and cuts would keep the network from it.
+    if (names.includes("edits")) explorer.unread = 0;
     if (names.includes("edits") || names.includes("epoch")) { explorer.isMoving = true; clearTimeout(settling); }
     if (settled) { settleLater(); explorer.history.settle(); }
   }
@@ -237,7 +239,11 @@ function build(root) {
     };
   }
 
-  function fitState() { put(fittingState(explorer)); placeWindow(); }
+  function fitState() {
+    explorer.unread = parseEdits(state.edits, explorer.original).unread;
+    put(fittingState(explorer));
+    placeWindow();
+  }
 
   // --- Messages from the server ---
 

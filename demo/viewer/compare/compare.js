@@ -57,7 +57,8 @@ export function comparePanel(host, explorer) {
     if (explorer.otherError) return explorer.otherError;
     if (!explorer.other) return `What ${network.others.find(({ name }) => name === other)?.name ?? other} says is computed…`;
     const isOther = tta || cuts.length > 0 || random || epoch !== null || input; // than what the image shows
-    return isOther ? "Compared are the whole trained networks without flip TTA on the original, not what the image shows now." : "";
+    const where = input ? " on the original image" : "";
+    return isOther ? `Compared are the whole trained networks without flip TTA${where}, not what the image shows now.` : "";
   }
 
   function show() {

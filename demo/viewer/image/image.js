@@ -88,12 +88,12 @@ export function imagePanel(host, explorer) {
     if (has("tab")) sight.setTouch();
     if (has("image", "shown", "threshold")) counts = showFound(elements, explorer);
     if (has("image", "edits", "window")) showChanges(elements, explorer, opened.isPart());
-    if (has("image", "shown", "predicted", "random", "epoch", "cuts", "window", "tta", "look", "edits")) showNetwork(elements, explorer, opened.isPart());
+    if (has("image", "maps", "shown", "predicted", "random", "epoch", "cuts", "window", "tta", "look", "edits")) showNetwork(elements, explorer, opened.isPart());
     if (has("image", "input", "shown", "hover", "pixel", "uncertainty", "window", "overlay")) showCursor(elements, explorer);
     if (has("image", "answer", "undone")) showAnswer(elements, explorer);
     if (has("image", "history")) showHistory();
     if (has("image", "window")) opened.show();
-    if (has("image", "threshold", "look", "opacity", "truth", "swipe", "overlay", "tta", "wide")) showControls();
+    if (has("image", "input", "threshold", "look", "opacity", "truth", "swipe", "overlay", "tta", "wide")) showControls();
     if (has(...REPAINTED_BY)) { showLegend(counts); painting.paint(); showChip(); }
     const { pixel } = explorer.state;
     if (has("pixel") && pixel && sight.zoom > 1 && !gestures.isBusy()) sight.bring(pixel);

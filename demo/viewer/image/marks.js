@@ -126,7 +126,8 @@ export function imageMarks(context, explorer, sight, above) {
   function circle([row, column], size) {
     const scale = sight.scale();
     context.beginPath();
-    context.arc((column + 0.5 - sight.column) * scale, (row + 0.5 - sight.row) * scale, (size * scale) / 2, 0, 2 * Math.PI);
+    const x = (column + 0.5 - sight.column) * scale, y = (row + 0.5 - sight.row) * scale;
+    context.arc(x, y, (size * scale) / 2, 0, 2 * Math.PI);
     strokeTwice(MARK_COLOR, 1);
   }
 

@@ -2,6 +2,7 @@
 
 import { averagePrecision, confusion, countAbove, iou, shareOf } from "../lib/statistics.js";
 import { contains } from "../lib/region.js";
+import { mapsTrouble } from "../network_values.js";
 import { weightsWords } from "../lib/answer.js";
 import { editsWords, parseEdits } from "../touch/edits.js";
 import { CLASS_COLORS, FALSE_NEGATIVE, FALSE_POSITIVE, TRUE_POSITIVE, isCompared } from "./painting.js";
@@ -43,15 +44,18 @@ export function showFound({ readout, scores, canvas, threshold: slider }, { stat
  * @param {boolean} isPart
  */
 export function showNetwork({ altered }, explorer, isPart) {
-  const { state: { cuts, tta, look }, shown, input, predictedError } = explorer, weights = weightsWords(explorer);
+  const { state: { cuts, tta, look }, shown, input, predictedError, cutsError } = explorer, weights = weightsWords(explorer);
   const ways = [], sentences = [];
   if (weights) ways.push(weights);
   if (cuts.length) ways.push(`without ${cuts.join(", ")}`);
   if (ways.length) {
     const where = isPart ? ", inside the window" : "", without = tta ? "; it is computed without flip TTA" : "";
-    sentences.push(shown.altered
-      ? `Shown is the network ${ways.join(" and ")}${where}${without}.`
-      : `The network ${ways.join(" and ")} is computed …`);
+    const trouble = cuts.length ? cutsError : predictedError, words = `the network ${ways.join(" and ")}`;
+    if (shown.altered) sentences.push(`Shown is ${words}${where}${without}.`);
+    else if (trouble) sentences.push(`Not shown is ${words}: ${trouble}.`);
+    else sentences.push(`The network ${ways.join(" and ")} is computed …`);
+    const missing = mapsTrouble(explorer);
+    if (missing) sentences.push(explorer.maps ? `The maps are those of the network uncut: ${missing}.` : `There are no maps: ${missing}.`);
   } else if (input) {
     if (predictedError) sentences.push(`Shown is the original's mask: ${predictedError}.`);
     else if (!shown.altered) sentences.push("The mask of the changed input is computed …");
@@ -68,11 +72,15 @@ export function showNetwork({ altered }, explorer, isPart) {
  * @param {Explorer} explorer
  * @param {boolean} isPart
  */
-export function showChanges({ changed }, { state: { edits }, original }, isPart) {
-  changed.hidden = !edits;
-  if (!edits || !changed.firstElementChild) return;
-  const where = isPart ? ", inside the window" : "";
-  changed.firstElementChild.textContent = `The input is changed${where}: ${editsWords(parseEdits(edits, original).operations)}.`;
+export function showChanges({ changed, original: back }, { state: { edits }, original, unread }, isPart) {
+  changed.hidden = !edits && !unread;
+  back.hidden = !edits;
+  if (changed.hidden || !changed.firstElementChild) return;
+  const where = isPart ? ", inside the window" : "", words = editsWords(parseEdits(edits, original).operations);
+  changed.firstElementChild.textContent = [
+    edits && `The input is changed${where}: ${words}.`,
+    unread > 0 && `Left out: ${plural(unread, "change")} of a link that cannot be read or do not fit this image.`,
+  ].filter(Boolean).join(" ");
 }
 
 /** What was taken back, and what the last gesture found. @param {ImageElements} elements @param {Explorer} explorer */

@@ -7,7 +7,7 @@ import { mapScale, paintMap, paintPixels, paintValues } from "../lib/color.js";
 import { networkPlan } from "./plan.js";
 import { networkPlayback } from "./playback.js";
 import { epochWords, plural } from "../lib/format.js";
-import { wiresOf } from "../network_values.js";
+import { mapsTrouble, wiresOf } from "../network_values.js";
 
 /** @import { Explorer, Maps, Site, Update } from "../types.js" */
 /** @import { Plan, Rectangle } from "./plan.js" */
@@ -200,7 +200,7 @@ export function networkPanel(host, explorer) {
     for (const { name } of explorer.network.sites) {
       if (name === "logits") continue;
       const { button, canvas } = nodes[name];
-      button.setAttribute("aria-busy", String(explorer.maps?.cuts !== wiresOf(explorer)));
+      button.setAttribute("aria-busy", String(explorer.maps?.cuts !== wiresOf(explorer) && !mapsTrouble(explorer)));
       if (!explorer.maps) {
         if (fresh) canvas.width = canvas.height = 1;
         continue;

@@ -16,7 +16,13 @@ export const MID_GREY = 128; // of a dead trace: zero amplitude, where black and
 // network's input, so it sees values near 0.
 const FLAT_GREYS = [119, 120];
 
-/** One operation; arrays that it does not change are handed on. @param {Layers} layers @param {Size} size @param {Operation} operation @returns {Layers} */
+/**
+ * One operation; arrays that it does not change are handed on.
+ * @param {Layers} layers
+ * @param {Size} size
+ * @param {Operation} operation
+ * @returns {Layers}
+ */
 function applyOperation({ grey, truth, margin }, size, operation) {
   const { height, width } = size;
   if (operation.kind === "shift" || operation.kind === "flip") {
@@ -47,15 +53,23 @@ function layersOf() {
   return (image, operations) => {
     const first = operations.slice(0, -1), text = editsText(first);
     if (of !== image || known !== text || !before) {
-      before = first.reduce((layers, operation) => applyOperation(layers, image, operation), /** @type {Layers} */ (image));
+      /** @type {Layers} */
+      const whole = image;
+      before = first.reduce((found, operation) => applyOperation(found, image, operation), whole);
       known = text;
       of = image;
     }
-    return operations.slice(-1).reduce((layers, operation) => applyOperation(layers, image, operation), before);
+    return operations.slice(-1).reduce((found, operation) => applyOperation(found, image, operation), before);
   };
 }
 
-/** The image with a part of another of its size. @template {Uint8Array | null} Values @param {Values} values @param {Uint8Array | null} changed @param {Size} image @param {Region} part */
+/**
+ * An image with a part of another of its size; null where either is.
+ * @param {Uint8Array | null} values
+ * @param {Uint8Array | null} changed
+ * @param {Size} image
+ * @param {Region} part
+ */
 function withPart(values, changed, image, part) {
   if (isWhole(image, part) || !changed || !values) return changed;
   const all = values.slice();

@@ -11,8 +11,8 @@ import { wholeNumber } from "../lib/format.js";
 
 /** @type {Settings} */
 export const FIRST_SETTINGS = { tool: "paint", size: 9, grey: 128, spread: 40, width: 3 };
-export const FULL = `No more changes fit: expected at most ${wholeNumber(MOST_EDITS)} of ${wholeNumber(LONGEST_EDITS)} characters `
-  + "together; undo some, or go back to the original.";
+export const FULL = `No more changes fit: expected at most ${wholeNumber(MOST_EDITS)}, of ${wholeNumber(LONGEST_EDITS)} `
+  + "characters together; undo some, or go back to the original.";
 const APART = 4; // points of a path lie at least this part of the brush apart: nearer ones do not show
 
 /** What a settings' value may be. @param {Settings} settings @returns {Settings} */
@@ -57,8 +57,10 @@ export function toolInHand(explorer, settings) {
   let start = [0, 0];
 
   /** The place's pixel. @param {Place} place @returns {Place} */
-  const pixelOf = ([row, column]) =>
-    [clamp(Math.floor(row), 0, explorer.original.height - 1), clamp(Math.floor(column), 0, explorer.original.width - 1)];
+  function pixelOf([row, column]) {
+    const { height, width } = explorer.original;
+    return [clamp(Math.floor(row), 0, height - 1), clamp(Math.floor(column), 0, width - 1)];
+  }
 
   /** @param {string} edits @param {Operation} operation @param {boolean} settled */
   function show(edits, operation, settled) {
@@ -69,7 +71,10 @@ export function toolInHand(explorer, settings) {
     else explorer.set({ answer: operation.kind === "shift" ? "No shift reaches beyond the image." : FULL }, { settled });
   }
 
-  const along = () => operationAlong(settings(), path, explorer, parseEdits(before, explorer.original).operations.length);
+  function along() {
+    const { operations: { length } } = parseEdits(before, explorer.original);
+    return operationAlong(settings(), path, explorer, length);
+  }
 
   return {
     begin(place) {

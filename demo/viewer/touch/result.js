@@ -9,7 +9,7 @@ import { editsText, editsWords, isMotion, parseEdits } from "./edits.js";
 import { equivariance } from "./equivariance.js";
 import { h } from "../lib/dom.js";
 import { moveValues } from "./motion.js";
-import { plural } from "../lib/format.js";
+import { plural, writtenChange } from "../lib/format.js";
 import { predictedNow } from "../network_values.js";
 import { sectionOf } from "../lib/statistics.js";
 
@@ -54,7 +54,8 @@ export function touchResult(explorer, arrived) {
   const withoutImpulses = changedInput(); // its own: the image's would forget what it remembers
 
   /** The network that responds, in the window that is opened. */
-  const scene = () => JSON.stringify([explorer.original.key, explorer.window, explorer.state.random, explorer.state.epoch]);
+  const scene = ({ original, window, state: { random, epoch } } = explorer) =>
+    JSON.stringify([original.key, window, random, epoch]);
 
   /** A probability of the window that is requested once, when the hand rests. */
   function fetched() {
@@ -123,8 +124,8 @@ export function touchResult(explorer, arrived) {
     const [before, now] = areas.map((area) => (100 * area).toFixed(1));
     const where = partWords(explorer.original, explorer.window) && " in the opened part";
     const what = editsWords(operations), uncut = explorer.state.cuts.length ? ", nothing cut" : "";
-    const points = 100 * Math.abs(areas[1] - areas[0]), size = points < 0.05 ? "under 0.1" : points.toFixed(1);
-    const change = `${size} points ${areas[1] < areas[0] ? "less" : "more"}`;
+    const points = writtenChange(100 * areas[0], 100 * areas[1], 1);
+    const change = `${Math.abs(points).toFixed(1)} points ${points < 0 ? "less" : "more"}`;
     const salt = before === now ? `salt stays ${now} %${where}` : `salt ${now} % instead of ${before} %${where}, ${change}`;
     const weights = weightsWords(explorer), by = weights && `, ${weights}`;
     return `${what[0].toUpperCase()}${what.slice(1)}${uncut}${by}: ${salt}.`;
@@ -151,7 +152,8 @@ export function touchResult(explorer, arrived) {
         truth: image.truth && crop(image.truth, image, window),
         section: sectionOf(image.margin && crop(image.margin, image, window), after.length),
       };
-      const comparison = comparePredictions({ probability: before, threshold }, { probability: after, threshold }, ground);
+      const [one, other] = [before, after].map((probability) => ({ probability, threshold }));
+      const comparison = comparePredictions(one, other, ground);
       box.hidden = false;
       show(comparison, `IoU of the two masks ${comparison.overlap.toFixed(2)}`);
       difference.show(before, after, window);

@@ -25,9 +25,10 @@ export function strokeCover({ size, path }, { height, width }) {
   path.forEach(([row, column], i) => {
     const [fromRow, fromColumn] = path[Math.max(0, i - 1)];
     const down = row - fromRow, across = column - fromColumn, length = down * down + across * across;
-    const last = [Math.min(bottom, Math.max(row, fromRow) + reach), Math.min(right, Math.max(column, fromColumn) + reach)];
-    for (let y = Math.max(top, Math.min(row, fromRow) - reach); y <= last[0]; y++) {
-      for (let x = Math.max(left, Math.min(column, fromColumn) - reach); x <= last[1]; x++) {
+    const lowest = Math.min(bottom, Math.max(row, fromRow) + reach);
+    const furthest = Math.min(right, Math.max(column, fromColumn) + reach);
+    for (let y = Math.max(top, Math.min(row, fromRow) - reach); y <= lowest; y++) {
+      for (let x = Math.max(left, Math.min(column, fromColumn) - reach); x <= furthest; x++) {
         const along = length && clamp(((y - fromRow) * down + (x - fromColumn) * across) / length, 0, 1);
         const distance = (fromRow + along * down - y) ** 2 + (fromColumn + along * across - x) ** 2;
         if (distance <= radius * radius) covered[(y - top) * region.width + x - left] = 1;
@@ -80,7 +81,8 @@ function localMean(grey, image, region) {
   }
   const mean = new Uint8Array(region.height * region.width);
   for (let row = 0, i = 0; row < region.height; row++) {
-    const first = Math.max(0, region.top + row - AROUND - top), end = Math.min(height, region.top + row + AROUND + 1 - top);
+    const first = Math.max(0, region.top + row - AROUND - top);
+    const end = Math.min(height, region.top + row + AROUND + 1 - top);
     for (let column = 0; column < region.width; column++, i++) {
       const start = Math.max(0, region.left + column - AROUND - left);
       const stop = Math.min(width, region.left + column + AROUND + 1 - left);

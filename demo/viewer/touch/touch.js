@@ -55,7 +55,8 @@ export function touchPanel(host, explorer) {
     return { tool, input, label: h("label", {}, input, h("span", {}, word)) };
   });
   const how = h("p", { class: "note touch-how", "data-testid": "touch-how" });
-  const setting = (/** @type {"size" | "grey" | "spread" | "width"} */ name, /** @type {string} */ words, /** @type {number} */ min, /** @type {number} */ max) =>
+  /** @param {Exclude<keyof Settings, "tool">} name @param {string} words @param {number} min @param {number} max */
+  const setting = (name, words, min, max) =>
     ({ name, ...numberField(`touch-${name}`, words, { min, max }, (value) => choose({ [name]: value })) });
   const numbers = [
     setting("size", "Brush", 1, LARGEST_BRUSH), setting("grey", "Grey", 0, 255), setting("spread", "Strength", 1, LARGEST_SPREAD),
@@ -135,7 +136,8 @@ export function touchPanel(host, explorer) {
   /** The pixel in the inputs. @returns {Place} */
   function place() {
     const { height, width } = explorer.original;
-    return [clamp(Math.round(row.input.valueAsNumber || 0), 0, height - 1), clamp(Math.round(column.input.valueAsNumber || 0), 0, width - 1)];
+    const [y, x] = [row, column].map(({ input }) => Math.round(input.valueAsNumber || 0));
+    return [clamp(y, 0, height - 1), clamp(x, 0, width - 1)];
   }
 
   function applyHere() {
