@@ -104,7 +104,8 @@ export function alikePlaces(explorer, values) {
         opened.map(([id], i) => h("option", { value: `opened ${id}` }, names[i]))),
       h("optgroup", { label: "Samples" }, samples.map((name) => h("option", { value: `sample ${name}` }, name))),
     ];
-    select.replaceChildren(h("option", { value: "" }, "no other image"), ...groups.filter((group) => group.children.length));
+    const filled = groups.filter((group) => group.children.length);
+    select.replaceChildren(h("option", { value: "" }, filled.length ? "no other image" : "none was opened yet"), ...filled);
     select.value = chosen;
     if (select.selectedIndex < 0) select.value = "";
   }
