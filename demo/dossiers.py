@@ -29,12 +29,13 @@ from unet.synthetic import section
 class DossierTile(Struct, frozen=True, kw_only=True):
     """A tile that excites a channel: (H, W) grey, with the pixel and the activation where that is highest.
 
-    ``id`` is of a labelled tile, None of a synthetic one, and ``seed`` the other way round; of a tile that is not there
-    nothing is drawn, and ``height`` and ``width`` are 0.
+    ``id`` is of a labelled tile, None of a synthetic one, and ``seed`` the other way round; ``sample`` is what a link
+    calls a labelled tile.  Of one that is not there nothing is drawn, and ``height`` and ``width`` are 0.
     """
 
     seed: int | None
     id: str | None
+    sample: str | None
     value: float
     row: int
     column: int
@@ -113,7 +114,9 @@ def _rank(own: Channel, channels: Sequence[Channel]) -> int | None:
 
 def _synthetic_tile(peak: Peak[int]) -> DossierTile:
     grey, _ = section(peak.tile)
-    return DossierTile(seed=peak.tile, id=None, **_place(peak), height=grey.shape[0], width=grey.shape[1], grey=grey)
+    return DossierTile(
+        seed=peak.tile, id=None, sample=None, **_place(peak), height=grey.shape[0], width=grey.shape[1], grey=grey
+    )
 
 
 def _real_tiles(peaks: Sequence[Peak[str]]) -> list[DossierTile]:
@@ -126,7 +129,9 @@ def _real_tiles(peaks: Sequence[Peak[str]]) -> list[DossierTile]:
 
 
 def _real_tile(peak: Peak[str], file: ImageFile | None) -> DossierTile:
-    absent = DossierTile(seed=None, id=peak.tile, **_place(peak), height=0, width=0, grey=None)
+    absent = DossierTile(
+        seed=None, id=peak.tile, sample=images.TILE + peak.tile, **_place(peak), height=0, width=0, grey=None
+    )
     if file is None:
         return absent
     try:

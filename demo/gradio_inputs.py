@@ -12,6 +12,7 @@ from demo.amplitudes import UNCHANGED, LimitsChoice
 from demo.explorer import one_of
 from demo.images import (
     SAMPLES,
+    TILE,
     SeismicImage,
     Survey,
     SurveyTile,
@@ -24,7 +25,6 @@ from demo.images import (
     with_truth,
 )
 from demo.process import give_memory_back
-from demo.state import TILE
 from demo.surveys import DIRECTIONS, FIRST, SectionChoice
 from demo.viewer_requests import RequestError
 from demo.weights import Weights, WeightsError, WeightsKey, find_weights, open_weights

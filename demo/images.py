@@ -94,6 +94,7 @@ SAMPLES = {
 }
 
 
+TILE = "Survey tile "  # stands before a tile's name, in lists and in links
 FAIR_SHARE = 0.2, 0.6  # of a tile that is salt, for a first look at one
 MOST_LOOKED_AT = 100  # tiles, until one has that
 PART_NOTES = {

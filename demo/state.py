@@ -11,7 +11,7 @@ import msgspec
 from demo import images, lesson, missing
 from demo.asked_places import AskedPlaces
 from demo.gallery import ImageSource
-from demo.images import SAMPLES, SeismicImage, Survey, SurveyTile
+from demo.images import SAMPLES, TILE, SeismicImage, Survey, SurveyTile
 from demo.limits import LONGEST_TEXT
 from demo.markdown import literal
 from demo.session_file import SessionState, WeightsName
@@ -21,8 +21,6 @@ from demo.weights import Weights, WeightsKey
 from unet import typed
 from unet.files.images import ImageError
 from unet.segmenter import Segmenter
-
-TILE = "Survey tile "  # stands before a tile's name
 
 
 @dataclass

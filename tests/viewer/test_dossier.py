@@ -115,7 +115,7 @@ def test_survey_tiles_are_named_where_they_are_not_and_links_where_they_are(page
     sheet = opened(page, "layer=encoder1&channel=2&random=1&window=0,0")
     link = sheet.get_by_role("link", name="Open <i>tile: 9.25 at row 3, column 4")
     assert re.search(
-        r"\?(?=.*\bsample=%3Ci%3Etile\b)(?=.*pixel=3%2C4)(?=.*layer=encoder1)(?!.*random)", link.get_attribute("href")
+        r"\?(?=.*\bsample=Survey\+tile\+%3Ci%3Etile\b)(?=.*pixel=3%2C4)(?=.*layer=encoder1)(?!.*random)", link.get_attribute("href")
     )
     np.testing.assert_array_equal(pixels(link.locator("canvas"))[..., 0][3, 4], 153)
 

@@ -10,10 +10,10 @@ import { significant } from "../lib/format.js";
 const NOT_OF_TILE = ["upload", "window", "box", "cuts", "fill", "edits", "random", "epoch", "lesson"];
 
 /** A link to a survey tile with the same channel open and the place marked. @param {DossierTile} tile */
-function tileLink({ id, row, column }) {
+function tileLink({ sample, row, column }) {
   const address = new URL(location.href);
   for (const name of NOT_OF_TILE) address.searchParams.delete(name);
-  address.searchParams.set("sample", String(id));
+  address.searchParams.set("sample", String(sample));
   address.searchParams.set("pixel", `${row},${column}`);
   return address.href;
 }
