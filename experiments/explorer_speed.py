@@ -114,6 +114,21 @@ def timed(page: Page, gesture: str, ready: str) -> float:
     return page.evaluate(f"async () => {{ const done = after(() => {ready}); {gesture}; return await done; }}")
 
 
+# In the page: what a place costs, the click and two frames: the first computes, the second paints the image.
+CLICK_PLACE = """(shares) => new Promise((done) => {
+  const tile = all(".tiles canvas")[0], box = tile.getBoundingClientRect(), begun = [];
+  const begin = () => { begun.push(performance.now()); }; // before the viewer's own work in a frame
+  requestAnimationFrame(() => { begin(); requestAnimationFrame(begin); });
+  const start = performance.now();
+  tile.dispatchEvent(new MouseEvent("click", {
+    bubbles: true, detail: 1, clientX: box.left + shares[0] * box.width, clientY: box.top + shares[1] * box.height,
+  }));
+  let spent = performance.now() - start;
+  const end = () => { spent += performance.now() - begun.shift(); };
+  requestAnimationFrame(() => { end(); requestAnimationFrame(() => { end(); done(spent); }); });
+})"""
+
+
 def drag(page: Page, sent: list[float], steps: int = 90) -> tuple[list[float], list[float], int]:
     """Drags the threshold at the screen's own pace: ms of work, ms between frames, messages sent meanwhile."""
     slider = page.get_by_test_id("salt-threshold")
@@ -228,6 +243,16 @@ def main() -> None:
             return timed(page, f'byId("site-{site}").click()', f'all(".maps h3")[0].textContent.startsWith("{site}")')
 
         print_row("click a block to its maps", repeat(arguments.repeats, open_block), "<= 60, 100")
+
+        page.get_by_test_id("site-encoder1").click()
+        page.get_by_test_id("alike").click()
+        page.wait_for_timeout(1500)
+        rng, before = np.random.default_rng(1), len(sent)
+        places = repeat(arguments.repeats, lambda _: page.evaluate(CLICK_PLACE, rng.random(2).tolist()))
+        page.wait_for_timeout(800)
+        print_row("alike places of encoder1: computing and drawing", places, "<= 30")
+        CONSOLE.print(f"alike places of encoder1: messages to the server {len(sent) - before}, goal 0")
+        page.get_by_test_id("alike").click()
 
         def cut(number: int) -> float:
             page.wait_for_timeout(600)
