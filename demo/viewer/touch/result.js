@@ -47,10 +47,11 @@ export function changeExtent(before, after, { height, width }) {
 export function touchResult(explorer, arrived) {
   const { table, show } = comparisonTable("touch-result", ["original", "changed", "difference"]);
   const difference = differenceMap(explorer, "touch", "probability of the changed input minus that of the original");
+  const response = differenceMap(explorer, "impulse", "probability with the impulse minus without");
   const moved = h("p", { "data-testid": "touch-equivariance", hidden: true });
   const reach = h("p", { "data-testid": "touch-impulse", hidden: true });
   const box = h("div", { class: "touch-found", hidden: true }, moved, reach,
-    h("div", { class: "compared" }, table, difference.box));
+    h("div", { class: "compared" }, table, difference.box, response.box));
   const withoutImpulses = changedInput(); // its own: the image's would forget what it remembers
 
   /** The network that responds, in the window that is opened. */
@@ -102,16 +103,18 @@ export function touchResult(explorer, arrived) {
       + `threshold; IoU of the two masks ${found.overlap.toFixed(3)}, mean change of a probability ${found.change.toFixed(4)}.`;
   }
 
-  /** @param {Operation[]} operations @param {Float32Array} changed @returns {string} empty without an impulse, or not known yet */
-  function impulseWords(operations, changed) {
-    const impulses = operations.filter(({ kind }) => kind === "impulse");
-    if (!impulses.length) return "";
-    const rest = editsText(operations.filter(({ kind }) => kind !== "impulse"));
-    const before = ofRest(withoutImpulses(explorer.original, rest, explorer.window).input);
-    if (!before) return "";
+  /** The answer without the impulses; null where there is none, or not known yet. @param {Operation[]} operations */
+  function withoutImpulse(operations) {
+    const rest = operations.filter(({ kind }) => kind !== "impulse");
+    if (rest.length === operations.length) return null;
+    return ofRest(withoutImpulses(explorer.original, editsText(rest), explorer.window).input);
+  }
+
+  /** @param {number} count @param {Float32Array} before @param {Float32Array} changed */
+  function impulseWords(count, before, changed) {
     const { window, network: { field } } = explorer;
     const { largest, rows, columns } = changeExtent(before, changed, window);
-    const what = impulses.length > 1 ? `The ${impulses.length} impulses` : "The impulse";
+    const what = count > 1 ? `The ${count} impulses` : "The impulse";
     const how = `${what} changed a probability by ${largest.toFixed(3)} at most`;
     const theory = `The receptive field is ${field} × ${field}.`;
     if (!rows) return `${how}, nowhere by more than ${LEAST_CHANGE}. ${theory}`;
@@ -132,11 +135,16 @@ export function touchResult(explorer, arrived) {
   }
 
   return {
-    box, over: difference.over, follow: difference.follow,
+    box, over: [difference.over, response.over],
+    follow() {
+      difference.follow();
+      response.follow();
+    },
     /** Nothing is changed. */
     clear() {
       box.hidden = true;
       difference.drop();
+      response.drop();
     },
     /**
      * Shows what is known of the newest input.
@@ -156,11 +164,19 @@ export function touchResult(explorer, arrived) {
       const comparison = comparePredictions(one, other, ground);
       box.hidden = false;
       show(comparison, `IoU of the two masks ${comparison.overlap.toFixed(2)}`);
-      difference.show(before, after, window);
-      const [lost, gained] = comparison.alone.map((count) => plural(count, "pixel"));
-      difference.describe(`Salt no more: ${lost}; salt now: ${gained}.`);
+      const unlit = withoutImpulse(operations), impulses = operations.filter(({ kind }) => kind === "impulse").length;
+      if (unlit) {
+        difference.drop();
+        response.show(unlit, after, window);
+        response.describe("What the impulse alone changed.");
+      } else {
+        response.drop();
+        difference.show(before, after, window);
+        const [lost, gained] = comparison.alone.map((count) => plural(count, "pixel"));
+        difference.describe(`Salt no more: ${lost}; salt now: ${gained}.`);
+      }
       moved.textContent = isMotion(operations) ? equivarianceWords(operations, own, after) : "";
-      reach.textContent = impulseWords(operations, after);
+      reach.textContent = unlit ? impulseWords(impulses, unlit, after) : "";
       for (const sentence of [moved, reach]) sentence.hidden = !sentence.textContent;
       return answerWords(comparison, operations);
     },

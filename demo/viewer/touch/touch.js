@@ -86,7 +86,7 @@ export function touchPanel(host, explorer) {
     h("div", { class: "segments touch-tools", role: "radiogroup", "aria-label": "Tool for the image" }, radios.map(({ label }) => label)),
     h("div", { class: "row touch-settings" }, numbers.map(({ label }) => label), slider, row.label, column.label, apply,
       down.label, right.label),
-    how, whole, result.box, result.over,
+    how, whole, result.box, ...result.over,
     h("details", { class: "note" }, h("summary", {}, "How to read this"),
       h("p", {}, "The network sees the changed image in 256 levels of grey, with everything it computes; the mask, the U, the "
         + "maps, the cuts and the explanations below are of it. Flip TTA and second weights stay with the original, and so "
