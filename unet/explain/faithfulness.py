@@ -88,7 +88,7 @@ def faithfulness(segmenter: Segmenter, image: ImageArray, box: Box, order: Order
     blurred = cv2.GaussianBlur(values, (0, 0), BLUR)
     taken = [rank[regions] < np.rint(share * count) for share in SHARES]
     pictures = [np.where(first, blurred, values) for first in taken]
-    pictures += [np.where(first, values, blurred) for first in taken]
+    pictures += [np.where(first, values, blurred) for first in taken[1:-1]]  # it begins where deletion ends
     top, left, height, width = box
     found: list[NDArray[np.float32]] = []
     for start in range(0, len(pictures), AT_ONCE):
@@ -96,8 +96,8 @@ def faithfulness(segmenter: Segmenter, image: ImageArray, box: Box, order: Order
         with torch.inference_mode():
             probability = segmenter.to_probability(segmenter.network(x), values, padding)
         found.append(probability[:, top : top + height, left : left + width].mean((1, 2), np.float64))
-    deletion, insertion = np.concatenate(found).astype(np.float32).reshape(2, -1)
-    return Curves(deletion, insertion)
+    deletion, between = np.split(np.concatenate(found).astype(np.float32), [len(SHARES)])
+    return Curves(deletion, np.concatenate([deletion[-1:], between, deletion[:1]]))
 
 
 def order_of(attribution: NDArray[np.float32]) -> Order:

@@ -37,8 +37,9 @@ export function faithfulnessWords(held) {
   if (isStill(held)) return `Nothing to compare: the probability stays ${held.own.deletion[0].toFixed(2)} whatever is blurred.`;
   const { deletion, insertion } = countBetter(held);
   const won = [deletion, insertion].filter((count) => count === RANDOM_ORDERS).length;
-  return `${["It does not hold here", "It holds one way here", "It holds here"][won]}: the order by influence beats random `
-    + `orders in ${deletion} of ${RANDOM_ORDERS} tries by deletion, in ${insertion} of ${RANDOM_ORDERS} by insertion.`;
+  const verdict = ["does not hold here", "holds in one of two ways here", "holds here"][won];
+  return `The explanation ${verdict}: the order by influence beats random orders in ${deletion} of ${RANDOM_ORDERS} tries `
+    + `by deletion, in ${insertion} of ${RANDOM_ORDERS} by insertion.`;
 }
 
 /** What becomes of the answer early. @param {Held} held */
@@ -60,7 +61,8 @@ function earlyWords({ own, random }) {
  */
 export function pixelFaithfulness(explorer, changed) {
   const button = h("button", { "data-testid": "faithfulness", "aria-pressed": "false", onclick: toggle }, "Does it hold?");
-  const sentence = h("p", { class: "why-sentence", "data-testid": "faithfulness-sentence" });
+  const verdict = h("b"), early = h("span");
+  const sentence = h("p", { class: "faithfulness-sentence", "data-testid": "faithfulness-sentence" }, verdict, " ", early);
   const problem = h("p", { class: "why-problem", role: "alert" });
   const again = h("button", { onclick: () => requests.retry() }, "Ask again");
   const pending = h("span");
@@ -94,6 +96,7 @@ export function pixelFaithfulness(explorer, changed) {
     isOpen = !isOpen;
     button.setAttribute("aria-pressed", String(isOpen));
     changed();
+    if (isOpen) explorer.open("why"); // in one column the curves stand above the button
   }
 
   return {
@@ -113,10 +116,15 @@ export function pixelFaithfulness(explorer, changed) {
       progress.value = count + (held.own ? 1 : 0);
       pending.textContent = `${count} of ${RANDOM_ORDERS} random orders…`;
       box.setAttribute("aria-busy", String(isUnderWay));
-      sentence.textContent = [faithfulnessWords(held), earlyWords(held)].filter(Boolean).join(" ") || "…";
+      verdict.textContent = faithfulnessWords(held);
+      early.textContent = earlyWords(held) || "…";
       for (const chart of charts) chart.draw(held);
     },
-    /** No pixel is asked about. */
-    drop: () => requests.stop(),
+    /** No number of another pixel stays, and nothing more is asked about it. */
+    drop() {
+      requests.stop();
+      verdict.textContent = "";
+      early.textContent = "…";
+    },
   };
 }

@@ -5,7 +5,7 @@ import { h, svg } from "../lib/dom.js";
 /** @import { Held } from "./faithfulness_requests.js" */
 
 const CURVES_SIZE = { width: 250, height: 136 };
-const PLOTTED = { top: 8, right: 242, bottom: 106, left: 32 };
+const PLOTTED = { top: 8, right: 236, bottom: 106, left: 32 };
 const TICK_SHARES = [0, 0.25, 0.5, 0.75, 1];
 
 const shareX = (/** @type {number} */ share) => PLOTTED.left + share * (PLOTTED.right - PLOTTED.left);

@@ -169,6 +169,7 @@ export function pixelPanel(host, explorer) {
     value.textContent = isPending ? `${where}: is computed…` : "";
     answer.give(question(place), "");
     sentence.textContent = "…"; // the maps may stand there a moment longer, but no number of another pixel
+    faithfulness.drop();
     copies.hidden = true;
     if (findings?.error) wipe();
   }
@@ -186,7 +187,7 @@ export function pixelPanel(host, explorer) {
     const uncut = explorer.state.cuts.length ? ", nothing cut" : "";
     const verdict = faithfulness.answer(place);
     answer.give(`${question(place)} ${Boolean(verdict)}`, `${where}${uncut}${conditions}: `
-      + (verdict || `${probability}; 90 % of the influence comes from ${wide[2]} x ${wide[3]} pixels.`));
+      + (verdict ? verdict[0].toLowerCase() + verdict.slice(1) : `${probability}; 90 % of the influence comes from ${wide[2]} x ${wide[3]} pixels.`));
     content.hidden = false;
     drawCopies(place, findings);
     faithfulness.draw(place);
