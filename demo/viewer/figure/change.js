@@ -64,6 +64,6 @@ export function timeFigure(explorer) {
     }],
     legend: curves.map(({ color, label }) => ({ color, label })),
     caption: captionOf(explorer, `The mask after each epoch that a snapshot was kept of; its number stands above it, and the last is the `
-      + `finished network. The dashed line is ${epochWords(epoch, learned)}. ${windowWords(explorer)}`, { conditions: explorer.state.edits ? ["input changed"] : [] }),
+      + `finished network. The dashed line is the open one: ${epochWords(epoch, learned)}. ${windowWords(explorer)}`, { conditions: explorer.state.edits ? ["input changed"] : [] }),
   };
 }

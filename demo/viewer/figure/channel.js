@@ -7,9 +7,21 @@ import { mapScale } from "../lib/color.js";
 import { mapValues } from "../maps/values.js";
 
 /** @import { DossierResponse, Explorer, Maps, Place, ResponseCurve } from "../types.js" */
-/** @import { Figure, Plot } from "./figure.js" */
+/** @import { Figure, Plot, Tick } from "./figure.js" */
 
 const CORRELATION = "rgb(0 114 178)", ACTIVATION = "rgb(213 94 0)";
+const TICK_ROOM = 0.12; // of the axis
+
+/** Those with room for their number; the first and the last always. @param {Tick[]} ticks */
+function spacedTicks(ticks) {
+  const last = ticks[ticks.length - 1], least = TICK_ROOM * (last.at - ticks[0].at);
+  let before = -Infinity;
+  return ticks.filter((tick) => {
+    const isFree = tick === last || (tick.at - before >= least && last.at - tick.at >= least);
+    if (isFree) before = tick.at;
+    return isFree;
+  });
+}
 
 /** How alike every place is to one. @param {Explorer} explorer @returns {Figure} */
 export function alikeFigure(explorer) {
@@ -43,13 +55,14 @@ export async function dossierFigure(explorer) {
   });
   const known = [found.gain, found.shift, found.rotation]
     .flatMap(({ activation, correlation }) => [...activation, ...correlation]).filter((value) => value !== null);
-  const low = Math.min(0, ...known), top = Math.max(1, ...known);
+  const low = known.some((value) => value < 0) ? -1 : 0;
+  const top = [1, 1.5, 2, 3, 5, 10, 20, 50].find((most) => known.every((value) => value <= most)) ?? Math.max(...known);
   /** @param {string} title @param {string} across @param {number[]} amounts @param {ResponseCurve} curve @param {(amount: number) => number} [place] @returns {Plot} */
   const plot = (title, across, amounts, { activation, correlation }, place = Number) => {
-    const x = amounts.map(place), tick = (/** @type {number} */ i) => ({ at: x[i], label: String(amounts[i]) });
+    const x = amounts.map(place), every = x.map((at, i) => ({ at, label: String(amounts[i]) }));
     const number = (/** @type {number | null} */ value) => value ?? NaN;
     return {
-      title, across, down: "", low, top, x, ticks: [tick(0), tick(amounts.length >> 1), tick(amounts.length - 1)],
+      title, across, down: "", low, top, x, ticks: spacedTicks(every),
       curves: [
         { values: correlation.map(number), color: CORRELATION, label: "correlation" },
         { values: activation.map(number), color: ACTIVATION, label: "mean activation", dashed: true },

@@ -34,9 +34,9 @@ export async function holdFigure(explorer) {
     };
   };
   const [top, left, height, width] = box;
-  const place = height * width > 1 ? `${height} × ${width} pixels from row ${top}, column ${left} on` : `row ${top}, column ${left}`;
+  const place = height * width > 1 ? `${height} × ${width} pixels from row ${top}, column ${left} on` : `Row ${top}, column ${left}`;
   return {
-    title: `Does the answer about ${place} hold?`, columns: 1, pictures: [],
+    title: `${place}: does its answer hold?`, columns: 1, pictures: [],
     plots: [plot("deletion", "Deletion: blurred, the most influential first"), plot("insertion", "Insertion: sharp again, in that order")],
     legend: [{ color: OWN, label: "by influence" }, { color: RANDOM, label: `${RANDOM_ORDERS} random orders: mean, and dashed lowest and highest` }],
     caption: captionOf(explorer, `${place}. ${faithfulnessWords({ key: "", own, random: others, error: "" })} After Petsiuk, Das and `
