@@ -2,20 +2,20 @@
 
 import json
 import re
+from functools import cache
 
 import cv2
 import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from demo import lesson
 from demo.explorer import quantise
 from demo.images import open_sample
 from demo.weights import find_weights, open_weights
-from tests.browser.pages import AXE
+from tests.browser.pages import AXE, expect_link
 from tests.viewer.page import open_viewer, viewer_page
 from tests.viewer.panels import settle
-from unet import Segmenter, explain
+from unet import explain
 from unet.metrics import confusion, iou
 
 pytestmark = pytest.mark.browser
@@ -25,18 +25,20 @@ PIXEL = (70, 30, 1, 1)  # that step 5 asks about
 NUMBER = re.compile(r"(?<![\w.])−?\d[\d,]*(?:\.\d+)?")  # not that of a name, as in skip1
 
 
-@pytest.fixture(scope="module")
-def page(browser):
-    with viewer_page(browser, STOCK, Segmenter.load()) as page:
-        yield page
-
-
-@pytest.fixture(scope="module")
-def tiny():
-    """The small network and the key of its weights."""
-    (found,) = (weights for weights in find_weights() if weights.name == "salt-unet-tiny")
+def network(name):
+    """Shipped weights: the network, and their key."""
+    (found,) = (weights for weights in find_weights() if weights.name == name)
     key, segmenter = open_weights(found)
     return segmenter, key
+
+
+TINY, FULL = network("salt-unet-tiny"), network("salt-unet")
+
+
+@pytest.fixture(scope="module")
+def page(browser):
+    with viewer_page(browser, STOCK, *TINY) as page:
+        yield page
 
 
 # --- What is true --------------------------------------------------------------------------------------------
@@ -60,6 +62,12 @@ def correlation(one, other):
     return np.corrcoef(one.ravel().astype(float), other.ravel().astype(float))[0, 1]
 
 
+@cache
+def without_parts(segmenter):
+    """The mask for every combination of cuts."""
+    return explain.cut_table(segmenter, STOCK.grey) > np.float32(segmenter.threshold)
+
+
 def of_threshold(segmenter):
     probability = segmenter.probability(STOCK.grey)
     (one, other) = (confusion(probability > np.float32(limit), STOCK.truth) for limit in (0.5, 0.8))
@@ -75,14 +83,14 @@ def of_encoder(segmenter):
 
 
 def of_bottleneck(segmenter):
-    table = explain.cut_table(segmenter, STOCK.grey) > np.float32(segmenter.threshold)
+    table = without_parts(segmenter)
     whole, alone, without = table[0], table[0b01111], table[0b10000]
     shares = [100 * alone.mean(), 100 * whole.mean(), overlap(alone, whole)]
     return "place", [*shares, 0.1, 0.9, left(whole, alone)], [overlap(without, whole)]
 
 
 def of_cut(segmenter):
-    table = explain.cut_table(segmenter, STOCK.grey) > np.float32(segmenter.threshold)
+    table = without_parts(segmenter)
     shares = [left(table[0], table[1 << bit]) for bit in range(4)]
     best = int(np.argmax(shares))
     return SKIPS[best], [shares[best], outline(table[0]).sum(), *shares]
@@ -206,39 +214,35 @@ def walk(page, segmenter, *, wrongly=False):
             page.keyboard.press("Enter")
 
 
-def test_every_step_is_judged_by_what_the_network_does(page):
-    segmenter = Segmenter.load()
+def test_every_step_is_judged_by_what_the_network_does_and_shows_it(page):
     open_viewer(page, "lesson=1")
-    for number in walk(page, segmenter):
+    shown = [
+        ("threshold", "0.80"), ("layer", "decoder1"), ("cuts", ",".join(SKIPS)), ("cuts", of_cut(TINY[0])[0]),
+        ("pixel", "70,30"), ("edits", "shift:0,3"), ("truth", "1"), ("random", "1"),
+    ]  # fmt: skip
+    for number in walk(page, TINY[0]):
         assert focused(page) == "lesson-show"
         page.keyboard.press("Enter")
-        settle(page)
-        shown = {
-            1: ("threshold", 0.8), 2: ("layer", "decoder1"), 3: ("cuts", SKIPS), 4: ("cuts", ["skip3"]),
-            5: ("pixel", [70, 30]), 6: ("edits", "shift:0,3"), 7: ("look", "heat"), 8: ("random", True),
-        }[number]  # fmt: skip
-        page.wait_for_function(
-            "([name, value]) => JSON.stringify(settled.at(-1)?.[name]) === JSON.stringify(value)"
-            if number != 7
-            else "() => document.querySelector('[name$=look][value=heat], [value=heat]').checked",
-            arg=list(shown),
-        )
-    expect(page.locator("[data-testid^=lesson-dot][data-answered=right]")).to_have_count(8)
+        expect_link(page, *shown[number - 1])
+    expect(page.locator("[data-testid^=lesson-dot][data-answered=right]")).to_have_count(len(STEPS))
     expect(page.get_by_test_id("lesson-teacher")).to_contain_text("docs/teaching.md")
 
 
-def test_on_a_phone_the_card_leaves_the_image_in_sight_and_other_weights_have_other_answers(browser, tiny):
+def test_on_a_phone_the_card_leaves_the_image_in_sight_and_other_weights_have_other_answers(browser):
     phone = {"viewport": (390, 844), "has_touch": True, "is_mobile": True}
-    with viewer_page(browser, STOCK, *tiny, **phone) as page:
+    assert of_cut(FULL[0])[0] != of_cut(TINY[0])[0]
+    assert of_missed(FULL[0])[0] != of_missed(TINY[0])[0]
+    with viewer_page(browser, STOCK, *FULL, **phone) as page:
         open_viewer(page, "lesson=1")
-        for number in walk(page, tiny[0], wrongly=True):
+        for number in walk(page, FULL[0], wrongly=True):
             image, card = (page.get_by_test_id(name).bounding_box() for name in ("salt-viewer", "lesson"))
             assert image["y"] >= 0, number
             assert image["y"] + image["height"] <= card["y"] + 1, number
             assert card["y"] + card["height"] <= 845, number
-        page.get_by_test_id("lesson-fold").tap()
+        page.get_by_test_id("lesson-show").tap()  # what it shows is not to be covered
         expect(page.get_by_test_id("lesson-title")).to_be_hidden()
         assert page.get_by_test_id("lesson").bounding_box()["height"] < 80
+        assert focused(page) == "lesson-fold"
         small = page.locator("[data-testid=lesson] button:visible").evaluate_all(
             "all => all.filter((one) => one.getBoundingClientRect().height < 44).map((one) => one.dataset.testid)"
         )
@@ -261,18 +265,6 @@ def test_a_link_to_a_step_alone_brings_its_state_and_a_whole_link_keeps_its_own(
 
 def state_of(page):
     return page.evaluate("settled.at(-1)")
-
-
-def test_what_python_reads_of_a_link():
-    assert lesson.with_step({"lesson": "7", "weights": "w"}) == {
-        "sample": "Small lens", "threshold": "0.80", "truth": "1", "lesson": "7", "weights": "w",
-    }  # fmt: skip
-    whole = {"lesson": "7", "threshold": "0.40"}
-    assert lesson.with_step(whole) == whole
-    assert [lesson.sample_of(step) for step in (1, 7, 8)] == ["Salt stock", "Small lens", "Salt stock"]
-    for unknown in (None, 0, 9, "x", "²", 1.0, [], "99999999999"):
-        assert lesson.sample_of(unknown) is None
-        assert lesson.with_step({"lesson": str(unknown)}) == {"lesson": str(unknown)}
 
 
 def test_progress_is_kept_by_the_browser_and_starts_over(page):
@@ -323,7 +315,7 @@ def leaves(texts, path=()):
 
 
 def test_both_languages_say_the_same_and_the_browser_chooses(browser):
-    with viewer_page(browser, STOCK, Segmenter.load(), exports="export { ENGLISH, GERMAN };", locale="de-CH") as page:
+    with viewer_page(browser, STOCK, *FULL, exports="export { ENGLISH, GERMAN };", locale="de-CH") as page:
         page.add_init_script(
             "Storage.prototype.getItem = Storage.prototype.setItem = () => { throw new Error('private'); };"
         )

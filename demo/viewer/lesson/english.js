@@ -161,7 +161,7 @@ export const ENGLISH = {
       judgement: "Correlation of the trained with the random one: {all}.",
       because: {
         early: "Random filters, too, hand on the layers of the image: a map that looks like the image proves no learning.",
-        other: "What both have in common was not learned.",
+        other: "What both have in common need not have been learned.",
         source: "Adebayo et al. (2018) test explanations by this: one that stays the same with random weights does not "
           + "explain what a network has learned.",
       },

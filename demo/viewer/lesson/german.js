@@ -166,7 +166,7 @@ export const GERMAN = {
       judgement: "Korrelation der trainierten mit der zufälligen: {all}.",
       because: {
         early: "Auch zufällige Filter reichen die Schichten des Bildes weiter: Eine Karte, die dem Bild ähnelt, beweist kein Lernen.",
-        other: "Was beide gemeinsam haben, wurde nicht gelernt.",
+        other: "Was beide gemeinsam haben, muss nicht gelernt worden sein.",
         source: "Adebayo et al. (2018) prüfen Erklärungen damit: Eine, die mit zufälligen Gewichten gleich bleibt, erklärt nicht, "
           + "was ein Netz gelernt hat.",
       },
