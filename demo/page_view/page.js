@@ -28,7 +28,7 @@ export function openPage() {
   let settled = {};
 
   /** @type {Callbacks} */
-  const callbacks = { request: answer, settled: (state) => { settled = state; } };
+  const callbacks = { request: answer, settled: (state) => { settled = state; }, offline: true };
 
   /** @param {string} id */
   function textOf(id) { return find(document, `#${id}`, HTMLScriptElement).textContent ?? ""; }
