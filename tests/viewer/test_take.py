@@ -16,6 +16,7 @@ from playwright.sync_api import expect
 
 from demo.images import open_sample, open_upload, with_truth
 from demo.weights import find_weights
+from tests.browser.pages import AXE
 from tests.demo.files import png
 from tests.viewer.page import open_viewer, viewer_page
 from unet import Segmenter, checkpoint, explain, render, synthetic
@@ -481,3 +482,19 @@ def test_the_dialog_by_keyboard(page):
     expect(page.get_by_test_id("take")).to_be_hidden()
     expect(button).to_be_focused()
     expect(page.get_by_role("radio", name="Fill")).to_be_checked()
+
+
+def test_the_dialog_shuts_nobody_out(page):
+    if not AXE.is_file():
+        pytest.skip("axe-core is absent: npm install in tests/")
+    open_viewer(page, "layer=encoder2&channel=1")
+    page.add_script_tag(path=AXE)
+    page.get_by_test_id("copy-python").click()
+    for kind, width in (("python", 1300), ("figure", 390)):
+        page.set_viewport_size({"width": width, "height": 844})
+        page.get_by_test_id(f"take-{kind}").click()
+        expect(page.get_by_test_id("take-problem")).to_have_text("")
+        box = page.get_by_test_id("take").bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+        assert not page.evaluate("axe.run('dialog.take', { resultTypes: ['violations'] })")["violations"]
