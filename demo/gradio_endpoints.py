@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from demo import explorer
+from demo import explorer, export, page_answers, page_file
 from demo.cache import find_probability
 from demo.detection import detect
 from demo.gradio_files import cached
@@ -16,10 +16,14 @@ from demo.gradio_inputs import (
     choose_network,
     choose_section,
     choose_segmenter,
+    choose_weights,
     open_image,
+    open_with_mask,
     sentences,
 )
-from demo.viewer_requests import MOST_SAMPLES, PixelRequest, read_request
+from demo.page_answers import PageImage, PageNetwork
+from demo.viewer_requests import MOST_SAMPLES, PixelRequest, RequestError, read_request
+from demo.weights import open_weights
 from unet import explain, render
 
 
@@ -248,3 +252,50 @@ def explain_pixel(
         "logit": found.logit, "probability": found.probability, "samples": samples, "window": [top, left, *part.shape],
     }  # fmt: skip
     return render.SEQUENTIAL[levels], report
+
+
+@sentences()
+def interactive_page(
+    picture: str | None,
+    mask: str | None = None,
+    threshold: float | None = None,
+    weights: str | None = None,
+    sample: str | None = None,
+    clip_percentile: float | None = None,
+    reverse_polarity: bool = False,
+    direction: str = "inline",
+    number: float | None = None,
+    scale_time: float = 1.0,
+    scale_trace: float = 1.0,
+) -> str:
+    """The explorer with one image in one HTML file, which needs no server and no network.
+
+    Args:
+        picture: the image, a PNG, JPEG, TIFF, BMP, GIF, WebP, PNM, NPY or SEG-Y file.
+        mask: its ground truth, of its size; every value but 0 is salt.
+        threshold: where the page starts, 0 to 1; by default the card's.
+        weights: a label as the page lists them; by default the shipped ones.
+        sample: which synthetic section to take where there is no image.
+        clip_percentile: of an image of amplitudes, how many per cent of the samples at each end become black or white,
+            0 to 50 (by default 0.5); an image far below its white is stretched where this is given.
+        reverse_polarity: whether black and white change places in such an image.
+        direction: of a line or a cube: inline, crossline or time slice.
+        number: of the section, as the survey names it, milliseconds of a time slice; by default the middle one.
+        scale_time: the factor along time by which the section is resized, one of those that the page lists.
+        scale_trace: the same from trace to trace, of a time slice on both sides.
+
+    Returns:
+        The HTML file, of at most 3 MB.
+    """
+    section = choose_section(direction, number, scale_time, scale_trace)
+    chosen = choose_weights(weights)
+    limits = choose_limits(clip_percentile, reverse_polarity)
+    image, fault = open_with_mask(picture, mask, sample, weights, limits, section)
+    if mask is not None and fault:
+        raise RequestError(fault)
+    if fault := page_answers.misfit(image.name, image.grey.size):
+        raise RequestError(fault)
+    network = PageNetwork(chosen, *open_weights(chosen))
+    found = check_threshold(threshold, network.segmenter)
+    content = page_file.make([PageImage(image.name, image)], network, found)
+    return cached(content, f"{export.file_stems([image.name])[0]}-explorer.html")

@@ -208,6 +208,13 @@ def build() -> gr.Blocks:
                     samples = gr.Number(most, label="Noisy copies", precision=0, minimum=0, maximum=most)
                 explain_button = gr.Button("What this pixel depends on", variant="primary")
                 explained = result("Influence")
+            with gr.Tab("Interactive page"):
+                gr.Markdown(
+                    "The explorer with this image in one HTML file of at most 3 MB, which needs neither server nor "
+                    "network."
+                )
+                page_button = gr.Button("Interactive page (HTML)", variant="primary", elem_id="export-html")
+                exported = gr.File(label="Interactive page", interactive=False)
         gr.Markdown("## Evaluation")
         summary = gr.Markdown()
 
@@ -237,7 +244,7 @@ def build() -> gr.Blocks:
             "fn": gradio_result.show, "inputs": [turns, *seen], "outputs": [caption, viewer, *limits, *sections],
             "trigger_mode": "multiple", **private, **network,
         }  # fmt: skip
-        place = [caption, viewer, notice, *predicted, *traced, *ablated, *explained]
+        place = [caption, viewer, notice, *predicted, *traced, *ablated, *explained, exported]
 
         # The page and other weights start at the card's threshold, or at a link's.
         page.load(open_link, None, [sample, weights, threshold, revision, notice], **private).then(**shown)
@@ -283,6 +290,7 @@ def build() -> gr.Blocks:
             (trace_button, gradio_endpoints.trace, [site, top, left, weights, sample], traced),
             (ablate_button, gradio_endpoints.ablate, [cuts, fill, threshold, weights, top, left, sample], ablated),
             (explain_button, gradio_endpoints.explain_pixel, [*box, samples, weights, top, left, sample], explained),
+            (page_button, gradio_endpoints.interactive_page, [mask, threshold, weights, sample], exported),
         ):
             button.click(endpoint, [image, *inputs, *seen[-6:]], outputs, api_name=endpoint.__name__, **network)
     return page

@@ -24,7 +24,7 @@ from unet.files.images import ImageError
 FIRST_SAMPLE = next(iter(SAMPLES))
 # What is chosen of another image: no share of samples, its slider, polarity; direction, number, scales.
 NOTHING_CHOSEN = [None, CLIP, False, *FIRST[:2], *FIRST.scale]
-RESULTS = 8  # parts of the page with what an endpoint found
+RESULTS = 9  # parts of the page with what an endpoint found
 WAITING = 3 + RESULTS  # parts that ``wait`` changes
 # What the viewer is without a result: "waiting" leaves its place empty, "refused" takes that away.
 STYLE = """

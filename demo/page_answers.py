@@ -144,7 +144,6 @@ def store(given: PageImage, network: PageNetwork, *, link: str | None, threshold
             others=[one for one in message.network.others if one.name == other],
             samples=[] if view is None or view.fill not in SAMPLES else [view.fill],
             seeds=[] if view is None or view.fill not in SAMPLES else [SAMPLES[view.fill]],
-            epochs=(),
         ),
         lesson=None,
     )

@@ -25,7 +25,7 @@ MOST_IMAGES = 8
 LARGEST_IMAGE = 3_000_000  # bytes that an image adds to a page
 
 VIEW = HERE / "page_view"
-REFUSAL = "This needs the network: open the image in the app (python -m unet demo)."
+REFUSAL = "This needs the network: open the image in the app (python -m unet demo)"
 OFFLINE = "This file works without a network. The live app, which computes all else, is started by python -m unet demo."
 LEGEND = (
     "Gold is what the network calls salt at the threshold. Compared with the truth, green is found, orange too much, "

@@ -10,7 +10,7 @@ import { view } from "../viewer/viewer.js";
  * An image of the file; `length` and `message` are characters in its data, one after another.
  * @typedef {{ caption: string, window: Place, leftOut: string[], message: number, answers: StoredAnswer[] }} StoredImage
  * @typedef {{ request: StoredRequest, length: number }} StoredAnswer
- * @typedef {{ kind?: string, random?: boolean, box?: Box }} StoredRequest  as the viewer makes it, without whose it is
+ * @typedef {{ kind?: string, random?: boolean, box?: Box, cuts?: string[] }} StoredRequest  as the viewer makes it, without whose it is
  */
 
 export function openPage() {
@@ -68,7 +68,8 @@ export function openPage() {
 
   /** What is asked, whoever asks: values that say nothing are left out. @param {StoredRequest} request */
   function nameOf(request) {
-    const said = Object.entries(request).filter(([name, value]) => value && name !== "id" && name !== "key");
+    const isUncut = request.cuts?.length === 0; // nothing stands in place of nothing
+    const said = Object.entries({ ...request, ...(isUncut && { fill: null }) }).filter(([name, value]) => value && name !== "id" && name !== "key");
     return JSON.stringify(said.sort(([one], [other]) => (one < other ? -1 : 1)));
   }
 

@@ -161,7 +161,17 @@ export function networkValues(explorer, touch) {
     const found = await whileWanted(request, () => [wiresOf(explorer), ...networkOf(explorer)]);
     if (!found) return;
     explorer.mapsError = found.error ?? null;
+    if (found.error && cuts.length && !explorer.maps) return fetchUncutMaps();
     if (found.response) explorer.maps = { sites: everySite(explorer, found.response.sites), cuts: wiresOf(explorer) };
+    touch("maps");
+  }
+
+  /** What is cut has no maps: those of the whole network are better than none. */
+  async function fetchUncutMaps() {
+    const { fill } = explorer.state;
+    const found = await whileWanted(explorer.request({ kind: "maps", cuts: [], fill }), () => networkOf(explorer));
+    if (!found || explorer.maps) return;
+    if (found.response) explorer.maps = { sites: everySite(explorer, found.response.sites), cuts: `${fill} 0` };
     touch("maps");
   }
 

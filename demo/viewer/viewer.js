@@ -98,7 +98,8 @@ function build(root) {
     get sample() { return link.sample ?? null; },
     image: absent, original: absent, network: absent, palette: absent, window: absent, shown: absent,
     lesson: [], input: "", unread: 0, predicted: null, predictedError: null, isMoving: false, hand: null,
-    maps: null, mapsError: null, cuts: null, cutsError: null, epochs: null, epochsError: null, tta: null, uncertainty: null,
+    maps: null, mapsError: null, cuts: null, cutsError: null, epochs: null, epochsError: null,
+    tta: null, uncertainty: null,
     other: null, otherError: null,
     set, say, cutIndex, open: openTab, take: (what, name) => take.open(what, name),
     toggleCut(part) {

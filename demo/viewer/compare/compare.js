@@ -46,7 +46,7 @@ export function comparePanel(host, explorer) {
     const { others } = explorer.network, key = JSON.stringify(others);
     if (key === offered) return;
     offered = key;
-    beside.replaceChildren(h("option", { value: "" }, others.length ? "none" : "none: there are no others in weights/ or runs/"),
+    beside.replaceChildren(h("option", { value: "" }, others.length ? "none" : "none: there are no others here"),
       ...others.map(({ name, label }) => h("option", { value: name }, label)));
   }
 

@@ -1,6 +1,7 @@
 // One position through every block of the network.
 
 import { contains, siteGrid } from "../lib/region.js";
+import { mapsTrouble } from "../network_values.js";
 import { h } from "../lib/dom.js";
 import { mapScale, paintValues } from "../lib/color.js";
 import { mapValues } from "./values.js";
@@ -55,8 +56,8 @@ export function valuesPanel(host, explorer) {
     const { row, column, whose } = windowPosition(explorer);
     const place = [explorer.window.top + row, explorer.window.left + column];
     const start = `row ${place[0]}, column ${place[1]}`;
-    where.textContent = explorer.maps ? `${start}: ${whose}` : `${start} is computed…`;
-    rows.setAttribute("aria-busy", String(!explorer.maps));
+    where.textContent = explorer.maps ? `${start}: ${whose}` : mapsTrouble(explorer) ?? `${start} is computed…`;
+    rows.setAttribute("aria-busy", String(!explorer.maps && !mapsTrouble(explorer)));
     if (!explorer.maps) return;
     explorer.network.sites.forEach((site, i) => {
       const map = values.mapOf(site.name);

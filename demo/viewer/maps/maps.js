@@ -8,6 +8,7 @@ import { checkbox, h, setCurrent } from "../lib/dom.js";
 import { mapNumbers, mapOrder, mapValues } from "./values.js";
 import { mapScale, paletteRamp } from "../lib/color.js";
 import { mapTiles } from "./tiles.js";
+import { mapsTrouble } from "../network_values.js";
 import { seeksAlike } from "./similarity.js";
 import { percent, plural, significant } from "../lib/format.js";
 import { whileOpen } from "../tabs.js";
@@ -136,6 +137,8 @@ export function mapsPanel(host, explorer) {
   /** @param {string} layer @param {Maps} map */
   function sortWords(layer, map) {
     const { sort: by } = explorer.state;
+    const missing = mapsTrouble(explorer);
+    if (missing) return `Of the network uncut: ${missing}`;
     if (trouble) return trouble;
     if (by === "effect" && values.sortValues(layer, map) === null) {
       return `The effect of each map is measured: ${values.effectCount(layer)} of ${map.channels}…`;
@@ -162,9 +165,9 @@ export function mapsPanel(host, explorer) {
     controls.hidden = legend.hidden = status.hidden = kind === "logits";
 
     const map = values.mapOf(layer);
-    opened.setAttribute("aria-busy", String(!map));
+    opened.setAttribute("aria-busy", String(!map && !mapsTrouble(explorer)));
     if (!map) {
-      status.textContent = `${layer} is computed…`;
+      status.textContent = mapsTrouble(explorer) ?? `${layer} is computed…`;
       measuring.hidden = true;
       if (drawn !== layer) for (const part of [tiles, chosen, sources]) part.hide();
       return;

@@ -89,7 +89,7 @@ export function pixelPanel(host, explorer) {
   const sentence = h("p", { class: "why-sentence", "data-testid": "why-sentence" });
   const field = h("p", { class: "note", "data-testid": "why-field" });
   const problem = h("p", { class: "why-problem", role: "alert", "data-testid": "why-problem" });
-  const again = h("button", { onclick: retry }, "Ask again");
+  const again = h("button", { "data-testid": "why-again", onclick: retry }, "Ask again");
   const move = h("button", { "data-testid": "why-window", onclick: moveWindow }, "Open the part around it");
   const pending = h("span", { "data-testid": "why-state" });
   const progress = h("progress", { max: COPIES, "aria-label": "Noisy copies", "data-testid": "why-progress" });
