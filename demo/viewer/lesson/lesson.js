@@ -34,6 +34,7 @@ export function lessonPanel(explorer, viewer, arrived) {
   let answered = null;
   let isMeasuring = false;
   let isOpening = false; // Python opens the image of the step
+  let written = ""; // what stands on the card
   let entered = 0; // how often a step was entered: what was measured for one before comes too late
   /** @type {(() => void)[]} */
   let waiting = []; // try again to read what was not there
@@ -152,16 +153,20 @@ export function lessonPanel(explorer, viewer, arrived) {
     const step = current();
     if (!step) return;
     const { card: texts, format } = words(step);
-    card.write({
-      step: STEPS.indexOf(step), words: words(step),
-      filled: step.fill(explorer, format), choices: step.choices(explorer),
+    const content = {
+      step: STEPS.indexOf(step), filled: step.fill(explorer, format), choices: step.choices(explorer),
       waiting: isOpening ? texts.opening : isMeasuring ? texts.measuring : "", judgement: judgement(step),
-    });
+    };
+    const key = JSON.stringify([content, progress.language]);
+    if (key === written) return; // it is called with every frame in which something moved
+    written = key;
+    card.write({ ...content, words: words(step) });
   }
 
   /** Begins the step that is open now, or ends the lesson. */
   function enter() {
     entered++;
+    written = "";
     answered = null;
     isMeasuring = false;
     waiting = [];
