@@ -1,6 +1,7 @@
 """The chosen network as it was during its run, where ``train.py --snapshots`` kept that.
 
-Snapshots are opened when they are wanted; four at a time stay in memory, for all users.
+Snapshots are opened when they are wanted.  Four at a time stay in memory, and all of two runs with small networks, for
+all users.
 """
 
 from collections.abc import Iterator
@@ -17,6 +18,9 @@ from unet import snapshots, typed
 from unet.checkpoint import CheckpointError
 from unet.segmenter import Segmenter
 from unet.typed import Count, Share
+
+SMALL = 64_000_000  # bytes of a run's networks that stay in memory
+BYTES = 8  # of a weight: in float32, and once more where the batch norms are folded
 
 
 class _Validated(Struct, frozen=True):
@@ -51,8 +55,12 @@ def networks(segmenter: Segmenter, weights: WeightsKey) -> Iterator[Segmenter]:
     Raises:
         RequestError: a snapshot cannot be read.
     """
-    for epoch in kept_epochs(segmenter, weights):
-        yield _load(segmenter, weights, epoch)
+    epochs = kept_epochs(segmenter, weights)
+    if BYTES * len(epochs) * sum(parameter.numel() for parameter in segmenter.model.parameters()) <= SMALL:
+        yield from _open_all(segmenter, weights, epochs)
+    else:
+        for epoch in epochs:
+            yield _load(segmenter, weights, epoch)
     yield segmenter
 
 
@@ -66,6 +74,11 @@ def validation_iou(segmenter: Segmenter, weights: WeightsKey) -> NDArray[np.floa
     found = {entry.epoch: entry.iou for entry in history}
     epochs = (*kept_epochs(segmenter, weights), snapshots.learned_epochs(segmenter.card))
     return np.array([found.get(epoch, np.nan) for epoch in epochs], np.float32)
+
+
+@lru_cache(maxsize=2)
+def _open_all(segmenter: Segmenter, weights: WeightsKey, epochs: tuple[int, ...]) -> tuple[Segmenter, ...]:
+    return tuple(_load(segmenter, weights, epoch) for epoch in epochs)
 
 
 def _load(segmenter: Segmenter, weights: WeightsKey, epoch: int) -> Segmenter:

@@ -8,6 +8,7 @@ import torch
 from msgspec.structs import replace
 
 from demo import explorer, messages
+from demo import snapshots as snapshots_of_demo
 from demo.images import SeismicImage
 from demo.snapshots import open_snapshot
 from demo.view import ViewState, changes
@@ -50,7 +51,9 @@ def networks(run):
     yield segmenter
 
 
-def test_the_masks_of_all_epochs_are_those_of_their_networks(run):
+@pytest.mark.parametrize("small", [snapshots_of_demo.SMALL, 0])
+def test_the_masks_of_all_epochs_are_those_of_their_networks(run, small, monkeypatch):
+    monkeypatch.setattr(snapshots_of_demo, "SMALL", small)
     found = respond(run, kind="epochs", epoch=2)
     probability = ((256 * found.high.astype(int) + found.low) / 4095).astype(np.float32)
     part = window(LARGE.grey, 9, 5)
