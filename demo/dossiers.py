@@ -6,6 +6,7 @@ Gradio or stores anything of an image.
 
 import shlex
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from demo.viewer_requests import LONGEST_WORD, DossierRequest, RequestError
 from demo.weights import WeightsKey
 from unet.data.places import DEFAULT
 from unet.explain import dossier as dossiers
-from unet.explain.dossier import Basis, Channel, DossierError, Peak
+from unet.explain.dossier import Basis, Channel, Dossier, DossierError, Peak
 from unet.files.images import ImageError
 from unet.files.listing import ImageFile
 from unet.segmenter import Segmenter
@@ -78,7 +79,7 @@ def respond(request: DossierRequest, segmenter: Segmenter, weights: WeightsKey) 
     """
     path = Path(weights[0])
     try:
-        dossier = dossiers.read_dossier(path, segmenter.card)
+        dossier = find_dossier(path, segmenter.card.sha256)
     except DossierError as error:
         raise RequestError(f"{error}; {how_to_make(path)}") from None
     if dossier is None:
@@ -94,6 +95,21 @@ def respond(request: DossierRequest, segmenter: Segmenter, weights: WeightsKey) 
         rank=_rank(found, channels), is_double=found.double_of is not None, found=found, basis=dossier.basis,
         synthetic=[_synthetic_tile(peak) for peak in found.synthetic], real=_real_tiles(found.real),
     )  # fmt: skip
+
+
+def find_dossier(weights: Path, sha256: str) -> Dossier | None:
+    """As ``unet.explain.dossier.read_dossier``, read again only where the file has changed."""
+    try:
+        changed = dossiers.dossier_path(weights).stat().st_mtime_ns
+    except OSError:
+        return None
+    return _read(weights, sha256, changed)
+
+
+@lru_cache(maxsize=2)
+def _read(weights: Path, sha256: str, changed: int) -> Dossier | None:
+    """The dossier that was last ``changed`` then: a file of a megabyte, and each of its channels is looked at."""
+    return dossiers.read_dossier(weights, sha256)
 
 
 def how_to_make(weights: Path) -> str:

@@ -13,7 +13,6 @@ from msgspec import Meta, Struct
 
 from unet import typed
 from unet.bootstrap import Signed
-from unet.card import Card
 from unet.typed import Count, Share, Word
 
 LARGEST_DOSSIER = 8_000_000  # bytes; those of the shipped networks have less than a quarter
@@ -214,12 +213,12 @@ def parse_dossier(path: Path) -> Dossier:
         raise DossierError(f"{path.name}: not a dossier ({error})") from None
 
 
-def read_dossier(weights: Path, card: Card) -> Dossier | None:
+def read_dossier(weights: Path, sha256: str) -> Dossier | None:
     """The dossier of some weights; None where there is none.
 
     Args:
         weights: NAME.safetensors.
-        card: theirs; the dossier must be of its tensors.
+        sha256: of their tensors, as their card has it; the dossier must be of the same.
 
     Raises:
         DossierError: it is damaged, or of other weights.
@@ -228,7 +227,7 @@ def read_dossier(weights: Path, card: Card) -> Dossier | None:
     if not path.is_file():
         return None
     found = parse_dossier(path)
-    if found.basis.sha256 != card.sha256:
+    if found.basis.sha256 != sha256:
         raise DossierError(f"{path.name}: the dossier of other weights than these; compute it again")
     return found
 
