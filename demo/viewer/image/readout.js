@@ -44,7 +44,8 @@ export function showFound({ readout, scores, canvas, threshold: slider }, { stat
  * @param {boolean} isPart
  */
 export function showNetwork({ altered }, explorer, isPart) {
-  const { state: { cuts, tta, look }, shown, input, predictedError, cutsError } = explorer, weights = weightsWords(explorer);
+  const { state: { cuts, tta, look }, shown, input, predictedError, cutsError } = explorer;
+  const weights = weightsWords(explorer);
   const ways = [], sentences = [];
   if (weights) ways.push(weights);
   if (cuts.length) ways.push(`without ${cuts.join(", ")}`);
