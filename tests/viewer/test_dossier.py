@@ -118,7 +118,8 @@ def test_survey_tiles_are_named_where_they_are_not_and_links_where_they_are(page
     query = parse_qs(urlsplit(link.get_attribute("href")).query)
     assert query.pop("threshold")
     assert query == {
-        "sample": ["Survey tile <i>tile"], "pixel": ["3,4"], "layer": ["encoder1"], "channel": ["2"], "weights": ["salt-unet"],
+        "sample": ["Survey tile <i>tile"], "pixel": ["3,4"], "layer": ["encoder1"], "channel": ["2"],
+        "weights": ["salt-unet"],
     }  # fmt: skip
     np.testing.assert_array_equal(pixels(link.locator("canvas"))[..., 0][3, 4], 153)
 
