@@ -92,9 +92,10 @@ export function timePanel(host, explorer) {
 
   function showFound() {
     const words = curves.words();
-    found.textContent = words;
+    found.textContent = words || (explorer.epochsError ? "" : "is computed…");
     trouble.textContent = explorer.epochsError ?? "";
     trouble.hidden = !trouble.textContent;
+    for (const part of [play, slider, curves.box, formed.box]) part.hidden = !trouble.hidden;
   }
 
   const question = () => (explorer.state.epoch === null && !wasMoved ? "" : `epoch ${explorer.state.epoch}`);
