@@ -227,8 +227,8 @@ SCENES = {
     "box": ("pixel=42,54&box=40,50,5,9&layer=logits", {"why": influence, "maps": answer_map}),
     "flip TTA": ("tta=1", {"image": readout}),
     "cut": (CUT, {"image": readout, "maps": chosen_map, "cut": cut_table}),
-    "mean in place": (f"{CUT}&fill=mean", {"image": readout, "maps": chosen_map, "cut": cut_table}),
-    "a sample in place": (f"{CUT}&fill=Salt+sheet", {"image": readout, "cut": cut_table}),
+    "mean in place": (f"{CUT}&fill=mean", {"cut": cut_table}),
+    "a sample in place": (f"{CUT}&fill=Salt+sheet", {"image": readout}),
     "random weights": ("random=1&pixel=40,52&layer=encoder1&channel=2", {"maps": chosen_map, "why": influence}),
 }
 LARGE_SCENES = {
@@ -305,6 +305,26 @@ def test_the_code_asks_whether_an_answer_holds(page, folder, monkeypatch):
     monkeypatch.chdir(folder)
     open_viewer(page, "pixel=40,46&tab=why")
     held(page, run(code_of(page, "hold")))
+
+
+def test_the_code_says_what_maps_are_sorted_by(page, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    open_viewer(page, "layer=encoder2&channel=5")
+    shown = page.get_by_test_id("chosen-map").locator("dd")
+    page.get_by_test_id("measure").click()
+    expect(shown.nth(5)).to_contain_text("of probability")
+    for sort, place in (("agreement", 4), ("effect", 5)):
+        page.get_by_test_id("sort").select_option(sort)
+        (expected,) = numbers(shown.nth(place).text_content())
+        assert numbers(run(code_of(page, "maps")))[-1] == pytest.approx(expected, rel=0.02, abs=0.002)
+    page.keyboard.press("Escape")
+    for sort in ("sparsity", "agreement", "mean"):
+        page.get_by_test_id("sort").select_option(sort)
+        first = page.get_by_test_id("tiles").get_by_role("button").first
+        expect(first).to_contain_text(re.compile(r"\d \S"))
+        channel, value = numbers(first.text_content().replace(" %", ""))[:2]
+        found = numbers(run(code_of(page, "maps")).splitlines()[1])
+        assert found == pytest.approx([channel, value], rel=0.06, abs=0.01 + 0.5 * (sort == "sparsity"))
 
 
 def test_the_code_of_alike_places(page, folder, monkeypatch):

@@ -54,6 +54,13 @@ function shownProbability(explorer) {
   ];
 }
 
+/** The probability that the image shows in the opened part; that of a large image is blended from many tiles. @param {Explorer} explorer */
+export function partProbability(explorer) {
+  const slice = windowSlice(explorer), { tta } = explorer.state;
+  if (isAltered(explorer) || !(slice || tta)) return "trace.probability";
+  return `segmenter.probability(image${tta ? ", tta=True" : ""})${slice}`;
+}
+
 /** @param {Explorer} explorer */
 function pointLines({ state: { pixel } }) {
   if (!pixel) return "";

@@ -1,13 +1,10 @@
-// Python for the panels below the network: maps, cuts, a pixel's reasons, its values, a second network.
+// Python for the panels below the network but the maps: cuts, a pixel's reasons, its values, a second network.
 
 import {
-  fillOf, isAltered, loading, openedImage, respondingNetwork, seenName, seenPart, tracedPass, trainedNetwork,
-  windowSlice,
+  fillOf, loading, openedImage, respondingNetwork, seenName, seenPart, tracedPass, trainedNetwork, windowSlice,
 } from "./network.js";
-import { alikeLines } from "./channel.js";
-import { knowsTruth, outsideLines } from "./image.js";
+import { knowsTruth, outsideLines, partProbability } from "./image.js";
 import { pythonLines, pythonScript, pythonTuple } from "./script.js";
-import { seeksAlike } from "../maps/similarity.js";
 import { windowPosition } from "../maps/core_sample.js";
 
 /** @import { Box, Explorer } from "../types.js" */
@@ -16,7 +13,7 @@ import { windowPosition } from "../maps/core_sample.js";
 const scene = (explorer) => [openedImage(explorer), respondingNetwork(explorer), seenPart(explorer)];
 
 /** The same, and a forward pass of it. @param {Explorer} explorer */
-const tracedScene = (explorer) => [...scene(explorer), tracedPass(explorer)];
+export const tracedScene = (explorer) => [...scene(explorer), tracedPass(explorer)];
 
 /** How much of a mask's pixels is salt, without what is no section. @param {string} outside lines */
 const saltShare = (outside) => (outside ? "mask.sum() / (~outside).sum()" : "mask.mean()");
@@ -25,53 +22,6 @@ const saltShare = (outside) => (outside ? "mask.sum() / (~outside).sum()" : "mas
 function outsidePart(explorer) {
   const lines = outsideLines(explorer), slice = windowSlice(explorer);
   return pythonLines(lines, lines && slice && `outside = outside${slice}`);
-}
-
-/** The probability that the image shows in the opened part; that of a large image is blended from many tiles. @param {Explorer} explorer */
-function partProbability(explorer) {
-  const slice = windowSlice(explorer), { tta } = explorer.state;
-  if (isAltered(explorer) || !(slice || tta)) return "trace.probability";
-  return `segmenter.probability(image${tta ? ", tta=True" : ""})${slice}`;
-}
-
-/** The maps of the opened block. @param {Explorer} explorer */
-export function mapsCode(explorer) {
-  const { layer, channel, sort } = explorer.state;
-  if (!layer) {
-    return pythonScript([...tracedScene(explorer), pythonLines(
-      "for name in trace.sites:",
-      "    maps = trace.crop(name)",
-      '    print(f"{name}: {maps.shape[0]} maps of {maps.shape[1]} x {maps.shape[2]}")',
-    )]);
-  }
-  if (layer === "logits") {
-    return pythonScript([...tracedScene(explorer), pythonLines(
-      `probability = ${partProbability(explorer)}`,
-      'print(f"mean {probability.mean():.3g}, lowest {probability.min():.3g}, highest {probability.max():.3g}")',
-    )]);
-  }
-  if (seeksAlike(explorer.state)) return pythonScript([...tracedScene(explorer), alikeLines(explorer)]);
-  const opened = `maps = trace.crop("${layer}")  # (channels, rows, columns)`;
-  if (channel === null) {
-    const isSparsity = sort === "sparsity";
-    const values = isSparsity ? "(maps <= 0).mean(axis=(1, 2))" : "maps.mean(axis=(1, 2))";
-    const words = isSparsity ? "{100 * values[channel]:.1f} % at zero or below" : "mean {values[channel]:.3g}";
-    return pythonScript([...tracedScene(explorer), pythonLines(
-      opened, 'print(f"{len(maps)} maps of {maps.shape[1]} x {maps.shape[2]}")',
-      `values = ${values}`,
-      "for channel in values.argsort()[::-1][:10]:  # the ten largest",
-      `    print(f"map {channel}: ${words}")`,
-    )]);
-  }
-  return pythonScript([...tracedScene(explorer), pythonLines(
-    opened, `one = maps[${channel}]`,
-    'print(f"mean {one.mean():.3g}, highest {one.max():.3g}")',
-    'print(f"{100 * (one <= 0).mean():.1f} % at zero or below, lowest {one.min():.3g}")',
-  ), sort === "effect" && pythonLines(
-    "from unet import explain",
-    `(effect,) = explain.channel_effects(segmenter, ${seenName(explorer)}, "${layer}", [${channel}])  # all wires connected`,
-    'print(f"effect {effect:.3g}")',
-  )]);
 }
 
 /** The whole network beside the cut one, or every combination of cuts. @param {Explorer} explorer */
@@ -117,6 +67,7 @@ export function whyCode(explorer) {
     "    row, column, height, width = explain.influence_box(found.influence, box, share)",
     '    print(f"{100 * share:.0f} % of the influence comes from {height} x {width} pixels at row {row}, column {column}")',
     "# Also in it: found.gradient, the input gradient, and found.cams, Grad-CAM of every level.",
+    "# explain.smooth_gradient is the mean gradient over noisy copies.",
   )]);
 }
 

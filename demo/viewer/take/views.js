@@ -1,12 +1,13 @@
 // What can be taken along: of every view its Python and its figure.
 
-import { askedBox, compareCode, cutCode, mapsCode, valuesCode, whyCode } from "../code/panels.js";
+import { askedBox, compareCode, cutCode, valuesCode, whyCode } from "../code/panels.js";
 import { compareFigure, cutFigure, mapsFigure, valuesFigure, whyFigure } from "../figure/panels.js";
 import { contains } from "../lib/region.js";
 import { dossierCode } from "../code/channel.js";
 import { dossierFigure } from "../figure/channel.js";
 import { holdCode } from "../code/hold.js";
 import { holdFigure } from "../figure/hold.js";
+import { mapsCode } from "../code/maps.js";
 import { timeCode, touchCode } from "../code/change.js";
 import { timeFigure, touchFigure } from "../figure/change.js";
 import { curvesCode, imageCode } from "../code/image.js";

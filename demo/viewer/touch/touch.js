@@ -8,6 +8,7 @@ import { clamp, crop } from "../lib/region.js";
 import { encodePng } from "../figure/png.js";
 import { h, uniqueName } from "../lib/dom.js";
 import { panelAnswer } from "../lib/answer.js";
+import { saveFile } from "../take/save.js";
 import { touchResult } from "./result.js";
 import { CHANGED_FILE } from "../code/network.js";
 
@@ -161,12 +162,8 @@ export function touchPanel(host, explorer) {
   }
 
   async function save() {
-    const { image, window } = explorer, grey = crop(image.grey, image, window);
-    const rgba = new Uint8Array(4 * grey.length).fill(255);
-    grey.forEach((value, i) => rgba.fill(value, 4 * i, 4 * i + 3));
-    const address = URL.createObjectURL(await encodePng(rgba, window.width, window.height));
-    h("a", { href: address, download: CHANGED_FILE }).click();
-    setTimeout(() => URL.revokeObjectURL(address), 60_000);
+    const { image, window } = explorer;
+    saveFile(await encodePng(crop(image.grey, image, window), window.width, window.height), CHANGED_FILE);
   }
 
   function draw() {
