@@ -178,6 +178,7 @@ def test_a_click_anywhere_finds_what_numpy_finds_here_and_in_a_sample_without_a_
             assert min(abs(float(one.replace("−", "-")) - median) for one in numbers) < 0.011
 
     viewer.get_by_test_id("salt-viewer").click(position={"x": 120, "y": 90})  # no question why
+    settle(viewer)
     expect(viewer.get_by_test_id("tab-maps")).to_have_attribute("aria-selected", "true")
     before_keys = [int(viewer.get_by_test_id(f"alike-{axis}").input_value()) for axis in ("row", "column")]
     viewer.keyboard.press("ArrowDown")
