@@ -15,9 +15,11 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from demo.images import open_sample, open_upload, with_truth
+from demo.surveys import SectionChoice
 from demo.weights import find_weights
 from tests.browser.pages import AXE
 from tests.demo.files import png
+from tests.seismic.surveys import amplitudes, write_segy
 from tests.viewer.page import open_viewer, viewer_page
 from unet import Segmenter, checkpoint, explain, render, synthetic
 from unet.card import Card
@@ -129,25 +131,10 @@ def answer_map(page, said):
 
 
 def cut_table(page, said):
-    """The rows of the table: salt, IoU where there is a truth, mean probability, and the mean change."""
-    cells = [numbers(row) for row in page.get_by_test_id("cut-result").locator("tbody tr").all_text_contents()]
-    rows = dict(zip(("salt", "iou", "mean", "change"), cells, strict=True))
-    found = numbers(said)
-    assert found[:6] == pytest.approx([*split(page, 0), *split(page, 1)], abs=0.0051)
-    assert found[6] == pytest.approx(rows["change"][0], abs=0.0011)
-
-
-def split(page, side):
-    """Of one side of the comparison: salt, mean probability, IoU, as the code prints them."""
-    values = (
-        page.get_by_test_id("cut-result")
-        .locator("tbody tr")
-        .evaluate_all(
-            "(rows, side) => rows.slice(0, 3).map((row) => parseFloat(row.querySelectorAll('td')[side].textContent))",
-            side,
-        )
-    )
-    return values[0], values[2], values[1]
+    """Of either side salt, mean probability and, where there is a truth, IoU; then the mean change."""
+    salt, *overlap, mean, (change,) = side_by_side(page, "cut-result")
+    sides = [[row[side] for row in (salt, mean, *overlap)] for side in (0, 1)]
+    assert numbers(said) == pytest.approx([*sides[0], *sides[1], change], abs=0.0051)
 
 
 def influence(page, said):
@@ -262,6 +249,14 @@ def test_the_code_computes_what_is_shown(page, query, checks, folder, monkeypatc
 def test_the_code_opens_a_file_of_any_name_and_its_part(page, large, query, checks, folder, monkeypatch):
     monkeypatch.chdir(folder)
     check_scene(page, query, checks, image=large)
+
+
+def test_the_code_knows_the_gaps_of_a_line(page, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    cube = write_segy(folder / "cube.sgy", amplitudes(18, 24, 40), missing={(9, column) for column in range(5, 12)})
+    image = open_upload("cube.sgy", cube.read_bytes(), section=SectionChoice("inline", 109))
+    assert image.missing is not None
+    check_scene(page, "cuts=skip2", {"image": readout, "cut": cut_table}, image=image)
 
 
 def test_the_spread_is_computed_too(page, folder, monkeypatch):

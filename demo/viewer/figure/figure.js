@@ -33,13 +33,13 @@ const FRAME = "rgb(240 228 66)";
 const XLINK = "http://www.w3.org/1999/xlink";
 
 /** How far apart ticks stand, for about four of them. @param {number} length */
-export function tickStep(length) {
+function tickStep(length) {
   const least = length / 4, power = 10 ** Math.floor(Math.log10(least));
   return Math.max(1, power * ([1, 2, 5, 10].find((factor) => factor * power >= least) ?? 10));
 }
 
 /** Whole numbers from one on, below another. @param {number} start @param {number} length */
-export function ticksIn(start, length) {
+function ticksIn(start, length) {
   const step = tickStep(length), first = Math.ceil(start / step) * step;
   return Array.from({ length: Math.max(0, Math.ceil((start + length - first) / step)) }, (_, i) => first + i * step);
 }
