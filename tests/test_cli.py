@@ -417,6 +417,28 @@ class TestExport:
         assert Path("a.onnx").stat().st_size > 10_000
 
 
+@pytest.mark.usefixtures("segmenter", "images")
+class TestPage:
+    def test_it_holds_the_images_with_their_masks(self, data):
+        save(MASKS[0], data / "images" / "s0_mask.png")  # of the same image: which one nobody can say
+        said = run("export", "data", "images/s0.png", "--html", "a.html", "--threshold", "0.31").err
+        assert re.fullmatch(r"a.html: 7 images, \d\.\d MB; open it in a browser\n", said)
+        content = Path("a.html").read_bytes()
+        assert content.startswith(b"<!doctype html>")
+        assert b"0.31; these weights were given 0.56" in content
+        assert [content.count(b"ground truth data/masks/s%d.png" % index) for index in range(3)] == [0, 1, 1]
+        run("export", "images/s0.png", "--html", "a.html")  # over its own
+        assert len(Path("a.html").read_bytes()) < len(content)
+
+    def test_images_that_cannot_be_read_are_named_and_the_others_are_in_it(self):
+        Path("bad.png").write_bytes(b"no image")
+        said = run("export", "bad.png", "images/s0.png", "--html", "a.html", status=1).err
+        assert said.startswith("bad.png: expected a PNG, JPEG")
+        assert "a.html: 1 image, " in said
+        run("export", "bad.png", "--html", "b.html", status=1)
+        assert not Path("b.html").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
@@ -446,6 +468,17 @@ class TestExport:
         ("evaluate data --against gone.safetensors", "gone.json: "),
         ("export --onnx gone/a.onnx", "expected a file in a folder that exists, got gone"),
         ("export --onnx small.safetensors", "got that of the weights or their card"),
+        ("export", "expected one of --onnx FILE and --html FILE, got neither"),
+        ("export --onnx a.onnx --html a.html", "expected one of --onnx FILE and --html FILE, got both"),
+        ("export images --onnx a.onnx", "expected images and --threshold with --html only"),
+        ("export images --html a.html --sites", "expected --sites with --onnx only"),
+        ("export --html a.html", "expected an image, or a folder or .zip of images, got nothing"),
+        ("export gone.png --html a.html", "gone.png: no such file or folder"),
+        ("export images data --html a.html", "expected at most 8 images for a page, got 11; name fewer"),
+        ("export images --html gone/a.html", "expected a file in a folder that exists, got gone"),
+        ("export images --html small.json", "got that of an image or the weights"),
+        ("export images --html file", "got file; choose another place, or pass --overwrite"),
+        ("export images --html a.html --threshold 1", "expected --threshold to be between 0 and 1, got 1"),
         ("bench --tiles 0", "expected --tiles to be a whole number of at least 1, got 0"),
         ("demo", "expected a process of its own; start it with python -m unet demo"),
     ],

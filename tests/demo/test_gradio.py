@@ -19,7 +19,7 @@ from demo import gradio_inputs, gradio_page, gradio_result, missing
 from demo.detection import detect
 from demo.evaluation import how_to_evaluate, meaning, read_evaluation
 from demo.explorer import find_fill
-from demo.gradio_endpoints import ablate, explain_pixel, predict, trace
+from demo.gradio_endpoints import ablate, explain_pixel, interactive_page, predict, trace
 from demo.images import SAMPLES, open_sample, open_upload
 from demo.surveys import SectionChoice
 from demo.weights import find_weights
@@ -68,7 +68,7 @@ def call(app, tmp_path_factory):
 # --- For programs -------------------------------------------------------------------------------------------
 
 
-def test_programs_see_four_endpoints_with_their_parameters(call):
+def test_programs_see_the_endpoints_with_their_parameters(call):
     endpoints = call.client.view_api(return_format="dict", print_info=False)["named_endpoints"]
     limits = "clip_percentile reverse_polarity direction number scale_time scale_trace"
     given = {name: [one["parameter_name"] for one in found["parameters"]] for name, found in endpoints.items()}
@@ -77,6 +77,7 @@ def test_programs_see_four_endpoints_with_their_parameters(call):
         "/trace": f"picture site top left weights sample {limits}",
         "/ablate": f"picture cuts fill threshold weights top left sample {limits}",
         "/explain_pixel": f"picture row column height width samples weights top left sample {limits}",
+        "/interactive_page": f"picture mask threshold weights sample {limits}",
     }
     defaults = [one["parameter_default"] for one in endpoints["/explain_pixel"]["parameters"]]
     assert defaults == [
@@ -200,8 +201,18 @@ def test_an_input_that_cannot_be_used_gets_a_sentence(call, endpoint, given, sen
         call(LARGE, **given, api_name=endpoint)
 
 
+def test_the_interactive_page_is_one_file_with_the_image(call):
+    path = call.client.predict(None, sample="Small lens", api_name="/interactive_page")
+    content = Path(path).read_bytes()
+    assert Path(path).name == "Small-lens-explorer.html"
+    assert content.startswith(b"<!doctype html>")
+    assert b"<title>Small lens" in content
+    assert len(content) < 3_000_000
+
+
 @pytest.mark.parametrize(
-    "endpoint", [predict, trace, partial(ablate, cuts=[]), partial(explain_pixel, row=0, column=0)]
+    "endpoint",
+    [predict, trace, partial(ablate, cuts=[]), partial(explain_pixel, row=0, column=0), interactive_page],
 )
 def test_a_file_that_is_no_image_is_named_and_its_name_is_never_markup(tmp_path, endpoint):
     (tmp_path / "<img src=x>.png").write_bytes(b"\x89PNG and no more")
