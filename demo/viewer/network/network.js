@@ -177,6 +177,7 @@ export function networkPanel(host, explorer) {
   /** The block that the playback has come to, and what lies ahead of it. */
   function showPass() {
     const current = playback.current();
+    board.classList.toggle("playing", current !== null);
     purpose.classList.toggle("away", current !== null && !plan?.stacked);
     for (const [name, { button }] of Object.entries(nodes)) {
       button.classList.toggle("now", name === current);
