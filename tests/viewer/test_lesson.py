@@ -305,6 +305,9 @@ def test_without_a_ground_truth_a_step_says_so(page):
     page.get_by_test_id("lesson-answer").click()
     expect(page.get_by_test_id("lesson-judgement")).to_contain_text("no ground truth with salt")
     expect(page.get_by_test_id("lesson-show")).to_be_hidden()
+    page.get_by_test_id("lesson-dot-1").click()  # once more, about the image that is open
+    expect(page.get_by_test_id("lesson-judgement")).to_be_empty()
+    expect(page.get_by_test_id("lesson-answer")).to_be_enabled()
 
 
 def leaves(texts, path=()):

@@ -46,9 +46,10 @@ export function lessonPanel(explorer, viewer, arrived) {
 
   /** Goes to a step. @param {number} index */
   function go(index) {
-    const link = explorer.lesson[index];
-    if (explorer.state.lesson === index + 1) enter();
-    isOpening = valueIn(link, "sample") !== explorer.sample;
+    const link = explorer.lesson[index], isAgain = explorer.state.lesson === index + 1;
+    // Python opens a step's image when another step is gone to; one that is begun again keeps the image of the page.
+    isOpening = !isAgain && valueIn(link, "sample") !== explorer.sample;
+    if (isAgain) enter();
     if (isOpening) explorer.set({ lesson: index + 1 });
     else explorer.set(stateOfStep(link, index + 1));
   }
