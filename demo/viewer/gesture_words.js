@@ -7,7 +7,7 @@ import { isSame } from "./state.js";
 
 /** By the name of the last operation on the input, see types.d.ts. @type {Record<string, string>} */
 const EDIT_WORDS = {
-  shift: "shift the image", flip: "flip the image", impulse: "place an impulse", dead: "place a dead trace",
+  shift: "shift the image", flip: "flip the image", flat: "make the image flat grey", impulse: "place an impulse", dead: "place a dead trace",
   paint: "paint", erase: "erase", noise: "paint noise",
 };
 /** @type {Record<string, string>} */

@@ -14,7 +14,7 @@ const KEYS = [
   ["Esc",
     "leave, one at a time: alike places, a map over the image, before and after, the pixel, the map, the block, the cuts, "
       + "the epoch, the lesson"],
-  ["Ctrl + Z", "undo the last gesture; Ctrl + Shift + Z or Ctrl + Y: redo (on a Mac ⌘)"],
+  ["Ctrl or ⌘ + Z", "undo the last gesture"], ["Ctrl or ⌘ + Shift + Z, Ctrl + Y", "redo it"],
   ["?", "this list"],
 ];
 const WRITTEN_IN = "input:not([type=range],[type=radio],[type=checkbox]), textarea"; // with an undo of its own

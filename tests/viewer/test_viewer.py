@@ -119,7 +119,8 @@ def test_keys_do_what_the_list_says_and_are_left_to_whom_they_are_meant_for(page
     press("?")
     lines = dialog.inner_text().split("\n")
     keys = dict(zip(lines[1:-1:2], lines[2:-1:2], strict=True))
-    assert list(keys) == ["← ↑ → ↓", "[ and ]", "O", "C", "H", "G", "S", "1, 2, …", "Esc", "?"]
+    history = ["Ctrl or ⌘ + Z", "Ctrl or ⌘ + Shift + Z, Ctrl + Y"]
+    assert list(keys) == ["← ↑ → ↓", "[ and ]", "O", "C", "H", "G", "S", "1, 2, …", "Esc", *history, "?"]
     assert keys["1, 2, …"] == "cut skip1, skip2, …, or put it back"
     assert all(re.fullmatch(r"[a-z][a-z ,…():12]+", what) for what in keys.values()), keys
     assert (lines[0], lines[-1]) == ("Keys", "Close")
