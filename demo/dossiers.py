@@ -83,7 +83,7 @@ def respond(request: DossierRequest, segmenter: Segmenter, weights: WeightsKey) 
     except DossierError as error:
         raise RequestError(f"{error}; {how_to_make(path)}") from None
     if dossier is None:
-        raise RequestError(f"these weights have no dossier yet; {how_to_make(path)}")
+        raise RequestError(f"these weights have none yet; {how_to_make(path)}")
     source = dossiers.site_of(request.site)
     channels = dossier.sites.get(source, ())
     if request.channel >= len(channels):

@@ -74,7 +74,7 @@ def test_without_a_dossier_the_command_is_named(checkout, small_model, segmenter
     checkpoint.save(path, small_model, segmenter.card)
     refused = respond(Segmenter.load(path), path, site="encoder1", channel=0)
     command = "run python -m unet dossier --weights 'runs/my run/w.safetensors'"
-    assert refused.error == f"these weights have no dossier yet; {command}"
+    assert refused.error == f"these weights have none yet; {command}"
     shutil.copy(dossiers.dossier_path(SHIPPED), dossiers.dossier_path(path))
     refused = respond(Segmenter.load(path), path, site="encoder1", channel=0)
     assert refused.error.startswith("w.dossier.json: the dossier of other weights than these")

@@ -170,7 +170,7 @@ def test_a_skip_has_the_dossier_of_its_encoder_and_another_network_that_of_the_f
 def test_without_a_dossier_the_command_is_named_and_nothing_opens(page, monkeypatch):
     monkeypatch.setattr(responses, "find_dossier", lambda *weights: None)
     open_viewer(page, "layer=encoder1&channel=2")
-    expect(verdict(page)).to_contain_text("No dossier: these weights have no dossier yet; run python -m unet dossier")
+    expect(verdict(page)).to_contain_text("Dossier: these weights have none yet; run python -m unet dossier")
     expect(page.get_by_test_id("dossier-open")).to_be_hidden()
     open_viewer(page, "layer=encoder1")
     expect(page.get_by_test_id("dossier")).to_be_hidden()

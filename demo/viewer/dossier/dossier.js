@@ -63,7 +63,7 @@ export function channelDossier(explorer) {
       sheet.replaceChildren(...sheetOf(response));
     } catch (error) {
       if (key !== asked) return;
-      said = `No dossier: ${/** @type {Error} */ (error).message}`;
+      said = `Dossier: ${/** @type {Error} */ (error).message}`;
     }
     verdict.textContent = said;
     show();
