@@ -182,6 +182,35 @@ def weigh(page: Page, pid: int) -> None:
         drop(page, 2000 + number)
 
 
+def paint(page: Page, moves: int) -> list[float]:
+    """Paints one stroke over the image: ms from every move of the pointer until the mask of the new input is drawn."""
+    page.get_by_test_id("tab-touch").click()
+    for name, value in (("size", "15"), ("grey", "255")):
+        page.get_by_test_id(f"touch-{name}").fill(value)
+        page.get_by_test_id(f"touch-{name}").press("Enter")
+    page.wait_for_timeout(1500)
+    page.evaluate("""() => {
+      window.pen = (kind, row, column) => {
+        const canvas = byId("salt-viewer"), { left, top, width, height } = canvas.getBoundingClientRect();
+        canvas.dispatchEvent(new PointerEvent(kind, {
+          clientX: left + ((column + 0.5) * width) / 101, clientY: top + ((row + 0.5) * height) / 101, buttons: 1,
+          bubbles: true, composed: true, pointerId: 1, pointerType: "mouse", isPrimary: true, button: 0,
+        }));
+      };
+      const found = byId("touch-found");
+      window.follows = () => (window.pending ||= found.ariaBusy === "true") && found.ariaBusy === "false";
+    }""")
+    spent = []
+    page.evaluate('pen("pointerdown", 5, 5)')
+    for move in range(moves + 1):
+        page.wait_for_timeout(400)  # the mask before it is there, and the hand has not rested
+        page.evaluate("window.pending = false")
+        row, column = 10 + 4 * move % 80, 10 + 26 * (move // 20)
+        spent.append(timed(page, f'pen("pointermove", {row}, {column})', "follows()"))
+    page.evaluate('pen("pointerup", 90, 90)')
+    return spent[1:]
+
+
 def repeat(count: int, measure: Callable[[int], float]) -> list[float]:
     """So many measurements, the first one, which warms up, left out."""
     return [measure(number) for number in range(count + 1)][1:]
@@ -313,6 +342,9 @@ def main() -> None:
             wholes.append(page.evaluate("whole"))
         print_row("explain a pixel: first response", firsts[1:], "<= 300")
         print_row("explain a pixel: all of it", wholes[1:], "<= 1500")
+
+        drop(page, 5000)
+        print_row("paint: from the pointer to the new mask", paint(page, 40), "<= 150")
 
         browser.close()
 

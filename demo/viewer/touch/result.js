@@ -50,7 +50,7 @@ export function touchResult(explorer, arrived) {
   const response = differenceMap(explorer, "impulse", "probability with the impulse minus without");
   const moved = h("p", { "data-testid": "touch-equivariance", hidden: true });
   const reach = h("p", { "data-testid": "touch-impulse", hidden: true });
-  const box = h("div", { class: "touch-found", hidden: true }, moved, reach,
+  const box = h("div", { class: "touch-found", "data-testid": "touch-found", hidden: true }, moved, reach,
     h("div", { class: "compared" }, table, difference.box, response.box));
   const withoutImpulses = changedInput(); // its own: the image's would forget what it remembers
 
@@ -154,6 +154,7 @@ export function touchResult(explorer, arrived) {
       const { original, image, window, state: { edits, threshold } } = explorer;
       const { operations } = parseEdits(edits, original);
       const own = ofOriginal(""), after = predictedNow(explorer);
+      box.setAttribute("aria-busy", String(!after)); // what stands there is of the input before
       if (!own || !after) return "";
       const before = movedAlong(own, operations);
       const ground = {
