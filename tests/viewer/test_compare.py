@@ -132,8 +132,10 @@ def test_the_difference_lies_over_the_image_until_no_second_network_is_chosen(pa
     show(page)
     choose(page)
     page.get_by_test_id("compare-overlay").check()
-    laid = page.evaluate("{ const { canvas, label, ...rest } = explorer.state.overlay; rest }")
+    laid = page.evaluate("{ const { canvas, label, scale, ...rest } = explorer.state.overlay; rest }")
     assert laid == {"owner": "compare", "top": 0, "left": 0, "height": 23, "width": 21, "smooth": False}
+    scale = page.evaluate("({ ...explorer.state.overlay.scale, colors: 0 })")
+    assert scale == {"colors": 0, "low": "−1", "high": "1", "quantity": "change of the probability"}
     wanted = render.DIVERGING[127 + np.rint(127 * (SECOND - FIRST)).astype(int)]
     shown = pixels(page.get_by_test_id("compare-difference"))[..., :3]
     np.testing.assert_allclose(shown, wanted, atol=4)  # rounding at one half

@@ -269,7 +269,7 @@ def test_thumbnails_and_the_difference_have_colours_and_it_lies_over_the_image_u
     difference, box = page.get_by_test_id("cut-difference"), page.get_by_test_id("cut-overlay")
     change(page, cuts=["skip1"])
     box.check()
-    laid = page.evaluate("{ const { canvas, label, ...rest } = explorer.state.overlay; rest }")
+    laid = page.evaluate("{ const { canvas, label, scale, ...rest } = explorer.state.overlay; rest }")
     assert laid == {"owner": "cut", **PART, "smooth": False}
     for index in (1, 2):
         change(page, cuts=[f"skip{index}"])

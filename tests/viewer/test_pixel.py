@@ -289,7 +289,8 @@ def test_a_map_is_laid_over_the_image_and_taken_off(page):
         np.testing.assert_allclose(overlay_pixels(page)[..., :3], wanted, atol=2)
 
     button.click()
-    laid = page.evaluate("{ const { canvas, ...rest } = explorer.state.overlay; rest }")
+    laid = page.evaluate("{ const { canvas, scale, ...rest } = explorer.state.overlay; rest }")
+    assert page.evaluate("explorer.state.overlay.scale.high") == f"{found['cams']['encoder1']['values'].max():.3g}"
     place = {"top": 0, "left": 0, "height": 21, "width": 19}
     assert laid == {"owner": "why", **place, "smooth": True, "label": "Grad-CAM of the pixel at encoder1"}
     expect(button).to_have_attribute("aria-pressed", "true")

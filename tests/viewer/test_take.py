@@ -450,6 +450,15 @@ def test_the_figure_of_a_map_has_the_colours_of_its_256_levels(page, folder):
         shown = np.array(painted.convert("RGB")).reshape(-1, 3)
     assert (shown == expected[20, 20]).all(axis=1).any()
 
+    leave(page)
+    page.get_by_test_id("over-image").check()
+    _, root = figure(page, "image", folder)
+    assert {"0", f"{maps.max():.3g}", "activation"} <= set(texts(root))
+    grey, over, _ = rasters(root)
+    np.testing.assert_array_equal(grey[..., :3], np.repeat(STOCK.pixels[..., None], 3, axis=2))
+    lower = over[50, 50, :3].astype(int) - expected[(50 + 1) // 2, (50 + 1) // 2]  # padded by 1 above and left
+    assert abs(lower).max() <= 1
+
 
 def test_the_figure_of_a_cut_shows_the_change(page, folder):
     open_viewer(page, "cuts=skip2&tab=cut")

@@ -9,7 +9,7 @@
 
 import { checkbox, h } from "./dom.js";
 import { largestOf } from "./statistics.js";
-import { overlayOf } from "./overlay.js";
+import { overlayOf, overlayScale } from "./overlay.js";
 import { paintTransparent, paintValues, paletteRamp } from "./color.js";
 
 /** @import { Explorer, Palette, Region } from "../types.js" */
@@ -32,6 +32,7 @@ export function differenceMap(explorer, name, meaning) {
   const overlay = overlayOf(explorer, name);
   /** @type {Region | null} */
   let region = null; // that is drawn
+  let limit = ""; // the value of its last colour
   /** @type {Palette | null} */
   let palette = null; // the one of the legend
 
@@ -41,7 +42,11 @@ export function differenceMap(explorer, name, meaning) {
     legend.replaceChildren(less, paletteRamp(palette.diverging), more);
   }
 
-  function lay() { if (region) overlay.lay({ canvas: transparent, ...region, smooth: false, label: meaning }); }
+  function lay() {
+    if (!region) return;
+    const scale = overlayScale(explorer.palette, true, limit, "change of the probability");
+    overlay.lay({ canvas: transparent, ...region, smooth: false, label: meaning, scale });
+  }
 
   /** @param {Region | null} shown */
   function setRegion(shown) {
@@ -59,13 +64,14 @@ export function differenceMap(explorer, name, meaning) {
     show(one, other, part) {
       const change = other.map((value, i) => value - one[i]);
       const largest = largestOf(change.map(Math.abs));
-      const limit = SCALES.find((scale) => largest <= scale) ?? 1; // a small change would be white on a scale to 1
+      const most = SCALES.find((scale) => largest <= scale) ?? 1; // a small change would be white on a scale to 1
+      limit = String(most);
       less.textContent = `−${limit} less salt`;
       more.textContent = `+${limit} more salt`;
       drawLegend();
       canvas.style.setProperty("--ratio", String(part.width / part.height));
-      paintValues(canvas, change, part, explorer.palette, limit, true);
-      paintTransparent(transparent, change, part, explorer.palette, limit);
+      paintValues(canvas, change, part, explorer.palette, most, true);
+      paintTransparent(transparent, change, part, explorer.palette, most);
       setRegion(part);
       if (overlay.wanted()) lay();
     },

@@ -1,6 +1,16 @@
 // One panel's map over the image: it steps aside while there is nothing to show, and gives way to another panel's.
 
-/** @import { Explorer, Overlay } from "../types.js" */
+/** @import { Explorer, Overlay, Palette } from "../types.js" */
+
+/**
+ * What the colours of a map over the image mean, for `Overlay.scale`.
+ * @param {Palette} palette
+ * @param {boolean} signed
+ * @param {string} limit the value of the last colour
+ * @param {string} quantity
+ */
+export const overlayScale = ({ sequential, diverging }, signed, limit, quantity) =>
+  ({ colors: signed ? diverging : sequential, low: signed ? `−${limit}` : "0", high: limit, quantity });
 
 /** @param {Explorer} explorer @param {string} owner the panel */
 export function overlayOf(explorer, owner) {

@@ -2,10 +2,10 @@
 
 import { placeOnMap, setSpot, setSpotGrid, windowProbability } from "../lib/region.js";
 import { checkbox, h } from "../lib/dom.js";
-import { mapColors, paintMap, paintPixels } from "../lib/color.js";
+import { mapColors, mapScale, paintMap, paintPixels } from "../lib/color.js";
 import { mapNumbers } from "./values.js";
 import { largestOf, meanOf } from "../lib/statistics.js";
-import { overlayOf } from "../lib/overlay.js";
+import { overlayOf, overlayScale } from "../lib/overlay.js";
 import { percent, significant } from "../lib/format.js";
 import { windowPosition } from "./core_sample.js";
 
@@ -133,7 +133,10 @@ export function chosenMap(explorer, values, pick) {
         }
       }
     });
-    overlay.lay({ canvas, ...window, smooth: false, label: mapName(found.layer, own) });
+    const { signed, limits, limit } = mapScale(map), isAnswer = found.layer === "logits";
+    const most = significant(explorer.state.shared && !isAnswer ? limit : limits[own]);
+    const scale = overlayScale(explorer.palette, signed, most, isAnswer ? "probability of salt" : "activation");
+    overlay.lay({ canvas, ...window, smooth: false, label: mapName(found.layer, own), scale });
   }
 
   return {

@@ -3,12 +3,12 @@
 import { shownWeights } from "./requests.js";
 import { context2d, h } from "../lib/dom.js";
 import { correlation, largestOf } from "../lib/statistics.js";
-import { fixed } from "../lib/format.js";
-import { overlayOf } from "../lib/overlay.js";
+import { fixed, significant } from "../lib/format.js";
+import { overlayOf, overlayScale } from "../lib/overlay.js";
 import { paintTransparent, paintValues, paletteRamp } from "../lib/color.js";
 import { siteGrid } from "../lib/region.js";
 
-/** @import { Explorer, Palette, PixelResponse, Site } from "../types.js" */
+/** @import { Explorer, Overlay, Palette, PixelResponse, Site } from "../types.js" */
 /** @import { Known, PixelFindings } from "./requests.js" */
 /** @typedef {ReturnType<typeof makeLayer>} Layer */
 
@@ -30,7 +30,8 @@ function makeLayer(name, onclick) {
   const button = h("button", { class: "why-map", "data-testid": `why-map-${name}`, onclick },
     thumbnail, title, strength);
   const canvas = h("canvas"); // what is laid over the image
-  return { button, thumbnail, title, strength, canvas, smooth: name !== GRADIENT, label: "" };
+  const scale = /** @type {Overlay["scale"]} */ (undefined);
+  return { button, thumbnail, title, strength, canvas, smooth: name !== GRADIENT, label: "", scale };
 }
 
 /** @param {Explorer} explorer */
@@ -70,6 +71,7 @@ export function pixelMaps(explorer) {
     map.title.textContent = smooth ? "SmoothGrad" : "input gradient";
     map.label = smooth ? "SmoothGrad of the pixel" : "input gradient of the pixel";
     const limit = strongOf(values);
+    map.scale = overlayScale(explorer.palette, true, significant(limit), "change of the logit per grey");
     paintValues(map.thumbnail, values, explorer.window, explorer.palette, limit, true);
     paintTransparent(map.canvas, values, explorer.window, explorer.palette, limit);
   }
@@ -80,7 +82,9 @@ export function pixelMaps(explorer) {
     title.textContent = site.name;
     const { stride, down, right } = siteGrid(explorer, site);
     const small = h("canvas");
-    paintValues(small, cam.values, cam, explorer.palette, largestOf(cam.values), false);
+    const largest = largestOf(cam.values);
+    layerOf(site.name, strip).scale = overlayScale(explorer.palette, false, significant(largest), "Grad-CAM");
+    paintValues(small, cam.values, cam, explorer.palette, largest, false);
     for (const target of [thumbnail, canvas]) {
       Object.assign(target, { width: explorer.window.width, height: explorer.window.height });
       const context = context2d(target);
@@ -121,8 +125,8 @@ export function pixelMaps(explorer) {
     const layer = layers.get(name);
     if (!layer) return overlay.drop();
     laid = name;
-    const { canvas, smooth, label } = layer;
-    overlay.lay({ canvas, ...explorer.window, smooth, label });
+    const { canvas, smooth, label, scale } = layer;
+    overlay.lay({ canvas, ...explorer.window, smooth, label, scale });
   }
 
   function mark() {
