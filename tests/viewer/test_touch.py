@@ -9,10 +9,12 @@ from playwright.sync_api import expect
 
 from demo import limits
 from demo.images import SeismicImage, open_sample
+from tests.browser.pages import AXE
 from tests.servers import ROOT
 from tests.viewer.image_panel import spot
 from tests.viewer.page import ADDRESS, bare_page, open_viewer, viewer_page, wait_for_network
 from tests.viewer.panels import encode, expect_texts, settle
+from tests.viewer.test_viewer import DARK
 from unet import Segmenter, explain, synthetic
 from unet.files.images import read_image
 
@@ -455,3 +457,19 @@ def test_a_stroke_outside_the_window_opens_the_part_around_it(page):
     wanted = large.pixels[22:, 72:].copy()
     wanted[118, 118] = 255
     np.testing.assert_array_equal(sent_bytes(page, (128, 128)), wanted)
+
+
+def test_nobody_is_kept_from_touching(page):
+    if not AXE.is_file():
+        pytest.skip("axe-core is absent: npm install in tests/")
+    open_viewer(page, "tab=touch&edits=shift:2,0;impulse:40,40")
+    expect_texts(page, "touch", impulse="The receptive field")
+    page.add_script_tag(path=AXE)
+    for style in ("body {}", DARK):
+        page.add_style_tag(content=style)
+        for width in (1300, 390):
+            page.set_viewport_size({"width": width, "height": 900})
+            page.wait_for_function(f"document.documentElement.scrollWidth <= {width}")
+            found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")["violations"]
+            ours = [one for one in found if one["id"] != "page-has-heading-one"]  # the page around has it
+            assert not ours, [(one["id"], [node["html"][:120] for node in one["nodes"]]) for one in ours]
