@@ -138,12 +138,12 @@ def _script() -> str:
 
 @cache
 def _style() -> str:
-    """The viewer's style, that of the page, and the colours of the app."""
+    """The colours of the app, the viewer's style, and that of the page."""
     theme = tomllib.loads((HERE / ".streamlit" / "config.toml").read_text(encoding="utf-8"))["theme"]
     light, dark = (_colors(theme[scheme]) for scheme in ("light", "dark"))
     colors = f":root {{ {light} }}\n@media (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}"
     size = f"html {{ font-size: {theme['baseFontSize']}px; }}"
-    return "\n".join([bundle.style(), (VIEW / "page.css").read_text(encoding="utf-8"), colors, size])
+    return "\n".join([colors, size, bundle.style(), (VIEW / "page.css").read_text(encoding="utf-8")])
 
 
 def _colors(scheme: Mapping[str, str]) -> str:

@@ -80,7 +80,7 @@ export function openPage() {
     leftOut.textContent = `There was no room for ${missing.join(", ")}.`;
     const asked = answers.flatMap(({ request }) => (request.kind === "pixel" && request.box && !request.random ? [request.box] : []));
     places.hidden = !asked.length;
-    places.replaceChildren("What these rest on is in the file: ", ...asked.map(placeLink));
+    places.replaceChildren("Answers about pixels in this file: ", ...asked.map(placeLink));
   }
 
   /** @param {Box} box */

@@ -11,7 +11,7 @@ from demo import export, missing, page_answers, page_file, session_file
 from demo.cache import find_probability
 from demo.detection import detect
 from demo.gallery import Gallery, GalleryRow, OtherNetwork
-from demo.images import SAMPLES, SeismicImage
+from demo.images import SAMPLES, TILE, SeismicImage
 from demo.limits import LARGEST_TOTAL
 from demo.markdown import escaped, literal
 from demo.page_answers import PageImage, PageNetwork
@@ -142,6 +142,8 @@ def show_all() -> None:
     )
     for sentence in beyond:
         st.caption(escaped(sentence))
+    if tiles := [literal(label) for label in labels if label.startswith(TILE)]:
+        st.caption(f"The page holds {', '.join(tiles)}; the competition's rules do not let you pass its tiles on.")
 
 
 def show_open(image: SeismicImage) -> None:
