@@ -28,7 +28,7 @@ export function dossierCode(explorer) {
   const { state: { layer, channel }, network: { code } } = explorer;
   return pythonScript([trainedNetwork(explorer), pythonLines(
     "from unet.explain.dossier import read_dossier, site_of", weightsPath(code).imports,
-    `dossier = read_dossier(${weightsPath(code).expression}, segmenter.card)`,
+    `dossier = read_dossier(${weightsPath(code).expression}, segmenter.card.sha256)`,
     `found = dossier.sites[site_of("${layer}")][${channel}]`,
     'print(f"dead: {found.dead}, highest activation {found.highest:.3g}, above 0 in {100 * found.active:.1f} %")',
     "if found.nearest:",
