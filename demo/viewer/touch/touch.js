@@ -90,8 +90,8 @@ export function touchPanel(host, explorer) {
     how, whole, result.box, ...result.over,
     h("details", { class: "note" }, h("summary", {}, "How to read this"),
       h("p", {}, "The network sees the changed image in 256 levels of grey, with everything it computes; the mask, the U, the "
-        + "maps, the cuts and the explanations below are of it. Flip TTA and second weights stay with the original, and so "
-        + "does what is exported."),
+        + "maps, the cuts and the explanations are of it. Of a large image only the opened window is changed. Flip TTA and "
+        + "second weights stay with the original, and so does what the page Export makes."),
       h("p", {}, "Shifts and flips move the truth and the original's mask along: the difference is what the network makes of "
         + "the move. An area of one grey along a whole side is taken for a margin, never for salt; therefore flat grey is two "
         + "levels in turn, 119 and 120, near the mean that the network expects.")),
