@@ -146,7 +146,7 @@ def make_message(
         with_image: False where the browser has it already; it requests it if it has not.
 
     Returns:
-        A message with the image, the network, the palette and the lesson's links where the image is wanted or requested.
+        A message with the image, the network, the palette and the lesson where the image is wanted or requested.
     """
     sent = Message(
         key=key(image, probability, segmenter), threshold=threshold, revision=revision, drawn=drawn, link=link,

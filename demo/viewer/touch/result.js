@@ -154,7 +154,7 @@ export function touchResult(explorer, arrived) {
       const { original, image, window, state: { edits, threshold } } = explorer;
       const { operations } = parseEdits(edits, original);
       const own = ofOriginal(""), after = predictedNow(explorer);
-      box.setAttribute("aria-busy", String(!after)); // what stands there is of the input before
+      box.setAttribute("aria-busy", String(!after && !explorer.predictedError)); // what stands there is of the input before
       if (!own || !after) return "";
       const before = movedAlong(own, operations);
       const ground = {
