@@ -6,19 +6,32 @@ from functools import cache
 from pathlib import Path
 
 HERE = Path(__file__).parent / "viewer"
+STREAMLIT = HERE.with_name("streamlit_view")
 
 # Scripts in any order: none runs anything of another's while it is loaded.  The style that all panels share is first.
 SCRIPTS = sorted(HERE.rglob("*.js"))
 STYLES = sorted(HERE.rglob("*.css"), key=lambda path: (len(path.parts), path))
 
-# Streamlit sends the script with every message: without these it is shorter by a quarter.
+# Without these the script is shorter by a quarter.
 COMMENT_OR_INDENT = re.compile(r"^ */\*\*[\s\S]*?\*/ *\n|^ *//.*\n|^ +", re.MULTILINE)
 
 
 @cache
 def script() -> str:
-    """The viewer as one module, which exports ``view`` and a default."""
+    """The viewer as one module, which exports ``view``."""
     return joined(SCRIPTS)
+
+
+@cache
+def streamlit_code() -> str:
+    """The viewer as a component of Streamlit that brings its code and shows nothing."""
+    return joined([*SCRIPTS, STREAMLIT / "code.js"])
+
+
+@cache
+def streamlit_place() -> str:
+    """The component of Streamlit in which the viewer stands."""
+    return joined([STREAMLIT / "place.js"])
 
 
 def joined(scripts: Iterable[Path]) -> str:

@@ -47,18 +47,8 @@ export function view(root, packed, callbacks) {
   return explorer.receive(packed, callbacks);
 }
 
-/**
- * Streamlit's way in (a v2 component); Gradio calls view() itself.
- * @param {any} component
- */
-export default function ({ parentElement, data, setStateValue, setTriggerValue }) {
-  view(parentElement, data, {
-    request: (request, drawn) => setTriggerValue("request", { ...request, drawn }),
-    settled: (state, drawn) => setStateValue("view", { ...state, drawn }),
-    confirms: true,
-  });
-  return () => explorers.get(parentElement)?.close();
-}
+/** Takes the explorer out of `root`. @param {HTMLElement} root */
+export function closeView(root) { explorers.get(root)?.close(); }
 
 /** @param {Packed} packed @returns {Message | Promise<Message>} */
 function messageOf(packed) {

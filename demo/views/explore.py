@@ -15,7 +15,8 @@ from demo.surveys import SCALE_NOTE, SectionChoice, SurveySections
 from unet.amplitude import CLIP
 
 state: PageState = st.session_state.page
-viewer = st.components.v2.component("salt_viewer", js=bundle.script(), css=bundle.style())
+viewer_code = st.components.v2.component("salt_viewer_code", js=bundle.streamlit_code())
+viewer = st.components.v2.component("salt_viewer", js=bundle.streamlit_place())
 
 
 def take_request() -> None:
@@ -127,7 +128,10 @@ def explore(image: SeismicImage) -> None:
 
 
 # Streamlit fades what is being run anew; here everything stays right while the network is asked.
-st.html('<style>[data-testid="stElementContainer"][data-stale="true"] { opacity: 1 !important; }</style>')
+st.html(
+    '<style>[data-testid="stElementContainer"][data-stale="true"] { opacity: 1 !important; }'
+    ".st-key-viewer-code { display: none; }</style>"
+)
 image, waiting = state.image, st.empty()
 if image is None:
     st.error(f"No result. {state.fault}")
@@ -148,6 +152,7 @@ else:
         draw_sections(image.sections)
     if image.amplitudes is not None:
         draw_limits(image.amplitudes)
+    viewer_code(key="viewer-code", data={"style": bundle.style()})
     with st.container(key="result"):
         explore(image)
     st.caption(PROBABILITY_NOTE)
