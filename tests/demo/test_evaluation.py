@@ -350,7 +350,7 @@ def test_worst_tiles_that_are_here_open_as_they_were_scored(weights, checkout):
     assert page_state(app).image_box.value == f"Survey tile {here.id}"
     np.testing.assert_array_equal(page_state(app).image.truth, truth)
     assert (page_state(app).threshold, page_state(app).view) == (0.42, ViewState(truth=True, tta=True))
-    assert len(app.get("bidi_component")) == 1  # the explorer
+    assert len(app.get("bidi_component")) == 2  # the explorer and its code
 
 
 def test_what_a_report_does_not_have_is_not_shown_and_names_are_no_markup(weights):
