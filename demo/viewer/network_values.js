@@ -134,6 +134,7 @@ export function networkValues(explorer, touch) {
     isPredicting = true;
     for (let asked = ""; asksOther(explorer) && !probabilityOfEpoch(explorer) && asked !== askedFor(explorer);) {
       asked = askedFor(explorer);
+      explorer.predictedError = null;
       const scene = sceneOf(explorer);
       /** @type {Explorer["predicted"]} */
       let found = null;
@@ -176,6 +177,7 @@ export function networkValues(explorer, touch) {
   }
 
   async function fetchCuts() {
+    explorer.cutsError = null;
     const request = explorer.request({ kind: "cuts", fill: explorer.state.fill });
     const found = await whileWanted(request, () => [explorer.state.fill, ...networkOf(explorer)]);
     if (!found) return;

@@ -63,6 +63,7 @@ export function channelDossier(explorer) {
       sheet.replaceChildren(...sheetOf(response));
     } catch (error) {
       if (key !== asked) return;
+      asked = ""; // it is requested again when the map is next chosen
       said = `Dossier: ${/** @type {Error} */ (error).message}`;
     }
     verdict.textContent = said;

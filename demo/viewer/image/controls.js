@@ -26,7 +26,10 @@ export function imageControls(elements, explorer) {
   tta.addEventListener("change", () => explorer.set({ tta: tta.checked }));
   wide.addEventListener("click", () => explorer.set({ wide: !explorer.state.wide }));
   plain.addEventListener("change", () => explorer.set({ swipe: plain.checked ? 0.5 : null }));
-  elements.original.addEventListener("click", () => explorer.set({ edits: "" }));
+  elements.original.addEventListener("click", () => {
+    explorer.set({ edits: "" });
+    canvas.focus({ preventScroll: true }); // the button goes away
+  });
   over.lastElementChild?.addEventListener("click", () => explorer.set({ overlay: null }));
 
   // Handles are elements over the canvas: a finger can drag them where the image itself would scroll the page.

@@ -46,7 +46,7 @@ export const ENGLISH = {
     },
     encoder: {
       title: "What an encoder map responds to",
-      text: "Map {channel} of {layer} is enlarged below. It has a value for every position, and is high where it responds.",
+      text: "Map {channel} of {layer} is enlarged in the tab Maps. It has a value for every position, and is high where it responds.",
       question: "What do the high values of this map go along with best?",
       choices: {
         bright: "Bright places of the image",

@@ -49,7 +49,7 @@ export const GERMAN = {
     },
     encoder: {
       title: "Worauf eine Karte des Encoders anspricht",
-      text: "Karte {channel} von {layer} ist unten vergrößert. Sie hat für jede Stelle einen Wert; hoch ist er, wo sie anspricht.",
+      text: "Karte {channel} von {layer} ist im Reiter Maps vergrößert. Sie hat für jede Stelle einen Wert; hoch ist er, wo sie anspricht.",
       question: "Womit gehen die hohen Werte dieser Karte am ehesten einher?",
       choices: {
         bright: "Mit hellen Stellen des Bildes",

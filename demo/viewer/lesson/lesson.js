@@ -85,11 +85,15 @@ export function lessonPanel(explorer, viewer, arrived) {
   }
 
   /** Waits for a value that a message of the server brings. @type {Ready} */
-  const ready = (read) => new Promise((done) => {
+  const ready = (read) => new Promise((done, fail) => {
     const look = () => {
-      const value = read();
-      if (value === null) waiting.push(look);
-      else done(value);
+      try {
+        const value = read();
+        if (value === null) waiting.push(look);
+        else done(value);
+      } catch (error) {
+        fail(error);
+      }
     };
     look();
   });

@@ -29,7 +29,7 @@ import { meanMap } from "../network/network.js";
  * @property {(explorer: Explorer, found: any) => Partial<ViewState>} show what shows it in the viewer
  * @property {(explorer: Explorer) => Partial<ViewState>} [start] beside the link
  *
- * @typedef {<Value>(read: () => Value | null) => Promise<Value>} Ready waits until a value is there
+ * @typedef {<Value>(read: () => Value | null) => Promise<Value>} Ready waits until a value is there; fails with what `read` throws
  */
 
 const LATE_SITE = "decoder1"; // the last block of the decoder
@@ -51,6 +51,15 @@ const skipsOf = ({ network }) => network.parts.filter((part) => part !== "bottle
 /** The row of a cut table without these parts. @param {CutTable} cuts @param {string[]} gone */
 const without = (cuts, gone) =>
   cuts.probability(cuts.parts.reduce((index, part, bit) => index | (Number(gone.includes(part)) << bit), 0));
+
+/** Nothing yet, where it can still come. @param {string | null} error why it does not @returns {null} */
+function stillNothing(error) {
+  if (error) throw new Error(error);
+  return null;
+}
+
+/** @param {Explorer} explorer */
+const cutsWhenThere = (explorer) => explorer.cuts ?? stillNothing(explorer.cutsError);
 
 /** @param {Uint8Array} one @param {Uint8Array} other */
 const masksOverlap = (one, other) => iou(confusion(Float32Array.from(one), other, 0.5));
@@ -110,7 +119,7 @@ const encoderStep = {
   choices: () => ["bright", "dark", "rows", "salt"],
   fill: (explorer, { whole }) => ({ layer: openedMap(explorer).layer, channel: whole(openedMap(explorer).channel) }),
   async measure(explorer, ready) {
-    const { sites } = await ready(() => explorer.maps);
+    const { sites } = await ready(() => explorer.maps ?? stillNothing(explorer.mapsError));
     const { image, window, state } = explorer, { layer, channel } = openedMap(explorer);
     const grey = crop(image.grey, image, window), mask = maskAbove(windowProbability(explorer), state.threshold);
     /** The correlation of every map of a site with what it could go along with; 0 where either is the same everywhere. */
@@ -149,7 +158,7 @@ const bottleneckStep = {
     return { rows: whole(height), columns: whole(width), channels: whole(site.channels), stride: whole(site.stride) };
   },
   async measure(explorer, ready) {
-    const cuts = await ready(() => explorer.cuts), { threshold: limit } = explorer.state;
+    const cuts = await ready(() => cutsWhenThere(explorer)), { threshold: limit } = explorer.state;
     const skips = skipsOf(explorer), { window } = explorer;
     const [whole, alone, cut] = [[], skips, ["bottleneck"]].map((gone) => maskAbove(without(cuts, gone), limit));
     if (!whole.includes(1)) return "noMask";
@@ -176,7 +185,7 @@ const cutStep = {
   choices: skipsOf,
   fill: (explorer) => ({ first: skipsOf(explorer)[0], last: skipsOf(explorer).at(-1) ?? "" }),
   async measure(explorer, ready) {
-    const cuts = await ready(() => explorer.cuts), { window, state: { threshold: limit } } = explorer;
+    const cuts = await ready(() => cutsWhenThere(explorer)), { window, state: { threshold: limit } } = explorer;
     const whole = maskAbove(cuts.probability(0), limit), skips = skipsOf(explorer);
     if (!whole.includes(1)) return "noMask";
     const shares = skips.map((skip) => [skip, outlineLeft(whole, maskAbove(without(cuts, [skip]), limit), window)]);
@@ -272,7 +281,7 @@ const missedStep = {
   async measure(explorer, ready) {
     const truth = truthOfWindow(explorer);
     if (!truth) return "noTruth";
-    const cuts = await ready(() => explorer.cuts), probability = windowProbability(explorer);
+    const cuts = await ready(() => cutsWhenThere(explorer)), probability = windowProbability(explorer);
     const { inside, outside, means, highest } = insideAndOutside(probability, truth);
     const curves = thresholdCurves(probability, truth, probability.length);
     const best = curves.best ?? LOW_THRESHOLD;

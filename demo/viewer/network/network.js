@@ -227,7 +227,12 @@ export function networkPanel(host, explorer) {
   }
 
   new ResizeObserver(() => { if (plan) place(); }).observe(board);
-  addEventListener("resize", () => { if (plan && board.isConnected) place(); });
+  function resize() {
+    if (!board.isConnected) removeEventListener("resize", resize);
+    else if (plan) place();
+  }
+
+  addEventListener("resize", resize);
 
   return function update(has) {
     const key = JSON.stringify(explorer.network.sites);

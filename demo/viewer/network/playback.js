@@ -108,7 +108,14 @@ export function networkPlayback(explorer, show) {
     return map ? strongestMap(map) : null;
   }
 
-  stillness.addEventListener("change", () => { if (stillness.matches) pause(); write(); });
+  /** It outlives the page's viewers, so each of them leaves it. */
+  function followStillness() {
+    if (!bar.isConnected) return stillness.removeEventListener("change", followStillness);
+    if (stillness.matches) pause();
+    write();
+  }
+
+  stillness.addEventListener("change", followStillness);
   write();
 
   return {

@@ -64,7 +64,7 @@ export function pixelFaithfulness(explorer, changed) {
   const verdict = h("b"), early = h("span");
   const sentence = h("p", { class: "faithfulness-sentence", "data-testid": "faithfulness-sentence" }, verdict, " ", early);
   const problem = h("p", { class: "why-problem", role: "alert" });
-  const again = h("button", { onclick: () => requests.retry() }, "Ask again");
+  const again = h("button", { "data-testid": "faithfulness-again", onclick: () => requests.retry() }, "Ask again");
   const pending = h("span");
   const progress = h("progress", { max: RANDOM_ORDERS + 1, "aria-label": "Orders" });
   const charts = [

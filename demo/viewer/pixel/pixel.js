@@ -251,7 +251,7 @@ export function pixelPanel(host, explorer) {
     if (has("overlay")) maps.mark();
     if (has("answer")) answer.follow();
     if (drawn && explorer.state.frames !== frames) setFrames(); // a new view from the server takes them away
-    if (!has("image", "pixel", "box", "random", "window", "tab", "edits", "rest", "cuts", "tta")) return;
+    if (!has("image", "pixel", "box", "random", "epoch", "window", "tab", "edits", "rest", "cuts", "tta")) return;
     inputs.follow();
     random.checked = explorer.state.random;
     const place = requests.follow();

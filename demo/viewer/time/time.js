@@ -42,6 +42,7 @@ export function timePanel(host, explorer) {
   host.append(kept, none);
   const answer = panelAnswer(explorer);
   let timer = 0, wasMoved = false;
+  let played = 0; // the place that the timer came to
 
   /** The epochs that can be chosen; null is the finished network. @returns {(number | null)[]} */
   const places = () => [...explorer.network.epochs, null];
@@ -50,18 +51,21 @@ export function timePanel(host, explorer) {
   /** @param {number} place @param {boolean} [settled] */
   function choose(place, settled = true) {
     wasMoved = true;
-    explorer.set({ epoch: places()[place] }, { settled });
+    explorer.set({ epoch: places()[place], random: false }, { settled });
+  }
+
+  /** @param {number} place */
+  function playTo(place) {
+    const isLast = place === places().length - 1;
+    played = place;
+    if (isLast) stop();
+    choose(place, isLast);
   }
 
   /** From the beginning where it stands at the end. */
   function start() {
-    const last = places().length - 1;
-    choose(place() === last ? 0 : place() + 1, false);
-    timer = setInterval(() => {
-      const next = place() + 1;
-      if (next === last) stop();
-      choose(next, next === last);
-    }, PLAY_EVERY);
+    timer = setInterval(() => (host.isConnected ? playTo(played + 1) : stop()), PLAY_EVERY);
+    playTo(place() === places().length - 1 ? 0 : place() + 1);
     label();
   }
 
@@ -126,7 +130,7 @@ export function timePanel(host, explorer) {
   return function update(has) {
     const isOpen = explorer.state.tab === "time";
     if (has("image")) wasMoved = false;
-    if (timer && (has("image") || !isOpen || explorer.state.random)) pause();
+    if (timer && (has("image") || !isOpen || place() !== played)) pause(); // somebody chose another network meanwhile
     draw(has);
     if (!isOpen) { if (has("epoch", "tab")) { wasMoved = false; answer.give("", ""); } return; }
     if (has("tab", "image", "epoch", "epochs", "threshold", "cuts", "answer")) answer.give(question(), sentence());

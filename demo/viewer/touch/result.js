@@ -134,17 +134,18 @@ export function touchResult(explorer, arrived) {
     return `${what[0].toUpperCase()}${what.slice(1)}${uncut}${by}: ${salt}.`;
   }
 
+  /** Nothing is changed, or nothing is known of it. */
+  function clear() {
+    box.hidden = true;
+    difference.drop();
+    response.drop();
+  }
+
   return {
-    box, over: [difference.over, response.over],
+    box, clear, over: [difference.over, response.over],
     follow() {
       difference.follow();
       response.follow();
-    },
-    /** Nothing is changed. */
-    clear() {
-      box.hidden = true;
-      difference.drop();
-      response.drop();
     },
     /**
      * Shows what is known of the newest input.
@@ -154,7 +155,9 @@ export function touchResult(explorer, arrived) {
       const { original, image, window, state: { edits, threshold } } = explorer;
       const { operations } = parseEdits(edits, original);
       const own = ofOriginal(""), after = predictedNow(explorer);
-      box.setAttribute("aria-busy", String(!after && !explorer.predictedError)); // what stands there is of the input before
+      const isLost = !after && explorer.predictedError !== null;
+      if (isLost) clear();
+      box.setAttribute("aria-busy", String(!isLost && !(own && after))); // what stands there is of the input before
       if (!own || !after) return "";
       const before = movedAlong(own, operations);
       const ground = {
@@ -169,7 +172,7 @@ export function touchResult(explorer, arrived) {
       if (unlit) {
         difference.drop();
         response.show(unlit, after, window);
-        response.describe("What the impulse alone changed.");
+        response.describe(`What the ${impulses > 1 ? "impulses" : "impulse"} alone changed.`);
       } else {
         response.drop();
         difference.show(before, after, window);

@@ -44,7 +44,8 @@ export function touchPanel(host, explorer) {
   /** @type {Settings} */
   let settings = FIRST_SETTINGS;
   const hand = explorer.hand = toolInHand(explorer, () => settings);
-  const result = touchResult(explorer, () => draw());
+  const isOpen = () => explorer.state.tab === "touch";
+  const result = touchResult(explorer, () => { if (isOpen()) draw(); });
   const answer = panelAnswer(explorer);
 
   const group = `salt-touch-${uniqueName()}`;
@@ -72,7 +73,7 @@ export function touchPanel(host, explorer) {
   const apply = h("button", { "data-testid": "touch-apply", onclick: applyHere }, "Apply");
   const down = numberField("touch-shift-rows", "Rows down", {}, (value) => shift(value, shown().columns));
   const right = numberField("touch-shift-columns", "Columns right", {}, (value) => shift(shown().rows, value));
-  const original = h("button", { "data-testid": "touch-original", onclick: () => explorer.set({ edits: "" }) }, "Back to the original");
+  const original = h("button", { "data-testid": "touch-original", onclick: goBack }, "Back to the original");
   const png = h("button", { "data-testid": "touch-png", onclick: save }, "Save as PNG");
   const add = (/** @type {Operation} */ operation) => () => hand.add(operation);
   const whole = h("div", { class: "row touch-whole" },
@@ -131,7 +132,12 @@ export function touchPanel(host, explorer) {
   function shift(rows, columns) {
     const before = shown();
     hand.add({ kind: "shift", rows: rows - before.rows, columns: columns - before.columns });
-    showPlaces();
+    showShift();
+  }
+
+  function goBack() {
+    explorer.set({ edits: "" });
+    radios.find(({ input }) => input.checked)?.input.focus({ preventScroll: true }); // the button is dead now
   }
 
   /** The pixel in the inputs. @returns {Place} */
@@ -142,7 +148,9 @@ export function touchPanel(host, explorer) {
   }
 
   function applyHere() {
-    hand.add(operationAlong(settings, [place()], explorer, operations().length));
+    const at = place();
+    hand.add(operationAlong(settings, [at], explorer, operations().length));
+    writePlace(at); // inside the image
   }
 
   function impulseOnFlat() {
@@ -151,12 +159,19 @@ export function touchPanel(host, explorer) {
     hand.add({ kind: "impulse", row, column });
   }
 
-  /** The chosen pixel, or the middle of the opened window; and the shift. */
-  function showPlaces() {
+  /** @param {Place} place */
+  function writePlace([y, x]) {
+    row.input.value = String(y);
+    column.input.value = String(x);
+  }
+
+  /** The chosen pixel, or the middle of the opened window. */
+  function showPlace() {
     const { state: { pixel }, window } = explorer;
-    const [middleRow, middleColumn] = pixel ?? [window.top + (window.height >> 1), window.left + (window.width >> 1)];
-    row.input.value = String(middleRow);
-    column.input.value = String(middleColumn);
+    writePlace(pixel ?? [window.top + (window.height >> 1), window.left + (window.width >> 1)]);
+  }
+
+  function showShift() {
     down.input.value = String(shown().rows);
     right.input.value = String(shown().columns);
   }
@@ -167,7 +182,6 @@ export function touchPanel(host, explorer) {
   }
 
   function draw() {
-    if (explorer.state.tab !== "touch") return;
     const { edits } = explorer.state;
     original.disabled = !edits;
     if (!explorer.input) {
@@ -183,7 +197,14 @@ export function touchPanel(host, explorer) {
   return function update(has) {
     result.follow();
     if (has("answer")) answer.follow();
-    if (has("image", "pixel", "window", "edits")) showPlaces();
-    if (has("image", "tab", "input", "predicted", "epochs", "threshold", "cuts", "rest", "random", "epoch")) draw();
+    if (has("image", "pixel", "window")) showPlace();
+    if (has("image", "edits")) showShift();
+    if (isOpen()) {
+      if (has("image", "tab", "input", "predicted", "epochs", "threshold", "cuts", "rest", "random", "epoch")) draw();
+      return;
+    }
+    // What was found before holds no more, and the panel does not work it out anew while nobody sees it.
+    if (has("image", "input", "random", "epoch")) result.clear();
+    if (has("image", "input", "predicted", "threshold", "cuts", "random", "epoch")) answer.give("", "");
   };
 }
