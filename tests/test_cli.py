@@ -17,6 +17,7 @@ from tests.robustness.checks import check_refusal, run_here, untouched
 from unet import benchmark, checkpoint, evaluation, metrics, prediction, report, rle, runtime, synthetic
 from unet.card import Card, Claim, Split
 from unet.cli import main as cli
+from unet.cli.inputs import find_inputs
 from unet.files import amplitudes as files_amplitudes
 from unet.files.listing import find_images
 from unet.image import RULE
@@ -513,3 +514,16 @@ def test_words_that_are_no_command_say_what_was_expected(words, expected, capsys
     said = capsys.readouterr()
     assert expected in said.err
     assert said.out == ""
+
+
+def test_a_mask_that_is_named_beside_its_image_is_its_truth(tmp_path, capsys):
+    for name in ("a.png", "a_mask.png", "b.png", "b_mask.png", "b_mask.tif"):
+        (tmp_path / name).write_bytes(b"")
+    found = find_inputs(sorted(tmp_path.iterdir()), labelled=True)
+    assert [(image.stem, mask and mask.stem) for image, mask in zip(found.images, found.masks, strict=True)] == [
+        ("a", "a_mask"),
+        ("b", None),
+    ]
+    assert "expected one mask, got" in capsys.readouterr().err
+    alone = find_inputs([tmp_path / "a.png", tmp_path / "a_mask.png"])  # to be predicted as they were named
+    assert [image.stem for image in alone.images] == ["a", "a_mask"]

@@ -1,8 +1,9 @@
 """The images that a command is given: files, folders and ZIPs, and what of them cannot be used."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from unet.cli.console import say
 from unet.cli.options import UsageError
@@ -49,6 +50,8 @@ def find_inputs(inputs: Sequence[Path], labelled: bool = False) -> FoundImages:
         raise UsageError("expected an image, or a folder or .zip of images, got nothing")
     found = FoundImages()
     empty: list[str] = []
+    named: list[ImageFile] = []
+    unclear: list[str] = []
     for path in inputs:
         try:
             files, left_out = find_images(path), [file.name for file in find_left_out(path)]
@@ -67,13 +70,32 @@ def find_inputs(inputs: Sequence[Path], labelled: bool = False) -> FoundImages:
                 f"{', '.join(left_out[:_NAMED])}{more}: left out; expected {FORMATS}, and where there are folders "
                 "called images only what lies in those"
             )
-        beside = masks_beside([file.inside for file in files])
-        images = [file for index, file in enumerate(files) if index not in beside]
-        masks = [*elsewhere, *(files[index] for index in sorted(beside))]
-        pairs = pair([image.inside for image in images], [mask.inside for mask in masks]).pairs
-        found.images += images
-        found.masks += [None if mask is None else masks[mask] for _, mask in pairs]
+        if labelled and path.is_file() and files and files[0].path is not None:  # a mask may be named beside its image
+            named += files
+        else:
+            unclear += _add_pairs(found, files, elsewhere, [file.inside for file in files])
+    unclear += _add_pairs(found, named, [], [PurePosixPath(os.path.realpath(file.path or "")) for file in named])
     if empty and not found.images and not found.problems:
         raise UsageError("; ".join(empty))
     found.problems[:0] = empty
+    if labelled:
+        for sentence in unclear:
+            say(sentence)
     return found
+
+
+def _add_pairs(
+    found: FoundImages, files: list[ImageFile], masks: list[ImageFile], places: list[PurePosixPath]
+) -> list[str]:
+    """Adds files that are images, each with its mask: one of ``masks``, or of the files by where they lie.
+
+    Returns:
+        A sentence for each image that could have more than one mask, and so has none.
+    """
+    beside = masks_beside(places)
+    images = [index for index in range(len(files)) if index not in beside]
+    known = [(mask, mask.inside) for mask in masks] + [(files[index], places[index]) for index in sorted(beside)]
+    paired = pair([places[index] for index in images], [place for _, place in known])
+    found.images += [files[index] for index in images]
+    found.masks += [None if mask is None else known[mask][0] for _, mask in paired.pairs]
+    return paired.ambiguous
