@@ -137,6 +137,24 @@ def test_a_link_opens_an_epoch_and_playing_ends_at_the_finished_network(page, tr
     expect(page).not_to_have_url(re.compile("epoch="))
 
 
+def test_playing_ends_at_once_from_the_last_snapshot_and_stops_where_another_network_is_chosen(page, traces):
+    open_viewer(page, "tab=time&epoch=46", threshold=0.3)
+    play, name = page.get_by_test_id("epoch-play"), page.get_by_test_id("epoch-name")
+    expect(name).to_have_text("Epoch 46 of 60")
+    play.click()
+    expect(name).to_have_text("Finished, epoch 60")
+    expect(play).to_have_text("▶ Play")
+    play.click()  # from the beginning
+    expect(name).to_have_text("Epoch 1 of 60")
+    page.keyboard.press("Escape")
+    expect(name).to_have_text("Finished, epoch 60")
+    expect(play).to_have_text("▶ Play")
+    page.get_by_test_id("random-weights").check()
+    page.get_by_test_id("formed-finished").click()
+    expect(page.get_by_test_id("random-weights")).not_to_be_checked()
+    expect_found(page, traces[None], 0.3)
+
+
 def test_weights_without_snapshots_say_how_to_keep_them(browser, segmenter):
     with viewer_page(browser, IMAGE, segmenter) as page:
         open_viewer(page, "tab=time&layer=encoder1&epoch=5")

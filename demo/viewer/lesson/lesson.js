@@ -39,6 +39,12 @@ export function lessonPanel(explorer, viewer, arrived) {
   /** @type {(() => void)[]} */
   let waiting = []; // try again to read what was not there
 
+  /** What a step brings when it is opened is no gesture of the user's. @param {string} link @param {number} number */
+  function begin(link, number) {
+    explorer.set(stateOfStep(link, number));
+    explorer.history.forget();
+  }
+
   const current = () => (explorer.state.lesson === null ? undefined : STEPS[explorer.state.lesson - 1]);
 
   /** The first step that was not answered. */
@@ -195,7 +201,7 @@ export function lessonPanel(explorer, viewer, arrived) {
   // A link to a step brings its state; the viewer's own links name a threshold, and say everything themselves.
   const { lesson } = explorer.state;
   if (lesson && explorer.lesson[lesson - 1] && valueIn(arrived, "threshold") === null) {
-    explorer.set(stateOfStep(`${arrived}&${explorer.lesson[lesson - 1]}`, lesson)); // of two values the first counts
+    begin(`${arrived}&${explorer.lesson[lesson - 1]}`, lesson); // of two values the first counts
   }
 
   new ResizeObserver(() => viewer.style.setProperty("--lesson", `${card.box.offsetHeight}px`)).observe(card.box);
@@ -205,7 +211,7 @@ export function lessonPanel(explorer, viewer, arrived) {
     if (has("image") && isOpening) {
       isOpening = false;
       const { lesson: number } = explorer.state;
-      if (number) explorer.set(stateOfStep(explorer.lesson[number - 1], number));
+      if (number) begin(explorer.lesson[number - 1], number);
     }
     if (has("lesson", "image")) enter();
     else if (current() && !answered) write();
