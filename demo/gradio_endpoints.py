@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from demo import explorer, export, page_answers, page_file
+from demo import explorer, export
 from demo.cache import find_probability
 from demo.detection import detect
 from demo.gradio_files import cached
@@ -21,7 +21,7 @@ from demo.gradio_inputs import (
     open_with_mask,
     sentences,
 )
-from demo.page_answers import PageImage, PageNetwork
+from demo.page import PageImage, PageNetwork, make_page, misfit
 from demo.viewer_requests import MOST_SAMPLES, PixelRequest, RequestError, read_request
 from demo.weights import open_weights
 from unet import explain, render
@@ -293,9 +293,9 @@ def interactive_page(
     image, fault = open_with_mask(picture, mask, sample, weights, limits, section)
     if mask is not None and fault:
         raise RequestError(fault)
-    if fault := page_answers.misfit(image.name, image.grey.size):
+    if fault := misfit(image.name, image.grey.size):
         raise RequestError(fault)
     network = PageNetwork(chosen, *open_weights(chosen))
     found = check_threshold(threshold, network.segmenter)
-    content = page_file.make([PageImage(image.name, image)], network, found)
+    content = make_page([PageImage(image.name, image)], network, found)
     return cached(content, f"{export.file_stems([image.name])[0]}-explorer.html")

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import msgspec
 
 from demo import images, lesson, missing
-from demo.asked_places import AskedPlaces
 from demo.gallery import ImageSource
 from demo.images import SAMPLES, TILE, SeismicImage, Survey, SurveyTile
 from demo.limits import LONGEST_TEXT
 from demo.markdown import literal
+from demo.page.asked import AskedPlaces
 from demo.session_file import SessionState, WeightsName
 from demo.uploads import File, Uploads, free_label
 from demo.view import ViewerThreshold, ViewState, changes

@@ -499,7 +499,7 @@ def test_what_cannot_be_done_is_refused_before_anything_is_written(here, words, 
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ("", "Expected one of {predict, evaluate, average, export, bench, demo, segy}"),
+        ("", "Expected one of {predict, evaluate, average, export, dossier, bench, demo, segy}"),
         ("predict images", "--out DIR"),
         ("predict images --out out --no-tta", "--no-tta"),
         ("predict images --out out --threshold half", "--threshold"),

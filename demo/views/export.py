@@ -7,14 +7,14 @@ from typing import Literal
 
 import streamlit as st
 
-from demo import export, missing, page_answers, page_file, session_file
+from demo import export, missing, session_file
 from demo.cache import find_probability
 from demo.detection import detect
 from demo.gallery import Gallery, GalleryRow, OtherNetwork
 from demo.images import SAMPLES, TILE, SeismicImage
 from demo.limits import LARGEST_TOTAL
 from demo.markdown import escaped, literal
-from demo.page_answers import PageImage, PageNetwork
+from demo.page import MOST_IMAGES, PageImage, PageNetwork, make_page, misfit
 from demo.places import HERE
 from demo.state import PageState
 from demo.view import ViewState
@@ -91,7 +91,7 @@ def offer_page(key: str, labels: list[str], left_out: list[str], primary: bool =
         return PageImage(label, image, view if label == opened else None, places)
 
     def content() -> bytes:
-        return page_file.make([page_image(label) for label in labels], network, threshold, left_out)
+        return make_page([page_image(label) for label in labels], network, threshold, left_out)
 
     name = f"{export.file_stems(labels)[0]}-explorer.html" if len(labels) == 1 else "salt-explorer.html"
     offer(key, "Interactive page (HTML)", name, content, primary)
@@ -102,15 +102,15 @@ def page_labels() -> tuple[list[str], list[str]]:
     opened = [] if state.image is None else [state.image_box.value]
     left_out, fitting = [], []
     for label in dict.fromkeys([*opened, *gallery.sources]):
-        if fault := page_answers.misfit(label, state.sources[label].pixels):
+        if fault := misfit(label, state.sources[label].pixels):
             left_out.append(fault)
         else:
             fitting.append(label)
-    more = len(fitting) - page_file.MOST_IMAGES
+    more = len(fitting) - MOST_IMAGES
     if more > 0:
         verb = "is" if more == 1 else "are"
-        left_out.append(f"A page holds {page_file.MOST_IMAGES} images; {more} more {verb} left out.")
-    return fitting[: page_file.MOST_IMAGES], left_out
+        left_out.append(f"A page holds {MOST_IMAGES} images; {more} more {verb} left out.")
+    return fitting[:MOST_IMAGES], left_out
 
 
 def show_all() -> None:
@@ -171,7 +171,7 @@ def show_open(image: SeismicImage) -> None:
         offer(
             "export-npy", "Probability (NPY)", f"{stem}-probability.npy", lambda: export.probability_npy(probability())
         )
-        if not page_answers.misfit(image.name, image.grey.size):
+        if not misfit(image.name, image.grey.size):
             offer_page("export-html-open", [state.image_box.value], [])
 
 

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from demo import bundle, page_file, page_pack
-from demo.asked_places import MOST, AskedPlaces, known_answer
+from demo import bundle
 from demo.explorer import find_probability, respond, twelve_bits
 from demo.images import SeismicImage, open_sample
 from demo.messages import key as message_key
-from demo.page_answers import MOST_PIXELS, PageImage, PageNetwork, misfit, store
+from demo.page import PageImage, PageNetwork, make_page, misfit, pack
+from demo.page.answers import MOST_PIXELS, store
+from demo.page.asked import MOST, AskedPlaces, known_answer
+from demo.page.file import LARGEST_IMAGE, VIEW
 from demo.view import ViewState
 from demo.viewer_requests import PixelRequest, SmoothRequest
 from demo.weights import find_weights, open_weights
@@ -56,7 +58,7 @@ def decoded(text):
 @pytest.mark.parametrize("length", [0, 1, 6, 7, 8, 1000])
 def test_bytes_are_text_that_html_leaves_alone(length):
     content = RNG.bytes(length) + bytes([0, 13, 60, 255]) * 3
-    text = page_pack.as_text(content)
+    text = pack.as_text(content)
     assert decoded(text) == content
     assert not set(text.decode()) & {"\0", "\r", "<"}
     assert len(text) < 1.3 * len(content) + 8
@@ -73,7 +75,7 @@ def test_the_browser_reads_what_python_packs(browser):
         "floats": RNG.normal(size=(4, 5)).astype(np.float32),
         "levels": twelve_bits(RNG.random((6, 7), np.float32)),
     }
-    reader = bundle.joined([page_file.VIEW / "page_pack.js"])
+    reader = bundle.joined([VIEW / "pack.js"])
     source = f"{reader}\nexport {{ bytesOfText, unpackCompact }};"
     start = """
       import { bytesOfText, unpackCompact } from "/viewer.js";
@@ -83,7 +85,7 @@ def test_the_browser_reads_what_python_packs(browser):
     with bare_page(browser, start, exports=source) as page:
         page.goto(ADDRESS)
         page.locator("body[data-ready]").wait_for(state="attached")
-        found = page.evaluate("(text) => read(text)", page_pack.as_text(page_pack.pack(given)).decode())
+        found = page.evaluate("(text) => read(text)", pack.as_text(pack.pack(given)).decode())
     levels = given.pop("levels")
     np.testing.assert_array_equal(found.pop("levels"), (levels / 4095).astype(np.float32).ravel())
     for name, array in given.items():
@@ -92,7 +94,7 @@ def test_the_browser_reads_what_python_packs(browser):
 
 def test_rounding_keeps_eight_significant_bits():
     values = RNG.normal(size=1000).astype(np.float32) * np.float32(10.0) ** RNG.integers(-20, 20, 1000)
-    rounded = page_pack.rounded(values)
+    rounded = pack.rounded(values)
     np.testing.assert_allclose(rounded, values, rtol=2**-8)
     assert not np.any(rounded.view(np.uint32) & 0xFFFF)
 
@@ -148,10 +150,10 @@ def file(network, tmp_path_factory):
         ask_and_note(asked, network, STOCK, kind="smooth", box=box, samples=4, seed=seed)
     view = ViewState(pixel=(40, 52), layer="decoder1", channel=3, truth=True)
     images = [PageImage("Salt stock", STOCK, view, asked.requests(STOCK, network.key)), PageImage(HOSTILE, OTHER)]
-    content = page_file.make(images, network, THRESHOLD, [f"{HOSTILE} is left out."])
+    content = make_page(images, network, THRESHOLD, [f"{HOSTILE} is left out."])
     path = tmp_path_factory.mktemp("page") / "page.html"
     path.write_bytes(content)
-    assert len(content) < 2 * page_file.LARGEST_IMAGE
+    assert len(content) < 2 * LARGEST_IMAGE
     return path
 
 

@@ -13,7 +13,6 @@ from unet.cli.options import UsageError
 from unet.files.atomic import write_atomically
 from unet.segmenter import shipped_weights
 
-MOST_IMAGES = 8
 _HEAD = 400  # bytes, in which a page says what made it
 _GENERATOR = b'<meta name="generator" content="salt-unet">'
 
@@ -40,11 +39,14 @@ def write_page(
     if threshold is not None and not 0 < threshold < 1:
         raise UsageError(f"expected --threshold to be between 0 and 1, got {threshold:g}")
     found = find_inputs(inputs, labelled=True)
-    if len(found.images) > MOST_IMAGES:
-        raise UsageError(f"expected at most {MOST_IMAGES} images for a page, got {len(found.images):,}; name fewer")
+    command = runpy.run_path(str(app() / "page" / "command.py"))
+    most = command["MOST_IMAGES"]
+    if len(found.images) > most:
+        raise UsageError(f"expected at most {most} images for a page, got {len(found.images):,}; name fewer")
     weights = weights or shipped_weights()
     check_writable(file)
-    used = [*inputs, weights, weights.with_suffix(".json"), *(image.path for image in found.images if image.path)]
+    read = [image.path for image in (*found.images, *found.masks) if image is not None and image.path]
+    used = [*inputs, weights, weights.with_suffix(".json"), *read]
     if os.path.realpath(file) in map(os.path.realpath, used):
         raise UsageError(f"{file}: expected a name for the page, got that of an image or the weights; choose another")
     if not overwrite and file.exists() and not _is_ours(file):
@@ -52,12 +54,11 @@ def write_page(
     segmenter = load_segmenter(weights)
     for problem in found.problems:
         say(problem)
-
-    made = runpy.run_path(str(app() / "page_command.py"))
     files = list(zip(found.images, found.masks, strict=True))
     with progress_bar() as bar:
         task = bar.add_task("export", total=len(files))
-        content, problems = made["make_page"](files, segmenter, weights, threshold, lambda: bar.advance(task))
+        make_page = command["make_page_of_files"]
+        content, problems = make_page(files, segmenter, weights, threshold, lambda: bar.advance(task))
     for problem in problems:
         say(problem)
     if content:

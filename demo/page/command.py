@@ -5,20 +5,21 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-# The package `demo` is found from the folder above this one, before any other `demo`.
+# The package `demo` is found from the folder that holds it, before any other `demo`.
 if "demo" not in sys.modules:
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from demo import page_file
 from demo.images import SeismicImage, open_upload, with_truth
-from demo.page_answers import PageImage, PageNetwork, misfit
+from demo.page import MOST_IMAGES, PageImage, PageNetwork, make_page, misfit
 from demo.weights import Weights
 from unet.files.images import ImageError
 from unet.files.listing import ImageFile
 from unet.segmenter import Segmenter
 
+__all__ = ["MOST_IMAGES", "make_page_of_files"]
 
-def make_page(
+
+def make_page_of_files(
     files: Sequence[tuple[ImageFile, ImageFile | None]],
     segmenter: Segmenter,
     path: Path,
@@ -47,7 +48,7 @@ def make_page(
     weights = Weights(path, path.stem, segmenter.card)
     network = PageNetwork(weights, weights.key, segmenter)
     threshold = segmenter.threshold if threshold is None else threshold
-    return page_file.make(opened, network, threshold, advance=advance), problems
+    return make_page(opened, network, threshold, advance=advance), problems
 
 
 def _open(file: ImageFile, mask: ImageFile | None) -> SeismicImage:

@@ -1,11 +1,11 @@
 // The interactive page: the viewer, answered out of the file it stands in.
 
-import { bytesOfText, unpackCompact } from "./page_pack.js";
-import { find, h } from "../viewer/lib/dom.js";
-import { linkOfAddress, stateOfLink } from "../viewer/state.js";
-import { view } from "../viewer/viewer.js";
+import { bytesOfText, unpackCompact } from "./pack.js";
+import { find, h } from "../../viewer/lib/dom.js";
+import { linkOfAddress, stateOfLink } from "../../viewer/state.js";
+import { view } from "../../viewer/viewer.js";
 
-/** @import { Box, Callbacks, Message, Place, SentRequest, ViewState } from "../viewer/types.js" */
+/** @import { Box, Callbacks, Message, Place, SentRequest, ViewState } from "../../viewer/types.js" */
 /**
  * An image of the file; `length` and `message` are characters in its data, one after another.
  * @typedef {{ caption: string, window: Place, leftOut: string[], message: number, answers: StoredAnswer[] }} StoredImage

@@ -1,6 +1,6 @@
-// Reads what demo/page_pack.py writes.
+// Reads what demo/page/pack.py writes.
 
-import { unpack } from "../viewer/lib/pack.js";
+import { unpack } from "../../viewer/lib/pack.js";
 
 /**
  * An array of a pack: `size` and `predictor` where it is written as residuals.

@@ -12,13 +12,13 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from demo import messages, page_pack
-from demo.asked_places import PlaceRequest, known_answer
+from demo import messages
 from demo.cache import find_probability
 from demo.explorer import respond, twelve_bits
 from demo.images import SAMPLES, SeismicImage
 from demo.messages import Response
-from demo.page_pack import rounded
+from demo.page.asked import PlaceRequest, known_answer
+from demo.page.pack import as_text, pack, rounded
 from demo.view import ViewState
 from demo.viewer_requests import (
     CutsRequest,
@@ -147,7 +147,7 @@ def store(given: PageImage, network: PageNetwork, *, link: str | None, threshold
         ),
         lesson=None,
     )
-    text = page_pack.as_text(page_pack.pack(sent))
+    text = as_text(pack(sent))
     stored = StoredImage(name, image.caption, window, text, size=len(text))
     done: set[Request] = set()
     for words, request in _wanted(window, view, asked):
@@ -159,7 +159,7 @@ def store(given: PageImage, network: PageNetwork, *, link: str | None, threshold
         response = known or respond(content, image, segmenter, message.key, key)
         if isinstance(response, Refusal):  # weights to compare with that cannot be used
             continue
-        text = page_pack.as_text(page_pack.pack(_compact(response)))
+        text = as_text(pack(_compact(response)))
         if stored.size + len(text) <= room:
             stored.answers.append(StoredAnswer(msgspec.to_builtins(request), text))
             stored.size += len(text)

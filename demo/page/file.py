@@ -1,6 +1,6 @@
 """The interactive page: the explorer with a few images in one HTML file that needs no server and no network.
 
-It is made of the viewer of both front ends.  What the viewer asks of the network, page_view/page.js answers out of the
+It is made of the viewer of both front ends.  What the viewer asks of the network, view/page.js answers out of the
 file.  Names come from users: they are text in it and never markup, and its content security policy lets no other script
 run and nothing be fetched.
 """
@@ -13,18 +13,19 @@ import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
+from pathlib import Path
 from string import Template
 
 from demo import bundle
 from demo.detection import PROBABILITY_NOTE
-from demo.page_answers import PageImage, PageNetwork, StoredImage, store
+from demo.page.answers import PageImage, PageNetwork, StoredImage, store
 from demo.places import HERE
 from demo.words import PAGE_SENTENCE, TITLE
 
 MOST_IMAGES = 8
 LARGEST_IMAGE = 3_000_000  # bytes that an image adds to a page
 
-VIEW = HERE / "page_view"
+VIEW = Path(__file__).parent / "view"
 REFUSAL = "This needs the network: open the image in the app (python -m unet demo)"
 OFFLINE = "This file works without a network. The live app, which computes all else, is started by python -m unet demo."
 LEGEND = (
@@ -39,7 +40,7 @@ def room(count: int) -> int:
     return LARGEST_IMAGE - (len(_script()) + len(_style()) + 10_000) // count
 
 
-def make(
+def make_page(
     images: Sequence[PageImage],
     network: PageNetwork,
     threshold: float,
@@ -60,20 +61,13 @@ def make(
         link = str(number) if len(images) > 1 else None
         stored.append(store(image, network, link=link, threshold=threshold, room=room(len(images))))
         advance()
-    return b"".join(page(stored, network, threshold, left_out))
+    return b"".join(_parts(stored, network, threshold, left_out))
 
 
-def page(
-    images: Sequence[StoredImage], network: PageNetwork, threshold: float, left_out: Iterable[str] = ()
+def _parts(
+    images: Sequence[StoredImage], network: PageNetwork, threshold: float, left_out: Iterable[str]
 ) -> list[bytes]:
-    """The file, in parts.
-
-    Args:
-        images: at least one.
-        network: the network that answered.
-        threshold: that the page starts with.
-        left_out: what of the user's images is not in it, in sentences.
-    """
+    """The file, in parts."""
     stored = {"refusal": REFUSAL, "images": [_index(image) for image in images]}
     names = [image.name for image in images]
     head = Template((VIEW / "page.html").read_text(encoding="utf-8")).substitute(

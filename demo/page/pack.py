@@ -1,6 +1,6 @@
 """Messages for the interactive page: in the format of ``messages.pack``, half as long, and as text in HTML.
 
-page_view/page_pack.js reads them.  What is exact in the app is exact here, but for two things that would not fit
+view/pack.js reads them.  What is exact in the app is exact here, but for two things that would not fit
 otherwise: gradients and Grad-CAM have 8 significant bits, and the probabilities of an image that is larger than a
 window have 12 bits, as the answers about cuts have them.
 """
