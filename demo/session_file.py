@@ -109,8 +109,9 @@ def notes(state: SessionState, left_out: Sequence[str] = ()) -> list[str]:
     said = []
     if changed := changes(state.view):
         said.append(
-            f"The explorer shows the network {changed}. All files are of the whole trained network on the images as they "
-            "were opened, and so is results.csv; the session opens again as the explorer shows it, with other numbers."
+            f"The explorer shows the network {changed}. All files are of the whole trained network on the images as "
+            "they were opened, and so is results.csv; the session opens again as the explorer shows it, with other "
+            "numbers."
         )
     if left_out:
         said.append(f"Left out are the images {', '.join(left_out)}.")

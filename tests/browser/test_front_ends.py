@@ -164,7 +164,7 @@ def test_by_keyboard_alone(browser, address):
             page.keyboard.press(key)
             expect(place).to_have_attribute(attribute, value)
         page.keyboard.press("?")
-        expect(page.get_by_role("dialog")).to_contain_text("move the pixel (on the image)")
+        expect(page.get_by_role("dialog")).to_contain_text("move the pixel, or the place whose alike are shown (on the image)")
         expect(page.get_by_role("dialog")).not_to_contain_text("[object")
 
 

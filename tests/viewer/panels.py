@@ -19,8 +19,8 @@ export { averagePrecision, confusion, countAbove, iou, sectionOf, thresholdCurve
 export { comparePredictions, cosineSimilarity, gaussianBlur, resolveMap, viewHistory, writtenChange };"""
 STATE = {
     "threshold": 0.5, "look": "fill", "opacity": 0.45, "truth": False, "swipe": None, "hover": None, "pixel": None,
-    "box": None, "edits": "", "epoch": None, "cuts": [], "fill": "zero", "random": False, "tta": False, "window": [0, 0],
-    "overlay": None, "frames": [], "answer": "", "wide": False, "alike": None,
+    "box": None, "edits": "", "epoch": None, "cuts": [], "fill": "zero", "random": False, "tta": False,
+    "window": [0, 0], "overlay": None, "frames": [], "answer": "", "wide": False, "alike": None,
 }  # fmt: skip
 NETWORK = {
     "sites": [], "parts": ["skip1", "bottleneck"], "field": 200, "samples": [], "parameters": 1, "window": 128,
