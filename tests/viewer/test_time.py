@@ -145,7 +145,7 @@ def test_playing_ends_at_once_from_the_last_snapshot_and_stops_where_another_net
     expect(name).to_have_text("Finished, epoch 60")
     expect(play).to_have_text("▶ Play")
     play.click()  # from the beginning
-    expect(name).to_have_text("Epoch 1 of 60")
+    expect(play).to_have_text("❚❚ Pause")
     page.keyboard.press("Escape")
     expect(name).to_have_text("Finished, epoch 60")
     expect(play).to_have_text("▶ Play")
