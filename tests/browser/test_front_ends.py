@@ -164,8 +164,9 @@ def test_by_keyboard_alone(browser, address):
             page.keyboard.press(key)
             expect(place).to_have_attribute(attribute, value)
         page.keyboard.press("?")
-        expect(page.get_by_role("dialog")).to_contain_text("move the pixel, or the place whose alike are shown (on the image)")
-        expect(page.get_by_role("dialog")).not_to_contain_text("[object")
+        dialog = page.get_by_role("dialog")
+        expect(dialog).to_contain_text("move the pixel, or the place whose alike are shown (on the image)")
+        expect(dialog).not_to_contain_text("[object")
 
 
 def test_a_link_brings_everything_back_and_shuts_nobody_out(browser, address):
