@@ -26,6 +26,12 @@ function placeGesture(before, { pixel, box }) {
   return pixel ? `ask row ${pixel[0]}, column ${pixel[1]}` : `forget the ${before.box ? "box" : "pixel"}`;
 }
 
+/** Who takes random weights leaves the epoch. @param {Chosen} _ @param {Chosen} after */
+function epochGesture(_, { epoch, random }) {
+  if (random) return "take random weights";
+  return epoch == null ? "go to the finished network" : `go to epoch ${epoch}`;
+}
+
 /** @param {Chosen} before @param {Chosen} after */
 function mapGesture(before, { layer, channel }) {
   if (layer && channel != null) return `open map ${channel} of ${layer}`;
@@ -49,7 +55,7 @@ const GESTURE_WORDS = {
     if (!edits) return "go back to the original image";
     return EDIT_WORDS[edits.split(";").at(-1)?.split(":")[0] ?? ""] ?? "change the image";
   },
-  epoch: (_, { epoch }) => (epoch == null ? "go to the finished network" : `go to epoch ${epoch}`),
+  epoch: epochGesture,
   random: (_, { random }) => `take ${random ? "random" : "the trained"} weights`,
   cuts: cutGestureWords,
   fill: (_, { fill }) => `put ${fill} in place of what is cut`,
@@ -58,9 +64,9 @@ const GESTURE_WORDS = {
   box: placeGesture,
   pixel: placeGesture,
   window: () => "move the window",
-  alike: (_, { alike }) => (alike ? "look for alike places" : "forget the alike places"),
   channel: mapGesture,
   layer: mapGesture,
+  alike: (_, { alike }) => (alike ? "look for alike places" : "forget the alike places"),
   threshold: (_, { threshold = 0 }) => `move the threshold to ${Number(threshold.toFixed(2))}`,
   truth: (_, { truth }) => (truth ? "compare with the truth" : "compare no more with the truth"),
   look: (_, { look = "" }) => `show salt ${LOOK_WORDS[look]}`,

@@ -2,13 +2,16 @@
 
 import { codeOfEpoch, openedImage, respondingNetwork, seenName, seenPart, windowSlice } from "./network.js";
 import { knowsTruth } from "./image.js";
+import { parseEdits, withMotion } from "../touch/edits.js";
 import { pythonLines, pythonScript } from "./script.js";
 
 /** @import { Explorer } from "../types.js" */
 
 /** The changed input beside the original. @param {Explorer} explorer */
 export function touchCode(explorer) {
-  const { threshold } = explorer.state;
+  const { original, state: { threshold, edits } } = explorer;
+  // What was moved would have to be moved back before pixels can be compared.
+  const isInPlace = !withMotion(parseEdits(edits, original).operations);
   return pythonScript([
     openedImage(explorer), respondingNetwork(explorer), seenPart(explorer),
     pythonLines(
@@ -18,9 +21,8 @@ export function touchCode(explorer) {
       "for name, probability in probabilities.items():",
       `    mask = metrics.mask(probability, ${threshold})`,
       '    print(f"{name}: salt {100 * mask.mean():.1f} %, mean probability {probability.mean():.3f}")',
-      // Like would not be compared with like: what was moved has to be moved back first.
-      knowsTruth(explorer) && 'change = abs(probabilities["changed"] - probabilities["original"])',
-      knowsTruth(explorer) && 'print(f"mean change of a pixel: {change.mean():.3f}, largest {change.max():.3f}")',
+      isInPlace && 'change = abs(probabilities["changed"] - probabilities["original"])',
+      isInPlace && 'print(f"mean change of a pixel: {change.mean():.3f}, largest {change.max():.3f}")',
     ),
   ]);
 }

@@ -4,6 +4,7 @@ import {
   isAltered, openedImage, otherNetwork, respondingNetwork, seenName, seenPart, tracedPass, trainedNetwork, windowSlice,
 } from "./network.js";
 import { pythonLines, pythonScript } from "./script.js";
+import { parseEdits, withMotion } from "../touch/edits.js";
 
 /** @import { Explorer } from "../types.js" */
 
@@ -12,7 +13,7 @@ import { pythonLines, pythonScript } from "./script.js";
  * @param {Explorer} explorer
  */
 export const knowsTruth = ({ image, input, state: { edits } }) =>
-  image.truth !== null && !(input && /shift|flip/.test(edits));
+  image.truth !== null && !(input && withMotion(parseEdits(edits, image).operations));
 
 /** What is no section, as `outside`; empty where all is. @param {Explorer} explorer */
 export function outsideLines(explorer) {

@@ -2,7 +2,8 @@
 
 import { h, setCurrent } from "../lib/dom.js";
 import { crop } from "../lib/region.js";
-import { iou, sectionOf, shareOf } from "../lib/statistics.js";
+import { groundOfWindow } from "../lib/comparison.js";
+import { iou, shareOf } from "../lib/statistics.js";
 import { saltShades } from "../lib/tint.js";
 
 /** @import { CutTable, Explorer } from "../types.js" */
@@ -16,12 +17,12 @@ const CELLS_PAUSE = 150; // ms
  * @param {Explorer} explorer
  */
 export function windowGround({ image, window, palette }) {
-  const truth = image.truth && crop(image.truth, image, window).map((value) => (value ? 1 : 0));
+  const ground = groundOfWindow({ image, window });
+  const truth = ground.truth && ground.truth.map((value) => (value ? 1 : 0));
   return {
-    image, window, truth,
+    image, window, truth, section: ground.section,
     grey: crop(image.grey, image, window),
     salt: truth ? truth.reduce((sum, value) => sum + value, 0) : 0,
-    section: sectionOf(image.margin && crop(image.margin, image, window), window.height * window.width),
     ...saltShades(palette),
     bitmap: new ImageData(window.width, window.height),
   };

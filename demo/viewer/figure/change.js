@@ -1,10 +1,11 @@
 // The figures of what changes: the input under a hand, and the network while it learned.
 
 import { captionOf, windowWords } from "./caption.js";
-import { confusion, countAbove, iou, sectionOf, shareOf } from "../lib/statistics.js";
-import { crop, isWhole } from "../lib/region.js";
+import { countAbove, shareOf } from "../lib/statistics.js";
+import { isWhole } from "../lib/region.js";
 import { differencePicture, maskPicture } from "./panels.js";
-import { editsWords, isMotion, parseEdits } from "../touch/edits.js";
+import { editsWords, parseEdits, withMotion } from "../touch/edits.js";
+import { epochScores } from "../time/curves.js";
 import { epochWords } from "../lib/format.js";
 import { predictedNow } from "../network_values.js";
 
@@ -20,7 +21,7 @@ export async function touchFigure(explorer) {
   if (!after) throw new Error("The mask of the changed input is still computed.");
   const isOwn = isWhole(original, window) && !random && epoch === null;
   const before = isOwn ? original.probability : (await explorer.request({ kind: "predict", input: "" })).probability;
-  const { operations } = parseEdits(edits, original), isMoved = isMotion(operations);
+  const { operations } = parseEdits(edits, original), isMoved = withMotion(operations);
   const share = (/** @type {Float32Array} */ values) => shareOf(countAbove(values, threshold), values.length);
   const [one, other] = [before, after].map((values) => (100 * share(values)).toFixed(1));
   return {
@@ -38,24 +39,18 @@ export async function touchFigure(explorer) {
 
 /** The mask after every epoch that is kept. @param {Explorer} explorer @returns {Figure} */
 export function timeFigure(explorer) {
-  const { image, window, epochs: table, network: { epochs, learned }, state: { epoch, threshold } } = explorer;
+  const { window, epochs: table, network: { epochs, learned }, state: { epoch, threshold } } = explorer;
   if (!table) throw new Error("The epochs are still computed.");
-  const truth = image.truth && crop(image.truth, image, window);
-  const section = sectionOf(image.margin && crop(image.margin, image, window), window.height * window.width);
-  const every = [...epochs, null], places = every.map((_, place) => place);
-  const masks = every.map((one) => table.probability(one));
-  const areas = masks.map((values) => shareOf(countAbove(values, threshold), section));
-  const overlaps = truth ? masks.map((values) => iou(confusion(values, truth, threshold))) : [];
-  const validation = every.map((one) => table.validation(one));
+  const every = [...epochs, null], places = every.map((_, place) => place), scores = epochScores(explorer);
   const curves = [
-    { label: "salt, share of the section", color: GREEN, values: areas },
-    { label: "IoU with the truth", color: BLUE, values: overlaps },
-    { label: "IoU of the run's validation tiles", color: VERMILION, dashed: true, values: validation },
+    { label: "salt, share of the section", color: GREEN, values: scores.map(({ area }) => area) },
+    { label: "IoU with the truth", color: BLUE, values: scores.map(({ iou }) => iou) },
+    { label: "IoU of the run's validation tiles", color: VERMILION, dashed: true, values: scores.map(({ validation }) => validation) },
   ].filter(({ values }) => values.some(Number.isFinite));
   return {
     title: "The mask while the network learned", columns: 8,
-    pictures: every.map((one, place) => ({
-      ...maskPicture(explorer, String(one ?? learned), masks[place], threshold, window), ticks: false,
+    pictures: every.map((one) => ({
+      ...maskPicture(explorer, String(one ?? learned), table.probability(one), threshold, window), ticks: false,
     })),
     plots: [{
       x: places, curves, across: "epoch", down: "share", top: 1,

@@ -4,9 +4,9 @@ import { captionOf, cutWords, networkWords, windowWords } from "./caption.js";
 import {
   classRaster, colorBar, greyRaster, mapRaster, signedBar, siteRegion, unsignedBar, valueRaster,
 } from "./colors.js";
-import { comparePredictions } from "../lib/comparison.js";
-import { crop, siteGrid } from "../lib/region.js";
-import { largestOf, sectionOf } from "../lib/statistics.js";
+import { comparePredictions, groundOfWindow } from "../lib/comparison.js";
+import { siteGrid } from "../lib/region.js";
+import { largestOf } from "../lib/statistics.js";
 import { mapName } from "../maps/chosen.js";
 import { mapNumbers, mapOrder, mapValues } from "../maps/values.js";
 import { mapScale } from "../lib/color.js";
@@ -123,13 +123,11 @@ function comparedWords({ areas, scores, distance }) {
 
 /** @param {Explorer} explorer @returns {Figure} */
 export function cutFigure(explorer) {
-  const { image, window, cuts: table, state: { cuts, threshold } } = explorer;
+  const { window, cuts: table, state: { cuts, threshold } } = explorer;
   if (!table) throw new Error("The cuts are still computed.");
   const whole = table.probability(0), cut = table.probability(explorer.cutIndex());
-  const comparison = comparePredictions({ probability: whole, threshold }, { probability: cut, threshold }, {
-    section: sectionOf(image.margin && crop(image.margin, image, window), window.height * window.width),
-    truth: image.truth && crop(image.truth, image, window),
-  });
+  const [one, other] = [whole, cut].map((probability) => ({ probability, threshold }));
+  const comparison = comparePredictions(one, other, groundOfWindow(explorer));
   return {
     title: `Without ${cuts.join(", ")}`, columns: 3,
     pictures: [

@@ -5,10 +5,12 @@
 //
 // comparePredictions alone gives the numbers, for a sentence.  Where the two differ is drawn by difference.js.
 
-import { confusion, iou, meanOf, shareOf } from "./statistics.js";
+import { confusion, iou, meanOf, sectionOf, shareOf } from "./statistics.js";
+import { crop } from "./region.js";
 import { h } from "./dom.js";
 import { signed, writtenChange } from "./format.js";
 
+/** @import { Explorer } from "../types.js" */
 /** @typedef {{ probability: Float32Array, threshold: number }} Prediction a probability for every pixel */
 /** @typedef {[number, number]} Pair of the one and of the other */
 /**
@@ -20,6 +22,12 @@ import { signed, writtenChange } from "./format.js";
  * @property {number} overlap IoU of the two masks
  * @property {Pair} alone how many pixels are salt in the one only, and in the other only
  */
+
+/** How many pixels of the opened window are section, and their truth. @param {Pick<Explorer, "image" | "window">} explorer */
+export const groundOfWindow = ({ image, window }) => ({
+  section: sectionOf(image.margin && crop(image.margin, image, window), window.height * window.width),
+  truth: image.truth && crop(image.truth, image, window),
+});
 
 /**
  * @param {Prediction} one

@@ -1,19 +1,33 @@
 // How much salt the network found after each epoch that is kept, and how good its mask was.
 
-import { confusion, countAbove, iou, sectionOf, shareOf } from "../lib/statistics.js";
-import { crop, isWhole } from "../lib/region.js";
+import { confusion, countAbove, iou, shareOf } from "../lib/statistics.js";
+import { isWhole } from "../lib/region.js";
+import { groundOfWindow } from "../lib/comparison.js";
 import { draggable } from "../lib/gestures.js";
 import { epochWords } from "../lib/format.js";
 import { h, svg } from "../lib/dom.js";
 
 /** @import { Explorer } from "../types.js" */
-/** @typedef {{ area: number, iou: number, validation: number }} EpochScores  NaN where it is not known */
+/** @typedef {{ area: number, iou: number, validation: number }} EpochScores of the window's mask; NaN where it is not known */
 
 const HEIGHT = 90;
 const MARGIN = { top: 6, right: 14, bottom: 20, left: 34 };
 const LINES = /** @type {const} */ (["area", "validation", "iou"]);
 const TITLES = { area: "salt", validation: "validation IoU", iou: "IoU with this image's truth" };
 const LEAST_BETWEEN = 22; // CSS pixels from one epoch's number to the next
+
+/** Of every snapshot and of the finished network; none while they are computed. @param {Explorer} explorer @returns {EpochScores[]} */
+export function epochScores(explorer) {
+  const { epochs, network, state: { threshold } } = explorer, { truth, section } = groundOfWindow(explorer);
+  return !epochs ? [] : [...network.epochs, null].map((epoch) => {
+    const probability = epochs.probability(epoch);
+    return {
+      area: shareOf(countAbove(probability, threshold), section),
+      iou: truth ? iou(confusion(probability, truth, threshold)) : NaN,
+      validation: epochs.validation(epoch),
+    };
+  });
+}
 
 /** @param {Explorer} explorer @param {(place: number) => void} choose */
 export function epochCurves(explorer, choose) {
@@ -36,27 +50,11 @@ export function epochCurves(explorer, choose) {
     MARGIN.left + (place / last()) * (width - MARGIN.left - MARGIN.right);
   const y = (/** @type {number} */ share) => HEIGHT - MARGIN.bottom - share * (HEIGHT - MARGIN.bottom - MARGIN.top);
 
-  function count() {
-    const { image, window, epochs, state: { threshold } } = explorer;
-    if (!epochs) return [];
-    const truth = image.truth && crop(image.truth, image, window);
-    const margin = image.margin && crop(image.margin, image, window);
-    const section = sectionOf(margin, window.height * window.width);
-    return places().map((epoch) => {
-      const probability = epochs.probability(epoch);
-      return {
-        area: shareOf(countAbove(probability, threshold), section),
-        iou: truth ? iou(confusion(probability, truth, threshold)) : NaN,
-        validation: epochs.validation(epoch),
-      };
-    });
-  }
-
   /** What a line is drawn through: places whose value is known. @param {keyof EpochScores} name */
   const known = (name) => scores.flatMap(({ [name]: value }, place) => (Number.isNaN(value) ? [] : [[place, value]]));
 
   function draw() {
-    scores = count();
+    scores = epochScores(explorer);
     box.setAttribute("aria-busy", String(!scores.length));
     plot.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
     plot.setAttribute("width", String(width));

@@ -137,9 +137,14 @@ export function withOperation(operations, next, image) {
   return all.length <= MOST_EDITS && editsText(all).length <= LONGEST_EDITS ? all : null;
 }
 
+/** @param {Operation} operation */
+const isMove = ({ kind }) => kind === "shift" || kind === "flip";
+
 /** Whether the image was only moved: its pixels are all there, elsewhere. @param {Operation[]} operations */
-export const isMotion = (operations) =>
-  operations.length > 0 && operations.every(({ kind }) => kind === "shift" || kind === "flip");
+export const isMotion = (operations) => operations.length > 0 && operations.every(isMove);
+
+/** Whether it was moved, whatever else was done: then a pixel is no longer where it was. @param {Operation[]} operations */
+export const withMotion = (operations) => operations.some(isMove);
 
 /** @type {Record<"paint" | "erase" | "noise", string>} */
 const STROKES = { paint: "in grey", erase: "erased", noise: "of noise" };

@@ -1,6 +1,6 @@
 // What the change of the input did to the answer: numbers, where the probability changed, and how far an impulse reaches.
 
-import { comparePredictions, comparisonTable } from "../lib/comparison.js";
+import { comparePredictions, comparisonTable, groundOfWindow } from "../lib/comparison.js";
 import { differenceMap } from "../lib/difference.js";
 import { crop, isWhole, partWords } from "../lib/region.js";
 import { weightsWords } from "../lib/answer.js";
@@ -11,7 +11,6 @@ import { h } from "../lib/dom.js";
 import { moveValues } from "./motion.js";
 import { plural, writtenChange } from "../lib/format.js";
 import { predictedNow } from "../network_values.js";
-import { sectionOf } from "../lib/statistics.js";
 
 /** @import { Explorer, Size } from "../types.js" */
 /** @import { Comparison } from "../lib/comparison.js" */
@@ -152,7 +151,7 @@ export function touchResult(explorer, arrived) {
      * @returns the result in one sentence; empty while it is not known
      */
     show() {
-      const { original, image, window, state: { edits, threshold } } = explorer;
+      const { original, window, state: { edits, threshold } } = explorer;
       const { operations } = parseEdits(edits, original);
       const own = ofOriginal(""), after = predictedNow(explorer);
       const isLost = !after && explorer.predictedError !== null;
@@ -160,12 +159,8 @@ export function touchResult(explorer, arrived) {
       box.setAttribute("aria-busy", String(!isLost && !(own && after))); // what stands there is of the input before
       if (!own || !after) return "";
       const before = movedAlong(own, operations);
-      const ground = {
-        truth: image.truth && crop(image.truth, image, window),
-        section: sectionOf(image.margin && crop(image.margin, image, window), after.length),
-      };
       const [one, other] = [before, after].map((probability) => ({ probability, threshold }));
-      const comparison = comparePredictions(one, other, ground);
+      const comparison = comparePredictions(one, other, groundOfWindow(explorer));
       box.hidden = false;
       show(comparison, `IoU of the two masks ${comparison.overlap.toFixed(2)}`);
       const unlit = withoutImpulse(operations), impulses = operations.filter(({ kind }) => kind === "impulse").length;
