@@ -19,10 +19,10 @@ LINKS = (
 )
 
 
-def step_of(text: object) -> int | None:
-    """The step that a link or the viewer names, from 1; None where there is no such step."""
-    number = int(text) if isinstance(text, str) and text.isascii() and text.isdigit() else text
-    return number if isinstance(number, int) and 1 <= number <= len(LINKS) else None
+def step_of(named: object) -> int | None:
+    """The step that a link names as text, or the viewer as a whole number, from 1; None where there is no such step."""
+    known = {name: step for step in range(1, len(LINKS) + 1) for name in (step, str(step))}
+    return known.get(named) if isinstance(named, int | str) else None
 
 
 def sample_of(step: object) -> str | None:

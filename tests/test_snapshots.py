@@ -102,9 +102,11 @@ def test_a_run_keeps_the_moving_average_and_a_resumed_one_the_same_bytes(run_fol
     for name, tensor in kept.items():
         np.testing.assert_array_equal(tensor.numpy(), average[name].numpy().astype(np.float16))
 
-    resumed = train(TrainingConfig(name="stopped", resume=True), console)
+    shutil.copytree(run_folder / "stopped", run_folder / "renamed")
+    resumed = train(TrainingConfig(name="renamed", resume=True), console)
     cards = [checkpoint.read_card(path) for path in (whole, resumed)]
     assert cards[0].snapshots == cards[1].snapshots
+    assert snapshots.kept(resumed, cards[1]) == (0, 1, 2, 3)
     assert [one.epoch for one in cards[0].snapshots] == [0, 1, 2, 3]
     for path in (whole, resumed):
         for one in cards[0].snapshots:

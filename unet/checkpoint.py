@@ -70,6 +70,20 @@ def load(path: Path) -> tuple[UNet, Card]:
             not fit the card's configuration, or the network does not compute finite numbers.
     """
     card = read_card(path)
+    model = outline(path, card)
+    return fill(path, model, read_tensors(path, model.state_dict(), card.sha256)), card
+
+
+def outline(path: Path, card: Card) -> UNet:
+    """The network of a card on the meta device: shapes alone.
+
+    Args:
+        path: of the weights, for messages.
+        card: from ``read_card``.
+
+    Raises:
+        CheckpointError: there is no such network, or the card contradicts itself.
+    """
     assert card.config is not None  # read_card asks for it
     try:
         with torch.device("meta"):  # shapes alone: no memory is taken before the tensors are known to fit
@@ -81,7 +95,7 @@ def load(path: Path) -> tuple[UNet, Card]:
             raise CheckpointError(
                 f"{path.with_suffix('.json')}: expected the {name} of its config, got others; copy both files again"
             )
-    return fill(path, model, read_tensors(path, model.state_dict(), card.sha256)), card
+    return model
 
 
 def read_tensors(path: Path, wanted: dict[str, Tensor], sha256: str) -> dict[str, Tensor]:

@@ -5,6 +5,7 @@ card lists them.  They hold what a state dict has of floating-point numbers, as 
 """
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,24 @@ def save(weights: Path, model: UNet, epoch: int) -> Snapshot:
     return Snapshot(epoch=epoch, sha256=hashlib.sha256(content).hexdigest())
 
 
+def copy(source: Path, weights: Path, listed: Iterable[Snapshot]) -> None:
+    """Copies snapshots of a run that goes on under another name; those that are missing stay so.
+
+    Args:
+        source: NAME.safetensors of the run under its earlier name.
+        weights: under the name it has now.
+        listed: what its card says of them.
+
+    Raises:
+        OSError: one cannot be read or written.
+    """
+    for snapshot in listed:
+        old, new = path_of(source, snapshot.epoch), path_of(weights, snapshot.epoch)
+        if old.is_file() and not new.exists():
+            new.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(new, old.read_bytes())
+
+
 def kept(weights: Path, card: Card) -> tuple[int, ...]:
     """The epochs, earliest first, whose snapshots are beside weights and of an earlier epoch than these."""
     complete = learned_epochs(card)
@@ -98,7 +117,7 @@ def load(weights: Path, card: Card, epoch: int) -> UNet:
 
     Args:
         weights: NAME.safetensors of the run.
-        card: its card.
+        card: its card, from ``checkpoint.read_card``.
         epoch: one of those that the card lists.
 
     Returns:
@@ -110,13 +129,13 @@ def load(weights: Path, card: Card, epoch: int) -> UNet:
     """
     path = path_of(weights, epoch)
     found = {snapshot.epoch: snapshot.sha256 for snapshot in card.snapshots}
-    if epoch not in found or card.config is None:
+    if epoch not in found:
         raise checkpoint.CheckpointError(f"{path}: expected a snapshot that the card lists, got none of epoch {epoch}")
-    with torch.device("meta"):  # shapes alone
-        model = UNet(card.config)
+    model = checkpoint.outline(weights, card)
     wanted = {name: tensor.half() for name, tensor in _floating(model).items()}
     tensors = {name: tensor.float() for name, tensor in checkpoint.read_tensors(path, wanted, found[epoch]).items()}
-    counts = {name: torch.zeros(tensor.shape, dtype=tensor.dtype) for name, tensor in model.state_dict().items()}
+    state = model.state_dict()
+    counts = {name: torch.zeros_like(state[name], device="cpu") for name in state.keys() - tensors.keys()}
     return checkpoint.fill(path, model, counts | tensors)
 
 

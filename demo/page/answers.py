@@ -61,6 +61,16 @@ class StoredAnswer(NamedTuple):
     request: dict[str, object]
     text: bytes
 
+    @property
+    def entry(self) -> dict[str, object]:
+        """What the page's index says of it."""
+        return {"request": self.request, "length": len(self.text.decode())}
+
+    @property
+    def size(self) -> int:
+        """Bytes of the text and of its entry."""
+        return len(self.text) + len(msgspec.json.encode(self.entry)) + 1
+
 
 class PageImage(NamedTuple):
     """An image for a page.
@@ -89,7 +99,7 @@ class StoredImage:
         message: the packed message that brings it to the viewer, as text.
         answers: what can be asked.
         left_out: what there was no room for, in a few words each.
-        size: bytes of all texts.
+        size: bytes of all texts and of their entries in the index.
     """
 
     name: str
@@ -159,10 +169,10 @@ def store(given: PageImage, network: PageNetwork, *, link: str | None, threshold
         response = known or respond(content, image, segmenter, message.key, key)
         if isinstance(response, Refusal):  # weights to compare with that cannot be used
             continue
-        text = as_text(pack(_compact(response)))
-        if stored.size + len(text) <= room:
-            stored.answers.append(StoredAnswer(msgspec.to_builtins(request), text))
-            stored.size += len(text)
+        answer = StoredAnswer(msgspec.to_builtins(request), as_text(pack(_compact(response))))
+        if stored.size + answer.size <= room:
+            stored.answers.append(answer)
+            stored.size += answer.size
         elif words not in stored.left_out:
             stored.left_out.append(words)
     return stored

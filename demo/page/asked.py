@@ -13,6 +13,8 @@ from demo.viewer_responses import PixelResponse, SmoothResponse
 from demo.weights import WeightsKey
 
 MOST = 24  # places of an image that are remembered, the newest ones
+MOST_REQUESTS = 8  # about a place; the viewer asks for a pixel, and for SmoothGrad in four pieces
+MOST_IMAGES = 50  # of one user, those that were asked about last
 PlaceRequest: TypeAlias = PixelRequest | SmoothRequest
 
 
@@ -43,13 +45,15 @@ class AskedPlaces:
         if not isinstance(request, PlaceRequest) or request.input or request.epoch is not None:
             return
         request = replace(request, id=None, key=None)
-        places = self._places.setdefault((image.digest, weights), {})
+        about = image.digest, weights
+        places = self._places.pop(about, {})
         place = request.window, request.box, request.random
         requests = places.pop(place, [])
-        places[place] = requests if request in requests else [*requests, request]
-        for oldest in list(places)[:-MOST]:
-            del places[oldest]
-        CACHE.put(_key(request, image, weights), response, sum(_sizes(response)))
+        places[place] = requests if request in requests else [*requests, request][-MOST_REQUESTS:]
+        self._places[about] = places
+        _forget_oldest(places, MOST)
+        _forget_oldest(self._places, MOST_IMAGES)
+        CACHE.put(_key(request, image, weights), response, _size(response))
 
     def requests(self, image: SeismicImage, weights: WeightsKey) -> list[PlaceRequest]:
         """The requests about an image, those about the newest place first."""
@@ -67,7 +71,14 @@ def _key(request: PlaceRequest, image: SeismicImage, weights: WeightsKey) -> Has
     return "answer", weights, image.digest, request
 
 
-def _sizes(response: Any) -> list[int]:
+def _size(response: PixelResponse | SmoothResponse) -> int:
     """The bytes of every array in a response."""
-    cams = [cam.values.nbytes for cam in getattr(response, "cams", {}).values()]
-    return [response.gradient.nbytes, *cams]
+    arrays = [response.gradient]
+    if isinstance(response, PixelResponse):
+        arrays += [response.influence, *(cam.values for cam in response.cams.values())]
+    return sum(array.nbytes for array in arrays)
+
+
+def _forget_oldest(known: dict[Hashable, Any], most: int) -> None:
+    for oldest in list(known)[:-most]:
+        del known[oldest]

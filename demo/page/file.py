@@ -37,7 +37,7 @@ SHORT = 12  # digits of a sha256 that a reader compares
 
 def room(count: int) -> int:
     """How many bytes the images of a page with so many may take each: the rest is the viewer."""
-    return LARGEST_IMAGE - (len(_script()) + len(_style()) + 10_000) // count
+    return LARGEST_IMAGE - (len((_script() + _style()).encode()) + 10_000) // count
 
 
 def make_page(
@@ -103,7 +103,7 @@ def _index(image: StoredImage) -> dict[str, object]:
         "window": image.window,
         "leftOut": image.left_out,
         "message": len(image.message.decode()),
-        "answers": [{"request": one.request, "length": len(one.text.decode())} for one in image.answers],
+        "answers": [answer.entry for answer in image.answers],
     }
 
 

@@ -20,7 +20,7 @@ def test_every_step_is_about_a_sample_and_nonsense_about_none():
     samples = [lesson.sample_of(step) for step in range(1, len(lesson.LINKS) + 1)]
     assert set(samples) <= set(SAMPLES)
     assert lesson.sample_of("7") == "Small lens"
-    for unknown in (None, 0, len(lesson.LINKS) + 1, "x", "²", 1.0, [], "99999999999"):
+    for unknown in (None, 0, len(lesson.LINKS) + 1, "x", "²", 1.0, [], "9" * 5000):
         assert lesson.sample_of(unknown) is None
         assert lesson.with_step({"lesson": str(unknown)}) == {"lesson": str(unknown)}
 

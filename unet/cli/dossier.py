@@ -15,7 +15,7 @@ from unet.data import pairing
 from unet.data.places import labelled_place, shown
 from unet.data.tiles import Tiles, read_tiles
 from unet.explain import dossier as dossiers
-from unet.explain.dossier import Dossier, DossierError, TileError
+from unet.explain.dossier import Dossier, DossierError
 from unet.files.atomic import write_atomically
 from unet.segmenter import shipped_weights
 
@@ -70,7 +70,7 @@ def run(options: Options) -> int:
     try:
         real, split = _labelled_tiles(options, segmenter.card) if options.data is not None else (None, "all")
         basis = dossiers.plan(segmenter, real, split, options.synthetic, options.effect_tiles)
-    except (TileError, ValueError) as error:  # DataError and ImageError among them
+    except ValueError as error:  # TileError, DataError and ImageError among them
         raise UsageError(error) from None
     if begun is not None and (begun.basis != basis or begun.is_finished):
         begun = None

@@ -90,7 +90,7 @@ def _add_pairs(
     """Adds files that are images, each with its mask: one of ``masks``, or of the files by where they lie.
 
     Returns:
-        A sentence for each image that could have more than one mask, and so has none.
+        Sentences about images that could have more than one mask, and so have none, and about masks of no image.
     """
     beside = masks_beside(places)
     images = [index for index in range(len(files)) if index not in beside]
@@ -98,4 +98,7 @@ def _add_pairs(
     paired = pair([places[index] for index in images], [place for _, place in known])
     found.images += [files[index] for index in images]
     found.masks += [None if mask is None else known[mask][0] for _, mask in paired.pairs]
-    return paired.ambiguous
+    if not paired.unpaired:
+        return paired.ambiguous
+    first = known[paired.unpaired[0]][0].name
+    return [*paired.ambiguous, f"{len(paired.unpaired):,} masks belong to no image and are left out, first {first}"]

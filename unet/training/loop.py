@@ -66,7 +66,9 @@ def train(config: TrainingConfig, console: Console | None = None) -> Path:
         reporter.say(message)
     if fabric.is_global_zero:
         with writing_to(config.folder), tempfile.TemporaryFile(dir=config.folder):
-            pass  # a folder that cannot be written is refused now, not after the first epoch
+            # A folder that cannot be written is refused now, not after the first epoch.
+            if start.state is not None and start.earlier is not None:
+                snapshots.copy(start.earlier, config.weights, start.state.snapshots)
     try:
         fabric.seed_everything(start.config.seed, verbose=False)
         state, say = start.state, reporter.say

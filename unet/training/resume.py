@@ -102,11 +102,19 @@ def read_state(path: Path) -> ResumeState | None:
 
 
 class Start(NamedTuple):
-    """How a run starts: its options, what it goes on from if it is resumed, and sentences for the user."""
+    """How a run starts.
+
+    Attributes:
+        config: its options.
+        state: what it goes on from, under its present name; None where it begins.
+        messages: sentences for the user.
+        earlier: its weights under the name that it had before; None where that is the same.
+    """
 
     config: TrainingConfig
     state: ResumeState | None
     messages: list[str]
+    earlier: Path | None = None
 
 
 def find_start(given: TrainingConfig) -> Start:
@@ -140,7 +148,8 @@ def find_start(given: TrainingConfig) -> Start:
     own = replace(state.config, name=given.name)  # the folder may be a copy
     if unused := unused_options(given, own):
         messages.append(f"not used, because a resumed run keeps its own options: {', '.join(unused)}")
-    return Start(own, msgspec.structs.replace(state, config=own), messages)
+    earlier = None if state.config.name == own.name else folder / state.config.weights.name
+    return Start(own, msgspec.structs.replace(state, config=own), messages, earlier)
 
 
 @contextmanager
