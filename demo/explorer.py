@@ -59,6 +59,7 @@ from demo.viewer_responses import (
 )
 from demo.weights import WeightsError, WeightsKey, find_weights, open_weights
 from unet import explain, tiling
+from unet.files.printable import printable
 from unet.image import Grey, Mask
 from unet.margin import margin
 from unet.model import Site
@@ -99,7 +100,8 @@ def respond(content: object, image: SeismicImage, segmenter: Segmenter, key: str
                 return TtaResponse(id=request.id, probability=find_probability(image, segmenter, weights, tta=True))
             if isinstance(request, OtherRequest):
                 return _other(request, image)
-            network = _network(request, segmenter, weights)
+            is_of_all_epochs = isinstance(request, EpochsRequest | FormedRequest)
+            network = segmenter if is_of_all_epochs else _network(request, segmenter, weights)
             if request.input:
                 part, outside = _changed(request, image)
             match request:
@@ -128,7 +130,7 @@ def respond(content: object, image: SeismicImage, segmenter: Segmenter, key: str
                 case FormedRequest():
                     return _formed(request, part, segmenter, weights)
     except RequestError as error:
-        return Refusal(id=number if isinstance(number, int) else None, error=str(error))
+        return Refusal(id=number if isinstance(number, int) else None, error=printable(str(error)))
 
 
 def window(values: NDArray[_Value], top: int | None, left: int | None) -> NDArray[_Value]:

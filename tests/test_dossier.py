@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from msgspec.structs import replace
 
 from unet import Segmenter, checkpoint, explain, metrics
 from unet.card import Card, Split
@@ -191,6 +192,8 @@ def test_a_dossier_that_was_begun_is_finished_as_if_at_once(dossier, segmenter, 
     resumed = list(dossiers.investigate(segmenter, basis, tiles, given[3], steps.append))
     assert (resumed[-1], len(resumed)) == (dossier, len(SITES) - 3)
     assert sum(steps) == dossiers.count_steps(segmenter, basis)
+    assert dossiers.goes_on(given[3], segmenter, basis)
+    assert not dossiers.goes_on(replace(given[3], sites={"encoder1": ()}), segmenter, basis)
     other = dossiers.plan(segmenter, tiles, "all", synthetic=8, effect_tiles=3)
     assert len(list(dossiers.investigate(segmenter, other, tiles, given[3]))) == len(SITES) + 1  # anew
 
@@ -223,6 +226,7 @@ def test_a_file_gives_the_dossier_back(dossier, tmp_path):
         (lambda text: text.replace('"highest":', '"highest":1e300,"was":', 1), "highest to be a number"),
         (lambda text: text.replace('"first_seed":1500000000', '"first_seed":-1'), "first_seed to be a whole number"),
         (lambda text: text.replace('"correlation":[1.0,', '"correlation":[', 1), "points in a curve of encoder1"),
+        (lambda text: text.replace('"nearest":[', '"nearest":[9', 1), "expected a channel of encoder1 below 4 nearest"),
     ],
 )
 def test_a_damaged_or_hostile_file_is_one_sentence(dossier, tmp_path, hurt, said):
@@ -294,7 +298,7 @@ def test_a_foreign_file_is_replaced_where_that_is_asked_for(weights, tmp_path):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--synthetic", "0"], "expected --synthetic to be a whole number of at least 1, got 0"),
+        (["--synthetic", "0"], "expected --synthetic to be a whole number from 1 to 20,000, got 0"),
         (["--data", "nowhere"], "nowhere: no such file or folder"),
         (["--weights", "nowhere.safetensors"], "nowhere.json"),
         (["--out", "nowhere/x.json"], "in a folder that exists"),

@@ -293,6 +293,7 @@ def test_two_requests_at_a_time_go_through_the_network(segmenter, monkeypatch):
         ({"kind": "maps", "sample": "data.png"}, "expected one of Salt stock, Salt sheet"),
         ({"kind": "maps", "sample": 7}, "expected sample to be text or nothing, got 7"),
         ({"kind": "cuts", "fill": "Salt"}, "expected one of zero, mean, Salt stock"),
+        ({"kind": "cuts", "fill": "\ud800"}, r"got \ud800"),  # which UTF-8 cannot hold
         ({"kind": "effects", "site": "logits", "first": 0, "count": 1}, "expected one of encoder1"),
         ({"kind": "effects", "site": "encoder1", "first": 9, "count": 8}, "of encoder1 from 0 to 15, got 9 to 16"),
         ({"kind": "effects", "site": "encoder1", "first": 0, "count": 17}, "count to be a whole number up to 16"),

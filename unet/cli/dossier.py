@@ -19,6 +19,8 @@ from unet.explain.dossier import Dossier, DossierError
 from unet.files.atomic import write_atomically
 from unet.segmenter import shipped_weights
 
+MOST_TILES = 20_000  # of synthetic ones that are in memory together, with their masks 0.4 GB
+
 
 @dataclass(frozen=True)
 class Options:
@@ -61,8 +63,8 @@ def run(options: Options) -> int:
         OSError: the file cannot be written after all.
     """
     for name, count in (("synthetic", options.synthetic), ("effect-tiles", options.effect_tiles)):
-        if count < 1:
-            raise UsageError(f"expected --{name} to be a whole number of at least 1, got {count}")
+        if not 1 <= count <= MOST_TILES:
+            raise UsageError(f"expected --{name} to be a whole number from 1 to {MOST_TILES:,}, got {count}")
     weights = options.weights or shipped_weights()
     segmenter = load_segmenter(weights)
     out = options.out or dossiers.dossier_path(weights)
@@ -72,9 +74,7 @@ def run(options: Options) -> int:
         basis = dossiers.plan(segmenter, real, split, options.synthetic, options.effect_tiles)
     except ValueError as error:  # TileError, DataError and ImageError among them
         raise UsageError(error) from None
-    if begun is not None and (begun.basis != basis or begun.is_finished):
-        begun = None
-    if begun is not None:
+    if begun is not None and dossiers.goes_on(begun, segmenter, basis):
         say(f"{out}: goes on")
     with progress_bar() as bar:
         task = bar.add_task("dossier", total=dossiers.count_steps(segmenter, basis))

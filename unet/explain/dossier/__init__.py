@@ -18,10 +18,10 @@ from unet.explain.dossier.file import (
     read_dossier,
     site_of,
 )
-from unet.explain.dossier.making import TileError, count_steps, investigate, plan
+from unet.explain.dossier.making import TileError, count_steps, goes_on, investigate, plan
 
 __all__ = [
     "LARGEST_DOSSIER", "Basis", "Channel", "Curve", "Dossier", "DossierError", "Effect", "Estimate", "Nearest", "Peak",
-    "RealTiles", "TileError", "count_steps", "dossier_path", "encode_dossier", "investigate", "parse_dossier",
-    "plan", "read_dossier", "site_of",
+    "RealTiles", "TileError", "count_steps", "dossier_path", "encode_dossier", "goes_on", "investigate",
+    "parse_dossier", "plan", "read_dossier", "site_of",
 ]  # fmt: skip

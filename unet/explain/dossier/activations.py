@@ -79,7 +79,8 @@ class Totals:
         """(C, C) Pearson correlations of channels; NaN in the rows and columns of dead ones."""
         mean = self._sums / self.positions
         covariance = self._products / self.positions - np.outer(mean, mean)
-        spread = np.sqrt(np.where(self.dead, np.nan, np.diag(covariance)))
+        variance = np.diag(covariance)
+        spread = np.sqrt(np.where(self.dead | (variance <= 0), np.nan, variance))  # 0 or below by rounding alone
         found: Floats = np.clip(covariance / np.outer(spread, spread), -1, 1)
         return found
 

@@ -39,7 +39,7 @@ class RealTiles(Struct, frozen=True):
 
 
 class Basis(Struct, frozen=True, kw_only=True):
-    """What a dossier was made of: the same basis gives the same dossier.
+    """What a dossier was made of: the same basis gives the same dossier, but for rounding on another processor.
 
     Attributes:
         sha256: of the tensors of the network.
@@ -156,10 +156,15 @@ class Dossier(Struct, frozen=True, kw_only=True):
     sites: dict[str, tuple[Channel, ...]]
 
     def __post_init__(self) -> None:
-        """Raises ``ValueError`` where a curve has not one point for each amount."""
+        """Raises ``ValueError`` where a curve has not one point for each amount, or a channel that is named is none."""
         basis = self.basis
         for site, channels in self.sites.items():
             for number, channel in enumerate(channels):
+                if channel.nearest is not None and channel.nearest.channel >= len(channels):
+                    raise ValueError(
+                        f"expected a channel of {site[:40]} below {len(channels)} nearest to channel {number}, got "
+                        f"{channel.nearest.channel}"
+                    )
                 curves = ((channel.gain, basis.gains), (channel.shift, basis.shifts), (channel.rotation, basis.angles))
                 for curve, amounts in curves:
                     if not len(curve.activation) == len(curve.correlation) == len(amounts):

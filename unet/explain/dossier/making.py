@@ -54,6 +54,12 @@ def plan(segmenter: Segmenter, real: Tiles | None, split: str, synthetic: int = 
     return replace(basis, effect_tiles=len(_effect_tiles(basis, real).ids))
 
 
+def goes_on(begun: Dossier, segmenter: Segmenter, basis: Basis) -> bool:
+    """Whether a dossier was begun of this network and this basis, and is not finished."""
+    counts = {name: len(channels) for name, channels in begun.sites.items()}
+    return begun.basis == basis and counts == sites(segmenter.model) and not begun.is_finished
+
+
 def count_steps(segmenter: Segmenter, basis: Basis) -> int:
     """How far ``advance`` goes in all: how many forward passes, or parts of one, a whole dossier takes."""
     real = 0 if basis.real is None else basis.real.count
@@ -75,13 +81,13 @@ def investigate(
         segmenter: the network.
         basis: from ``plan``.
         real: the labelled tiles that it was planned with.
-        begun: a dossier that an earlier call gave; it goes on from there where the basis is the same.
+        begun: a dossier that an earlier call gave; one that ``goes_on`` is finished, another one made anew.
         advance: called with the number of steps that are done.
 
     Yields:
         Dossiers; the last one is finished.
     """
-    if begun is None or begun.basis != basis:
+    if begun is None or not goes_on(begun, segmenter, basis):
         dossier = Dossier(basis=basis, sites=_observe(segmenter, basis, real, advance))
         yield dossier
     else:
