@@ -18,6 +18,7 @@ from unet import benchmark, checkpoint, evaluation, metrics, prediction, report,
 from unet.card import Card, Claim, Split
 from unet.cli import main as cli
 from unet.cli.inputs import find_inputs
+from unet.data import dataset
 from unet.files import amplitudes as files_amplitudes
 from unet.files.listing import find_images
 from unet.image import RULE
@@ -272,6 +273,11 @@ class TestPredict:
 
 
 class TestEvaluate:
+    @pytest.fixture(autouse=True)
+    def few(self, monkeypatch):
+        """Synthetic sections, which every report draws and scores."""
+        monkeypatch.setattr(dataset, "UNSEEN_COUNT", 8)
+
     @pytest.mark.parametrize(
         ("split", "rows", "claim", "temperature"),
         [
@@ -422,8 +428,10 @@ class TestExport:
 class TestPage:
     def test_it_holds_the_images_with_their_masks(self, data):
         save(MASKS[0], data / "images" / "s0_mask.png")  # of the same image: which one nobody can say
-        said = run("export", "data", "images/s0.png", "--html", "a.html", "--threshold", "0.31").err
-        assert re.fullmatch(r"a.html: 7 images, \d\.\d MB; open it in a browser\n", said)
+        err = run("export", "data", "images/s0.png", "--html", "a.html", "--threshold", "0.31").err
+        ambiguous, said = err.splitlines()
+        assert ambiguous == "images/s0.png: expected one mask, got masks/s0.png and images/s0_mask.png; keep one"
+        assert re.fullmatch(r"a.html: 7 images, \d\.\d MB; open it in a browser", said)
         content = Path("a.html").read_bytes()
         assert content.startswith(b"<!doctype html>")
         assert b"0.31; these weights were given 0.56" in content

@@ -22,6 +22,7 @@ from tests.demo.test_app import state as page_state
 from unet import Segmenter, checkpoint, typed
 from unet.card import Card
 from unet.cli import main as cli
+from unet.data import dataset
 from unet.image import RULE
 from unet.model import UNet, UNetConfig
 from unet.report import Predictions, make_report
@@ -111,7 +112,8 @@ def weights(checkout):
 # --- The report
 
 
-def test_what_the_command_line_writes_is_read(tgs, small_weights):
+def test_what_the_command_line_writes_is_read(tgs, small_weights, monkeypatch):
+    monkeypatch.setattr(dataset, "UNSEEN_COUNT", 8)  # synthetic sections, which every report draws and scores
     path = evaluation.evaluation_path(small_weights)
     assert read(small_weights) is None
     assert cli.main(["evaluate", str(tgs), "--weights", str(small_weights), "--split", "all", "--json", str(path)]) == 0

@@ -1,9 +1,7 @@
 """The page Training: what it reads of runs, what it makes of it, and what it shows."""
 
 import json
-import os
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +12,7 @@ from demo.weights import Weights
 from tests.demo.test_app import run, start
 from unet import Segmenter
 from unet.checkpoint import read_card
+from unet.data import dataset
 from unet.metrics import confusion, iou
 from unet.model import UNetConfig
 from unet.training.config import TrainingConfig
@@ -48,15 +47,13 @@ def write(folder, lines=None, progress=None, card=None):
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """The folder of a real run of two epochs, and what its two files hold."""
-    before = Path.cwd()
-    os.chdir(tmp_path_factory.mktemp("started"))
-    try:
-        config = TrainingConfig(
-            name="tiny", epochs=2, batch_size=4, sections_per_epoch=8, model=UNetConfig(width=2, depth=2)
-        )
+    config = TrainingConfig(
+        name="tiny", epochs=2, batch_size=4, sections_per_epoch=8, model=UNetConfig(width=2, depth=2)
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dataset, "UNSEEN_COUNT", 8)  # synthetic sections, scored after every epoch
+        patch.chdir(tmp_path_factory.mktemp("started"))
         folder = train(config).parent.resolve()
-    finally:
-        os.chdir(before)
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     return folder, lines, json.loads((folder / "progress.json").read_text())
 

@@ -56,7 +56,7 @@ class Training:
     def wait_for(self, epochs: int, run: Path) -> None:
         """Waits until so many epochs are written, or the process has ended."""
         while self.process.is_alive() and complete(run) < epochs:
-            time.sleep(0.005)
+            time.sleep(0.02)  # it reads a checkpoint, and the process learns meanwhile
 
 
 def _run(stderr: Path, words: tuple[str, ...], before: Callable[[], None] | None, environment: dict) -> None:
