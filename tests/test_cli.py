@@ -535,3 +535,12 @@ def test_a_mask_that_is_named_beside_its_image_is_its_truth(tmp_path, capsys):
     assert "expected one mask, got" in capsys.readouterr().err
     alone = find_inputs([tmp_path / "a.png", tmp_path / "a_mask.png"])  # to be predicted as they were named
     assert [image.stem for image in alone.images] == ["a", "a_mask"]
+
+
+def test_masks_of_no_image_are_named(tmp_path, capsys):
+    for name in ("images/a.png", "masks/a.png", "masks/b.png", "masks/c.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    found = find_inputs([tmp_path], labelled=True)
+    assert [mask and mask.stem for mask in found.masks] == ["a"]
+    assert f"left out: 2, first {tmp_path / 'masks/b.png'}" in capsys.readouterr().err

@@ -101,4 +101,4 @@ def _add_pairs(
     if not paired.unpaired:
         return paired.ambiguous
     first = known[paired.unpaired[0]][0].name
-    return [*paired.ambiguous, f"{len(paired.unpaired):,} masks belong to no image and are left out, first {first}"]
+    return [*paired.ambiguous, f"masks that belong to no image are left out: {len(paired.unpaired):,}, first {first}"]
