@@ -81,13 +81,17 @@ export function writeLink(state, link, isPart) {
 }
 
 /**
- * A snapshot and random weights are two networks: who chooses one leaves the other.
+ * Changes with what they bring along.  A snapshot and random weights are two networks: who chooses one leaves the other.
+ * Who closes a block looks for no alike places in it any more.
  * @param {Partial<ViewState>} changes
  * @returns {Partial<ViewState>}
  */
-export function ofOneNetwork(changes) {
-  if (changes.random) return { ...changes, epoch: null };
-  return typeof changes.epoch === "number" ? { ...changes, random: false } : changes;
+export function wholeChanges(changes) {
+  const whole = { ...changes };
+  if (whole.random) whole.epoch = null;
+  else if (typeof whole.epoch === "number") whole.random = false;
+  if (whole.layer === null) whole.alike = null;
+  return whole;
 }
 
 /** The part of the state that a link and a session file keep, as JSON. @param {ViewState} state */

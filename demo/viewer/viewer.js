@@ -4,7 +4,7 @@
 
 import { PATIENCE, networkRequests } from "./requests.js";
 import { timePanel } from "./time/time.js";
-import { START, fittingState, isSame, keptState, ofOneNetwork, stateOfLink, writeLink } from "./state.js";
+import { START, fittingState, isSame, keptState, stateOfLink, wholeChanges, writeLink } from "./state.js";
 import { clamp, isWhole } from "./lib/region.js";
 import { comparePanel } from "./compare/compare.js";
 import { curvesPanel } from "./image/curves.js";
@@ -139,7 +139,7 @@ function build(root) {
 
   /** @param {Partial<ViewState>} changes */
   function put(changes) {
-    const whole = ofOneNetwork(changes), given = /** @type {(keyof ViewState)[]} */ (Object.keys(whole));
+    const whole = wholeChanges(changes), given = /** @type {(keyof ViewState)[]} */ (Object.keys(whole));
     const names = given.filter((name) => !isSame(state[name], whole[name]));
     if (names.length) { state = { ...state, ...whole }; touch(...names); }
     return names;

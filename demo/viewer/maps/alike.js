@@ -81,13 +81,15 @@ export function alikePlaces(explorer, values) {
     const [row, column] = inputs.map((input) => Math.round(input.valueAsNumber));
     if (Number.isNaN(row) || Number.isNaN(column)) return; // the other number is still to come
     explorer.set({ alike: [row, column] });
+    writeInputs(true); // inside the window
   }
 
-  function writeInputs() {
+  /** Somebody may be typing the next number. @param {boolean} [isTyped] whether what has the focus is done, too */
+  function writeInputs(isTyped = false) {
     const { window } = explorer, starts = [window.top, window.left], lengths = [window.height, window.width];
     place().forEach((value, axis) => {
       Object.assign(inputs[axis], { min: starts[axis], max: starts[axis] + lengths[axis] - 1 });
-      if (inputs[axis].value !== String(value)) inputs[axis].value = String(value);
+      if (isTyped || !inputs[axis].matches(":focus")) inputs[axis].value = String(value);
     });
   }
 
@@ -294,7 +296,6 @@ export function alikePlaces(explorer, values) {
       const { state } = explorer, isOn = seeksAlike(state);
       overlay.follow();
       if (has("maps")) seen.keep();
-      if (state.alike && !state.layer) explorer.set({ alike: null }, { settled: false });
       button.hidden = state.layer === "logits";
       button.setAttribute("aria-pressed", String(isOn));
       for (const part of [controls, status, explanation]) part.hidden = !isOn;
