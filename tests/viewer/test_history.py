@@ -70,7 +70,8 @@ GESTURES = {
     "go back to the original image": lambda page: change(page, edits=""),
     "go to epoch 5": lambda page: change(page, epoch=5),
     "go to the finished network": lambda page: change(page, epoch=None),
-    "take random weights": lambda page: change(page, random=True),
+    "go to epoch 7": lambda page: change(page, epoch=7),
+    "take random weights": lambda page: change(page, random=True, epoch=None),
     "open step 2 of the lesson": lambda page: change(page, lesson=2, cuts=["skip1"], threshold=0.3),
 }
 
@@ -170,3 +171,18 @@ def test_by_keys_with_the_tab_and_the_link_until_another_image_comes(viewer):
     page.evaluate("(async () => receive(await respond(null)))()")
     expect(redo).to_be_disabled()
     expect(undo).to_be_disabled()
+
+
+def test_alike_places_end_with_their_block_and_come_back_with_it(viewer):
+    open_viewer(viewer, "layer=encoder1")
+    undo, alike = viewer.get_by_test_id("undo"), viewer.get_by_test_id("alike")
+    alike.click()
+    expect(alike).to_have_attribute("aria-pressed", "true")
+    viewer.get_by_role("button", name="Close", exact=True).first.click()
+    expect(undo).to_have_attribute("title", "Undo: close encoder1")
+    viewer.keyboard.press("]")
+    expect(undo).to_have_attribute("title", "Undo: move the threshold to 0.41")
+    undo.click()
+    undo.click()
+    expect(alike).to_have_attribute("aria-pressed", "true")
+    expect(viewer.get_by_test_id("salt-answer")).to_contain_text("Undone: close encoder1. encoder1 at row 50")

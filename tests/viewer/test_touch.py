@@ -473,3 +473,28 @@ def test_nobody_is_kept_from_touching(page):
             found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")["violations"]
             ours = [one for one in found if one["id"] != "page-has-heading-one"]  # the page around has it
             assert not ours, [(one["id"], [node["html"][:120] for node in one["nodes"]]) for one in ours]
+
+
+def test_what_was_found_of_an_input_goes_with_it_from_every_tab(page):
+    open_viewer(page, "tab=touch&edits=dead:40,9")
+    answer, over = page.get_by_test_id("salt-answer"), page.get_by_test_id("salt-overlay")
+    expect(answer).to_contain_text("Dead traces 40 to 48: salt")
+    page.get_by_test_id("touch-overlay").first.check()
+    expect(over).to_contain_text("changed input minus that of the original")
+    page.get_by_test_id("tab-values").click()
+    expect(over).to_be_visible()
+    page.get_by_test_id("salt-original").click()
+    expect(answer).to_have_text("")
+    expect(over).to_be_hidden()
+    expect(page.get_by_test_id("salt-viewer")).to_be_focused()  # the button went away
+
+
+def test_a_place_stays_in_the_fields_from_change_to_change(page):
+    open_viewer(page, "tab=touch")
+    page.get_by_test_id("touch-tool-impulse").check(force=True)
+    page.get_by_test_id("touch-row").fill("20")
+    page.get_by_test_id("touch-column").fill("500")
+    page.get_by_test_id("touch-apply").click()
+    expect(page.get_by_test_id("salt-changed")).to_contain_text("an impulse at row 20, column 100")
+    settle(page)
+    assert [page.get_by_test_id(f"touch-{name}").input_value() for name in ("row", "column")] == ["20", "100"]
