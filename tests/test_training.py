@@ -44,7 +44,7 @@ from unet.training.moving_average import MovingAverage
 TINY = {"epochs": 3, "batch_size": 8, "sections_per_epoch": 16, "model": UNetConfig(width=2, depth=2)}
 ONE = TINY | {"epochs": 1}
 QUIET = Console(quiet=True)
-UNSEEN = 20
+UNSEEN = 8
 
 
 @pytest.fixture(autouse=True)
@@ -148,8 +148,9 @@ def test_a_run_from_nothing_to_weights_that_say_what_they_are(tmp_path, capsys):
             checkpoints.unlink()
 
 
-def test_a_network_learns():
+def test_a_network_learns(monkeypatch):
     """64 steps beat calling everything salt (IoU 0.37) and calling nothing salt (IoU 0)."""
+    monkeypatch.setattr(dataset, "UNSEEN_COUNT", 20)
     options = {"epochs": 4, "batch_size": 4, "sections_per_epoch": 64, "model": UNetConfig(width=4, depth=2)}
     _, card = trained("learns", learning_rate=0.01, ema_decay=0.9, seed=1, **options)
     assert card.metrics["synthetic"]["iou"] > 0.4

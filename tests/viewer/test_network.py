@@ -104,7 +104,7 @@ def colored(maps, limit):
     return render.SEQUENTIAL[np.rint(255 * maps / limit).astype(int)].astype(int)
 
 
-@pytest.mark.parametrize("name", ["encoder1", "up2", "bottleneck", "decoder3"])
+@pytest.mark.parametrize("name", ["encoder1", "up2"])  # from 0 up, and of both signs
 def test_maps_are_coloured_as_everywhere_else(page, segmenter, waves, name):
     maps = maps_of(segmenter, waves, name)
     open_viewer(page, f"layer={name}")
