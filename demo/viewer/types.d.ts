@@ -397,6 +397,8 @@ export interface Explorer {
   readonly state: ViewState;
   /** The name of the chosen weights. */
   readonly weights: string;
+  /** Whether there is no server: a page in one file. */
+  readonly offline: boolean;
   /** The image that a link names; null where none can. */
   readonly sample: string | null;
   /** The link of every step of the lesson. */

@@ -85,6 +85,7 @@ function build(root) {
   const explorer = {
     get state() { return state; },
     get weights() { return link.weights ?? ""; },
+    get offline() { return Boolean(callbacks?.offline); },
     get sample() { return link.sample ?? null; },
     image: absent, original: absent, network: absent, palette: absent, window: absent, shown: absent,
     lesson: [], input: "", unread: 0, predicted: null, predictedError: null, isMoving: false, hand: null,
@@ -192,7 +193,7 @@ function build(root) {
       tabs.update, mapsPanel(panelHosts.maps, explorer), cutsPanel(panelHosts.cut, explorer),
       pixelPanel(panelHosts.why, explorer), valuesPanel(panelHosts.values, explorer),
       comparePanel(panelHosts.compare, explorer), touchPanel(panelHosts.touch, explorer),
-      timePanel(panelHosts.time, explorer), ...(callbacks?.offline ? [] : [addLesson()]),
+      timePanel(panelHosts.time, explorer), ...(explorer.offline ? [] : [addLesson()]),
     ];
     for (const update of panels) update((...names) => names.some((name) => before.has(name)));
   }

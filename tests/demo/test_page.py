@@ -255,7 +255,9 @@ def test_what_is_not_in_it_is_refused_with_one_sentence(page, file):
     open_file(page, file, "layer=bottleneck")
     page.get_by_test_id("sort").select_option("effect")
     expect(page.get_by_test_id("maps-status")).to_contain_text(REFUSAL)
-    for control in ("drop-zone", "why-again", "lesson-open"):
+    page.get_by_test_id("tab-touch").click()
+    expect(page.get_by_test_id("touch-offline")).to_contain_text("open the image in the app")
+    for control in ("drop-zone", "why-again", "lesson-open", "touch-tool-paint"):
         expect(page.get_by_test_id(control)).to_be_hidden()
 
 

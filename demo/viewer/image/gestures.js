@@ -67,7 +67,7 @@ export function imageGestures({ canvas, drags, zoomButtons, hint }, explorer, si
   /** What a pointer begins. @param {PointerEvent} event @param {Place} place */
   function kindOf({ shiftKey, pointerType }, place) {
     if (shiftKey || drag() === "move") return "move";
-    if (explorer.state.tab === "touch") return contains(opened.region(), place) ? "tool" : "open";
+    if (explorer.hand && explorer.state.tab === "touch") return contains(opened.region(), place) ? "tool" : "open";
     // A finger on an enlarged image moves it, as everywhere; at its whole size there is nothing to move.
     if (pointerType === "touch" && sight.zoom > 1) return "move";
     return pointerType === "mouse" && opened.isOnBorder(place) ? "window" : "box";

@@ -41,6 +41,12 @@ function numberField(testid, words, attributes, follow) {
 
 /** @param {HTMLElement} host @param {Explorer} explorer @returns {Update} */
 export function touchPanel(host, explorer) {
+  if (explorer.offline) {
+    host.append(h("p", { class: "note", "data-testid": "touch-offline" },
+      "The network is not in this file. To change the image and see what it makes of it, open the image in the app "
+        + "(python -m unet demo)."));
+    return () => {};
+  }
   /** @type {Settings} */
   let settings = FIRST_SETTINGS;
   const hand = explorer.hand = toolInHand(explorer, () => settings);
