@@ -338,7 +338,7 @@ def _two_planes(probability: Floats) -> tuple[NDArray[np.uint8], NDArray[np.uint
 
 
 def twelve_bits(probability: Floats) -> NDArray[np.uint16]:
-    """4096 levels of probability, chosen so that at every hundredth the same values lie above as before."""
+    """Probabilities in [0, 1] as levels from 0 to 4095: at every hundredth the same ones lie above as before."""
     levels = np.rint(probability * TWELVE_BITS).astype(np.int32)
     hundredth = (np.rint(probability * 100).astype(np.float64) / 100).astype(np.float32)
     above, said = probability > hundredth, (levels / TWELVE_BITS).astype(np.float32) > hundredth

@@ -126,7 +126,10 @@ def store(given: PageImage, network: PageNetwork, *, link: str | None, threshold
         network: the network.
         link: what a link to the page calls the image; None where there is no other.
         threshold: where the page starts.
-        room: bytes.
+        room: bytes for all of it; its message is stored in any case.
+
+    Returns:
+        What the page holds of it; answers that did not fit are named in ``left_out``.
     """
     name, image, view, asked = given
     key, segmenter = network.key, network.segmenter
