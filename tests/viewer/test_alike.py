@@ -11,23 +11,10 @@ from demo.explorer import quantise
 from demo.images import SeismicImage
 from tests.viewer.page import open_viewer, viewer_page
 from tests.viewer.panels import change, encode, pixels, settle, start
-from unet import Segmenter, render
-from unet.card import Card
-from unet.image import RULE
+from unet import render
 
 pytestmark = pytest.mark.browser
 LENS = images.open_sample("Small lens")
-
-
-@pytest.fixture(scope="module")
-def segmenter(small_model):
-    return Segmenter(small_model, Card(threshold=0.5, input=RULE))
-
-
-@pytest.fixture(scope="module")
-def waves():
-    waves = np.sin(np.arange(101)[:, None] / 3 + np.arange(101) / 17)
-    return SeismicImage("waves", ((waves + 1) / 2).astype(np.float32))
 
 
 @pytest.fixture(scope="module")

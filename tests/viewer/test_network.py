@@ -21,17 +21,6 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def segmenter(small_model):
-    return Segmenter(small_model, Card(threshold=0.5, input=RULE))
-
-
-@pytest.fixture(scope="module")
-def waves():
-    waves = np.sin(np.arange(101)[:, None] / 3 + np.arange(101) / 17)
-    return SeismicImage("waves", ((waves + 1) / 2).astype(np.float32))
-
-
-@pytest.fixture(scope="module")
 def page(browser, waves, segmenter):
     with viewer_page(browser, waves, segmenter) as page:
         yield page

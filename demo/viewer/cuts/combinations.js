@@ -16,7 +16,7 @@ const CELLS_PAUSE = 150; // ms
  * The opened window as the thumbnails need it.
  * @param {Explorer} explorer
  */
-export function windowGround({ image, window, palette }) {
+function windowGround({ image, window, palette }) {
   const ground = groundOfWindow({ image, window });
   const truth = ground.truth && ground.truth.map((value) => (value ? 1 : 0));
   return {

@@ -51,7 +51,7 @@ function blurLines(values, lines, length, step, along, weights) {
 }
 
 /** The mean of maps of one size. @param {Float32Array[]} maps */
-export const meanOfMaps = (maps) => maps[0].map((_, i) => maps.reduce((sum, map) => sum + map[i], 0) / maps.length);
+const meanOfMaps = (maps) => maps[0].map((_, i) => maps.reduce((sum, map) => sum + map[i], 0) / maps.length);
 
 /**
  * The mean of maps that differ by their noise, smoothed just as far as its two halves agree.  Reliability is the

@@ -11,7 +11,7 @@ import { sectionOf } from "../lib/statistics.js";
 /** @typedef {{ grey: Uint8Array, truth: Uint8Array | null, margin: Uint8Array | null }} Layers of the whole image */
 
 const WHITE = 255;
-export const MID_GREY = 128; // of a dead trace: zero amplitude, where black and white lie at equal amplitudes
+const MID_GREY = 128; // of a dead trace: zero amplitude, where black and white lie at equal amplitudes
 // Of flat grey: an image of one single grey would be a margin everywhere, no section.  The mean is that of the
 // network's input, so it sees values near 0.
 const FLAT_GREYS = [119, 120];

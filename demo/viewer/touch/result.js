@@ -16,7 +16,7 @@ import { predictedNow } from "../network_values.js";
 /** @import { Comparison } from "../lib/comparison.js" */
 /** @import { Operation } from "./edits.js" */
 
-export const LEAST_CHANGE = 1e-3; // of a probability that counts as one
+const LEAST_CHANGE = 1e-3; // of a probability that counts as one
 
 /**
  * Where a probability changed, and by how much at most.

@@ -14,7 +14,7 @@ const BYTES_SPREAD = Math.sqrt((4 * (256 ** 2 - 1)) / 12); // the standard devia
  * @param {Size} image
  * @returns {{ region: Region, covered: Uint8Array }} 1 where a pixel of that part of the image is covered
  */
-export function strokeCover({ size, path }, { height, width }) {
+function strokeCover({ size, path }, { height, width }) {
   const radius = size / 2, reach = Math.floor(radius);
   const bound = (/** @type {number[]} */ places, /** @type {number} */ length) =>
     [Math.max(0, Math.min(...places) - reach), Math.min(length - 1, Math.max(...places) + reach)];
