@@ -15,7 +15,7 @@ from demo.weights import find_weights
 from tests.seismic.surveys import amplitudes, write_segy
 from tests.viewer.page import open_viewer, viewer_page
 from tests.viewer.take.dialog import STOCK, SVG, figure, leave, save, take, texts
-from unet import Segmenter
+from unet import Segmenter, explain
 
 pytestmark = pytest.mark.browser
 
@@ -55,9 +55,10 @@ def readout(page, said):
 def pixel_and_spread(page, said):
     row, column, *shown = numbers(text(page, "salt-cursor"))[:4]
     *_, probability, largest = numbers(said)
-    assert (probability, largest) == pytest.approx((shown[0], largest), abs=0.006)
+    spread = explain.uncertainty(page.shown[1], page.shown[0].grey)
+    assert (probability, largest) == pytest.approx((shown[0], spread.max()), abs=0.006)
     assert f"row {row:.0f}, column {column:.0f}" in said
-    assert largest >= shown[1] > 0
+    assert shown[1] == pytest.approx(spread[int(row), int(column)], abs=0.006)
 
 
 def curve(page, said):
