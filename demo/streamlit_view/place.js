@@ -23,5 +23,8 @@ export default function ({ parentElement, data, setStateValue, setTriggerValue }
     }
     view(parentElement, data, callbacks);
   });
-  return () => loaded.then((/** @type {any} */ { closeView }) => closeView(parentElement));
+  // Streamlit also takes back a message that the next one overtook, when that one's viewer stands here already.
+  return () => loaded.then((/** @type {any} */ { closeView }) => {
+    if (!parentElement.isConnected) closeView(parentElement);
+  });
 }
