@@ -135,3 +135,22 @@ def test_it_plays_pauses_and_leaves_nothing_lit_where_another_image_opens(page, 
     expect(page.get_by_test_id("play-step")).to_be_focused()
     page.emulate_media(reduced_motion="no-preference")
     expect(play).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [390, 620, 840, 900])
+def test_whatever_the_width_the_block_in_sight_and_its_sentence_are_not_covered(page, width):
+    open_viewer(page)
+    page.set_viewport_size({"width": width, "height": 800})
+    page.get_by_test_id("play").scroll_into_view_if_needed()
+    for name in ("play-status", "site-encoder1", "site-decoder1"):
+        while name.startswith("site") and lit(page)[0] != [name.removeprefix("site-")]:
+            page.get_by_test_id("play-step").press("Enter")
+            settle(page)
+        expect(page.get_by_test_id(name)).to_be_in_viewport()
+        seen = (
+            "(part) => { const box = part.getBoundingClientRect();"
+            "const found = part.getRootNode().elementsFromPoint(box.left + box.width / 2, box.top + box.height / 2);"
+            "return !found.some((one) => one.closest('.stage')); }"
+        )
+        assert page.get_by_test_id(name).evaluate(seen), name
+    expect(page.get_by_test_id("play-status")).to_contain_text("decoder1")

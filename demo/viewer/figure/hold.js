@@ -11,14 +11,17 @@ import { faithfulnessWords } from "../pixel/faithfulness.js";
 const OWN = "rgb(0 114 178)", RANDOM = "rgb(110 110 110)";
 const SHARE_TICKS = [0, 0.25, 0.5, 0.75, 1].map((at) => ({ at, label: `${100 * at} %` }));
 
-/** @param {Explorer} explorer @returns {Promise<Figure>} */
-export async function holdFigure(explorer) {
+/** @param {Explorer} explorer @param {() => boolean} isWanted @returns {Promise<Figure>} */
+export async function holdFigure(explorer, isWanted) {
   const box = /** @type {Box} */ (askedBox(explorer)), { random } = explorer.state;
   const ask = (/** @type {number | null} */ seed) => explorer.request({ kind: "faithfulness", box, seed, random });
   const own = await ask(null);
   /** @type {Faithfulness[]} */
   const others = [];
-  for (let seed = 0; seed < RANDOM_ORDERS; seed++) others.push(await ask(seed));
+  for (let seed = 0; seed < RANDOM_ORDERS; seed++) {
+    if (!isWanted()) throw new Error("Nobody waits for this figure.");
+    others.push(await ask(seed));
+  }
   /** @param {"deletion" | "insertion"} name @param {string} title @returns {Plot} */
   const plot = (name, title) => {
     const of = (/** @type {(values: number[]) => number} */ summary) =>

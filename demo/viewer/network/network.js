@@ -117,7 +117,7 @@ export function networkPanel(host, explorer) {
     board.style.height = `${plan.height}px`;
     board.classList.toggle("tight", plan.tight);
     purpose.classList.toggle("above", plan.stacked);
-    host.classList.toggle("stacked", plan.stacked);
+    host.classList.toggle("docked", isDocked());
     for (const [name, { button, thumb, site, count, size }] of Object.entries(nodes)) {
       const own = plan.places[name], grid = siteGrid(explorer, site);
       setPlace(button, own);
@@ -133,10 +133,17 @@ export function networkPanel(host, explorer) {
     badge.style.top = `${plan.stacked ? image.h / 2 : image.y + image.h}px`;
     const left = image.x + image.w, between = logits.x - left; // the room between the two
     badge.style.left = `${left + between / 2}px`;
-    const beside = plan.stacked ? { left: "", width: "" } : { left: `${board.offsetLeft + left}px`, width: `${between}px` };
-    for (const { style } of [purpose, playback.status]) Object.assign(style, beside);
+    const beside = { left: `${board.offsetLeft + left}px`, width: `${between}px` }, nowhere = { left: "", width: "" };
+    Object.assign(purpose.style, plan.stacked ? nowhere : beside);
+    Object.assign(playback.status.style, isDocked() ? nowhere : beside);
     label();
     drawWires();
+  }
+
+  /** Whether the playback stands below the drawing, which is higher than what one sees of it: an image covers its top. */
+  function isDocked() {
+    const stage = host.closest(".salt-viewer")?.querySelector(".stage");
+    return Boolean(plan?.stacked || (stage && getComputedStyle(stage).position === "sticky"));
   }
 
   /** What each button is called and whether it is open or cut. */
@@ -178,7 +185,7 @@ export function networkPanel(host, explorer) {
   function showPass() {
     const current = playback.current();
     board.classList.toggle("playing", current !== null);
-    purpose.classList.toggle("away", current !== null && !plan?.stacked);
+    purpose.classList.toggle("away", current !== null && !isDocked());
     for (const [name, { button }] of Object.entries(nodes)) {
       button.classList.toggle("now", name === current);
       button.classList.toggle("ahead", playback.isAhead(name));

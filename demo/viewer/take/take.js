@@ -44,6 +44,8 @@ export function takeDialog(explorer) {
       h("form", { method: "dialog" }, h("button", { "aria-label": "Close", title: "Close", "data-testid": "take-close" }, "×"))),
     problem, python, figure);
 
+  dialog.addEventListener("close", () => { drawing++; });
+
   /** @type {TakeKind} */
   let shown = "python";
   /** @type {Awaited<ReturnType<typeof drawnFigure>> | null} */
@@ -68,9 +70,10 @@ export function takeDialog(explorer) {
       return;
     }
     problem.textContent = "It is drawn…";
+    const isWanted = () => number === drawing;
     try {
-      const described = await wanted.figure(explorer), found = await drawnFigure(described);
-      if (number !== drawing) return;
+      const described = await wanted.figure(explorer, isWanted), found = await drawnFigure(described);
+      if (!isWanted()) return;
       drawn = found;
       preview.src = found.url;
       preview.alt = `${described.title}. ${described.caption}`;
@@ -79,7 +82,7 @@ export function takeDialog(explorer) {
       figure.hidden = false;
       problem.textContent = "";
     } catch (error) {
-      if (number === drawing) problem.textContent = /** @type {Error} */ (error).message;
+      if (isWanted()) problem.textContent = /** @type {Error} */ (error).message;
     }
   }
 

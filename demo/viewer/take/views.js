@@ -17,7 +17,7 @@ import { curvesFigure, imageFigure } from "../figure/image.js";
 /** @import { Figure } from "../figure/figure.js" */
 /**
  * @typedef {{ name: string, title: string, code: (explorer: Explorer) => string,
- *   figure: (explorer: Explorer) => Figure | Promise<Figure>, lacks?: (explorer: Explorer, what: "python" | "figure") => string }} View
+ *   figure: (explorer: Explorer, isWanted: () => boolean) => Figure | Promise<Figure>, lacks?: (explorer: Explorer, what: "python" | "figure") => string }} View
  *   lacks: what has to be done first; empty where nothing has
  */
 

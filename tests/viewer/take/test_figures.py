@@ -119,6 +119,19 @@ def test_every_view_has_a_figure_and_says_what_it_lacks(page, folder):
         leave(page)
 
 
+def test_nothing_more_is_asked_for_a_figure_that_nobody_waits_for(page):
+    open_viewer(page, "pixel=40,52")
+    asked = "requests.filter(({ kind }) => kind === 'faithfulness').length"
+    page.evaluate("hold(({ kind }) => kind === 'faithfulness')")
+    page.get_by_test_id("figure").click()
+    page.get_by_test_id("take-view").select_option("hold")
+    page.wait_for_function(f"{asked} === 1")
+    leave(page)
+    page.evaluate("hold(null)")
+    page.wait_for_timeout(500)  # an order takes a few milliseconds
+    assert page.evaluate(asked) == 1
+
+
 # --- The dialog -----------------------------------------------------------------------------------------------
 
 
