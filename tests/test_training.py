@@ -396,8 +396,12 @@ def test_ctrl_c_within_a_write_waits_for_its_end(monkeypatch):
         atomic.write_atomically(path, content)
 
     monkeypatch.setattr(checkpoint, "write_atomically", write)
-    with pytest.raises(KeyboardInterrupt):
-        train(TrainingConfig(name="a", **TINY), QUIET)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # which a background job would not hear
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            train(TrainingConfig(name="a", **TINY), QUIET)
+    finally:
+        signal.signal(signal.SIGINT, before)
     written = sorted(path.name for path in Path("runs/a").iterdir())
     assert written == ["a.json", "a.safetensors", "metrics.jsonl", "resume-odd.pt"]
     checkpoint.load(Path("runs/a/a.safetensors"))

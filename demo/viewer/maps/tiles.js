@@ -93,15 +93,14 @@ export function mapTiles(explorer, textOf, describe, pick) {
   }
 
   /** @param {ReturnType<typeof makeTile>} tile */
-  const isInSight = ({ button }) => button.offsetTop + button.offsetHeight > grid.offsetTop + grid.scrollTop;
+  const isInSight = ({ button }) => button.offsetTop + button.offsetHeight > grid.scrollTop;
 
   /** Scrolls the grid alone: the page stays where it is. */
   function showChosen() {
     const tile = tiles.find(({ button }) => grid.contains(button) && button.ariaPressed === "true");
     if (!tile) return;
     const { offsetTop, offsetHeight } = tile.button;
-    const first = offsetTop - grid.offsetTop;
-    grid.scrollTop = clamp(grid.scrollTop, first + offsetHeight - grid.clientHeight, first);
+    grid.scrollTop = clamp(grid.scrollTop, offsetTop + offsetHeight - grid.clientHeight, offsetTop);
   }
 
   /** @param {number} index */
