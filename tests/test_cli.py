@@ -435,9 +435,25 @@ class TestPage:
         content = Path("a.html").read_bytes()
         assert content.startswith(b"<!doctype html>")
         assert b"0.31; these weights were given 0.56" in content
-        assert [content.count(b"ground truth data/masks/s%d.png" % index) for index in range(3)] == [0, 1, 1]
+        assert [content.count(b"ground truth s%d.png" % index) for index in range(3)] == [0, 1, 1]
         run("export", "images/s0.png", "--html", "a.html")  # over its own
         assert len(Path("a.html").read_bytes()) < len(content)
+
+    def test_an_image_that_is_named_alone_has_its_mask_on_disk_and_where_it_lies_is_not_told(self, data):
+        beside = data.parent / "Alone"
+        beside.mkdir()
+        for name, content in (("s4.png", IMAGES[4]), ("s4_MASK.png", MASKS[4]), ("s40_mask.png", MASKS[0])):
+            save(content, beside / name)
+        for image, mask in (
+            (data / "images/s1.png", data / "masks/s1.png"),
+            (beside / "s4.png", beside / "s4_MASK.png"),
+        ):
+            first, said = run("export", image, "--html", "b.html", "--overwrite").err.splitlines()
+            assert first == f"{image}: its truth is {mask}"
+            assert said.startswith("b.html: 1 image, ")
+            content = Path("b.html").read_bytes()
+            assert f"ground truth {mask.name}".encode() in content
+            assert str(image.parent).encode() not in content
 
     def test_images_that_cannot_be_read_are_named_and_the_others_are_in_it(self):
         Path("bad.png").write_bytes(b"no image")

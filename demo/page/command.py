@@ -2,7 +2,9 @@
 # ruff: noqa: E402
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 # The package `demo` is found from the folder that holds it, before any other `demo`.
@@ -14,6 +16,7 @@ from demo.page import MOST_IMAGES, PageImage, PageNetwork, make_page, misfit
 from demo.weights import Weights
 from unet.files.images import ImageError
 from unet.files.listing import ImageFile
+from unet.files.printable import printable
 from unet.segmenter import Segmenter
 
 __all__ = ["MOST_IMAGES", "make_page_of_files"]
@@ -37,9 +40,12 @@ def make_page_of_files(
     """
     problems: list[str] = []
     opened: list[PageImage] = []
+    # Where a file lies is its owner's business: a page that is passed on says so only where two names are the same.
+    names = Counter(str(image.inside) for image, _ in files)
     for image, mask in files:
+        name = printable(str(image.inside)) if names[str(image.inside)] == 1 else image.name
         try:
-            opened.append(PageImage(image.name, _open(image, mask)))
+            opened.append(PageImage(name, replace(_open(image, mask), name=name)))
         except ImageError as error:
             problems.append(str(error))
             advance()
@@ -56,4 +62,4 @@ def _open(file: ImageFile, mask: ImageFile | None) -> SeismicImage:
     image = open_upload(file.name, file.load())
     if fault := misfit(file.name, image.grey.size):
         raise ImageError(fault)
-    return image if mask is None else with_truth(image, mask.name, mask.load())
+    return image if mask is None else with_truth(image, printable(mask.inside.name), mask.load())

@@ -2,15 +2,15 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from unet.cli.console import say
 from unet.cli.options import UsageError
 from unet.data.pairing import masks_beside, pair
-from unet.files.images import FORMATS, ImageError
+from unet.files.images import FORMATS, SUFFIXES, ImageError
 from unet.files.listing import ImageFile, MissingError, find_images, find_left_out
-from unet.files.selection import MASKS
+from unet.files.selection import IMAGES, MASKS, is_hidden
 
 INPUTS = (
     f"An image ({FORMATS}), or a folder or .zip of images, folders in it included; where there are folders called "
@@ -41,7 +41,8 @@ def find_inputs(inputs: Sequence[Path], labelled: bool = False) -> FoundImages:
 
     Args:
         inputs: files, folders and ZIPs.
-        labelled: whether masks are looked for in folders called masks, too, and not only beside the images.
+        labelled: whether masks are looked for in folders called masks, too, and not only beside the images; those of an
+            image that is named alone are looked for on disk.
 
     Raises:
         UsageError: an input that is not there, or no image at all.
@@ -74,7 +75,16 @@ def find_inputs(inputs: Sequence[Path], labelled: bool = False) -> FoundImages:
             named += files
         else:
             unclear += _add_pairs(found, files, elsewhere, [file.inside for file in files])
-    unclear += _add_pairs(found, named, [], [PurePosixPath(os.path.realpath(file.path or "")) for file in named])
+    places = [_place(file) for file in named]
+    try:
+        masks = {mask.inside: mask for place in places for mask in _find_masks(place)}
+    except OSError:  # a folder that may not be read; its images may be
+        masks = {}
+    unnamed = [mask for place, mask in masks.items() if place not in places]
+    unclear += _add_pairs(found, named, unnamed, places)
+    for image, mask in zip(found.images, found.masks, strict=True):
+        if mask in unnamed:
+            say(f"{image.name}: its truth is {mask.name}")
     if empty and not found.images and not found.problems:
         raise UsageError("; ".join(empty))
     found.problems[:0] = empty
@@ -82,6 +92,25 @@ def find_inputs(inputs: Sequence[Path], labelled: bool = False) -> FoundImages:
         for sentence in unclear:
             say(sentence)
     return found
+
+
+def _place(file: ImageFile) -> PurePosixPath:
+    return PurePosixPath(os.path.realpath(file.path or ""))
+
+
+def _find_masks(image: PurePosixPath) -> list[ImageFile]:
+    """What on disk may be the mask of an image: ``x_mask.gif`` beside ``x.jpg``, and ``x.png`` in a folder masks."""
+    folder = Path(image).parent
+    homes = [folder, folder.parent] if folder.name.casefold() == IMAGES else [folder]
+    beside = [path for path in _images_in(folder) if 1 in masks_beside([image, path])]
+    folders = [place for home in homes for place in home.iterdir() if place.name.casefold() == MASKS]
+    within = [path for place in folders for path in _images_in(place) if not pair([image], [path]).unpaired]
+    return [replace(find_images(Path(path))[0], inside=path) for path in [*beside, *within]]
+
+
+def _images_in(folder: Path) -> list[PurePosixPath]:
+    paths = sorted(PurePosixPath(path) for path in folder.iterdir()) if folder.is_dir() else []
+    return [path for path in paths if path.suffix.lower() in SUFFIXES and not is_hidden(PurePosixPath(path.name))]
 
 
 def _add_pairs(
