@@ -160,6 +160,7 @@ def test_a_click_anywhere_finds_what_numpy_finds_here_and_in_a_sample_without_a_
         assert f"{words}; in Small lens {place_words(across, stride, before)}, similarity {there[across]:.2f}" in said
         found = np.nanmedian(here), np.nanmedian(there)
         viewer.mouse.move(0, 0)
+        settle(viewer)
         for median in found:
             numbers = re.findall(r"above (−?\d\.\d\d)", viewer.get_by_test_id("alike-status").inner_text())
             assert min(abs(float(one.replace("−", "-")) - median) for one in numbers) < 0.011

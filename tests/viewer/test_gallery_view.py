@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 
 from demo import bundle
 from tests.viewer.page import ADDRESS
+from tests.viewer.panels import settle
 
 pytestmark = pytest.mark.browser
 VIEW = Path(bundle.__file__).parent / "gallery_view"
@@ -39,6 +40,7 @@ def show_rows(page, rows, other=None):
     row = {"thumbnail": "", "share": 0.25, "highest": 0.9, "iou": None, "competition": None, "disagreement": None}
     data = {"key": json.dumps([rows, other]), "open": "", "other": other, "rows": [row | one for one in rows]}
     page.evaluate("(data) => show(data)", data)
+    settle(page)  # until a frame is drawn, the browser skips what an image says
     return page.locator(".name").all_text_contents()
 
 

@@ -334,6 +334,7 @@ def test_a_panel_that_was_hidden_is_up_to_date_when_it_opens(page, segmenter, wa
     maps = segmenter.trace(waves.grey, {"skip2": 0.0}).crop("decoder2")
     page.get_by_test_id("tab-maps").click()
     tiles(page).nth(1).click()
+    settle(page)
     assert number(numbers_of(page).first.inner_text()) == pytest.approx(maps[1].mean(), rel=0.02)
     expect(page.get_by_role("heading", name="decoder2").first).to_contain_text("8 maps of 51 × 51")
 

@@ -318,6 +318,7 @@ def test_a_map_is_laid_over_the_image_and_taken_off(page):
     says(page, value="column 9: probability")
     expect_cam(found)
     text_of(page, "map-bottleneck").click()
+    settle(page)
     shown = overlay_pixels(page).astype(int)
     yellow = shown[..., 0] + shown[..., 1] - shown[..., 2]
     places = [np.average(axis, weights=yellow - yellow.min()) for axis in np.indices(yellow.shape)]

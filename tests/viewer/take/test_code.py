@@ -254,6 +254,7 @@ def test_the_code_says_what_maps_are_sorted_by(page, folder, monkeypatch):
     expect(shown.nth(5)).to_contain_text("of probability")
     for sort, place in (("agreement", 4), ("effect", 5)):
         page.get_by_test_id("sort").select_option(sort)
+        settle(page)
         (expected,) = numbers(shown.nth(place).text_content())
         assert numbers(run(code_of(page, "maps")))[-1] == pytest.approx(expected, rel=0.02, abs=0.002)
     page.keyboard.press("Escape")
