@@ -14,6 +14,7 @@ from demo.surveys import SectionChoice
 from demo.weights import find_weights
 from tests.seismic.surveys import amplitudes, write_segy
 from tests.viewer.page import open_viewer, viewer_page
+from tests.viewer.panels import settle
 from tests.viewer.take.dialog import STOCK, SVG, figure, leave, save, take, texts
 from unet import Segmenter, explain
 
