@@ -1,6 +1,7 @@
 """The images that a command is given: files, folders and ZIPs, and what of them cannot be used."""
 
 import os
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
@@ -75,16 +76,12 @@ def find_inputs(inputs: Sequence[Path], labelled: bool = False) -> FoundImages:
             named += files
         else:
             unclear += _add_pairs(found, files, elsewhere, [file.inside for file in files])
-    places = [_place(file) for file in named]
+    places = [PurePosixPath(os.path.realpath(file.path or "")) for file in named]
     try:
-        masks = {mask.inside: mask for place in places for mask in _find_masks(place)}
+        unnamed = _find_masks(places)
     except OSError:  # a folder that may not be read; its images may be
-        masks = {}
-    unnamed = [mask for place, mask in masks.items() if place not in places]
+        unnamed = []
     unclear += _add_pairs(found, named, unnamed, places)
-    for image, mask in zip(found.images, found.masks, strict=True):
-        if mask in unnamed:
-            say(f"{image.name}: its truth is {mask.name}")
     if empty and not found.images and not found.problems:
         raise UsageError("; ".join(empty))
     found.problems[:0] = empty
@@ -94,22 +91,25 @@ def find_inputs(inputs: Sequence[Path], labelled: bool = False) -> FoundImages:
     return found
 
 
-def _place(file: ImageFile) -> PurePosixPath:
-    return PurePosixPath(os.path.realpath(file.path or ""))
+def _find_masks(images: list[PurePosixPath]) -> list[ImageFile]:
+    """What else on disk may be a mask of these: ``x_mask.gif`` beside ``x.jpg``, and ``x.png`` in a folder masks."""
+    found: list[PurePosixPath] = []
+    known, of_folder = set(images), defaultdict(list)
+    for path in images:
+        of_folder[path.parent].append(path)
+    for folder, named in of_folder.items():
+        there = [*named, *(path for path in _images_in(folder) if path not in known)]
+        masks = [there[index] for index in sorted(masks_beside(there)) if index >= len(named)]
+        for home in [folder, folder.parent] if folder.name.casefold() == IMAGES else [folder]:
+            places = [PurePosixPath(place) for place in Path(home).iterdir() if place.name.casefold() == MASKS]
+            masks += [path for place in places for path in _images_in(place) if path not in known]
+        left_out = set(pair(named, masks).unpaired)
+        found += [mask for index, mask in enumerate(masks) if index not in left_out]
+    return [replace(find_images(Path(path))[0], inside=path) for path in dict.fromkeys(found)]
 
 
-def _find_masks(image: PurePosixPath) -> list[ImageFile]:
-    """What on disk may be the mask of an image: ``x_mask.gif`` beside ``x.jpg``, and ``x.png`` in a folder masks."""
-    folder = Path(image).parent
-    homes = [folder, folder.parent] if folder.name.casefold() == IMAGES else [folder]
-    beside = [path for path in _images_in(folder) if 1 in masks_beside([image, path])]
-    folders = [place for home in homes for place in home.iterdir() if place.name.casefold() == MASKS]
-    within = [path for place in folders for path in _images_in(place) if not pair([image], [path]).unpaired]
-    return [replace(find_images(Path(path))[0], inside=path) for path in [*beside, *within]]
-
-
-def _images_in(folder: Path) -> list[PurePosixPath]:
-    paths = sorted(PurePosixPath(path) for path in folder.iterdir()) if folder.is_dir() else []
+def _images_in(folder: PurePosixPath) -> list[PurePosixPath]:
+    paths = sorted(PurePosixPath(path) for path in Path(folder).iterdir()) if Path(folder).is_dir() else []
     return [path for path in paths if path.suffix.lower() in SUFFIXES and not is_hidden(PurePosixPath(path.name))]
 
 

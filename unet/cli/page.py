@@ -55,6 +55,11 @@ def write_page(
     for problem in found.problems:
         say(problem)
     files = list(zip(found.images, found.masks, strict=True))
+    named = set(map(os.path.realpath, inputs))
+    for image, mask in files:  # an image that was named, with a mask that was not
+        alone = image.path and os.path.realpath(image.path) in named
+        if alone and mask and mask.path and os.path.realpath(mask.path) not in named:
+            say(f"{image.name}: its truth is {mask.name}")
     with progress_bar() as bar:
         task = bar.add_task("export", total=len(files))
         make_page = command["make_page_of_files"]
