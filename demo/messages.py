@@ -110,6 +110,7 @@ class Message(Struct, frozen=True, kw_only=True):
     view: ViewState | None
     chosen: float
     response: Response | None
+    heard: int | None
     image: SentImage | None = None
     network: SentNetwork | None = None
     palette: Palette | None = None
@@ -128,6 +129,7 @@ def make_message(
     drawn: int = 0,
     view: ViewState | None = None,
     response: Response | None = None,
+    heard: int | None = None,
     with_image: bool = True,
 ) -> Message:
     """Everything the viewer is to know.
@@ -143,6 +145,7 @@ def make_message(
         drawn: how often the page around the viewer was drawn; what the browser says comes with the last it heard of.
         view: the viewer's own state, to be restored with the revision.
         response: to the last request, see ``respond``.
+        heard: the ``id`` of the last request that came, None where nobody keeps account of it.
         with_image: False where the browser has it already; it requests it if it has not.
 
     Returns:
@@ -150,7 +153,7 @@ def make_message(
     """
     sent = Message(
         key=key(image, probability, segmenter), threshold=threshold, revision=revision, drawn=drawn, link=link,
-        view=view, chosen=segmenter.threshold, response=response,
+        view=view, chosen=segmenter.threshold, response=response, heard=heard,
     )  # fmt: skip
     if not (with_image or isinstance(response, ImageResponse)):
         return sent

@@ -22,6 +22,8 @@ from unet import typed
 from unet.files.images import ImageError
 from unet.segmenter import Segmenter
 
+LARGEST_NUMBER = 2**53  # that a browser counts to
+
 
 @dataclass
 class SelectBox:
@@ -99,6 +101,7 @@ class PageState:
         fault: why, as Markdown; empty where there is an image.
         weights, weights_key, segmenter: the chosen weights, what caches are keyed by, and their network.
         request: what the viewer wants of the network, until it is responded to.
+        heard: the number of the viewer's last request.
         asked: the pixels and boxes that were asked about.
         sent: the key of the image that the viewer has.
         drawn: how often the page was drawn as a whole.
@@ -116,6 +119,7 @@ class PageState:
     image_box: SelectBox = field(default_factory=lambda: SelectBox("image"))
     weights_box: SelectBox = field(default_factory=lambda: SelectBox("weights"))
     request: Any = None
+    heard: int | None = None
     asked: AskedPlaces = field(default_factory=AskedPlaces)
     sent: str = ""
     drawn: int = 0
@@ -321,6 +325,8 @@ class PageState:
         """The viewer wants something of the network; ``content`` is what came out of the browser."""
         self.request = content
         self._hear(content)
+        number = content.get("id") if isinstance(content, dict) else None
+        self.heard = number if isinstance(number, int) and 0 <= number < LARGEST_NUMBER else None
 
     def follow_viewer(self, value: object) -> None:
         """The user let go of something in the viewer: threshold and view follow, and nothing moves.

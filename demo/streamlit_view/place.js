@@ -24,7 +24,7 @@ export default function ({ parentElement, data, setStateValue, setTriggerValue }
     view(parentElement, data, callbacks);
   });
   // Streamlit also takes back a message that the next one overtook, when that one's viewer stands here already.
-  return () => loaded.then((/** @type {any} */ { closeView }) => {
-    if (!parentElement.isConnected) closeView(parentElement);
+  return () => loaded.then((/** @type {any} */ { leaveView }) => {
+    if (!parentElement.isConnected) leaveView(parentElement);
   });
 }

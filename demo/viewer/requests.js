@@ -13,6 +13,7 @@ const LOST = 700; // ms after a message that should have brought the response an
 const TRIES = 5;
 const REMEMBERED = 24; // responses kept per image
 const LONG_WORK = ["effects", "smooth", "faithfulness"]; // of long work; whoever wants them keeps them
+let requestNumber = 0; // of the last one: no two viewers that follow each other on a page use a number twice
 const OF_INPUT = ["maps", "cuts", "uncertainty"]; // requested again once the input rests
 
 /**
@@ -26,12 +27,13 @@ export function networkRequests(explorer, ask, gone, settled) {
   const waiting = []; // the first is under way
   /** @type {Map<string, Promise<any>>} */
   let responses = new Map();
-  let number = 0;
 
   function send() {
     const first = waiting[0];
-    if (!first || gone()) return;
+    if (!first) return;
     clearTimeout(first.timer);
+    first.timer = 0;
+    if (gone()) return;
     // Without its image the viewer is empty, and nobody could ask again.
     if (first.tries === TRIES && first.request.kind !== "image") {
       return finish(({ reject }) => reject(new Error("The server does not answer.")));
@@ -68,7 +70,7 @@ export function networkRequests(explorer, ask, gone, settled) {
       if (remembered) return remembered;
       const isPiece = LONG_WORK.includes(request.kind);
       const promise = new Promise((resolve, reject) => {
-        const sent = /** @type {any} */ ({ ...full, id: ++number, key: explorer.image?.key ?? null });
+        const sent = /** @type {any} */ ({ ...full, id: ++requestNumber, key: explorer.image?.key ?? null });
         const next = waiting.findIndex(({ request: { kind } }, i) => i > 0 && LONG_WORK.includes(kind));
         const place = isPiece || next < 0 ? waiting.length : next;
         waiting.splice(place, 0, { request: sent, resolve, reject, tries: 0, timer: 0 });
@@ -81,14 +83,20 @@ export function networkRequests(explorer, ask, gone, settled) {
       return promise;
     },
 
-    /** What a message brought. @param {Response | null} response */
-    take(response) {
+    /**
+     * What a message brought.
+     * @param {Response | null} response
+     * @param {number | null} heard number of the last request that the server had heard; null where it does not say
+     */
+    take(response, heard) {
       const first = waiting[0];
       if (!first) return;
       if (response?.id !== first.request.id) {
-        // Something else the user did may have stopped the server in the middle of its response.
-        clearTimeout(first.timer);
-        first.timer = setTimeout(send, LOST);
+        // What the server has not heard is on its way.  With what it has heard, something else that the user did may
+        // have stopped it in the middle of its response.
+        const isHeard = heard === null || heard === first.request.id;
+        if (isHeard) clearTimeout(first.timer);
+        if (isHeard || !first.timer) first.timer = setTimeout(send, isHeard ? LOST : PATIENCE);
         return;
       }
       finish(({ resolve, reject }) => (response.error ? reject(new Error(response.error)) : resolve(response)));

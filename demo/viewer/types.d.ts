@@ -33,6 +33,8 @@ export interface Message {
   /** The card's threshold. */
   chosen: number;
   response: Response | null;
+  /** The `id` of the last request that Python heard; null where it keeps no account. */
+  heard: number | null;
   /** These are null where the browser has the image already. */
   image: SentImage | null;
   network: Network | null;

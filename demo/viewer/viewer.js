@@ -31,9 +31,12 @@ import { valuesPanel } from "./maps/core_sample.js";
 /** @typedef {Uint8Array<ArrayBuffer> | string | Message} Packed bytes, Base64, or unpacked already */
 
 const REST = 250; // ms after which a state counts as settled
+const ABSENCE = 10_000; // ms that a viewer may be out of the page
 
 /** @type {WeakMap<Element, ReturnType<typeof build>>} */
 const explorers = new WeakMap();
+/** @type {ReturnType<typeof build> | null} */
+let absent = null; // whose place was taken out of the page
 
 /**
  * Builds the explorer in `root` the first time and brings it up to date after that.
@@ -42,13 +45,37 @@ const explorers = new WeakMap();
  * @param {Callbacks} callbacks
  */
 export function view(root, packed, callbacks) {
-  const explorer = explorers.get(root) ?? build(root);
+  const explorer = explorers.get(root) ?? comeBack(root) ?? build(root);
   explorers.set(root, explorer);
   return explorer.receive(packed, callbacks);
 }
 
-/** Takes the explorer out of `root`. @param {HTMLElement} root */
-export function closeView(root) { explorers.get(root)?.close(); }
+/**
+ * The place `root` has left the page.  Where a message with the viewer gets lost, Streamlit takes its place out of the page
+ * and soon brings another: what a user did up to then is still there.  On another page the viewer is closed.
+ * @param {HTMLElement} root
+ */
+export function leaveView(root) {
+  const explorer = explorers.get(root);
+  explorers.delete(root);
+  if (!explorer || explorer.isLeft()) return explorer?.close();
+  absent?.close();
+  absent = explorer;
+  setTimeout(() => {
+    if (absent !== explorer) return;
+    absent = null;
+    explorer.close();
+  }, ABSENCE);
+}
+
+/** @param {HTMLElement} root */
+function comeBack(root) {
+  const explorer = absent;
+  absent = null;
+  if (explorer?.isLeft()) return explorer.close();
+  explorer?.stand(root);
+  return explorer;
+}
 
 /** @param {Packed} packed @returns {Message | Promise<Message>} */
 function messageOf(packed) {
@@ -80,14 +107,14 @@ function build(root) {
   /** @type {HTMLAnchorElement | null} */
   let held = null; // a link that is followed once the server knows the state
 
-  const absent = /** @type {any} */ (null);
+  const unknown = /** @type {any} */ (null);
   /** @type {Explorer} */
   const explorer = {
     get state() { return state; },
     get weights() { return link.weights ?? ""; },
     get offline() { return Boolean(callbacks?.offline); },
     get sample() { return link.sample ?? null; },
-    image: absent, original: absent, network: absent, palette: absent, window: absent, shown: absent,
+    image: unknown, original: unknown, network: unknown, palette: unknown, window: unknown, shown: unknown,
     lesson: [], input: "", unread: 0, predicted: null, predictedError: null, isMoving: false, hand: null,
     maps: null, mapsError: null, cuts: null, cutsError: null, epochs: null, epochsError: null,
     tta: null, uncertainty: null,
@@ -98,7 +125,7 @@ function build(root) {
       set({ cuts: explorer.network.parts.filter((name) => state.cuts.includes(name) !== (name === part)) });
     },
     request: (request) => requests.request(request),
-    history: absent,
+    history: unknown,
   };
   explorer.history = viewHistory(explorer, () => touch("history"));
 
@@ -116,12 +143,11 @@ function build(root) {
       h("div", { class: "right" }, hosts.network, tabs.box)),
     spoken, keys.dialog, take.dialog,
   );
-  root.append(box);
-
-  placeBelowHeader();
+  stand(root);
 
   // A page that takes long to come leaves this one standing; a request from it would blank the new one.
-  const isGone = () => leaving || !box.isConnected || location.pathname !== home;
+  const isLeft = () => location.pathname !== home;
+  const isGone = () => leaving || !box.isConnected || isLeft();
   const requests = networkRequests(explorer, (request) => callbacks?.request(request, drawn), isGone, tell);
   const { fetchPredicted, fetchMaps, fetchCuts, fetchEpochs, fetchTta, fetchUncertainty, fetchOther } =
     networkValues(explorer, touch);
@@ -274,7 +300,7 @@ function build(root) {
     placeBelowHeader(); // it may have come after the viewer
     told ||= known; // what a link brought is news to the server
     if (known === told) held?.click();
-    requests.take(message.response);
+    requests.take(message.response, message.heard);
     if (key !== explorer.image?.key) explorer.request({ kind: "image" }).catch((error) => say(error.message));
     else showLink();
   }
@@ -350,21 +376,24 @@ function build(root) {
 
   /** @param {Event} event */
   function hear(event) {
-    if (!box.isConnected) forgetEvents();
-    else events[/** @type {keyof typeof events} */ (event.type)](/** @type {any} */ (event));
+    if (box.isConnected) events[/** @type {keyof typeof events} */ (event.type)](/** @type {any} */ (event));
   }
 
   for (const name of Object.keys(events)) addEventListener(name, hear, true);
 
-  function forgetEvents() { for (const name of Object.keys(events)) removeEventListener(name, hear, true); }
+  /** @param {HTMLElement} place */
+  function stand(place) {
+    for (const dialog of box.querySelectorAll("dialog")) dialog.close(); // out of the page one is no dialog any more
+    place.append(box);
+    placeBelowHeader();
+  }
 
   function close() {
-    forgetEvents();
+    for (const name of Object.keys(events)) removeEventListener(name, hear, true);
     clearTimeout(settling);
     requests.close();
-    explorers.delete(root);
     box.remove();
   }
 
-  return { receive, close };
+  return { receive, stand, isLeft, close };
 }

@@ -120,6 +120,7 @@ def explore(image: SeismicImage) -> None:
         link=state.link,
         view=state.view,
         response=response,
+        heard=state.heard,
         with_image=state.sent != key,
     )
     state.sent = key
