@@ -282,6 +282,13 @@ def test_what_changed_beside_a_page_is_seen():
         assert state.has_changed_beside_page(before | change)
 
 
+def test_the_number_of_the_last_request_is_kept_where_it_is_one():
+    state = PageState()
+    for content, heard in (({"id": 7}, 7), ({"id": 8, "kind": "maps"}, 8), ({"id": 2**53}, None), ("x", None)):
+        state.take_request(content)
+        assert state.heard == heard
+
+
 def test_a_viewer_that_does_not_know_the_page_shows_that_it_may_be_incomplete():
     state = run(PageState())
     state.show_page("", {})
