@@ -454,6 +454,19 @@ class TestPage:
             content = Path("b.html").read_bytes()
             assert f"ground truth {mask.name}".encode() in content
             assert str(image.parent).encode() not in content
+        alike = data / "images/s4.png", beside / "s4.png"
+        run("export", *alike, "--html", "b.html")
+        content = Path("b.html").read_bytes()
+        assert all(str(path).encode() in content for path in alike)  # two of one name
+
+    def test_where_a_folder_may_not_be_listed_it_says_that_masks_were_not_looked_for(self, data, monkeypatch):
+        def refuse(folder):
+            raise PermissionError(13, "Permission denied", str(folder))
+
+        monkeypatch.setattr(Path, "iterdir", refuse)
+        first, said = run("export", data / "images/s1.png", "--html", "b.html").err.splitlines()
+        assert first == "masks of the named images could not be looked for (Permission denied)"
+        assert said.startswith("b.html: 1 image, ")
 
     def test_images_that_cannot_be_read_are_named_and_the_others_are_in_it(self):
         Path("bad.png").write_bytes(b"no image")

@@ -37,6 +37,7 @@ const ABSENCE = 10_000; // ms that a viewer may be out of the page
 const explorers = new WeakMap();
 /** @type {ReturnType<typeof build> | null} */
 let absent = null; // whose place was taken out of the page
+let absence = 0; // timer of its end
 
 /**
  * Builds the explorer in `root` the first time and brings it up to date after that.
@@ -61,17 +62,15 @@ export function leaveView(root) {
   if (!explorer || explorer.isLeft()) return explorer?.close();
   absent?.close();
   absent = explorer;
-  setTimeout(() => {
-    if (absent !== explorer) return;
-    absent = null;
-    explorer.close();
-  }, ABSENCE);
+  clearTimeout(absence);
+  absence = setTimeout(() => { absent = null; explorer.close(); }, ABSENCE);
 }
 
 /** @param {HTMLElement} root */
 function comeBack(root) {
   const explorer = absent;
   absent = null;
+  clearTimeout(absence);
   if (explorer?.isLeft()) return explorer.close();
   explorer?.stand(root);
   return explorer;

@@ -11,6 +11,7 @@ from unet.cli.options import UsageError
 from unet.data.pairing import masks_beside, pair
 from unet.files.images import FORMATS, SUFFIXES, ImageError
 from unet.files.listing import ImageFile, MissingError, find_images, find_left_out
+from unet.files.printable import reason
 from unet.files.selection import IMAGES, MASKS, is_hidden
 
 INPUTS = (
@@ -79,8 +80,9 @@ def find_inputs(inputs: Sequence[Path], labelled: bool = False) -> FoundImages:
     places = [PurePosixPath(os.path.realpath(file.path or "")) for file in named]
     try:
         unnamed = _find_masks(places)
-    except OSError:  # a folder that may not be read; its images may be
+    except OSError as error:  # a folder that may not be listed; its images may be read
         unnamed = []
+        unclear.append(f"masks of the named images could not be looked for ({reason(error)})")
     unclear += _add_pairs(found, named, unnamed, places)
     if empty and not found.images and not found.problems:
         raise UsageError("; ".join(empty))
